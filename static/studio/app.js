@@ -1,0 +1,69 @@
+// What every page needs: theme switch, menus, dialogs, copy buttons, live counters, keys. Everything is delegated, so
+// fragments that htmx brings in need no set-up of their own.
+(() => {
+  const root = document.documentElement;
+
+  function chooseTheme() {
+    const next = root.dataset.bsTheme === "dark" ? "light" : "dark";
+    root.dataset.theme = root.dataset.bsTheme = next;
+    document.cookie = `theme=${next};path=/;max-age=31536000;samesite=lax`;
+  }
+
+  function copy(button) {
+    const source = button.dataset.copy || document.querySelector(button.dataset.copyFrom)?.textContent || "";
+    navigator.clipboard.writeText(source.trim()).then(() => {
+      button.dataset.copied = "";
+      setTimeout(() => delete button.dataset.copied, 1500);
+    });
+  }
+
+  function closeMenus(except) {
+    document.querySelectorAll("details.menu[open]").forEach(menu => {
+      if (menu !== except) menu.open = false;
+    });
+  }
+
+  document.addEventListener("click", event => {
+    const at = selector => event.target.closest(selector);
+    closeMenus(at("details.menu"));
+    if (at("[data-theme-switch]")) chooseTheme();
+    if (at("[data-copy], [data-copy-from]")) copy(at("[data-copy], [data-copy-from]"));
+    const opener = at("[data-dialog]");
+    if (opener) {
+      event.preventDefault();
+      document.getElementById(opener.dataset.dialog).showModal();
+    }
+    if (at("[data-close]")) at("dialog").close();
+    if (at("[data-nav-switch]")) document.body.classList.toggle("nav-open");
+  });
+
+  document.addEventListener("change", event => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+
+  document.addEventListener("input", event => {
+    const counter = event.target.dataset.counter && document.getElementById(event.target.dataset.counter);
+    if (counter) counter.textContent = `${[...event.target.value].length} / ${event.target.maxLength}`;
+  });
+
+  document.addEventListener("keydown", event => {
+    if (event.key === "Escape") closeMenus();
+    const typing = event.target.matches("input, textarea, select");
+    if (event.key === "/" && !typing) {
+      const search = document.querySelector("[data-search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+      }
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-send-on-enter]")) {
+      event.target.form.requestSubmit();
+    }
+  });
+
+  // A refused fragment (403, 404, 5xx) must not vanish: htmx swaps only successes by itself.
+  document.addEventListener("htmx:responseError", event => {
+    const status = event.detail.xhr.status;
+    if (status === 401 || status === 403) location.reload();
+  });
+})();

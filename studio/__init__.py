@@ -1,0 +1,5 @@
+"""Tuning Studio: the frame of the site, and the one door to Google."""
+
+from studio.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,128 @@
+"""Who may see and do what: every view names the least role it needs, and gets the project or a refusal.
+
+A stranger to a project gets 404 (its existence is not told); a member whose role is too small gets 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from studio.models import Project, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django_htmx.middleware import HtmxDetails
+
+P = ParamSpec("P")
+View = Callable[..., HttpResponseBase]
+
+
+class Request(HttpRequest):
+    """A signed-in person's request, as every project view gets it."""
+
+    user: User
+    htmx: HtmxDetails
+    role: Role
+
+
+def member(
+    role: Role,
+) -> Callable[
+    [Callable[Concatenate[Request, Project, P], HttpResponseBase]],
+    Callable[Concatenate[Request, str, P], HttpResponseBase],
+]:
+    """Gives the view the project that its `slug` names, if the person's role covers `role`."""
+
+    def decorate(
+        view: Callable[Concatenate[Request, Project, P], HttpResponseBase],
+    ) -> Callable[Concatenate[Request, str, P], HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: Request, slug: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            project = project_or_refuse(request, slug, role)
+            return view(request, project, *args, **kwargs)
+
+        guarded.needs = role  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def project_or_refuse(request: Request, slug: str, needed: Role) -> Project:
+    project = Project.objects.filter(slug=slug).first()
+    held = project.role_of(request.user) if project else None
+    if project is None or held is None:
+        raise Http404(_("There is no such project, or you are not a member of it."))
+    if not held.covers(needed):
+        raise PermissionDenied(_("This needs the role “%(role)s” in this project.") % {"role": needed.label})
+    request.role = held
+    request.project = project  # type: ignore[attr-defined]
+    return project
+
+
+def installation_admin(view: View) -> View:
+    """For pages about the whole installation."""
+
+    @wraps(view)
+    def guarded(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_superuser:
+            raise PermissionDenied(_("This needs an admin of the installation."))
+        return view(request, *args, **kwargs)
+
+    guarded.needs = "installation admin"  # type: ignore[attr-defined]
+    return guarded
+
+
+class FirstRunMiddleware:
+    """Until an admin exists, every page but the one-time link and health says where to find that link."""
+
+    open_names = {"join", "healthz"}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.has_admin = False
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: list[Any], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        match = request.resolver_match
+        if self.admin_exists() or (match and match.url_name in self.open_names):
+            return None
+        return render(request, "studio/first_run.html", status=503)
+
+    def admin_exists(self) -> bool:
+        """Asked of the database only until the answer is yes."""
+        if not self.has_admin:
+            people = get_user_model().objects
+            self.has_admin = people.filter(
+                is_superuser=True, is_active=True, last_login__isnull=False
+            ).exists()
+        return self.has_admin
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """What the frame of every page shows: the project, the person's role, the other projects, the theme."""
+    user = getattr(request, "user", None)
+    project = getattr(request, "project", None)
+    theme = request.COOKIES.get("theme", "")
+    context: dict[str, Any] = {
+        "project": project,
+        "role": getattr(request, "role", None),
+        "theme": theme if theme in {"light", "dark"} else "",
+        "plain_http_notice": not settings.HTTPS
+        and not settings.BIND.startswith(("127.", "localhost", "[::1]")),
+    }
+    if user and user.is_authenticated:
+        context["projects"] = Project.objects.visible_to(user)
+    return context

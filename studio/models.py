@@ -1,0 +1,149 @@
+"""Who may do what where: projects, memberships, and the record of what people did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from studio.vertex.auth import Place
+from studio.vertex.client import Vertex
+from studio.vertex.storage import Storage
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class Backend(models.TextChoices):
+    ENGINE = "engine", _("Local engine")
+    GOOGLE = "google", _("Vertex AI")
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", _("Viewer")
+    TUNER = "tuner", _("Tuner")
+    ADMIN = "admin", _("Admin")
+
+    def covers(self, needed: Role) -> bool:
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, user: User | AnonymousUser) -> ProjectQuerySet:
+        if user.is_superuser:
+            return self
+        return self.filter(membership__user_id=user.pk)
+
+
+class Project(models.Model):
+    """One place to tune: a Google Cloud project, or the engine of this installation.
+
+    `credentials_file` is the path of a service-account file on the server (blank: application default
+    credentials); the file's content never enters the database.
+    """
+
+    slug = models.SlugField(unique=True, max_length=63)
+    name = models.CharField(max_length=100)
+    backend = models.CharField(max_length=10, choices=Backend, default=Backend.ENGINE)
+    project_id = models.CharField(max_length=63)
+    regions = models.JSONField(default=list)
+    bucket = models.CharField(max_length=63, blank=True)
+    credentials_file = models.CharField(max_length=500, blank=True)
+    quota_project = models.CharField(max_length=63, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def on_engine(self) -> bool:
+        return self.backend == Backend.ENGINE
+
+    @property
+    def location(self) -> str:
+        """The region offered first."""
+        return self.regions[0] if self.regions else "us-central1"
+
+    def place(self) -> Place:
+        """Where this project's calls go. The engine's address comes from the settings, never from the row."""
+        return Place(
+            backend=self.backend,
+            project_id=self.project_id,
+            engine_url=settings.ENGINE_URL,
+            credentials_file=self.credentials_file or None,
+            quota_project=self.quota_project or None,
+            token=engine_token() if self.on_engine else None,
+            host_overrides=tuple(settings.VERTEX_HOSTS.items()),
+        )
+
+    def vertex(self) -> Vertex:
+        return Vertex(self.place())
+
+    def storage(self) -> Storage:
+        return Storage(self.place())
+
+    def role_of(self, user: User | AnonymousUser) -> Role | None:
+        if user.is_superuser:
+            return Role.ADMIN
+        membership = self.membership_set.filter(user_id=user.pk).first()
+        return Role(membership.role) if membership else None
+
+
+def engine_token() -> str | None:
+    try:
+        return settings.ENGINE_TOKEN_FILE.read_text().strip() or None
+    except FileNotFoundError:
+        return None
+
+
+class Membership(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_each")]
+
+
+class AuditEntry(models.Model):
+    """What a person did, written in the same transaction as the deed."""
+
+    project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE)
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    action = models.CharField(max_length=60)
+    subject = models.CharField(max_length=200, blank=True)
+    detail = models.JSONField(default=dict)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["project", "-at"], name="audit_by_project")]
+
+    @classmethod
+    def record(
+        cls,
+        action: str,
+        *,
+        actor: User | None,
+        project: Project | None = None,
+        subject: str = "",
+        **detail: Any,
+    ) -> AuditEntry:
+        return cls.objects.create(
+            project=project, actor=actor, action=action, subject=subject[:200], detail=detail
+        )
+
+
+class Pulse(models.Model):
+    """The last time a part of the installation proved that it works."""
+
+    name = models.CharField(max_length=60, unique=True)
+    at = models.DateTimeField()

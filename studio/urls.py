@@ -1,0 +1,21 @@
+"""The sitemap: one include per room."""
+
+from django.urls import include, path
+
+from studio import health, views
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("", views.home, name="home"),
+    path("language/", views.language, name="language"),
+    path("sign-in/", views.sign_in, name="sign_in"),
+    path("sign-out/", views.sign_out, name="sign_out"),
+    path("join/<str:uid>/<str:token>/", views.join, name="join"),
+    path("projects/new/", views.new_project, name="new_project"),
+    path("p/<slug:slug>/settings/", views.project_settings, name="project_settings"),
+    path("p/<slug:slug>/members/", views.members, name="members"),
+    path("p/<slug:slug>/", views.project_home, name="project"),
+    path("p/<slug:slug>/jobs/", include("jobs.urls")),
+    path("p/<slug:slug>/chats/", include("jobs.talk.urls")),
+    path("p/<slug:slug>/jobs/<int:pk>/", include("metrics.urls")),
+]

@@ -1,0 +1,66 @@
+"""People and projects that tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from studio.models import Membership, Project, Role
+
+
+@pytest.fixture
+def admin_exists(db: None) -> User:
+    """The installation's first admin, so that the site is open."""
+    return get_user_model().objects.create_superuser(
+        "root", password="long enough to pass", last_login=timezone.now()
+    )
+
+
+@pytest.fixture
+def project(admin_exists: User) -> Project:
+    return Project.objects.get_or_create(
+        slug="local",
+        defaults={
+            "name": "Local engine",
+            "backend": "engine",
+            "project_id": "local",
+            "regions": ["us-central1"],
+        },
+    )[0]
+
+
+@pytest.fixture
+def person(project: Project) -> Callable[..., User]:
+    """person(role) -> a member of `project` with that role; person(None) -> a stranger to it."""
+
+    def make(role: Role | None = Role.TUNER, username: str = "") -> User:
+        user = get_user_model().objects.create_user(
+            username or f"{role or 'stranger'}", password="long enough to pass"
+        )
+        if role:
+            Membership.objects.create(project=project, user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def tuner(person: Callable[..., User]) -> User:
+    return person(Role.TUNER)
+
+
+@pytest.fixture
+def browser_of() -> Callable[[User], Client]:
+    """browser_of(user) -> a signed-in test client."""
+
+    def sign_in(user: User) -> Client:
+        other = Client()
+        other.force_login(user)
+        return other
+
+    return sign_in

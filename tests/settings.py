@@ -1,0 +1,21 @@
+"""The studio's own settings on state of their own: a folder, a database, and no broker to reach."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_state = Path(tempfile.mkdtemp(prefix="studio-test-"))
+os.environ["STATE_DIR"] = str(_state)
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", f"sqlite:///{_state / 'test.sqlite3'}")
+os.environ["BIND"] = "127.0.0.1:8000"
+os.environ["BASE_URL"] = "http://127.0.0.1:8000"
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+os.environ["SECRET_KEY"] = "a key for tests only"
+
+from studio.settings import *  # noqa: E402, F403
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

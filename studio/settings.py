@@ -141,6 +141,7 @@ AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_TEMPLATE = "studio/locked_out.html"
 AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 
 # ---- the door ----
 _base = urlsplit(BASE_URL)

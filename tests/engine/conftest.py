@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from engine.bases import Base
-from engine.folder import JobFolder, now
-from tests.engine.tiny import example, write_base, write_lines
+from engine.chat import Chat
+from engine.folder import JobFolder
+from tests.engine.jobs import new_job
+from tests.engine.tiny import write_base
 
 
 @pytest.fixture(scope="session")
@@ -24,48 +26,36 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def base(base_folder: Path) -> Base:
     return Base.read(base_folder)
 
 
+@pytest.fixture(scope="session")
+def chat(base_folder: Path) -> Chat:
+    return Chat(base_folder)
+
+
 @pytest.fixture
 def make_job(base_folder: Path, tmp_path: Path) -> Callable[..., JobFolder]:
-    """make_job(epochs=2, train=12, validation=6, ...) -> a PENDING job's folder under tmp_path/root."""
+    """make_job(epochs=4, train=12, validation=6, ...) -> a PENDING job under tmp_path/root."""
     numbers = itertools.count(1)
 
-    def make(
-        epochs: int | None = 2,
-        train: int | list[dict[str, Any]] = 12,
-        validation: int = 6,
-        hyper_parameters: dict[str, Any] | None = None,
-        **spec: Any,
-    ) -> JobFolder:
-        number = next(numbers)
-        lines = train if isinstance(train, list) else colours(train)
-        training = write_lines(tmp_path / f"train-{number}.jsonl", lines)
-        held_out = (
-            write_lines(tmp_path / f"validation-{number}.jsonl", colours(validation)) if validation else None
-        )
-        chosen = {"epochCount": str(epochs)} if epochs else {}
-        job = {
-            "id": f"{number:019}",
-            "createTime": now(),
-            "model": "studio-tiny",
-            "base": "studio-tiny",
-            "request": {
-                "supervisedTuningSpec": {"hyperParameters": {**chosen, **(hyper_parameters or {})}, **spec}
-            },
-        }
-        return JobFolder.create(tmp_path / "root", job, training, held_out)
+    def make(**settings: Any) -> JobFolder:
+        return new_job(tmp_path, next(numbers), **settings)
 
     return make
 
 
-def colours(count: int) -> list[dict[str, Any]]:
-    """Examples of two labels and of unequal lengths."""
-    labels = ("red", "green")
-    return [
-        example(f"{'word ' * (number % 5)}{number}", labels[number % 2], system="Say.")
-        for number in range(count)
-    ]
+@pytest.fixture(scope="session")
+def trained(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> JobFolder:
+    """A job with make_job's settings, trained to its end without a mishap."""
+    import torch
+
+    from engine.train import run
+
+    torch.set_num_threads(1)
+    folder = new_job(tmp_path_factory.mktemp("trained"))
+    run(folder)
+    assert folder.result == {"outcome": "SUCCEEDED"}
+    return folder

@@ -16,7 +16,6 @@ Every file has one writer and is replaced as a whole, so that any of them may di
 """
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +74,10 @@ class JobFolder:
         return path if path.exists() else None
 
     @property
+    def metrics_file(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
     def job(self) -> dict[str, Any]:
         return read_json(self.path / "job.json")
 
@@ -121,6 +124,13 @@ class JobFolder:
     def cancel_asked(self) -> bool:
         return (self.path / "cancel").exists()
 
+    def save_points(self) -> list[int]:
+        """The steps that the training can go on from."""
+        return sorted(int(path.name) for path in self.path.glob("save/*") if path.name.isdigit())
+
+    def save_point(self, step: int) -> Path:
+        return self.path / "save" / f"{step:06}"
+
     def checkpoints(self) -> list[Checkpoint]:
         """The adapters exported so far, in the order of their training."""
         found = (self._checkpoint(path) for path in self.path.glob("checkpoints/*/checkpoint.json"))
@@ -132,10 +142,8 @@ class JobFolder:
 
     def metrics(self, since_step: int | None = None) -> list[points.Point]:
         """The points so far, or those after `since_step`, in the order of their writing."""
-        return list(self._points(-1 if since_step is None else since_step))
-
-    def _points(self, since_step: int) -> Iterator[points.Point]:
-        return (point for point in points.read(self.path / "metrics.jsonl") if point["step"] > since_step)
+        after = -1 if since_step is None else since_step
+        return [point for point in points.read(self.metrics_file) if point["step"] > after]
 
 
 def now() -> str:

@@ -1,0 +1,96 @@
+"""One answer, token by token: choosing the next one, and when to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.chat import Chat
+from engine.options import Options, Piece
+
+INCOMPLETE = "\ufffd"
+
+
+class Answer:
+    """An answer being written; it can rest between two calls of `go_on` while another is."""
+
+    def __init__(self, chat: Chat, prompt: Sequence[int], options: Options, room: int) -> None:
+        """At most `room` tokens fit behind the prompt."""
+        self._chat = chat
+        self._options = options
+        self._limit = min(options.max_output_tokens or room, room)
+        self._prompt = list(prompt)
+        self._unread = self._prompt
+        self._tokens: list[int] = []
+        self._cache: Any = None
+        self._logprobs = 0.0
+        self._text = ""
+        self._sent = 0
+        self._random = torch.Generator()
+        self._random.manual_seed(self._random.seed() if options.seed is None else options.seed)
+        self.finish_reason: str | None = None
+
+    def go_on(self, model: Any, seconds: float) -> None:
+        """Write for about as long, at least one token."""
+        until = time.monotonic() + seconds
+        with torch.inference_mode():
+            while self.finish_reason is None:
+                self._step(model)
+                if time.monotonic() >= until:
+                    break
+
+    def _step(self, model: Any) -> None:
+        ids = torch.tensor([self._unread], device=model.device)
+        output = model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        self._cache = output.past_key_values
+        token, logprob = choose(output.logits[0, -1].float().cpu(), self._options, self._random)
+        if token in self._chat.stops:
+            self._finish("STOP")
+            return
+        self._unread = [token]
+        self._tokens.append(token)
+        self._logprobs += logprob
+        self._text = self._chat.text(self._tokens)
+        found = [at for stop in self._options.stop_sequences if (at := self._text.find(stop)) >= 0]
+        if found:
+            self._text = self._text[: min(found)]
+            self._finish("STOP")
+        elif len(self._tokens) >= self._limit:
+            self._finish("MAX_TOKENS")
+
+    def _finish(self, reason: str) -> None:
+        self.finish_reason = reason
+        self._cache = None
+
+    def take(self) -> Piece:
+        """What is new since the last time and certain to stay."""
+        end = len(self._text.rstrip(INCOMPLETE))
+        if self.finish_reason is None:
+            end -= held_back(self._text[:end], self._options.stop_sequences)
+        new, self._sent = self._text[self._sent : end], max(self._sent, end)
+        count = len(self._tokens)
+        return Piece(new, self.finish_reason, len(self._prompt), count, self._logprobs / max(1, count))
+
+
+def held_back(text: str, stops: Sequence[str]) -> int:
+    """How many characters at the end might be the beginning of a stop sequence."""
+    beginnings = (stop[:size] for stop in stops for size in range(1, len(stop)))
+    return max((len(beginning) for beginning in beginnings if text.endswith(beginning)), default=0)
+
+
+def choose(logits: Tensor, options: Options, random: torch.Generator) -> tuple[int, float]:
+    """The next token, and the logarithm of the probability that the model gave it."""
+    logprobs = logits.log_softmax(-1)
+    if options.temperature == 0:
+        token = int(logprobs.argmax())
+    else:
+        scores, order = ((logprobs - logprobs.max()) / options.temperature).sort(descending=True)
+        probabilities = scores[: options.top_k or None].softmax(-1)
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities[1:][before[1:] >= options.top_p] = 0
+        token = int(order[torch.multinomial(probabilities, 1, generator=random)])
+    return token, float(logprobs[token])

@@ -1,0 +1,168 @@
+"""Where requests go, and in whose name: Google's hosts with Google credentials, or the engine without."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import google.auth
+import requests
+from google.auth import exceptions as auth_exceptions
+from google.auth.credentials import AnonymousCredentials, Credentials, CredentialsWithQuotaProject
+from google.auth.transport.requests import AuthorizedSession
+from google.oauth2 import service_account
+from google.oauth2.credentials import Credentials as TokenCredentials
+
+from studio.vertex.errors import BadName, CredentialsFailed, from_exception
+
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+STORAGE_URL = "https://storage.googleapis.com"
+TIMEOUT = (5.0, 30.0)
+"""Seconds to connect, and seconds of silence; no request goes without."""
+CONNECTIONS = 32
+LOCATION = re.compile(r"global|us|eu|[a-z]+(?:-[a-z]+)+[0-9]{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One account on one backend. `backend` is "google" or "engine".
+
+    `credentials_file` is a service account's key on this machine (None: application default credentials),
+    `quota_project` pays for calls made as a person, `token` opens the engine, and `host_overrides` are
+    (location, https address) pairs for Google hosts under another name.
+    """
+
+    backend: str
+    project_id: str
+    engine_url: str = ""
+    credentials_file: str | None = None
+    quota_project: str | None = None
+    token: str | None = None
+    host_overrides: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Place({self.backend!r}, {self.project_id!r})"
+
+    @property
+    def on_engine(self) -> bool:
+        return self.backend == "engine"
+
+
+def base_url(place: Place, location: str) -> str:
+    """The address of the API in `location`: a region, `global`, or the multi-regions `us` and `eu`."""
+    if not LOCATION.fullmatch(location):
+        raise BadName(f"{location!r} is not a location of Vertex AI.")
+    if place.on_engine:
+        return place.engine_url.rstrip("/")
+    if override := dict(place.host_overrides).get(location):
+        return override.rstrip("/")
+    match location:
+        case "global":
+            return "https://aiplatform.googleapis.com"
+        case "us" | "eu":
+            return f"https://aiplatform.{location}.rep.googleapis.com"
+        case _:
+            return f"https://{location}-aiplatform.googleapis.com"
+
+
+def storage_url(place: Place) -> str:
+    return place.engine_url.rstrip("/") if place.on_engine else STORAGE_URL
+
+
+class Session(AuthorizedSession):
+    """An AuthorizedSession that always has a time limit, follows no redirect, and keeps to its place's hosts.
+
+    A 401 makes Google credentials renew themselves, and the request is sent once more; nothing else is
+    repeated.
+    """
+
+    def __init__(self, place: Place, credentials: Credentials) -> None:
+        self._place = place
+        statuses = () if place.on_engine else (401,)
+        super().__init__(credentials, refresh_status_codes=statuses, max_refresh_attempts=1)
+        # The engine is this installation's own: a proxy of the environment must not come between.
+        self.trust_env = not place.on_engine
+        adapter = requests.adapters.HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        self._refuse_stranger(url)
+        kwargs["allow_redirects"] = False
+        kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
+        response: requests.Response = super().request(method, url, *args, **kwargs)
+        return response
+
+    def _refuse_stranger(self, url: str) -> None:
+        if not (_is_engine(self._place, url) if self._place.on_engine else _is_google(url)):
+            raise BadName(f"Credentials are not sent to {urlsplit(url).netloc or 'this address'}.")
+
+
+def session(place: Place) -> Session:
+    """The one session of this place in this process; raises CredentialsFailed where it has no credentials."""
+    key = (place, _stamp(place.credentials_file))
+    with _lock:
+        if key not in _sessions:
+            _sessions[key] = Session(place, _credentials(place))
+        return _sessions[key]
+
+
+_lock = threading.Lock()
+_sessions: dict[tuple[Place, int], Session] = {}
+
+
+def _stamp(path: str | None) -> int:
+    """When the key file was last replaced, so that a renewed key is read without a restart."""
+    try:
+        return Path(path).stat().st_mtime_ns if path else 0
+    except OSError:
+        return 0
+
+
+def _credentials(place: Place) -> Credentials:
+    if place.on_engine:
+        return TokenCredentials(token=place.token) if place.token else AnonymousCredentials()
+    credentials: Credentials = _from_file(place.credentials_file) if place.credentials_file else _default()
+    if place.quota_project and isinstance(credentials, CredentialsWithQuotaProject):
+        credentials = credentials.with_quota_project(place.quota_project)
+    return credentials
+
+
+def _from_file(path: str) -> service_account.Credentials:
+    try:
+        key: service_account.Credentials = service_account.Credentials.from_service_account_file(
+            path, scopes=SCOPES
+        )
+    except OSError:
+        raise CredentialsFailed("This project's credentials file cannot be read on this server.") from None
+    except ValueError:
+        raise CredentialsFailed("This project's credentials file is not a service account key.") from None
+    return key
+
+
+def _default() -> Credentials:
+    try:
+        credentials: Credentials = google.auth.default(scopes=SCOPES)[0]
+    except auth_exceptions.GoogleAuthError as error:
+        raise from_exception(error) from None
+    return credentials
+
+
+def _is_google(url: str) -> bool:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return (
+        parts.scheme == "https"
+        and host.endswith(".googleapis.com")
+        and parts.username is None
+        and parts.port in (None, 443)
+    )
+
+
+def _is_engine(place: Place, url: str) -> bool:
+    ours, theirs = urlsplit(place.engine_url), urlsplit(url)
+    return (ours.scheme, ours.netloc.lower()) == (theirs.scheme, theirs.netloc.lower())

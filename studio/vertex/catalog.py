@@ -1,0 +1,107 @@
+"""The base models that can be tuned: dated data, read once from catalog.json beside this file.
+
+`models(backend)` lists what a project may choose from, best first; `get(id, backend)` is one of them.
+On the engine a Gemini name is only a stand-in: studio-tiny is tuned and answers in its place.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DATA = Path(__file__).with_name("catalog.json")
+ADAPTER_SIZES = {
+    "ADAPTER_SIZE_ONE": 1,
+    "ADAPTER_SIZE_TWO": 2,
+    "ADAPTER_SIZE_FOUR": 4,
+    "ADAPTER_SIZE_EIGHT": 8,
+    "ADAPTER_SIZE_SIXTEEN": 16,
+    "ADAPTER_SIZE_THIRTY_TWO": 32,
+}
+"""Vertex's name of an adapter size -> its rank. The enum's numbers are neither rank nor in order."""
+ADAPTER_SIZE_NAMES = {rank: name for name, rank in ADAPTER_SIZES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A model to tune, with the limits its makers document; None where they document none.
+
+    `stage` is "GA", "preview" or "retired"; `adapter_sizes` are ranks; `serving_locations` are where the
+    tuned model answers, when that is not the region it was tuned in; `price` is per million training tokens,
+    set by an operator; `stand_in` names the base that is really tuned where this one cannot be.
+    """
+
+    id: str
+    title: str
+    description_en: str
+    description_ja: str
+    stage: str
+    backends: tuple[str, ...]
+    regions: tuple[str, ...]
+    serving_locations: tuple[str, ...]
+    adapter_sizes: tuple[int, ...]
+    default_adapter_size: int | None
+    tokens_per_example: int | None
+    max_training_bytes: int
+    max_training_examples: int
+    max_validation_examples: int
+    min_training_examples: int
+    recommended_training_examples: int
+    modalities: tuple[str, ...]
+    price: float | None
+    as_of: str
+    source: str
+    stand_in: str | None = None
+
+    def description(self, language: str) -> str:
+        return self.description_ja if language.startswith("ja") else self.description_en
+
+    @property
+    def retired(self) -> bool:
+        return self.stage == "retired"
+
+
+def models(backend: str) -> tuple[BaseModel, ...]:
+    """What can be tuned on "google" or "engine"; retired models come last and are marked."""
+    return tuple(_on(model, backend) for model in _models() if backend in model.backends)
+
+
+def get(id: str, backend: str | None = None) -> BaseModel | None:
+    """The model of that id: as its makers document it, or as it can be used on `backend`."""
+    known = _models() if backend is None else models(backend)
+    return next((model for model in known if model.id == id), None)
+
+
+def _on(model: BaseModel, backend: str) -> BaseModel:
+    """`model` as `backend` offers it. A stand-in keeps the model's adapter sizes, so that a request rehearsed
+    here is taken there; the rest are the limits of the base that really answers."""
+    if backend != "engine" or model.backends == ("engine",):
+        return model
+    base = next(base for base in _models() if base.backends == ("engine",))
+    return replace(
+        model,
+        stand_in=base.id,
+        regions=base.regions,
+        serving_locations=(),
+        tokens_per_example=base.tokens_per_example,
+        modalities=base.modalities,
+        min_training_examples=base.min_training_examples,
+        price=None,
+    )
+
+
+@cache
+def _models() -> tuple[BaseModel, ...]:
+    data = json.loads(DATA.read_text(encoding="utf-8"))
+    return tuple(_read({**data["defaults"], **entry}) for entry in data["models"])
+
+
+def _read(entry: dict[str, Any]) -> BaseModel:
+    description = entry.pop("description")
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
+    return BaseModel(**values, description_en=description["en"], description_ja=description["ja"])

@@ -1,0 +1,258 @@
+"""The Vertex AI REST API, as far as tuning needs it: Vertex's own words, dictionaries in and out.
+
+Every request goes through `Vertex._open`. Errors are those of errors.py. A POST is sent once: the caller, who
+knows what it costs, decides about a second time. A GET gets one more try after a short random pause when the
+server could not be reached, broke off, or answered 5xx; not after 429 and not after a time-out.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import requests
+from google.auth import exceptions as auth_exceptions
+
+from studio.vertex import names
+from studio.vertex.auth import TIMEOUT, Place, base_url, session
+from studio.vertex.errors import (
+    DEADLINE,
+    BadName,
+    BadRequest,
+    NotSent,
+    OutcomeUnknown,
+    VertexError,
+    from_exception,
+    from_response,
+)
+from studio.vertex.series import Point, TimeSeries, points, time_series
+from studio.vertex.stream import Json, elements, whole
+
+GENERATE_TIMEOUT = (5.0, 120.0)
+"""A model may think for a while before its first word."""
+PAUSE = 0.5
+SERIES_PER_READ = 20
+SAMPLED_FROM = 1000
+"""Points from which on batchRead answers a random sample."""
+MOST_POINTS = 10_000
+_random = random.SystemRandom()
+
+Params = dict[str, str | list[str]]
+
+
+class Vertex:
+    """Vertex AI, or the engine, as `place` says. Holds nothing: sessions are kept by place, in auth.py."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    # ---- tuning jobs: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
+
+    def create_tuning_job(self, location: str, body: Json) -> Json:
+        """The new job. It is paid for and has no request id: after OutcomeUnknown look for it before sending
+        again; Conflict may mean the same."""
+        job = self._json("POST", self._parent(location) + "/tuningJobs", body=body)
+        if not job.get("name"):
+            raise OutcomeUnknown("The server's answer does not name a tuning job.")
+        return job
+
+    def list_tuning_jobs(
+        self, location: str, filter: str | None = None, page_size: int = 100
+    ) -> Iterator[Json]:
+        """All jobs of a location, in no promised order. The grammar of `filter` is not documented: where the
+        server does not take it, every job is listed, so callers look at each one anyway."""
+        url = self._parent(location, version="v1beta1") + "/tuningJobs"
+        params: Params = {"pageSize": str(page_size)}
+        listed = False
+        try:
+            for page in self._pages(url, params | ({"filter": filter} if filter else {})):
+                listed = True
+                yield from page.get("tuningJobs") or []
+            return
+        except BadRequest:
+            if listed or not filter:
+                raise
+        yield from self.list_tuning_jobs(location, page_size=page_size)
+
+    def get_tuning_job(self, name: str) -> Json:
+        """Read through v1beta1, which alone tells `tuningJobState` and how many steps are done."""
+        return self.get(name, version="v1beta1")
+
+    def cancel_tuning_job(self, name: str) -> Json:
+        """Asks; the job may still end otherwise. After any Refused, read the job again."""
+        return self._json("POST", self._url(name) + ":cancel")
+
+    # ---- metrics: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tensorboards
+
+    def tensorboard_run(self, experiment: str) -> str | None:
+        """The TensorBoard run behind a job's `experiment` (a context's name); None while there is none."""
+        context = self.get(experiment)
+        board = (context.get("metadata") or {}).get("backing_tensorboard_resource")
+        contexts, _, experiment_id = context["name"].rpartition("/")
+        children = f'schema_title="system.ExperimentRun" AND parent_contexts:"{context["name"]}"'
+        runs = self._json("GET", self._url(contexts), params={"filter": children}).get("contexts") or []
+        if not board or not runs:
+            return None
+        run_id = names.id_of(runs[0]["name"]).removeprefix(f"{experiment_id}-")
+        return f"{board}/experiments/{experiment_id}/runs/{run_id}"
+
+    def list_time_series(self, name: str) -> list[TimeSeries]:
+        """The curves of a job's `experiment`, or of the run that `tensorboard_run` found for it (one request
+        instead of three). Empty while there are none."""
+        run = name if "/tensorboards/" in name else self.tensorboard_run(name)
+        if run is None:
+            return []
+        pages = self._pages(self._url(run) + "/timeSeries", {})
+        return [time_series(one) for page in pages for one in page.get("tensorboardTimeSeries") or []]
+
+    def read_time_series(self, series: Sequence[TimeSeries]) -> dict[str, list[Point]]:
+        """displayName -> (step, wall time in seconds, value), ascending, one point a step.
+
+        Complete also where batchRead would answer a sample: long series are read one by one.
+        """
+        answers = {names.id_of(long["name"]): self._read(long) for long in series if _is_long(long)}
+        short = [one["name"] for one in series if not _is_long(one)]
+        for start in range(0, len(short), SERIES_PER_READ):
+            answers |= self._batch_read(short[start : start + SERIES_PER_READ])
+        return {one["displayName"]: points(answers.get(names.id_of(one["name"]), [])) for one in series}
+
+    # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
+
+    def publisher_model(self, location: str, model_id: str) -> str:
+        """The resource under which an untuned base model answers."""
+        return names.publisher_model(self.place.project_id, location, model_id)
+
+    def generate_content(self, resource: str, body: Json, version: str = "v1") -> Json:
+        """The whole answer of an endpoint or a publisher model. It may have no candidate, or an empty one."""
+        url = self._url(resource, version) + ":generateContent"
+        return self._json("POST", url, body=body, timeout=GENERATE_TIMEOUT)
+
+    def stream_generate_content(self, resource: str, body: Json) -> Generator[Json, None, None]:
+        """The answer in pieces, each a GenerateContentResponse with the text that is new. Sent at the first
+        `next`; closing the generator hangs up. Raises StreamBroken where it stops before its end."""
+        url = self._url(resource) + ":streamGenerateContent"
+        params: Params = {"alt": "sse"}
+        with self._open("POST", url, body=body, params=params, timeout=GENERATE_TIMEOUT) as response:
+            yield from elements(response)
+
+    def count_tokens(self, resource: str, body: Json) -> Json:
+        return self._json("POST", self._url(resource) + ":countTokens", body=body)
+
+    def get(self, name: str, version: str = "v1") -> Json:
+        """Any resource by its name."""
+        return self._json("GET", self._url(name, version))
+
+    # ---- the way out
+
+    def _parent(self, location: str, version: str = "v1") -> str:
+        return self._url(names.location(self.place.project_id, location), version)
+
+    def _url(self, name: str, version: str = "v1") -> str:
+        return f"{base_url(self.place, names.location_of(name))}/{version}/{name}"
+
+    def _pages(self, url: str, params: Params) -> Iterator[Json]:
+        """Every page. An empty one may be followed by a full one; a token that comes back ends the list."""
+        tokens: set[str] = set()
+        while True:
+            page = self._json("GET", url, params=params)
+            yield page
+            token = page.get("nextPageToken")
+            if not token or token in tokens:
+                return
+            tokens.add(token)
+            params = params | {"pageToken": token}
+
+    def _read(self, series: TimeSeries) -> list[Json]:
+        most = MOST_POINTS if series["maxStep"] < MOST_POINTS else -1
+        answer = self._json("GET", self._url(series["name"]) + ":read", params={"maxDataPoints": str(most)})
+        return (answer.get("timeSeriesData") or {}).get("values") or []
+
+    def _batch_read(self, series_names: list[str]) -> dict[str, list[Json]]:
+        board = series_names[0].partition("/experiments/")[0]
+        answer = self._json("GET", self._url(board) + ":batchRead", params={"timeSeries": series_names})
+        data = answer.get("timeSeriesData") or []
+        return {one["tensorboardTimeSeriesId"]: one.get("values") or [] for one in data}
+
+    def _json(self, method: str, url: str, **request: Any) -> Json:
+        try:
+            return self._json_once(method, url, **request)
+        except VertexError as error:
+            if method != "GET" or not _may_pass(error):
+                raise
+        time.sleep(_random.uniform(0, PAUSE))
+        return self._json_once(method, url, **request)
+
+    def _json_once(
+        self, method: str, url: str, *, timeout: tuple[float, float] = TIMEOUT, **request: Any
+    ) -> Json:
+        with self._open(method, url, timeout=timeout, **request) as response:
+            return _object(whole(response, sum(timeout)))
+
+    @contextmanager
+    def _open(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Json | None = None,
+        params: Params | None = None,
+        timeout: tuple[float, float] = TIMEOUT,
+    ) -> Iterator[requests.Response]:
+        """The one way out: sends, and hands over a 2xx answer whose body is still on the wire."""
+        try:
+            response = session(self.place).request(
+                method,
+                url,
+                params=params,
+                data=None if body is None else _bytes(body),
+                headers={"Content-Type": "application/json; charset=utf-8"} if method == "POST" else None,
+                timeout=timeout,
+                stream=True,
+            )
+        except (requests.RequestException, auth_exceptions.GoogleAuthError) as error:
+            # The original may quote a file's path or a secret address: it is left out of the traceback.
+            raise from_exception(error) from None
+        with response:
+            if not 200 <= response.status_code < 300:
+                raise from_response(response, _readable(response, sum(timeout)))
+            yield response
+
+
+def _bytes(body: Json) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        raise NotSent(f"The request cannot be written as JSON: {error}") from None
+
+
+def _object(body: bytes) -> Json:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        raise OutcomeUnknown("The server's answer is not JSON.") from None
+    if not isinstance(value, dict):
+        raise OutcomeUnknown("The server's answer is not a JSON object.")
+    return value
+
+
+def _readable(response: requests.Response, seconds: float) -> bytes:
+    """An error's body, or nothing: that the answer was an error is known already."""
+    try:
+        return whole(response, seconds)
+    except OutcomeUnknown:
+        return b""
+
+
+def _may_pass(error: VertexError) -> bool:
+    """Whether asking again at once is likely to help."""
+    if isinstance(error, OutcomeUnknown):
+        return error.status != DEADLINE and (error.code is None or error.code >= 500)
+    return isinstance(error, NotSent) and not isinstance(error, BadName)
+
+
+def _is_long(series: TimeSeries) -> bool:
+    return series["maxStep"] >= SAMPLED_FROM

@@ -1,0 +1,312 @@
+"""What can go wrong on the way to Vertex AI, Cloud Storage or the engine, and what is known afterwards.
+
+VertexError
+  NotSent              nothing left this machine: connection refused, unknown host, TLS failure
+    BadName            not a location, resource name or gs:// address, or a host that gets no credentials
+  OutcomeUnknown       it may or may not have been done: time-out, reset, 5xx, an answer nobody can read
+  Refused              a clear no: nothing was done
+    BadRequest         400, 413; `violations` names the fields
+    Unauthenticated    401
+    PermissionDenied   403; `reason` says SERVICE_DISABLED, BILLING_DISABLED ... where Google does
+    NotFound           404; also a wrong region or project
+    Conflict           409, 412; it exists, perhaps because an earlier request of ours made it
+    TooManyRequests    429; `retry_after` in seconds where the server names it
+  CredentialsFailed    no credentials, or Google no longer takes them; never carries the path of a file
+  StreamBroken         a streamed answer stopped before its end
+
+Errors never quote a token, a file path or an upload address: they are made from the answer's own message and
+from our words, and the exceptions that they replace are left out of the traceback.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+import urllib3.exceptions
+from google.auth import exceptions as auth_exceptions
+
+MESSAGE_LIMIT = 2000
+DEADLINE = "DEADLINE_EXCEEDED"
+SAFE_METHODS = frozenset({"GET", "HEAD", "DELETE"})
+HANDSHAKE_FAILURES = frozenset(
+    {
+        "CERTIFICATE_VERIFY_FAILED",
+        "HTTP_REQUEST",
+        "NO_PROTOCOLS_AVAILABLE",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "TLSV1_ALERT_PROTOCOL_VERSION",
+        "TLSV1_UNRECOGNIZED_NAME",
+        "UNSUPPORTED_PROTOCOL",
+        "WRONG_VERSION_NUMBER",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field that the server does not take, named by its path (`tuning_job.base_model`)."""
+
+    field: str
+    description: str
+
+
+class VertexError(Exception):
+    """`code` is the HTTP status (None without an answer), `status` and `reason` are Google's words for it."""
+
+    request_sent = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int | None = None,
+        status: str = "",
+        reason: str = "",
+        violations: tuple[Violation, ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        self.message = message[:MESSAGE_LIMIT]
+        super().__init__(self.message)
+        self.code = code
+        self.status = status
+        self.reason = reason
+        self.violations = violations
+        self.retry_after = retry_after
+
+
+class NotSent(VertexError):
+    request_sent = False
+
+
+class BadName(NotSent, ValueError):
+    pass
+
+
+class OutcomeUnknown(VertexError):
+    pass
+
+
+class Refused(VertexError):
+    pass
+
+
+class BadRequest(Refused):
+    pass
+
+
+class Unauthenticated(Refused):
+    pass
+
+
+class PermissionDenied(Refused):
+    pass
+
+
+class NotFound(Refused):
+    pass
+
+
+class Conflict(Refused):
+    pass
+
+
+class TooManyRequests(Refused):
+    pass
+
+
+class CredentialsFailed(VertexError):
+    request_sent = False
+
+
+class StreamBroken(VertexError):
+    pass
+
+
+REFUSALS: dict[int, type[Refused]] = {
+    400: BadRequest,
+    401: Unauthenticated,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+    412: Conflict,
+    413: BadRequest,
+    429: TooManyRequests,
+}
+# 408 and 499 are the server's word for "given up while working on it".
+NO_VERDICT = frozenset({408, 499})
+
+
+def from_response(response: requests.Response, content: bytes) -> VertexError:
+    """The error that an answer outside 2xx stands for; `content` is as much of its body as could be read."""
+    error = _error_object(_json_or_none(content))
+    return from_error(
+        error or {},
+        code=response.status_code,
+        retry_after=_seconds(response.headers.get("Retry-After")),
+        definite=error is not None or response.request.method in SAFE_METHODS,
+    )
+
+
+def from_error(
+    error: dict[str, Any], *, code: int | None = None, retry_after: float | None = None, definite: bool = True
+) -> VertexError:
+    """The error that a google.rpc.Status, or Cloud Storage's error object, stands for.
+
+    A 4xx that Google did not word (`definite` false: a proxy's page, a cut body) says nothing about a POST.
+    """
+    code = code or _whole(error.get("code")) or 500
+    kind: type[VertexError] = OutcomeUnknown
+    if definite and 400 <= code < 500 and code not in NO_VERDICT:
+        kind = REFUSALS.get(code, Refused)
+    return kind(
+        str(error.get("message") or _without_words(code)),
+        code=code,
+        status=str(error.get("status") or ""),
+        reason=_reason(error),
+        violations=tuple(_violations(error)),
+        retry_after=retry_after,
+    )
+
+
+def from_exception(error: Exception) -> VertexError:
+    """The error that an exception of requests, urllib3 or google-auth stands for."""
+    if isinstance(error, VertexError):
+        return error
+    if isinstance(error, auth_exceptions.GoogleAuthError):
+        return _credentials_failed(error)
+    if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError) and not isinstance(
+        error, requests.ConnectTimeout
+    ):
+        return OutcomeUnknown("The server did not answer in time.", status=DEADLINE)
+    if _before_sending(error):
+        return NotSent(f"The server could not be reached: {_cause(error)}.")
+    return OutcomeUnknown("The connection broke before the answer was complete.")
+
+
+def _credentials_failed(error: auth_exceptions.GoogleAuthError) -> CredentialsFailed:
+    match error:
+        case auth_exceptions.TransportError() | auth_exceptions.TimeoutError():
+            message = "Google's token service could not be reached."
+        case auth_exceptions.ReauthFailError():
+            message = (
+                "Google asks this account to sign in again: run `gcloud auth application-default login`."
+            )
+        case auth_exceptions.RefreshError():
+            message = "Google refused to renew the credentials: the key or the sign-in is no longer valid."
+        case auth_exceptions.MalformedError():
+            message = "The credentials file is not a service account key."
+        case auth_exceptions.DefaultCredentialsError():
+            message = "No usable Google credentials were found on this server."
+        case _:
+            message = "Google's credentials could not be used."
+    return CredentialsFailed(message)
+
+
+def _before_sending(error: Exception) -> bool:
+    addressing = (
+        requests.ConnectTimeout,
+        requests.exceptions.ProxyError,
+        requests.exceptions.InvalidURL,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidJSONError,
+    )
+    connecting = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.NameResolutionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.LocationParseError,
+    )
+    return any(
+        isinstance(cause, addressing + connecting)
+        or (isinstance(cause, ssl.SSLError) and cause.reason in HANDSHAKE_FAILURES)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error` and what it wraps: requests and urllib3 keep the cause in `reason` or as an argument."""
+    yield error
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+def _cause(error: Exception) -> str:
+    for cause in _causes(error):
+        match cause:
+            case urllib3.exceptions.NameResolutionError():
+                return "its name is unknown"
+            case ssl.SSLError():
+                return "its certificate or TLS version is not accepted"
+            case requests.ConnectTimeout() | urllib3.exceptions.ConnectTimeoutError():
+                return "it did not accept a connection in time"
+            case requests.exceptions.ProxyError():
+                return "the proxy refused"
+    return "no connection"
+
+
+def _json_or_none(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_object(payload: Any) -> dict[str, Any] | None:
+    """The object under `error`; a streaming method answers it inside a list."""
+    if isinstance(payload, list) and payload:
+        payload = payload[0]
+    error = payload.get("error") if isinstance(payload, dict) else None
+    return error if isinstance(error, dict) else None
+
+
+def _details(error: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
+    for detail in error.get("details") or []:
+        if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(f"google.rpc.{kind}"):
+            yield detail
+
+
+def _reason(error: dict[str, Any]) -> str:
+    """ErrorInfo's reason; Cloud Storage puts its own in a list `errors`."""
+    for info in (*_details(error, "ErrorInfo"), *(error.get("errors") or [])):
+        if isinstance(info, dict) and info.get("reason"):
+            return str(info["reason"])
+    return ""
+
+
+def _violations(error: dict[str, Any]) -> Iterator[Violation]:
+    for detail in _details(error, "BadRequest"):
+        for item in detail.get("fieldViolations") or []:
+            if isinstance(item, dict):
+                yield Violation(str(item.get("field", "")), str(item.get("description", "")))
+
+
+def _without_words(code: int) -> str:
+    if 300 <= code < 400:
+        return f"The server answered with a redirect ({code}), which is not followed."
+    return f"The server answered {code} without an explanation."
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _seconds(text: str | None) -> float | None:
+    """Retry-After as seconds from now; it is a number or a date."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        until = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

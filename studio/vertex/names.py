@@ -1,0 +1,36 @@
+"""Resource names, `projects/P/locations/L/...`, and what can be read from them."""
+
+from __future__ import annotations
+
+import re
+
+from studio.vertex.errors import BadName
+
+NAME = re.compile(
+    r"projects/(?P<project>[a-z0-9:.-]+)/locations/(?P<location>[a-z0-9-]+)(?:/[A-Za-z0-9_.@-]+)*"
+)
+
+
+def checked(name: str) -> str:
+    """`name` if it is one; it becomes part of an address, so nothing else may pass."""
+    if not NAME.fullmatch(name) or "/.." in name or "/./" in name:
+        raise BadName(f"{name[:200]!r} is not a resource name of Vertex AI.")
+    return name
+
+
+def location_of(name: str) -> str:
+    """Where a resource is served; a tuned model's endpoint may be elsewhere than its tuning job."""
+    return checked(name).split("/")[3]
+
+
+def id_of(name: str) -> str:
+    return name.rsplit("/", 1)[-1]
+
+
+def location(project_id: str, location: str) -> str:
+    return checked(f"projects/{project_id}/locations/{location}")
+
+
+def publisher_model(project_id: str, location_id: str, model_id: str) -> str:
+    """The name under which an untuned base model answers."""
+    return checked(f"{location(project_id, location_id)}/publishers/google/models/{model_id}")

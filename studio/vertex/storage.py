@@ -1,0 +1,266 @@
+"""Cloud Storage, or the engine's own store: objects by their gs:// address.
+
+Uploads and downloads stream; a whole file is never in memory. Errors are those of errors.py.
+https://cloud.google.com/storage/docs/json_api/v1
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import unquote
+
+import requests
+from google.api_core import exceptions as api_exceptions
+from google.auth import exceptions as auth_exceptions
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from studio.vertex.auth import TIMEOUT, Place, session, storage_url
+from studio.vertex.errors import BadName, NotFound, OutcomeUnknown, VertexError, from_exception, from_response
+
+# Else the library asks for every bucket's metadata in a thread of its own, which needs a permission more.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+
+BLOCK = 8 * 1024 * 1024
+"""Bytes in memory at a time, going up or coming down."""
+SINGLE_REQUEST = 8 * 1024 * 1024
+"""Up to here the library sends metadata and content in one POST."""
+RETRY = DEFAULT_RETRY.with_timeout(60.0).with_delay(initial=0.5, maximum=8.0)
+GS_URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?P<name>.+)", re.DOTALL)
+NAME_BYTES = 1024
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\\]")
+
+
+class GsUri(NamedTuple):
+    bucket: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"gs://{self.bucket}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One object as it stands; `generation` pins this very content. crc32c and md5 are base64."""
+
+    uri: str
+    size: int
+    generation: int
+    crc32c: str
+    md5: str
+    updated: datetime | None
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What lies under a prefix; `complete` is false where there is more than was asked for."""
+
+    objects: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    complete: bool
+
+
+def parse_gs_uri(uri: str) -> GsUri:
+    """Bucket and name of `gs://bucket/object`; raises BadName, a ValueError, that says what is wrong.
+
+    Names that something on the way might read as a path out of its folder are refused, however encoded.
+    """
+    match = GS_URI.fullmatch(uri)
+    if not match:
+        raise BadName("Write the address as gs://bucket/object.")
+    bucket, name = match["bucket"], match["name"]
+    if ".." in bucket or max(map(len, bucket.split("."))) > 63:
+        raise BadName("This is not the name of a bucket.")
+    if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
+        raise BadName(f"An object's name has at most {NAME_BYTES} bytes.")
+    if any(_is_tricky(reading) for reading in _readings(name)):
+        raise BadName("An object's name has no control characters, backslashes, or steps like ../.")
+    return GsUri(bucket, name)
+
+
+class Storage:
+    """Objects in the buckets of `place`."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def buckets(self) -> tuple[str, ...]:
+        with _told():
+            return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=RETRY))
+
+    def list(self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000) -> Listing:
+        """Objects and, with a delimiter, the "folders" directly under `prefix`."""
+        with _told():
+            found = self._client.list_blobs(
+                bucket, prefix=prefix, delimiter=delimiter, max_results=limit, timeout=TIMEOUT, retry=RETRY
+            )
+            objects = tuple(_info(blob) for blob in found)
+            return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token is None)
+
+    def stat(self, uri: str, generation: int | None = None) -> ObjectInfo:
+        """Raises NotFound where there is no such object or generation."""
+        with _told():
+            blob = self._blob(uri, generation)
+            blob.reload(timeout=TIMEOUT, retry=RETRY)
+            return _info(blob)
+
+    def upload(
+        self,
+        file: BinaryIO,
+        uri: str,
+        content_type: str,
+        *,
+        overwrite: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> ObjectInfo:
+        """Store what `file` holds from its beginning; raises Conflict where the object exists already.
+
+        `progress` is called with the bytes read so far. Above 8 MiB the upload is resumable, and a part that
+        got lost is sent again; below, it is one POST, which is not repeated.
+        """
+        size = file.seek(0, os.SEEK_END)
+        source = _Watched(file, progress) if progress else file
+        with _told():
+            blob = self._blob(uri, None)
+            blob.chunk_size = BLOCK
+            blob.upload_from_file(
+                source,
+                rewind=True,
+                size=size,
+                content_type=content_type,
+                if_generation_match=None if overwrite else 0,
+                timeout=TIMEOUT,
+                retry=RETRY if size > SINGLE_REQUEST else None,
+            )
+            return _info(blob)
+
+    def open(self, uri: str, generation: int | None = None) -> BinaryIO:
+        """The object as a binary file, fetched block by block. Without a generation it is pinned to today's,
+        so that an object replaced meanwhile is not read half old, half new."""
+        pinned = self.stat(uri).generation if generation is None else generation
+        blob = self._blob(uri, pinned)
+        source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=RETRY)
+        return io.BufferedReader(_Told(source), buffer_size=1024 * 1024)
+
+    def delete(self, uri: str) -> None:
+        """Gone afterwards, also where it was gone before."""
+        try:
+            with _told():
+                self._blob(uri, None).delete(timeout=TIMEOUT, retry=RETRY)
+        except NotFound:
+            return
+
+    def _blob(self, uri: str, generation: int | None) -> Any:
+        bucket, name = parse_gs_uri(uri)
+        return self._client.bucket(bucket).blob(name, generation=generation)
+
+    @cached_property
+    def _client(self) -> storage.Client:
+        http = session(self.place)
+        # The endpoint is always named: an emulator's address in the environment must not get credentials.
+        return storage.Client(
+            project=self.place.project_id,
+            credentials=http.credentials,
+            _http=http,
+            client_options={"api_endpoint": storage_url(self.place)},
+        )
+
+
+class _Watched:
+    """A file that tells how far it was read."""
+
+    def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
+        self._file = file
+        self._progress = progress
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._progress(self._file.tell())
+        return data
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+class _Told(io.RawIOBase):
+    """A remote file whose errors are ours."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _told():
+            data = self._source.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what Google's library raises into our errors, and leaves the originals out of the traceback: they
+    quote upload addresses, which are secrets."""
+    try:
+        yield
+    except api_exceptions.RetryError as error:
+        raise _error(error.cause) from None
+    except (
+        api_exceptions.GoogleAPICallError,
+        InvalidResponse,
+        DataCorruption,
+        requests.RequestException,
+        auth_exceptions.GoogleAuthError,
+    ) as error:
+        raise _error(error) from None
+
+
+def _error(error: BaseException | None) -> VertexError:
+    if isinstance(error, DataCorruption):
+        return OutcomeUnknown("The stored object differs from what was sent: its checksum is another.")
+    response = getattr(error, "response", None)
+    if isinstance(response, requests.Response):
+        return from_response(response, response.content)
+    return from_exception(error) if isinstance(error, Exception) else OutcomeUnknown("No answer.")
+
+
+def _info(blob: Any) -> ObjectInfo:
+    return ObjectInfo(
+        uri=f"gs://{blob.bucket.name}/{blob.name}",
+        size=blob.size or 0,
+        generation=blob.generation or 0,
+        crc32c=blob.crc32c or "",
+        md5=blob.md5_hash or "",
+        updated=blob.updated,
+        content_type=blob.content_type or "",
+    )
+
+
+def _readings(name: str) -> Iterator[str]:
+    """The name, and what it becomes when it is percent-decoded once, twice, ... on its way."""
+    for _ in range(4):
+        yield name
+        name = unquote(name)
+
+
+def _is_tricky(name: str) -> bool:
+    steps = {".", ".."} & set(name.split("/"))
+    return bool(steps or name.startswith("/") or UNPRINTABLE.search(name) or not _is_utf8(name))
+
+
+def _is_utf8(name: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -1,0 +1,90 @@
+"""Bodies as they arrive: the whole of one within a time limit, or the elements of a streamed answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+import urllib3.exceptions
+
+from studio.vertex.errors import DEADLINE, OutcomeUnknown, StreamBroken, from_error, from_exception
+
+PIECE = 65536
+Json = dict[str, Any]
+
+
+def whole(response: requests.Response, seconds: float) -> bytes:
+    """The body; the limit is for all of it, since a server that drips never trips a time-out on silence."""
+    until = time.monotonic() + seconds
+    body = bytearray()
+    for piece in pieces(response):
+        body += piece
+        if time.monotonic() > until:
+            raise OutcomeUnknown("The server took too long to answer.", status=DEADLINE)
+    return bytes(body)
+
+
+def pieces(response: requests.Response) -> Iterator[bytes]:
+    """The decoded body in the portions in which it comes over the wire."""
+    try:
+        while piece := response.raw.read1(PIECE, decode_content=True):
+            yield piece
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise from_exception(error) from None
+
+
+def elements(response: requests.Response) -> Iterator[Json]:
+    """The GenerateContentResponses of a stream, until one of them says why it ended.
+
+    https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/streamGenerateContent
+    """
+    ended = False
+    try:
+        for data in events(pieces(response)):
+            element = _element(data)
+            ended = ended or _ends(element)
+            yield element
+    except OutcomeUnknown as error:
+        raise StreamBroken(error.message, code=error.code, status=error.status) from None
+    if not ended:
+        raise StreamBroken("The answer stopped before its end.")
+
+
+def events(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The data of each server-sent event; one that the end of the stream cuts off is dropped."""
+    lines: list[bytes] = []
+    for line in _lines(chunks):
+        if line.startswith(b"data:"):
+            lines.append(line[5:].removeprefix(b" "))
+        elif not line and lines:
+            yield b"\n".join(lines)
+            lines.clear()
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for chunk in chunks:
+        *full, rest = (rest + chunk).split(b"\n")
+        for line in full:
+            yield line.removesuffix(b"\r")
+
+
+def _element(data: bytes) -> Json:
+    try:
+        element = json.loads(data)
+    except (ValueError, RecursionError):
+        raise StreamBroken("The server streamed something that is not JSON.") from None
+    if not isinstance(element, dict):
+        raise StreamBroken("The server streamed something that is not an answer.")
+    if isinstance(element.get("error"), dict):
+        raise from_error(element["error"])
+    return element
+
+
+def _ends(element: Json) -> bool:
+    """A candidate that finished, or a prompt that was blocked and gets no candidate."""
+    finished = any(candidate.get("finishReason") for candidate in element.get("candidates") or [])
+    return finished or bool((element.get("promptFeedback") or {}).get("blockReason"))

@@ -1,0 +1,1 @@
+"""The engine: Vertex AI's tuning, metrics and chat, and Cloud Storage, served from this machine."""

@@ -13,6 +13,8 @@ from engine.bases import Base
 from engine.chat import Chat
 from engine.folder import JobFolder
 from tests.engine.jobs import new_job
+from tests.engine.served import engine as engine
+from tests.engine.served import tuned as tuned
 from tests.engine.tiny import write_base
 
 

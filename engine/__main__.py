@@ -1,0 +1,174 @@
+"""python -m engine --host H --port N --root FOLDER [--token-file F]
+
+Serves the Vertex AI and Cloud Storage calls that tuning needs, from this machine. From the environment:
+
+    ENGINE_HOSTS      further names allowed in the Host header, separated by commas
+    ENGINE_BASES      folders of further base models, separated as in PATH
+    ENGINE_JOBS       how many jobs train at once (1)
+    ENGINE_THREADS    threads of one training (its share of the cores)
+    ENGINE_FAULTS     1 allows tests to ask for faults (faults.py)
+"""
+
+import argparse
+import fcntl
+import ipaddress
+import os
+import secrets
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine.door import LOOPBACK
+
+# A predecessor that was killed may take a moment to let go of the folder.
+PATIENCE = 10.0
+
+
+def main() -> None:
+    arguments = parse(sys.argv[1:])
+    root = Path(arguments.root).resolve()
+    try:
+        lock = own(root)
+        token_file = prepared_token(arguments.host, arguments.token_file)
+        listener = listen(arguments.host, arguments.port)
+    except OSError as error:
+        give_up(f"{error.strerror}: {error.filename or f'{arguments.host} port {arguments.port}'}")
+    export(root, arguments.host, token_file)
+    serve(listener, lock)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m engine", description="The local tuning engine.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8090, help="port to listen on; 0 for any that is free")
+    parser.add_argument("--root", required=True, help="folder for jobs and objects")
+    parser.add_argument("--token-file", help="file with the token that callers must show; made when missing")
+    return parser.parse_args(arguments)
+
+
+def give_up(sentence: str) -> NoReturn:
+    sys.exit(f"The engine cannot start. {sentence}")
+
+
+def own(root: Path) -> int:
+    """Make the folder for its owner only, and keep every other engine out of it."""
+    root.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o700)
+    lock = os.open(root / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + PATIENCE
+    while not locked(lock):
+        if time.monotonic() > deadline:
+            give_up(f"Another engine is working in {root}: stop it, or name another --root.")
+        time.sleep(0.1)
+    return lock
+
+
+def locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def prepared_token(host: str, token_file: str | None) -> str:
+    if token_file is None:
+        if not is_loopback(host):
+            give_up(f"{host} can be reached from other machines: name a --token-file as well.")
+        return ""
+    path = Path(token_file)
+    if not path.exists():
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as new:
+            new.write(secrets.token_urlsafe(32))
+    if not path.read_text().strip():
+        give_up(f"The token file {path} is empty: delete it, and a new token is made.")
+    return str(path.resolve())
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            listener.bind((host, port))
+        except OSError:
+            if port == 0 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return listener
+
+
+def export(root: Path, host: str, token_file: str) -> None:
+    """Hand on to the process that serves what the command line said."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "engine.settings"
+    os.environ["ENGINE_ROOT"] = str(root)
+    os.environ["ENGINE_TOKEN_FILE"] = token_file
+    os.environ["ENGINE_HOSTS"] = ",".join(filter(None, (host, os.environ.get("ENGINE_HOSTS", ""))))
+
+
+def serve(listener: socket.socket, lock: int) -> None:
+    """Run gunicorn until a signal ends it: one worker process, since queue and models live in its memory."""
+    from gunicorn.app.base import BaseApplication
+
+    class Application(BaseApplication):
+        def load_config(self) -> None:
+            for name, value in options(listener).items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from django.core.wsgi import get_wsgi_application
+
+            return get_wsgi_application()
+
+    host, port = listener.getsockname()[:2]
+    print(f"Engine at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201
+    Application().run()
+    os.close(lock)
+
+
+def options(listener: socket.socket) -> dict[str, Any]:
+    return {
+        "bind": f"fd://{listener.fileno()}",
+        "workers": 1,
+        "worker_class": "gthread",
+        "threads": 16,
+        "max_requests": 0,
+        "preload_app": False,
+        "timeout": 0,
+        "graceful_timeout": 3,
+        "keepalive": 60,
+        "control_socket_disable": True,
+        "proc_name": "engine",
+        "loglevel": "warning",
+        "post_worker_init": begin,
+        "worker_exit": end,
+    }
+
+
+def begin(worker: Any) -> None:
+    from engine import parts
+
+    parts.start()
+
+
+def end(server: Any, worker: Any) -> None:
+    from engine import parts
+
+    parts.stop()
+
+
+if __name__ == "__main__":
+    main()

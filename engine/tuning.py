@@ -1,0 +1,161 @@
+"""tuningJobs: create, list, get, cancel.
+
+https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-gemini-use-supervised-tuning
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from engine import tuning_spec, wire
+from engine.errors import ApiError, Violation, found_errors
+from engine.folder import FINAL_STATES, JobFolder, now
+from engine.objects import Object
+from engine.paging import listing
+from engine.parts import root, runner, store
+from engine.place import Place
+from engine.tensorboard import experiment_name
+from engine.tuned import Tuned
+
+Json = dict[str, Any]
+
+# A caller who lost the answer to a create finds the job by this label: a second one with it is refused.
+SUBMISSION_LABEL = "studio-submission"
+
+_creating = threading.Lock()
+
+
+def create(request: HttpRequest, place: Place) -> HttpResponse:
+    body = wire.read(request, "TuningJob", root="tuning_job")
+    with _creating:
+        refuse_twin(place, body)
+        folder = create_job(place, body)
+    runner().wake()
+    return wire.reply(resource(place, folder))
+
+
+def refuse_twin(place: Place, body: Json) -> None:
+    label = body.get("labels", {}).get(SUBMISSION_LABEL)
+    for folder in place.jobs() if label else ():
+        if folder.job["request"].get("labels", {}).get(SUBMISSION_LABEL) == label:
+            name = place.name("tuningJobs", folder.id)
+            message = f"A tuning job with the label {SUBMISSION_LABEL}={label} already exists: {name}."
+            raise ApiError("ALREADY_EXISTS", message)
+
+
+def create_job(place: Place, body: Json) -> JobFolder:
+    """Check the body, pin its data, and put the job on disk."""
+    resolved = tuning_spec.check(body)
+    training, validation = datasets(body["supervisedTuningSpec"])
+    with ExitStack() as pins:
+        train = pins.enter_context(store().pinned(training))
+        evaluate = pins.enter_context(store().pinned(validation)) if validation else None
+        examples = tuning_spec.count_examples(train)
+        held_out = tuning_spec.count_examples(evaluate) if evaluate else None
+        tuning_spec.check_examples(body["baseModel"], examples, held_out)
+        job = {
+            **_identity(place),
+            "request": tuning_spec.completed(body, resolved, examples),
+            "model": body["baseModel"],
+            "base": resolved.base.id,
+            "trainingGeneration": str(training.generation),
+            "validationGeneration": str(validation.generation) if validation else None,
+        }
+        return JobFolder.create(root(), job, train, evaluate)
+
+
+def _identity(place: Place) -> Json:
+    """Ids are nanoseconds: long decimal strings in the order of creation, as Vertex AI's are."""
+    return {
+        "id": str(time.time_ns()),
+        "project": place.project,
+        "location": place.location,
+        "createTime": now(),
+    }
+
+
+def datasets(spec: Json) -> tuple[Object, Object | None]:
+    """The training and the validation object; raises INVALID_ARGUMENT naming those that are not there."""
+    training = _object(spec["trainingDatasetUri"])
+    validation = _object(spec["validationDatasetUri"]) if spec.get("validationDatasetUri") else None
+    missing = []
+    if training is None:
+        missing.append(_missing("training_dataset_uri", spec["trainingDatasetUri"]))
+    if spec.get("validationDatasetUri") and validation is None:
+        missing.append(_missing("validation_dataset_uri", spec["validationDatasetUri"]))
+    if missing or training is None:
+        raise found_errors(missing)
+    return training, validation
+
+
+def _object(uri: str) -> Object | None:
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return store().find(bucket, name)
+
+
+def _missing(field: str, uri: str) -> Violation:
+    return Violation(f"{tuning_spec.SPEC}.{field}", f"The object {uri} does not exist: upload it first.")
+
+
+def list_jobs(request: HttpRequest, place: Place) -> HttpResponse:
+    resources = [resource(place, folder) for folder in place.jobs()]
+    return wire.reply(listing(request, "tuningJobs", resources))
+
+
+def get(request: HttpRequest, place: Place, job: str) -> HttpResponse:
+    return wire.reply(resource(place, place.job(job)))
+
+
+def cancel(request: HttpRequest, place: Place, job: str) -> HttpResponse:
+    """Ask for the end; the job says when it has come. A second request changes nothing."""
+    wire.read(request, "Empty")
+    folder = place.job(job)
+    state = folder.state["state"]
+    if state in FINAL_STATES:
+        message = f"The tuning job has already finished: its state is {state}."
+        raise ApiError("FAILED_PRECONDITION", message)
+    folder.ask_cancel()
+    runner().wake()
+    return wire.reply({})
+
+
+def resource(place: Place, folder: JobFolder) -> Json:
+    """The job as a TuningJob of the place's API version."""
+    job, state = folder.job, folder.state
+    answer = {
+        "name": place.name("tuningJobs", folder.id),
+        **job["request"],
+        "state": state["state"],
+        "createTime": job["createTime"],
+        "updateTime": state["updateTime"],
+        **{key: state[key] for key in ("startTime", "endTime", "error") if key in state},
+        **dict(_results(place, folder, state)),
+    }
+    return {**answer, **_progress(folder, state)} if place.version == "v1beta1" else answer
+
+
+def _results(place: Place, folder: JobFolder, state: Json) -> Iterator[tuple[str, Any]]:
+    if "startTime" in state:
+        yield "experiment", experiment_name(place, folder)
+    tuned_model = Tuned(place, folder).tuned_model()
+    if tuned_model:
+        yield "tunedModel", tuned_model
+    stats = folder.stats
+    if stats:
+        yield "tuningDataStats", {"supervisedTuningDataStats": stats}
+
+
+def _progress(folder: JobFolder, state: Json) -> Json:
+    """What only v1beta1 tells: the stage of the work, and the epochs and steps that are done."""
+    if state["state"] == "JOB_STATE_PENDING":
+        return {"tuningJobState": "TUNING_JOB_STATE_WAITING_FOR_CAPACITY"}
+    progress, answer = folder.progress, {}
+    if state["state"] == "JOB_STATE_RUNNING" and progress.get("stage"):
+        answer["tuningJobState"] = f"TUNING_JOB_STATE_{progress['stage']}"
+    counts = {"completedEpochCount": progress.get("epoch"), "completedStepCount": progress.get("step")}
+    done = {name: str(count) for name, count in counts.items() if count}
+    return {**answer, "tuningJobMetadata": done} if done else answer

@@ -1,0 +1,95 @@
+"""The sitemap. Paths are matched after decoding, so `@` and `%40`, `/` and `%2F` are the same."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path, re_path
+
+from engine import errors, generation, storage, tensorboard, tuning, wire
+from engine.errors import ApiError
+from engine.place import Place
+
+View = Callable[..., HttpResponseBase]
+
+LOCATION = r"^(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+BOARD = r"/tensorboards/(?P<board>[^/:]+)"
+EXPERIMENT = BOARD + r"/experiments/(?P<experiment>[^/:]+)"
+RUN = EXPERIMENT + r"/runs/(?P<run>[^/:]+)"
+SERIES = RUN + r"/timeSeries/(?P<series>[^/:]+)"
+CONTEXTS = r"/metadataStores/default/contexts"
+
+
+def by_method(views: dict[str, View]) -> View:
+    def dispatch(request: HttpRequest, **ids: str) -> HttpResponseBase:
+        view = views.get(str(request.method))
+        if view is None:
+            raise ApiError(
+                "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here: {', '.join(views)} is."
+            )
+        return view(request, **ids)
+
+    return dispatch
+
+
+def at(path: str, **views: View) -> URLPattern:
+    """A route under a project and location, which its views get as one Place."""
+    dispatch = by_method(views)
+
+    def placed(
+        request: HttpRequest, version: str, project: str, location: str, **ids: str
+    ) -> HttpResponseBase:
+        return dispatch(request, place=Place(version, project, location), **ids)
+
+    return re_path(LOCATION + path + "$", placed)
+
+
+def route(path: str, **views: View) -> URLPattern:
+    return re_path(f"^{path}$", by_method(views))
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    return wire.reply({"status": "ok"})
+
+
+urlpatterns = [
+    path("healthz", health),
+    at("/tuningJobs", GET=tuning.list_jobs, POST=tuning.create),
+    at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning.get),
+    at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning.cancel),
+    at("/endpoints/(?P<endpoint>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_endpoint),
+    at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_model),
+    route(
+        "(?P<version>v1|v1beta1)/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)",
+        POST=generation.on_model_alone,
+    ),
+    at("/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]*[cC]ontent|countTokens)", POST=generation.on_tuned_model),
+    at(CONTEXTS, GET=tensorboard.list_contexts),
+    at(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),
+    at("/tensorboards", GET=tensorboard.list_boards),
+    at(BOARD, GET=tensorboard.get_board),
+    at(BOARD + ":batchRead", GET=tensorboard.batch_read),
+    at(BOARD + "/experiments", GET=tensorboard.list_experiments),
+    at(EXPERIMENT, GET=tensorboard.get_experiment),
+    at(EXPERIMENT + "/runs", GET=tensorboard.list_runs),
+    at(RUN, GET=tensorboard.get_run),
+    at(RUN + "/timeSeries", GET=tensorboard.list_series),
+    at(SERIES, GET=tensorboard.get_series),
+    at(SERIES + ":read", GET=tensorboard.read_series),
+    at(SERIES + ":exportTensorboardTimeSeries", POST=tensorboard.export_series),
+    route("storage/v1/b", GET=storage.list_buckets, POST=storage.make_bucket),
+    route("storage/v1/b/(?P<bucket>[^/]+)", GET=storage.get_bucket),
+    route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=storage.list_objects),
+    route(
+        "storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=storage.get_object, DELETE=storage.delete_object
+    ),
+    route("download/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=storage.get_object),
+    route(
+        "upload/storage/v1/b/(?P<bucket>[^/]+)/o",
+        POST=storage.upload,
+        PUT=storage.resume,
+        DELETE=storage.cancel_upload,
+    ),
+]
+
+handler404 = errors.no_route

@@ -10,12 +10,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from studio import people
 from studio.models import Project, Role
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def installation_admin(view: View) -> View:
 
 
 class FirstRunMiddleware:
-    """Until an admin exists, every page but the one-time link and health says where to find that link."""
+    """Until an admin exists, every page but the one-time link, the language and health says so."""
 
-    open_names = {"join", "healthz"}
+    open_names = {"join", "healthz", "language"}
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -103,11 +103,7 @@ class FirstRunMiddleware:
 
     def admin_exists(self) -> bool:
         """Asked of the database only until the answer is yes."""
-        if not self.has_admin:
-            people = get_user_model().objects
-            self.has_admin = people.filter(
-                is_superuser=True, is_active=True, last_login__isnull=False
-            ).exists()
+        self.has_admin = self.has_admin or people.admin_exists()
         return self.has_admin
 
 
@@ -121,7 +117,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "role": getattr(request, "role", None),
         "theme": theme if theme in {"light", "dark"} else "",
         "plain_http_notice": not settings.HTTPS
-        and not settings.BIND.startswith(("127.", "localhost", "[::1]")),
+        and not settings.BIND.startswith(("127.", "localhost", "::1")),
     }
     if user and user.is_authenticated:
         context["projects"] = Project.objects.visible_to(user)

@@ -30,8 +30,9 @@ def env_flag(name: str, default: bool) -> bool:
 # ---- where things are ----
 STATE_DIR = Path(env("STATE_DIR", str(BASE_DIR / "var"))).absolute()
 STATE_DIR.mkdir(parents=True, exist_ok=True)
-BIND = env("BIND", "127.0.0.1:8000")
-BASE_URL = env("BASE_URL", f"http://{BIND}").rstrip("/")
+BIND = env("BIND", "127.0.0.1")
+PORT = int(env("PORT", "8000"))
+BASE_URL = env("BASE_URL", f"http://{f'[{BIND}]' if ':' in BIND else BIND}:{PORT}").rstrip("/")
 DEBUG = env_flag("DEBUG", False)
 
 
@@ -220,7 +221,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 POLL_SECONDS = float(env("POLL_SECONDS", "5"))
-CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULER = "studio.beat.Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "submit ready jobs": {"task": "jobs.tasks.submit_ready", "schedule": POLL_SECONDS},
     "send cancels": {"task": "jobs.tasks.send_cancels", "schedule": POLL_SECONDS},

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from studio import health, views
+from studio import health, members, views
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -13,7 +13,13 @@ urlpatterns = [
     path("join/<str:uid>/<str:token>/", views.join, name="join"),
     path("projects/new/", views.new_project, name="new_project"),
     path("p/<slug:slug>/settings/", views.project_settings, name="project_settings"),
-    path("p/<slug:slug>/members/", views.members, name="members"),
+    path("p/<slug:slug>/settings/connection/", views.check_connection, name="check_connection"),
+    path("p/<slug:slug>/activity/", views.activity, name="activity"),
+    path("p/<slug:slug>/members/", members.members, name="members"),
+    path("p/<slug:slug>/members/add/", members.add, name="add_member"),
+    path("p/<slug:slug>/members/<int:membership>/role/", members.change_role, name="change_role"),
+    path("p/<slug:slug>/members/<int:membership>/remove/", members.remove, name="remove_member"),
+    path("p/<slug:slug>/members/<int:membership>/link/", members.renew_link, name="renew_link"),
     path("p/<slug:slug>/", views.project_home, name="project"),
     path("p/<slug:slug>/jobs/", include("jobs.urls")),
     path("p/<slug:slug>/chats/", include("jobs.talk.urls")),

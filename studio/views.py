@@ -1,46 +1,126 @@
-"""Projects, people, first run, sign-in."""
+"""The door (sign-in, one-time links, language) and projects. The people of a project: studio/members.py."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
+from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.i18n import set_language
 
+from studio import people
 from studio.access import Request, installation_admin, member
-from studio.models import Project, Role
+from studio.forms import JoinForm, NewProjectForm, ProjectForm, SignInForm
+from studio.models import AuditEntry, Membership, Project, Role
+from studio.vertex.errors import VertexError
+from studio.words import explain
 
 sign_in = login_not_required(
-    LoginView.as_view(template_name="studio/sign_in.html", redirect_authenticated_user=True)
+    LoginView.as_view(
+        template_name="studio/sign_in.html",
+        authentication_form=SignInForm,
+        redirect_authenticated_user=True,
+    )
 )
 sign_out = LogoutView.as_view()
 language = login_not_required(set_language)
+ENTRIES_PER_PAGE = 50
 
 
+@require_http_methods(["GET", "POST"])
+@never_cache
+@login_not_required
+def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """The one-time link: sets the name and the password, and signs in."""
+    with transaction.atomic():
+        # Inside the transaction, so that of two visits with one link only the first finds it valid.
+        user = people.holder(uid, token)
+        if user is None:
+            return render(request, "studio/link_ended.html", status=410)
+        form = JoinForm(user, request.POST or None)
+        if not form.is_valid():
+            return render(request, "studio/join.html", {"form": form, "joining": user})
+        come_in(request, user, form)
+    return redirect("home")
+
+
+def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
+    form.save()
+    people.settle(user)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    AuditEntry.record("person.joined", actor=user, subject=user.username)
+
+
+@require_GET
 def home(request: Request) -> HttpResponse:
     project = Project.objects.visible_to(request.user).first()
     return redirect("project", project.slug) if project else render(request, "studio/no_project.html")
 
 
+@require_GET
 @member(Role.VIEWER)
 def project_home(request: Request, project: Project) -> HttpResponse:
     return redirect("jobs:list", project.slug)
 
 
+@require_GET
 @member(Role.VIEWER)
-def members(request: Request, project: Project) -> HttpResponse:
-    return render(request, "studio/members.html")
+def activity(request: Request, project: Project) -> HttpResponse:
+    entries = project.auditentry_set.select_related("actor")
+    page = Paginator(entries, ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "studio/activity.html", {"page": page})
 
 
+@require_http_methods(["GET", "POST"])
 @member(Role.ADMIN)
 def project_settings(request: Request, project: Project) -> HttpResponse:
-    return render(request, "studio/project_settings.html")
+    form = ProjectForm(request.POST or None, instance=project, actor=request.user)
+    if form.is_valid():
+        with transaction.atomic():
+            form.save()
+            AuditEntry.record(
+                "project.changed",
+                actor=request.user,
+                project=project,
+                subject=project.name,
+                fields=form.changed_data,
+            )
+        messages.success(request, _("Saved."))
+        return redirect("project_settings", project.slug)
+    return render(request, "studio/project_settings.html", {"form": form})
 
 
+@require_POST
+@member(Role.ADMIN)
+def check_connection(request: Request, project: Project) -> HttpResponse:
+    """Lists the tuning jobs once and says how it went."""
+    context: dict[str, Any] = {"form": ProjectForm(instance=project, actor=request.user), "checked": True}
+    try:
+        next(project.vertex().list_tuning_jobs(project.location, page_size=1), None)
+    except VertexError as error:
+        context["banner"] = explain(error, on_engine=project.on_engine)
+    return render(request, "studio/project_settings.html", context)
+
+
+@require_http_methods(["GET", "POST"])
 @installation_admin
 def new_project(request: Request) -> HttpResponse:
-    return render(request, "studio/new_project.html")
-
-
-@login_not_required
-def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    return render(request, "studio/join.html")
+    form = NewProjectForm(request.POST or None, actor=request.user, initial={"regions": ["us-central1"]})
+    if form.is_valid():
+        with transaction.atomic():
+            project = form.save()
+            Membership.objects.create(project=project, user=request.user, role=Role.ADMIN)
+            AuditEntry.record("project.made", actor=request.user, project=project, subject=project.name)
+        return redirect("project", project.slug)
+    return render(request, "studio/new_project.html", {"form": form, "engine": settings.ENGINE})

@@ -7,7 +7,7 @@ from pathlib import Path
 _state = Path(tempfile.mkdtemp(prefix="studio-test-"))
 os.environ["STATE_DIR"] = str(_state)
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", f"sqlite:///{_state / 'test.sqlite3'}")
-os.environ["BIND"] = "127.0.0.1:8000"
+os.environ["BIND"] = "127.0.0.1"
 os.environ["BASE_URL"] = "http://127.0.0.1:8000"
 os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
 os.environ["SECRET_KEY"] = "a key for tests only"

@@ -1,0 +1,93 @@
+# make run: everything on this machine.  make test: every test.  make check: format, types, templates, words.
+# ENGINE=off leaves out the local engine (and torch); TORCH_INDEX names an index with smaller builds of torch.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+ENGINE ?= $(or $(shell sed -n 's/^ENGINE=//p' .env 2>/dev/null),on)
+TORCH_INDEX ?=
+WITHOUT_ENGINE := $(filter off 0 false no,$(ENGINE))
+STUDIO := $(VENV)/.studio $(if $(WITHOUT_ENGINE),,$(VENV)/.engine)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+export ENGINE
+
+.PHONY: help setup run test check bench accuracy vendor messages screenshots invite clean dev browser gettext
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+# ---- environment: each stamp is older than its requirements only when something has to be installed ----
+$(VENV)/.python:
+	@for python in "$$PYTHON" python3.11 python3.12 python3.13 python3; do \
+	  if [ -n "$$python" ] && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Python 3.11 or newer is needed and was not found: install it, or name it with PYTHON=/path/to/python3.11 make run." >&2; exit 1; fi; \
+	$$found -m venv $(VENV) >/dev/null 2>&1 \
+	  || { $$found -m venv --clear --without-pip $(VENV) && $$found -m pip --python $(BIN)/python install --quiet pip; } \
+	  || { rm -rf $(VENV); echo "A virtual environment could not be made: install Python's venv or pip (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.studio: requirements.txt | $(VENV)/.python
+	@echo "Installing the studio's requirements ..."
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.engine: engine/requirements.txt | $(VENV)/.studio
+	@echo "Installing the engine's requirements (torch is large; ENGINE=off leaves them out) ..."
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) "$$(grep '^torch==' engine/requirements.txt)"
+	@$(PIP) -r engine/requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/.studio
+	@echo "Installing the requirements of tests and checks ..."
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+setup: $(STUDIO)
+
+dev: $(VENV)/.studio $(VENV)/.engine $(VENV)/.dev
+
+# ---- run ----
+run: $(STUDIO)
+	@exec $(BIN)/python -m studio.run
+
+invite: $(STUDIO)
+	@$(BIN)/python manage.py invite --admin $(if $(USERNAME),--username $(USERNAME))
+
+# ---- tests and checks ----
+test: dev browser
+	$(BIN)/pytest
+	$(if $(TEST_DATABASE_URL),$(BIN)/pytest -m "django_db and not journey and not fault",@true)
+
+check: dev gettext
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/djlint --check templates
+	$(BIN)/djlint --lint templates
+
+bench: dev
+	$(BIN)/python -m tests.bench
+
+accuracy: dev
+	$(BIN)/python -m tests.accuracy.banking77
+
+browser:
+	@./.ci/browser
+
+gettext:
+	@./.ci/gettext
+
+# ---- things that are made and committed ----
+vendor: dev
+	$(BIN)/python manage.py vendor_assets
+
+messages: dev gettext
+	$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --ignore '.venv' --ignore 'tests/*'
+	$(BIN)/python manage.py compilemessages --verbosity 0
+
+screenshots: dev browser
+	$(BIN)/python -m tests.screenshots
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

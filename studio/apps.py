@@ -1,0 +1,24 @@
+"""What the studio does when its database is ready."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.db.models.signals import post_migrate
+
+
+class StudioConfig(AppConfig):
+    name = "studio"
+
+    def ready(self) -> None:
+        post_migrate.connect(make_default_project, sender=self)
+
+
+def make_default_project(using: str, **kwargs: Any) -> None:
+    """A new installation starts with its own engine as the place to tune."""
+    from studio.models import Project
+
+    if settings.ENGINE and not Project.objects.using(using).exists():
+        Project.objects.using(using).create(
+            slug="local", name="Local engine", project_id="local", regions=["us-central1"]
+        )

@@ -1,0 +1,52 @@
+"""The clock of the installation: one per STATE_DIR, and it shows that it ticks."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+from datetime import datetime, timedelta
+from typing import IO, Any
+
+from celery.beat import Scheduler as InMemoryScheduler
+from celery.signals import beat_init
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from studio.models import Pulse
+
+PULSE = timedelta(seconds=15)
+log = logging.getLogger(__name__)
+held: list[IO[str]] = []
+
+
+@beat_init.connect
+def be_the_only_one(**kwargs: Any) -> None:
+    """A second beat would send every tick twice, so it ends here, saying why."""
+    lock = (settings.STATE_DIR / "beat.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise SystemExit(f"Another beat already runs on {settings.STATE_DIR}: stop that one first.") from None
+    held.append(lock)
+
+
+class Scheduler(InMemoryScheduler):
+    """Keeps no file: every entry is due again after one interval, and the work itself is in the database."""
+
+    pulsed_at: datetime | None = None
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        now = timezone.now()
+        if not self.pulsed_at or now - self.pulsed_at >= PULSE:
+            self.pulsed_at = now
+            self.pulse(now)
+        return float(super().tick(*args, **kwargs))
+
+    def pulse(self, now: datetime) -> None:
+        """A database that is down must not end the clock: the missing pulse tells of it."""
+        try:
+            close_old_connections()
+            Pulse.objects.update_or_create(name="beat", defaults={"at": now})
+        except DatabaseError:
+            log.warning("no pulse: the database does not answer", exc_info=True)

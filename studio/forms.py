@@ -1,0 +1,187 @@
+"""What people type on the pages of the frame: their name, who belongs to a project, where a project is."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from studio.models import Project, Role
+
+if TYPE_CHECKING:
+    ProjectModelForm = forms.ModelForm[Project]
+else:
+    ProjectModelForm = forms.ModelForm
+
+PROJECT_ID = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20}")
+REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}|us|eu|global")
+BUCKET = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+
+
+class Styled(forms.BaseForm):
+    """Gives each field the look of the frame; templates/studio/_field.html draws it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        for field in self.fields.values():
+            chooses = isinstance(field.widget, forms.Select)
+            field.widget.attrs.setdefault("class", "form-select" if chooses else "form-control")
+
+
+class JoinForm(Styled, forms.Form):
+    name = forms.CharField(label=gettext_lazy("Your name"), max_length=150)
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=gettext_lazy("At least 12 characters."),
+    )
+    repeated = forms.CharField(
+        label=gettext_lazy("The password again"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        self.user = user
+        super().__init__(*args, initial={"name": user.first_name}, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        self.user.first_name = given.get("name", "")
+        password = given.get("password")
+        if password and password != given.get("repeated"):
+            self.add_error("repeated", _("The two passwords are not the same."))
+        elif password:
+            try:
+                validate_password(password, self.user)
+            except ValidationError as error:
+                self.add_error("password", error)
+        return given
+
+    def save(self) -> None:
+        self.user.set_password(self.cleaned_data["password"])
+        self.user.save()
+
+
+class SignInForm(Styled, AuthenticationForm):
+    """Django's own, in the look of the frame."""
+
+
+class MemberForm(Styled, forms.Form):
+    username = forms.CharField(
+        label=gettext_lazy("Username or e-mail"),
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.TUNER)
+
+
+class Regions(forms.CharField):
+    """Names separated by commas or spaces; the first one is offered first."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        names = re.split(r"[\s,]+", super().clean(value).strip())
+        if wrong := [name for name in names if not REGION.fullmatch(name)]:
+            raise ValidationError(_("“%(name)s” is not a region.") % {"name": wrong[0]})
+        return list(dict.fromkeys(names))
+
+
+class ProjectForm(Styled, ProjectModelForm):
+    """What an admin of a project sets. The credentials file is for an admin of the installation to name: the
+    server reads it."""
+
+    regions = Regions(
+        label=gettext_lazy("Regions"),
+        help_text=gettext_lazy("Separated by commas. The first is offered first."),
+    )
+
+    class Meta:
+        model = Project
+        fields = ["name", "regions", "bucket", "quota_project", "credentials_file"]
+        labels = {
+            "name": gettext_lazy("Name"),
+            "bucket": gettext_lazy("Bucket for uploads"),
+            "quota_project": gettext_lazy("Quota project"),
+            "credentials_file": gettext_lazy("Credentials file"),
+        }
+        help_texts = {
+            "bucket": gettext_lazy("A Cloud Storage bucket in the region of the jobs, without gs://."),
+            "quota_project": gettext_lazy("Pays for the calls, if it is not this project."),
+            "credentials_file": gettext_lazy(
+                "Path of a service account key on the server. Empty: the server’s own credentials."
+            ),
+        }
+
+    def __init__(self, *args: Any, actor: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.on_engine and self.instance.pk:
+            for name in ("quota_project", "credentials_file"):
+                del self.fields[name]
+        elif not actor.is_superuser:
+            self.fields["credentials_file"].disabled = True
+
+    def clean_bucket(self) -> str:
+        bucket: str = self.cleaned_data["bucket"].removeprefix("gs://").strip("/")
+        if bucket and not BUCKET.fullmatch(bucket):
+            raise ValidationError(_("“%(name)s” is not the name of a bucket.") % {"name": bucket})
+        return bucket
+
+    def clean_credentials_file(self) -> str:
+        path: str = self.cleaned_data["credentials_file"]
+        if path and "credentials_file" in self.changed_data and not Path(path).is_file():
+            raise ValidationError(_("There is no file %(path)s on the server.") % {"path": path})
+        return path
+
+
+class NewProjectForm(ProjectForm):
+    """A new place to tune; its address in the site is made from its name."""
+
+    class Meta(ProjectForm.Meta):
+        fields = ["name", "backend", "project_id", "regions", "bucket", "quota_project", "credentials_file"]
+        labels = {
+            **ProjectForm.Meta.labels,
+            "backend": gettext_lazy("Where it runs"),
+            "project_id": gettext_lazy("Project ID"),
+        }
+        help_texts = {
+            **ProjectForm.Meta.help_texts,
+            "project_id": gettext_lazy(
+                "Of the Google Cloud project. On the local engine, any name of this form."
+            ),
+        }
+
+    def clean_project_id(self) -> str:
+        project_id: str = self.cleaned_data["project_id"]
+        if not PROJECT_ID.fullmatch(project_id):
+            raise ValidationError(
+                _("“%(name)s” is not a project ID, such as my-project-123.") % {"name": project_id}
+            )
+        return project_id
+
+    def save(self, commit: bool = True) -> Project:
+        self.instance.slug = free_slug(self.cleaned_data["name"])
+        return super().save(commit)
+
+
+def free_slug(name: str) -> str:
+    """An address part for `name` that no project has yet."""
+    stem = slugify(name)[:50] or "project"
+    taken = set(Project.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
+    numbered = (f"{stem}-{number}" for number in itertools.count(2))
+    return next(slug for slug in itertools.chain([stem], numbered) if slug not in taken)

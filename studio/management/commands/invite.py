@@ -1,0 +1,24 @@
+"""manage.py invite --admin [--username NAME]: a one-time link for an admin of this installation."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from studio import people
+
+
+class Command(BaseCommand):
+    help = "Prints a one-time link, valid for 3 days, that makes its holder an admin of this installation."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--admin", action="store_true", help="needed: people of a project are added on its page"
+        )
+        parser.add_argument(
+            "--username", default="", help="who; by default the admin who has not come in yet"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["admin"]:
+            raise CommandError("Add --admin. Other people are added on a project's Members page.")
+        self.stdout.write(people.one_time_link(people.invite_admin(options["username"])))

@@ -1,0 +1,119 @@
+"""The people of a project: who they are, how a new one comes in, what each may do."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from studio import people
+from studio.access import Request, member
+from studio.forms import MemberForm
+from studio.models import AuditEntry, Membership, Project, Role
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def members(request: Request, project: Project) -> HttpResponse:
+    """The list; a one-time link is shown once, to the admin who has just made it."""
+    link = request.session.pop("one_time_link", None)
+    return page(request, project, MemberForm(), link)
+
+
+def page(request: Request, project: Project, form: MemberForm, link: dict[str, str] | None) -> HttpResponse:
+    memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
+    rows = [(each, people.may_renew(request.user, each.user, project)) for each in memberships]
+    return render(
+        request, "studio/members.html", {"form": form, "rows": rows, "link": link, "roles": Role.choices}
+    )
+
+
+@require_POST
+@member(Role.ADMIN)
+def add(request: Request, project: Project) -> HttpResponse:
+    form = MemberForm(request.POST)
+    if not form.is_valid():
+        return page(request, project, form, None)
+    username, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
+    with transaction.atomic():
+        user = User.objects.filter(username__iexact=username).first()
+        if user and project.membership_set.filter(user=user).exists():
+            form.add_error("username", _("%(person)s is a member already.") % {"person": username})
+            return page(request, project, form, None)
+        newcomer = user is None
+        user = user or people.newcomer(username)
+        Membership.objects.create(project=project, user=user, role=role)
+        AuditEntry.record(
+            "member.added", actor=request.user, project=project, subject=user.username, role=role
+        )
+    if newcomer:
+        show_once(request, user)
+    else:
+        messages.success(request, _("%(person)s is a member now.") % {"person": user.username})
+    return redirect("members", project.slug)
+
+
+def show_once(request: Request, user: User) -> None:
+    request.session["one_time_link"] = {"username": user.username, "url": people.one_time_link(user)}
+
+
+@require_POST
+@member(Role.ADMIN)
+def change_role(request: Request, project: Project, membership: int) -> HttpResponse:
+    role = Role(request.POST["role"]) if request.POST.get("role") in Role.values else Role.VIEWER
+    with transaction.atomic():
+        held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
+        if role != Role.ADMIN and is_last_admin(held):
+            return refuse_last_admin(request, project)
+        held.role = role
+        held.save(update_fields=["role"])
+        AuditEntry.record(
+            "member.role", actor=request.user, project=project, subject=held.user.username, role=role
+        )
+    return redirect("members", project.slug)
+
+
+@require_POST
+@member(Role.ADMIN)
+def remove(request: Request, project: Project, membership: int) -> HttpResponse:
+    with transaction.atomic():
+        held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
+        if is_last_admin(held):
+            return refuse_last_admin(request, project)
+        held.delete()
+        AuditEntry.record("member.removed", actor=request.user, project=project, subject=held.user.username)
+    return redirect("members", project.slug)
+
+
+def is_last_admin(membership: Membership) -> bool:
+    """Locks the admins' rows, so that two admins cannot leave at the same moment."""
+    admins = membership.project.membership_set.select_for_update().filter(role=Role.ADMIN)
+    return [each.pk for each in admins] == [membership.pk]
+
+
+def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
+    messages.error(request, _("A project keeps at least one admin. Make somebody else an admin first."))
+    return redirect("members", project.slug)
+
+
+@require_POST
+@member(Role.ADMIN)
+def renew_link(request: Request, project: Project, membership: int) -> HttpResponse:
+    """A new one-time link for somebody who has lost theirs, or their password."""
+    held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
+    if not people.may_renew(request.user, held.user, project):
+        messages.error(
+            request, _("Only an admin of the installation may do this for somebody who has come in.")
+        )
+        return redirect("members", project.slug)
+    with transaction.atomic():
+        people.end_links(held.user)
+        AuditEntry.record("member.link", actor=request.user, project=project, subject=held.user.username)
+    show_once(request, held.user)
+    return redirect("members", project.slug)

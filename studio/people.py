@@ -1,0 +1,77 @@
+"""One-time links: how a person comes in without a password ever being sent.
+
+No table holds them. A link is a signature over the person's row (django.contrib.auth.tokens), so it ends with
+the first password that it sets, or after PASSWORD_RESET_TIMEOUT.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.urls import reverse
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from studio.models import Membership, Project, Role
+
+
+def admin_exists() -> bool:
+    """Whether somebody who may administer this installation has come in."""
+    return User.objects.filter(is_superuser=True, is_active=True, last_login__isnull=False).exists()
+
+
+def invite_admin(username: str = "") -> User:
+    """The person to come in as an admin of the installation; every earlier link of theirs ends."""
+    waiting = User.objects.filter(is_superuser=True, last_login__isnull=True).order_by("pk").first()
+    user = User.objects.filter(username=username).first() if username else waiting
+    user = user or User(username=username or "admin")
+    user.is_superuser = user.is_active = True
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def newcomer(username: str) -> User:
+    """A person who can come in by a one-time link only."""
+    user = User(username=username, email=username if "@" in username else "")
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def one_time_link(user: User) -> str:
+    uid = urlsafe_base64_encode(str(user.pk).encode())
+    path = reverse("join", args=[uid, default_token_generator.make_token(user)])
+    return f"{settings.BASE_URL}{path}"
+
+
+def end_links(user: User) -> None:
+    """Ends every link that this person was given, and the password with them."""
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+
+
+def holder(uid: str, token: str) -> User | None:
+    """The person whom this link lets in, if it still does; the row is locked until the transaction ends."""
+    try:
+        pk = int(urlsafe_base64_decode(uid))
+        user = User.objects.select_for_update().get(pk=pk, is_active=True)
+    except (ValueError, OverflowError, User.DoesNotExist):
+        return None
+    return user if default_token_generator.check_token(user, token) else None
+
+
+def settle(user: User) -> None:
+    """An admin of the installation becomes the admin of each project that has none."""
+    if user.is_superuser:
+        for project in Project.objects.exclude(membership__role=Role.ADMIN):
+            Membership.objects.update_or_create(project=project, user=user, defaults={"role": Role.ADMIN})
+
+
+def may_renew(actor: User, person: User, project: Project) -> bool:
+    """Whoever gives out a link could come in by it. So an admin of one project does that only for somebody
+    who has never come in and belongs nowhere else."""
+    if actor.is_superuser:
+        return actor != person
+    elsewhere = person.membership_set.exclude(project=project).exists()
+    return person.last_login is None and not person.is_superuser and not elsewhere

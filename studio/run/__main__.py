@@ -1,0 +1,113 @@
+"""python -m studio.run"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import django
+from dotenv import load_dotenv
+
+from studio.run import checks
+from studio.run.checks import say
+from studio.run.programs import Plan
+
+HOME = Path(__file__).resolve().parent.parent.parent
+OFF = {"0", "off", "false", "no"}
+
+
+def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+    load_dotenv(HOME / ".env")
+    try:
+        state = checks.state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
+        with checks.only_run(state):
+            run(plan_for(state))
+    except checks.Trouble as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def interrupted(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def plan_for(state: Path) -> Plan:
+    host, port = checks.address(os.environ)
+    own_engine = os.environ.get("ENGINE", "on").lower() not in OFF and not os.environ.get("ENGINE_URL")
+    return Plan(
+        home=HOME,
+        state=state,
+        host=host,
+        port=port,
+        redis=None if os.environ.get("REDIS_URL") else checks.redis_binary(),
+        engine_port=checks.free_port() if own_engine else None,
+        sockets=checks.socket_folder(),
+    )
+
+
+def run(plan: Plan) -> None:
+    """From nothing to everything stopped again."""
+    try:
+        tell_the_parts(plan)
+        django.setup()
+        supervise(plan)
+    finally:
+        shutil.rmtree(plan.sockets, ignore_errors=True)
+
+
+def tell_the_parts(plan: Plan) -> None:
+    """Every process, this one included, reads the run from its environment."""
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="studio.settings",
+        STATE_DIR=str(plan.state),
+        BIND=plan.host,
+        PORT=str(plan.port),
+    )
+    if plan.redis:
+        (plan.state / "redis").mkdir(exist_ok=True)
+        os.environ["REDIS_URL"] = plan.redis_url
+    if plan.engine_port:
+        os.environ["ENGINE_URL"] = plan.engine_url
+
+
+def supervise(plan: Plan) -> NoReturn:
+    # These read the settings when they are imported, so the environment comes first.
+    from studio.run import prepare, supervisor, watch
+
+    prepare.database()
+    prepare.static_files()
+    record = write_record(plan)
+    started = supervisor.Supervisor(plan)
+    try:
+        watch.wait_until_up(started)
+        for sentence in prepare.welcome():
+            say(sentence)
+        watch.watch(started)
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        started.stop()
+        record.unlink(missing_ok=True)
+
+
+def write_record(plan: Plan) -> Path:
+    """run.json names this run's process, address and socket folder for other programs of the same owner."""
+    record = plan.state / "run.json"
+    record.touch(mode=0o600)
+    facts = {"pid": os.getpid(), "url": f"http://{plan.bind}", "sockets": str(plan.sockets)}
+    record.write_text(json.dumps(facts, indent=1))
+    return record
+
+
+if __name__ == "__main__":
+    sys.exit(main())

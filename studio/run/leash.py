@@ -1,0 +1,15 @@
+"""`python leash.py COMMAND...`: becomes COMMAND, which then ends when its parent dies, however that dies."""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+if __name__ == "__main__":
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == parent:
+        os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606

@@ -1,0 +1,156 @@
+"""What runs, as supervisord is told: pure functions of a Plan."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+LEASH = Path(__file__).parent / "leash.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run: where its state and sockets are, what it listens on, and which parts are its own.
+
+    `redis` is the server's binary, None where REDIS_URL names another server; `engine_port` is None where no
+    engine is started here.
+    """
+
+    home: Path
+    state: Path
+    sockets: Path
+    host: str
+    port: int
+    redis: str | None
+    engine_port: int | None
+
+    @property
+    def supervisor_socket(self) -> Path:
+        return self.sockets / "supervisor.sock"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis+socket://{self.sockets / 'redis.sock'}"
+
+    @property
+    def engine_url(self) -> str:
+        return f"http://127.0.0.1:{self.engine_port}"
+
+    @property
+    def bind(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def log(self, name: str) -> Path:
+        return self.state / "log" / f"{name}.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`stop_seconds` is how long it may take to finish what it does before it is killed."""
+
+    name: str
+    command: list[str]
+    stop_seconds: int = 10
+
+
+def programs(plan: Plan) -> list[Program]:
+    """In the order of starting; stopped in the reverse order."""
+    own_redis = [redis(plan, plan.redis)] if plan.redis else []
+    own_engine = [engine(plan, plan.engine_port)] if plan.engine_port else []
+    return [*own_redis, *own_engine, web(plan), worker(), beat()]
+
+
+def redis(plan: Plan, binary: str) -> Program:
+    options = {
+        "--port": "0",
+        "--unixsocket": str(plan.sockets / "redis.sock"),
+        "--unixsocketperm": "600",
+        "--dir": str(plan.state / "redis"),
+        "--appendonly": "yes",
+        "--appendfsync": "everysec",
+        "--maxmemory": "128mb",
+        "--maxmemory-policy": "noeviction",
+    }
+    return Program("redis", [binary, *(word for pair in options.items() for word in pair)])
+
+
+def engine(plan: Plan, port: int) -> Program:
+    where = ["--host", "127.0.0.1", "--port", str(port), "--root", str(plan.state / "engine")]
+    return Program("engine", [sys.executable, "-m", "engine", *where], stop_seconds=20)
+
+
+def web(plan: Plan) -> Program:
+    serve = ["-m", "gunicorn", "--config", "studio/gunicorn_conf.py", "--bind", plan.bind, "studio.wsgi"]
+    return Program("web", [sys.executable, *serve])
+
+
+def worker() -> Program:
+    return Program(
+        "worker",
+        [
+            *celery("worker"),
+            "--loglevel",
+            "INFO",
+            "--pool",
+            "threads",
+            "--concurrency",
+            "8",
+            "--without-gossip",
+        ],
+        15,
+    )
+
+
+def beat() -> Program:
+    return Program("beat", [*celery("beat"), "--pidfile", ""])
+
+
+def celery(role: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "studio", role]
+
+
+def supervisord_conf(plan: Plan) -> str:
+    head = f"""\
+[supervisord]
+nodaemon=true
+silent=true
+logfile={literal(plan.log("supervisord"))}
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile={literal(plan.sockets / "supervisord.pid")}
+directory={literal(plan.home)}
+
+[unix_http_server]
+file={literal(plan.supervisor_socket)}
+chmod=0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+    return head + "".join(section(plan, order, program) for order, program in enumerate(programs(plan), 1))
+
+
+def section(plan: Plan, order: int, program: Program) -> str:
+    command = shlex.join([sys.executable, "-I", "-S", str(LEASH), *program.command])
+    return f"""
+[program:{program.name}]
+command={literal(command)}
+directory={literal(plan.home)}
+priority={order}
+autorestart=true
+startsecs=1
+startretries=10
+stopwaitsecs={program.stop_seconds}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={literal(plan.log(program.name))}
+stdout_logfile_maxbytes=5MB
+stdout_logfile_backups=3
+"""
+
+
+def literal(text: object) -> str:
+    """supervisord expands %(name)s in every value."""
+    return str(text).replace("%", "%%")

@@ -1,0 +1,99 @@
+"""Keeps a run alive: waits until it is up, tells of trouble, and restarts a part that has gone deaf."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta
+from typing import NoReturn
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+from django.utils import timezone
+
+from studio.models import Pulse
+from studio.run.checks import Trouble, say
+from studio.run.supervisor import Part, Supervisor
+
+START_SECONDS = 120
+LOOK_SECONDS = 1.0
+DEAF_SECONDS = 60
+HEARTS = ("beat", "worker")
+"""In the order of cause: the worker's pulse is asked for by beat."""
+
+
+def wait_until_up(supervisor: Supervisor) -> None:
+    """Returns when /healthz says that every part answers."""
+    deadline = time.monotonic() + START_SECONDS
+    missing: list[str] = []
+    while time.monotonic() < deadline:
+        broken = [part.name for part in supervisor.parts().values() if part.state == "FATAL"]
+        if broken:
+            raise Trouble(f"{broken[0]} does not start: see {supervisor.plan.log(broken[0])}.")
+        missing = unhealthy(supervisor)
+        if not missing:
+            return
+        time.sleep(0.25)
+    raise Trouble(
+        f"Not answering after {START_SECONDS} s: {', '.join(missing)}. See {supervisor.plan.state / 'log'}."
+    )
+
+
+def unhealthy(supervisor: Supervisor) -> list[str]:
+    """The names of the parts that do not answer; the web process answers for the others."""
+    try:
+        with urlopen(f"http://{loopback(supervisor)}/healthz", timeout=15) as answer:
+            json.load(answer)
+    except HTTPError as error:
+        parts: dict[str, str] = json.load(error).get("parts", {})
+        return [name for name, told in parts.items() if told not in {"ok", "off"}] or ["web"]
+    except (URLError, OSError, ValueError):
+        return ["web"]
+    return []
+
+
+def loopback(supervisor: Supervisor) -> str:
+    """Where this machine reaches the web process, also when it listens on every address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(supervisor.plan.host, supervisor.plan.host)  # noqa: S104
+    return f"[{host}]:{supervisor.plan.port}" if ":" in host else f"{host}:{supervisor.plan.port}"
+
+
+def watch(supervisor: Supervisor) -> NoReturn:
+    """Until a signal ends it."""
+    known = supervisor.parts()
+    since = {name: timezone.now() for name in known}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        now = supervisor.parts()
+        for name, part in now.items():
+            if part.pid != known[name].pid and part.pid:
+                since[name] = timezone.now()
+            tell_change(supervisor, known[name], part)
+        known = now
+        for name in deaf(since)[:1]:
+            say(f"{name} has been silent for {DEAF_SECONDS} s and is started again.")
+            since[name] = timezone.now()
+            supervisor.kill(name)
+
+
+def tell_change(supervisor: Supervisor, before: Part, now: Part) -> None:
+    log = supervisor.plan.log(now.name)
+    if now.state == "FATAL":
+        if before.state != "FATAL":
+            say(f"{now.name} keeps ending: see {log}. It is tried again until it holds.")
+        supervisor.start(now.name)
+    elif now.pid and before.pid and now.pid != before.pid:
+        say(f"{now.name} ended and was started again: see {log}.")
+
+
+def deaf(since: dict[str, datetime]) -> list[str]:
+    """Parts without a pulse for DEAF_SECONDS, counted from their start at the earliest."""
+    limit = timezone.now() - timedelta(seconds=DEAF_SECONDS)
+    try:
+        close_old_connections()
+        pulses = dict(Pulse.objects.values_list("name", "at"))
+    except DatabaseError:
+        return []
+    return [name for name in HEARTS if max(since[name], pulses.get(name, since[name])) < limit]

@@ -1,0 +1,473 @@
+"""A tuning job from draft to tuned model, and the datasets it learns from.
+
+`submission` is ours (where the one paid create call stands); `state` is Vertex's own word, verbatim, blank
+before creation. The draft row is outbox and idempotency key in one (DECISIONS.md, "Exactly one remote job").
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from jobs import remote as vertex_job
+from jobs.datasets.report import Report
+from jobs.queries import HANDED_OVER, Submission, TuningJobQuerySet
+from jobs.remote import Checkpoint, Progress, Setting
+from jobs.spec import tuning_request
+from studio.celery import wake
+from studio.models import AuditEntry, Project
+from studio.vertex import states
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class Dataset(models.Model):
+    """One pinned version of a JSONL object: the uri with the generation that was checked."""
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", _("Uploaded here")
+        EXISTING = "existing", _("Existing file")
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    uri = models.CharField(max_length=1100)
+    generation = models.CharField(max_length=32)
+    crc32c = models.CharField(max_length=16)
+    size = models.BigIntegerField()
+    source = models.CharField(max_length=10, choices=Source)
+    report = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "uri", "generation"], name="one_dataset_per_version")
+        ]
+
+    def __str__(self) -> str:
+        return self.uri.rsplit("/", 1)[-1]
+
+    @property
+    def checked(self) -> Report:
+        return Report.from_json(self.report)
+
+    def same_data(self, other: Dataset) -> bool:
+        return (self.crc32c, self.size) == (other.crc32c, other.size)
+
+
+def new_submission_id() -> str:
+    return uuid.uuid4().hex
+
+
+class TuningJob(models.Model):
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+
+    # What the wizard asks for; a blank hyper-parameter means "as recommended".
+    tuned_model_display_name = models.CharField(max_length=128, blank=True)
+    base_model = models.CharField(max_length=100, blank=True)
+    location = models.CharField(max_length=40, blank=True)
+    epoch_count = models.PositiveIntegerField(null=True, blank=True)
+    adapter_size = models.PositiveSmallIntegerField(null=True, blank=True)
+    learning_rate_multiplier = models.FloatField(null=True, blank=True)
+    export_last_checkpoint_only = models.BooleanField(default=False)
+    validation_enabled = models.BooleanField(default=False)
+    training = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="trains")
+    validation = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="validates")
+
+    # Where the one create call stands. `trouble` is the last call that failed for now, `looks` counts the
+    # searches for a job whose creation was not answered, `twins` are further jobs that carry our label.
+    submission = models.CharField(max_length=10, choices=Submission, default=Submission.DRAFT)
+    submission_id = models.CharField(max_length=32, unique=True, default=new_submission_id, editable=False)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    request = models.JSONField(default=dict)
+    submitted_at = models.DateTimeField(null=True)
+    claimed_at = models.DateTimeField(null=True)
+    unknown_since = models.DateTimeField(null=True)
+    looks = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)
+    cancel_sent_at = models.DateTimeField(null=True)
+    trouble = models.JSONField(default=dict)
+    twins = models.JSONField(default=list)
+
+    # What the service last said; `misses` counts the full lists in a row that left the job out.
+    name = models.CharField(max_length=300, null=True, unique=True)
+    state = models.CharField(max_length=60, blank=True)
+    remote = models.JSONField(default=dict)
+    error = models.JSONField(default=dict)
+    seen_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    misses = models.PositiveSmallIntegerField(default=0)
+    gone_at = models.DateTimeField(null=True)
+
+    # What metrics writes, so that the list shows curves without loading points.
+    summary = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = TuningJobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            models.Index(fields=["project", "-created_at", "-id"], name="jobs_newest_first"),
+            models.Index(
+                fields=["project", "submission", "state", "owner", "gone_at"], name="jobs_by_status"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.tuned_model_display_name or (
+            str(_("Unnamed draft")) if self.is_draft else f"{self.base_model} {self.pk}"
+        )
+
+    def get_absolute_url(self) -> str:
+        return reverse("jobs:model" if self.is_draft else "jobs:detail", args=[self.project.slug, self.pk])
+
+    # ---- verbs ----
+
+    def start(self, user: User) -> bool:
+        """Hands the draft over to be sent, once: False where somebody already did."""
+        with transaction.atomic():
+            draft = (
+                TuningJob.objects.select_for_update().select_related("training", "validation").get(pk=self.pk)
+            )
+            if not draft.is_draft:
+                return False
+            draft.submission = Submission.READY
+            draft.request = tuning_request(draft)
+            draft.submitted_at = timezone.now()
+            draft.save(update_fields=["submission", "request", "submitted_at", "updated_at"])
+            draft.audit("tuning_job.start", user, request=draft.request)
+        wake("jobs.tasks.submit_ready")
+        return True
+
+    def absorb(self, remote: dict[str, Any]) -> None:
+        """Takes the service's last word. A final state never changes; later answers may only add to it."""
+        with transaction.atomic():
+            job = TuningJob.objects.select_for_update().get(pk=self.pk)
+            if job.gone_at is None:
+                job._take(remote)
+                job.save(update_fields=ABSORBED)
+        for field in ABSORBED:
+            setattr(self, field, getattr(job, field))
+
+    def _take(self, remote: dict[str, Any]) -> None:
+        self.remote = vertex_job.added(self.remote, remote) if self.is_final else remote
+        self.state = str(self.remote.get("state") or "")[:60]
+        self.error = vertex_job.part(self.remote, "error")
+        self.tuned_model_display_name = (
+            self.tuned_model_display_name or str(self.remote.get("tunedModelDisplayName") or "")[:128]
+        )
+        self.seen_at = timezone.now()
+        if self.is_final and self.ended_at is None:
+            self.ended_at = moment(self.remote.get("endTime")) or self.seen_at
+        self.misses, self.trouble = 0, {}
+
+    def request_cancel(self, user: User) -> bool:
+        """Asks for the end. What was not sent yet becomes a draft again; else the service is told later."""
+        with transaction.atomic():
+            job = TuningJob.objects.select_for_update().get(pk=self.pk)
+            if not job.can_cancel:
+                return False
+            if job.submission == Submission.READY:
+                job.submission, job.next_try_at, job.trouble = Submission.DRAFT, None, {}
+            else:
+                job.cancel_asked_at, job.next_try_at = (
+                    timezone.now(),
+                    job.next_try_at if job.is_lost else None,
+                )
+            job.save(update_fields=["submission", "next_try_at", "trouble", "cancel_asked_at", "updated_at"])
+            job.audit("tuning_job.cancel", user)
+        wake("jobs.tasks.send_cancels")
+        return True
+
+    def create_again(self, user: User) -> bool:
+        """A person decides to send once more what may have been lost; the same label finds them both."""
+        with transaction.atomic():
+            sent = TuningJob.objects.filter(
+                pk=self.pk, submission=Submission.UNKNOWN, next_try_at__isnull=True
+            ).update(submission=Submission.READY, looks=0, trouble={})
+            if sent:
+                self.audit("tuning_job.create_again", user)
+        wake("jobs.tasks.submit_ready")
+        return bool(sent)
+
+    def look_again(self) -> None:
+        TuningJob.objects.filter(pk=self.pk, submission=Submission.UNKNOWN).update(next_try_at=timezone.now())
+        wake("jobs.tasks.resolve_unknown")
+
+    def copy_to_draft(self, user: User) -> TuningJob:
+        """The same settings as a new draft of `user`."""
+        chosen = {field: getattr(self, field) for field in CHOSEN}
+        with transaction.atomic():
+            draft = TuningJob.objects.create(project_id=self.project_id, owner=user, **chosen)
+            draft.audit("tuning_job.tune_again", user, of=self.pk)
+        return draft
+
+    def discard(self, user: User) -> None:
+        with transaction.atomic():
+            if TuningJob.objects.drafts().filter(pk=self.pk).delete()[0]:
+                self.audit("tuning_job.discard", user)
+
+    def audit(self, action: str, user: User | None, **detail: Any) -> None:
+        AuditEntry.record(action, actor=user, project=self.project, subject=f"{self.pk} {self}", **detail)
+
+    # ---- where it stands ----
+
+    @property
+    def is_draft(self) -> bool:
+        return self.submission == Submission.DRAFT
+
+    @property
+    def is_created(self) -> bool:
+        return self.submission == Submission.CREATED
+
+    @property
+    def is_lost(self) -> bool:
+        """The create call was not answered: there may be a job, or none."""
+        return self.submission == Submission.UNKNOWN
+
+    @property
+    def is_final(self) -> bool:
+        return (
+            self.submission == Submission.REFUSED
+            or self.gone_at is not None
+            or states.is_terminal(self.state)
+        )
+
+    @property
+    def can_cancel(self) -> bool:
+        if self.cancel_asked_at or self.is_final:
+            return False
+        return self.submission in HANDED_OVER or (self.is_created and self.state in states.CANCELLABLE)
+
+    @property
+    def can_create_again(self) -> bool:
+        return self.is_lost and self.next_try_at is None
+
+    # ---- what the service made of it ----
+
+    @property
+    def epochs(self) -> Setting:
+        return Setting(self.epoch_count, vertex_job.epoch_count(self.remote))
+
+    @property
+    def adapter(self) -> Setting:
+        return Setting(self.adapter_size, vertex_job.adapter_size(self.remote))
+
+    @property
+    def learning_rate(self) -> Setting:
+        return Setting(self.learning_rate_multiplier, vertex_job.learning_rate_multiplier(self.remote))
+
+    @property
+    def endpoint(self) -> str:
+        return vertex_job.endpoint(self.remote)
+
+    @property
+    def tuned_model(self) -> str:
+        return vertex_job.tuned_model(self.remote)
+
+    @property
+    def checkpoints(self) -> list[Checkpoint]:
+        return vertex_job.checkpoints(self.remote)
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        return vertex_job.statistics(self.remote)
+
+    @property
+    def progress(self) -> Progress:
+        return vertex_job.progress(self.remote)
+
+    @property
+    def started_at(self) -> datetime | None:
+        return moment(self.remote.get("startTime"))
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds of work, up to now while it goes on."""
+        return seconds_between(self.started_at, self.ended_at or timezone.now())
+
+
+ABSORBED = (
+    "remote",
+    "state",
+    "error",
+    "tuned_model_display_name",
+    "seen_at",
+    "ended_at",
+    "misses",
+    "trouble",
+    "updated_at",
+)
+CHOSEN = (
+    "tuned_model_display_name",
+    "base_model",
+    "location",
+    "epoch_count",
+    "adapter_size",
+    "learning_rate_multiplier",
+    "export_last_checkpoint_only",
+    "validation_enabled",
+    "training",
+    "validation",
+)
+
+
+class Sweep(models.Model):
+    """The clock of one list, (project, location): when it is due, was last read, and since when it fails."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    location = models.CharField(max_length=40)
+    due_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    full_at = models.DateTimeField(null=True)
+    watched_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    trouble = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "location"], name="one_sweep_per_location")]
+
+
+class Conversation(models.Model):
+    """A kept chat with one endpoint, with the settings it uses (`generation_config` is the wire's generationConfig)."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    job = models.ForeignKey(TuningJob, null=True, on_delete=models.CASCADE)
+    resource = models.CharField(max_length=300)
+    title = models.CharField(max_length=120, blank=True)
+    system_instruction = models.TextField(blank=True)
+    generation_config = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-updated_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title or str(_("New conversation"))
+
+    def get_absolute_url(self) -> str:
+        return reverse("talk:conversation", args=[self.project.slug, self.pk])
+
+    def ask(self, prompt: str) -> Turn | None:
+        """Adds a turn that waits for its answer; None while another turn is still being answered."""
+        with transaction.atomic():
+            Conversation.objects.select_for_update().get(pk=self.pk)
+            if self.turn_set.live().exists():
+                return None
+            self.title = self.title or Truncator(prompt).chars(120)
+            self.save()
+            return self.turn_set.create(prompt=prompt)
+
+    def ask_again(self) -> Turn | None:
+        """A new turn with the last one's question takes that one's place; None if there is none to replace."""
+        with transaction.atomic():
+            Conversation.objects.select_for_update().get(pk=self.pk)
+            last = self.turn_set.last()
+            if last is None or last.live:
+                return None
+            last.delete()
+            self.save()
+            return self.turn_set.create(prompt=last.prompt)
+
+
+class TurnQuerySet(models.QuerySet["Turn"]):
+    def live(self) -> TurnQuerySet:
+        return self.filter(state__in=LIVE)
+
+    def abandon_silent(self, now: datetime) -> int:
+        """Settles turns whose answering process is gone: a live one gives a sign every second."""
+        silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE)
+        return silent.update(state=Turn.State.BROKEN)
+
+
+class Turn(models.Model):
+    """One question and its answer; `reply` grows while the stream runs and is kept however it ends."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        STREAMING = "streaming", _("Answering")
+        COMPLETE = "complete", _("Complete")
+        STOPPED = "stopped", _("Stopped")
+        BROKEN = "broken", _("Cut off")
+        FAILED = "failed", _("Failed")
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)
+    prompt = models.TextField()
+    reply = models.TextField(blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    usage = models.JSONField(default=dict)
+    model_version = models.CharField(max_length=200, blank=True)
+    error = models.JSONField(default=dict)
+    seconds = models.FloatField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(null=True)
+
+    objects = TurnQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return Truncator(self.prompt).chars(60)
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    def claim(self, now: datetime) -> bool:
+        """True for the one caller that is to bring the answer."""
+        return self._move([Turn.State.WAITING], state=Turn.State.STREAMING, touched_at=now)
+
+    def keep(self, reply: str, now: datetime) -> bool:
+        """Stores the text so far; False once somebody has stopped or removed the turn."""
+        return self._move([Turn.State.STREAMING], reply=reply, touched_at=now)
+
+    def settle(self, state: str, **facts: Any) -> None:
+        """Stores how the answer ended; a turn that was stopped meanwhile stays stopped and gets the text."""
+        if not self._move([Turn.State.STREAMING], state=state, **facts):
+            self._move([Turn.State.STOPPED], **{**facts, "error": {}})
+
+    def stop(self) -> bool:
+        return self._move(LIVE, state=Turn.State.STOPPED)
+
+    def _move(self, from_states: Sequence[str], **facts: Any) -> bool:
+        return bool(Turn.objects.filter(pk=self.pk, state__in=from_states).update(**facts))
+
+
+LIVE = (Turn.State.WAITING, Turn.State.STREAMING)
+SILENCE = timedelta(seconds=20)
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    return (end - start).total_seconds() if start and end else None
+
+
+def resource_id(name: Any) -> str:
+    """The last segment of a resource name."""
+    return str(name or "").rsplit("/", 1)[-1]
+
+
+def moment(text: Any) -> datetime | None:
+    """A timestamp of the wire; None where it is absent or not one."""
+    try:
+        return parse_datetime(str(text or ""))
+    except ValueError:
+        return None

@@ -1,0 +1,88 @@
+"""The nouns of tuning jobs: which rows are ready, lost, active, over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from studio.vertex import states
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    from jobs.models import TuningJob  # noqa: F401
+
+
+class Submission(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    READY = "ready", _("Starting")
+    SENDING = "sending", _("Starting")
+    CREATED = "created", _("Created")
+    REFUSED = "refused", _("Refused")
+    UNKNOWN = "unknown", _("Outcome unknown")
+
+
+HANDED_OVER = (Submission.READY, Submission.SENDING, Submission.UNKNOWN)
+STUCK = timedelta(seconds=40)
+"""A create call is over after 35 s; a row that still says SENDING then belongs to a process that died."""
+
+
+class TuningJobQuerySet(models.QuerySet["TuningJob"]):
+    def visible_to(self, user: User | AnonymousUser) -> TuningJobQuerySet:
+        """A draft is its owner's own business."""
+        return self.exclude(~Q(owner_id=user.pk), submission=Submission.DRAFT)
+
+    def drafts(self) -> TuningJobQuerySet:
+        return self.filter(submission=Submission.DRAFT)
+
+    def ready(self, now: datetime) -> TuningJobQuerySet:
+        """To be sent now."""
+        return self.filter(submission=Submission.READY).filter(due_or_unset("next_try_at", now))
+
+    def stuck(self, now: datetime) -> TuningJobQuerySet:
+        return self.filter(submission=Submission.SENDING, claimed_at__lt=now - STUCK)
+
+    def unknown(self, now: datetime) -> TuningJobQuerySet:
+        """To be looked for now."""
+        return self.filter(submission=Submission.UNKNOWN, next_try_at__lte=now)
+
+    def cancels(self, now: datetime) -> TuningJobQuerySet:
+        """Asked to be cancelled, and the service not told yet."""
+        return (
+            self.active()
+            .filter(cancel_asked_at__isnull=False, cancel_sent_at__isnull=True)
+            .filter(due_or_unset("next_try_at", now))
+        )
+
+    def active(self) -> TuningJobQuerySet:
+        """Known to the service, and not over."""
+        return self.filter(submission=Submission.CREATED, gone_at__isnull=True).exclude(
+            state__in=states.TERMINAL
+        )
+
+    def open(self) -> TuningJobQuerySet:
+        """Handed over by a person, and not over."""
+        return self.filter(OPEN)
+
+    def succeeded(self) -> TuningJobQuerySet:
+        return self.filter(state__in=states.WITH_MODEL)
+
+    def failed(self) -> TuningJobQuerySet:
+        return self.filter(FAILED)
+
+    def cancelled(self) -> TuningJobQuerySet:
+        return self.filter(state=states.CANCELLED)
+
+
+def due_or_unset(field: str, now: datetime) -> Q:
+    return Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__lte": now})
+
+
+OPEN = Q(submission__in=HANDED_OVER) | (
+    Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(states.TERMINAL))
+)
+FAILED = Q(submission=Submission.REFUSED) | Q(state__in=[states.FAILED, states.EXPIRED])

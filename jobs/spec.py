@@ -1,0 +1,69 @@
+"""A job -> the one JSON body that Vertex receives (pure). What is shown, stored and sent is this dict."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from studio.vertex.catalog import ADAPTER_SIZE_NAMES
+
+LABEL = "studio-submission"
+"""Carries `submission_id`, so that a job whose creation was not answered can be found again."""
+
+
+class File(Protocol):
+    @property
+    def uri(self) -> str: ...
+
+
+class Draft(Protocol):
+    """What the body is made of; a TuningJob is one."""
+
+    tuned_model_display_name: str
+    base_model: str
+    epoch_count: int | None
+    adapter_size: int | None
+    learning_rate_multiplier: float | None
+    export_last_checkpoint_only: bool
+    validation_enabled: bool
+    submission_id: str
+
+    @property
+    def training(self) -> File | None: ...
+    @property
+    def validation(self) -> File | None: ...
+
+
+def tuning_request(job: Draft) -> dict[str, Any]:
+    """Only what is set: an absent hyper-parameter means the recommended value.
+
+    https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs/create
+    """
+    return {
+        "baseModel": job.base_model,
+        "supervisedTuningSpec": supervised_tuning_spec(job),
+        **({"tunedModelDisplayName": job.tuned_model_display_name} if job.tuned_model_display_name else {}),
+        "labels": {LABEL: job.submission_id},
+    }
+
+
+def supervised_tuning_spec(job: Draft) -> dict[str, Any]:
+    spec: dict[str, Any] = {"trainingDatasetUri": job.training.uri if job.training else ""}
+    if job.validation_enabled and job.validation:
+        spec["validationDatasetUri"] = job.validation.uri
+    if chosen := hyper_parameters(job):
+        spec["hyperParameters"] = chosen
+    if job.export_last_checkpoint_only:
+        spec["exportLastCheckpointOnly"] = True
+    return spec
+
+
+def hyper_parameters(job: Draft) -> dict[str, Any]:
+    """int64 travels as a string, the adapter size as its enum's name."""
+    chosen: dict[str, Any] = {}
+    if job.epoch_count is not None:
+        chosen["epochCount"] = str(job.epoch_count)
+    if job.adapter_size is not None:
+        chosen["adapterSize"] = ADAPTER_SIZE_NAMES[job.adapter_size]
+    if job.learning_rate_multiplier is not None:
+        chosen["learningRateMultiplier"] = job.learning_rate_multiplier
+    return chosen

@@ -1,0 +1,154 @@
+"""A job's verbs: what may happen to the row, once and only once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.models import Dataset, Submission, TuningJob
+from studio.models import AuditEntry, Project
+from studio.vertex import states
+
+pytestmark = pytest.mark.django_db
+
+NAME = "projects/local/locations/us-central1/tuningJobs/1"
+
+
+@pytest.fixture
+def dataset(project: Project, tuner: User) -> Dataset:
+    return Dataset.objects.create(
+        project=project,
+        owner=tuner,
+        uri="gs://b/train.jsonl",
+        generation="1",
+        crc32c="x",
+        size=3,
+        source="upload",
+    )
+
+
+@pytest.fixture
+def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
+    return TuningJob.objects.create(
+        project=project,
+        owner=tuner,
+        tuned_model_display_name="intents",
+        base_model="studio-tiny",
+        location="us-central1",
+        training=dataset,
+    )
+
+
+def created(job: TuningJob, **remote: Any) -> TuningJob:
+    TuningJob.objects.filter(pk=job.pk).update(submission=Submission.CREATED, name=NAME)
+    job.refresh_from_db()
+    job.absorb({"name": NAME, "state": states.RUNNING, **remote})
+    return job
+
+
+def test_start_keeps_the_request_and_says_who(draft: TuningJob, tuner: User) -> None:
+    assert draft.start(tuner)
+    draft.refresh_from_db()
+    assert draft.submission == Submission.READY
+    assert draft.request["supervisedTuningSpec"] == {"trainingDatasetUri": "gs://b/train.jsonl"}
+    assert draft.request["labels"] == {"studio-submission": draft.submission_id}
+    assert AuditEntry.objects.get().action == "tuning_job.start"
+
+
+def test_a_second_start_finds_nothing(draft: TuningJob, tuner: User) -> None:
+    assert draft.start(tuner)
+    assert not draft.start(tuner)
+    assert AuditEntry.objects.count() == 1
+
+
+def test_a_final_state_stays_and_is_only_added_to(draft: TuningJob) -> None:
+    job = created(draft)
+    job.absorb({"name": NAME, "state": states.SUCCEEDED, "endTime": "2026-11-23T10:00:00Z"})
+    job.absorb({"name": NAME, "state": states.RUNNING, "tunedModel": {"endpoint": "e"}})
+    job.refresh_from_db()
+    assert job.state == states.SUCCEEDED
+    assert job.remote["state"] == states.SUCCEEDED
+    assert job.endpoint == "e"
+    assert job.ended_at is not None and job.ended_at.isoformat() == "2026-11-23T10:00:00+00:00"
+
+
+def test_an_unknown_state_is_kept_as_it_is(draft: TuningJob) -> None:
+    job = created(draft, state="JOB_STATE_DREAMING")
+    assert job.state == "JOB_STATE_DREAMING"
+    assert not job.is_final
+    assert TuningJob.objects.active().get() == job
+
+
+def test_the_error_of_a_failed_job(draft: TuningJob) -> None:
+    job = created(draft, state=states.FAILED, error={"code": 13, "message": "no capacity"})
+    assert job.error == {"code": 13, "message": "no capacity"}
+    assert TuningJob.objects.failed().get() == job
+
+
+def test_a_tombstone_is_not_woken_by_a_late_list(draft: TuningJob) -> None:
+    job = created(draft)
+    TuningJob.objects.filter(pk=job.pk).update(gone_at=job.seen_at)
+    job.absorb({"name": NAME, "state": states.SUCCEEDED})
+    job.refresh_from_db()
+    assert job.state == states.RUNNING
+
+
+def test_cancel_before_sending_makes_it_a_draft_again(draft: TuningJob, tuner: User) -> None:
+    draft.start(tuner)
+    assert draft.request_cancel(tuner)
+    draft.refresh_from_db()
+    assert draft.is_draft
+
+
+def test_cancel_is_asked_once_and_only_while_it_can_help(draft: TuningJob, tuner: User) -> None:
+    job = created(draft)
+    assert job.request_cancel(tuner)
+    assert not job.request_cancel(tuner)
+    assert AuditEntry.objects.filter(action="tuning_job.cancel").count() == 1
+    job.absorb({"name": NAME, "state": states.CANCELLED, "error": {"code": 1}})
+    assert not job.can_cancel
+
+
+def test_create_again_waits_until_the_search_is_over(draft: TuningJob, tuner: User) -> None:
+    draft.start(tuner)
+    now = draft.created_at
+    TuningJob.objects.update(submission=Submission.UNKNOWN, next_try_at=now)
+    assert not draft.create_again(tuner)
+    TuningJob.objects.update(next_try_at=None)
+    before = draft.submission_id
+    assert draft.create_again(tuner)
+    draft.refresh_from_db()
+    assert (draft.submission, draft.submission_id) == (Submission.READY, before)
+
+
+def test_tune_again_copies_the_settings_only(draft: TuningJob, tuner: User) -> None:
+    job = created(draft, tunedModel={"endpoint": "e"})
+    copy = job.copy_to_draft(tuner)
+    assert copy.is_draft and copy.training == job.training and copy.base_model == job.base_model
+    assert copy.submission_id != job.submission_id
+    assert (copy.remote, copy.state, copy.name) == ({}, "", None)
+
+
+def test_a_draft_is_its_owners_own(draft: TuningJob, tuner: User, admin_exists: User) -> None:
+    assert TuningJob.objects.visible_to(tuner).get() == draft
+    assert not TuningJob.objects.visible_to(admin_exists).exists()
+    draft.start(tuner)
+    assert TuningJob.objects.visible_to(admin_exists).get() == draft
+
+
+def test_requested_and_resolved(draft: TuningJob) -> None:
+    draft.adapter_size = 16
+    draft.save()
+    spec = {
+        "hyperParameters": {
+            "epochCount": "7",
+            "adapterSize": "ADAPTER_SIZE_SIXTEEN",
+            "learningRateMultiplier": 1,
+        }
+    }
+    job = created(draft, supervisedTuningSpec=spec)
+    assert (job.epochs.requested, job.epochs.resolved, job.epochs.changed) == (None, 7, False)
+    assert (job.adapter.requested, job.adapter.resolved, job.adapter.changed) == (16, 16, True)
+    assert job.learning_rate.effective == 1

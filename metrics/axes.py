@@ -1,0 +1,131 @@
+"""Where a step stands on the x axis, by any of four measures; and how far the y axis of a loss reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from metrics.controls import Axis
+from metrics.points import Numbers, Points, Steps
+from metrics.run import Run
+from metrics.summary import rate
+
+UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
+"""From how many seconds on an elapsed time is counted in which unit."""
+WORKING = 0.85
+"""The share of the training values that a clipped loss axis is made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """`train` tells when each step happened; `offset` is the reader's distance from UTC in seconds."""
+
+    axis: Axis
+    run: Run
+    train: Points
+    offset: float = 0.0
+
+    @property
+    def timed(self) -> bool:
+        return self.axis in (Axis.ELAPSED, Axis.CLOCK)
+
+    @property
+    def start(self) -> float:
+        first = float(self.train.wall[0]) if len(self.train) else math.inf
+        return min(first, self.run.started_at or math.inf) if self.run.started_at or len(self.train) else 0.0
+
+    @property
+    def unit(self) -> tuple[int, str]:
+        """Seconds in one unit of elapsed time, and its sign."""
+        span = self.last_wall() - self.start
+        return next((seconds, sign) for least, seconds, sign in UNITS if span >= least)
+
+    def places(self, points: Points) -> Numbers | Steps:
+        """The x of each point."""
+        match self.axis:
+            case Axis.STEP:
+                return points.steps  # whole numbers: they travel in two bytes instead of eight
+            case Axis.EPOCH:
+                return points.steps / (self.run.steps_per_epoch or 1)
+        return self.at_time(points.wall)
+
+    def place(self, step: float) -> float:
+        """The x of a step, also of one that is not recorded."""
+        match self.axis:
+            case Axis.STEP:
+                return step
+            case Axis.EPOCH:
+                return step / (self.run.steps_per_epoch or 1)
+        return float(self.at_time(np.array(self.wall_of(step))))
+
+    def at_time(self, wall: Numbers) -> Numbers:
+        if self.axis == Axis.CLOCK:
+            return (wall + self.offset) * 1000
+        return (wall - self.start) / self.unit[0]
+
+    def wall_of(self, step: float) -> float:
+        """When a step happened; beyond the last one, when it will at the present rate."""
+        if not len(self.train):
+            return self.start
+        pace = rate(self.train)
+        beyond = step - float(self.train.steps[-1])
+        if beyond > 0 and pace:
+            return float(self.train.wall[-1]) + beyond / pace
+        return float(np.interp(step, self.train.steps, self.train.wall))
+
+    def last_wall(self) -> float:
+        """When the run ends: at its last point if it is over, or else when its last planned step will."""
+        if not len(self.train):
+            return self.start
+        last = int(self.train.steps[-1])
+        return self.wall_of(last if self.run.over else max(last, self.run.steps or 0))
+
+    def range(self) -> tuple[float, float]:
+        """The whole planned run, and beyond it where the run goes on."""
+        last = int(self.train.steps[-1]) if len(self.train) else 0
+        end = max(last, self.run.steps or 0) or 1
+        if not self.timed:
+            return 0, self.place(end)
+        first, final = self.at_time(np.array([self.start, max(self.last_wall(), self.start + 1)])).tolist()
+        return first, final
+
+
+def loss_range(train: Numbers, evaluation: Numbers, *, clip: bool, log: bool) -> tuple[float, float] | None:
+    """Bottom and top of a loss axis (as logarithms where `log`), or None without a value to go by.
+
+    Clipped, it shows where the run now works: the first steep steps and single spikes stay outside.
+    """
+    finite = _usable(np.concatenate([train, evaluation]), log)
+    if not len(finite):
+        return None
+    low, high = float(finite.min()), float(finite.max())
+    if clip:
+        high = min(high, _working_top(_usable(train, log), _usable(evaluation, log)))
+    room = (high - low) * 0.05 or abs(high) * 0.05 or 1
+    return low - room, high + room
+
+
+def _usable(values: Numbers, log: bool) -> Numbers:
+    finite = values[np.isfinite(values)]
+    return np.log10(finite[finite > 0]) if log else finite
+
+
+def _working_top(train: Numbers, evaluation: Numbers) -> float:
+    """Most training values stay inside, and every evaluation of the later half."""
+    tops = [float(evaluation[len(evaluation) // 2 :].max())] if len(evaluation) else []
+    if len(train):
+        low, high = np.quantile(train, [1 - WORKING, WORKING]).tolist()
+        tops.append(float(high + (high - low) / 4))
+    return max(tops)
+
+
+def apart(heights: Iterable[float], gap: float) -> list[float]:
+    """How far to move labels that stand at these heights (in pixels), so that they keep `gap` apart."""
+    found = list(heights)
+    if len(found) != 2 or abs(found[0] - found[1]) >= gap:
+        return [0.0] * len(found)
+    push = (gap - abs(found[0] - found[1])) / 2
+    return [push, -push] if found[0] > found[1] else [-push, push]

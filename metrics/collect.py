@@ -1,0 +1,119 @@
+"""One job's curves, from the service to the stored points: first read, then write in one transaction.
+
+A reader may die anywhere: what it had not committed is read again, what it had committed merges into itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.models import TuningJob
+from metrics import points
+from metrics.models import Feed
+from metrics.points import Points
+from metrics.run import run_of
+from metrics.summary import summarise
+from studio.vertex.errors import VertexError
+from studio.vertex.series import TimeSeries
+
+LAST_READS = (timedelta(seconds=60), timedelta(minutes=10))
+"""After the end: what was still on its way inside the service when the job ended."""
+RETRY = timedelta(seconds=20)
+GIVE_UP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one visit brought: the TensorBoard run, new points by metric, and how far each series reached."""
+
+    run: str = ""
+    batch: dict[str, Points] = field(default_factory=dict)
+    seen: dict[str, str] = field(default_factory=dict)
+
+
+def pull_due() -> None:
+    """Reads every feed that is due; `now` is asked anew for each, since a visit may take its time."""
+    Feed.objects.open_missing(timezone.now())
+    for feed in Feed.objects.claimed(timezone.now()):
+        pull(feed)
+
+
+def pull(feed: Feed) -> None:
+    try:
+        reading = visit(feed)
+    except VertexError as error:
+        note_failure(feed, error, timezone.now())
+    else:
+        take(feed, reading, timezone.now())
+
+
+def visit(feed: Feed) -> Reading:
+    """Asks the service; only series that went on since the last visit are read."""
+    experiment = feed.job.remote.get("experiment")
+    if not experiment:
+        return Reading()
+    vertex = feed.job.project.vertex()
+    run = feed.run or vertex.tensorboard_run(experiment)
+    if not run:
+        return Reading()
+    changed = [one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != reach(one)]
+    answer = vertex.read_time_series(changed) if changed else {}
+    batch = {metric: Points.of(*zip(*found, strict=True)) for metric, found in answer.items() if found}
+    return Reading(run, batch, dict(complete(changed, batch)))
+
+
+def reach(series: TimeSeries) -> str:
+    return f"{series['maxStep']} {series['maxWallTime']}"
+
+
+def complete(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tuple[str, str]]:
+    """The series that were read as far as they were announced; others are read again next time."""
+    for series in changed:
+        metric = series["displayName"]
+        if metric in batch and batch[metric].steps[-1] >= series["maxStep"]:
+            yield metric, reach(series)
+
+
+@transaction.atomic
+def take(feed: Feed, reading: Reading, now: datetime) -> None:
+    job = feed.job
+    if reading.batch:
+        points.merge(job.pk, reading.batch)
+        summary = summarise(points.of_job(job.pk), run_of(job.remote))
+        TuningJob.objects.filter(pk=job.pk).update(summary=summary)
+    Feed.objects.filter(pk=feed.pk).update(
+        run=reading.run,
+        seen=feed.seen | reading.seen,
+        read_at=now,
+        error={},
+        due_at=next_read(job.ended_at, now),
+    )
+
+
+def next_read(ended_at: datetime | None, now: datetime) -> datetime | None:
+    if ended_at is None:
+        return now + timedelta(seconds=settings.POLL_SECONDS)
+    return next((ended_at + after for after in LAST_READS if ended_at + after > now), None)
+
+
+def note_failure(feed: Feed, error: VertexError, now: datetime) -> None:
+    """Keeps the reason; a job that has ended is asked less and less often, and no longer after a day."""
+    ended_at = feed.job.ended_at
+    wait = max(RETRY, timedelta(seconds=error.retry_after or 0), (now - (ended_at or now)) / 4)
+    over = ended_at is not None and now - ended_at > GIVE_UP
+    Feed.objects.filter(pk=feed.pk).update(
+        due_at=None if over else now + wait,
+        error={
+            "kind": type(error).__name__,
+            "code": error.code,
+            "status": error.status,
+            "reason": error.reason,
+            "message": error.message,
+        },
+    )

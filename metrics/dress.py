@@ -1,0 +1,172 @@
+"""What the charts look like: the design's section 4 as Plotly attributes. Colours by token only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metrics.axes import Ruler
+from metrics.controls import Axis
+
+ROOM = 112
+"""Pixels that end labels need beside a line that reaches the edge."""
+
+
+def colour(token: str) -> str:
+    return f"var(--{token})"
+
+
+def font(size: int, token: str) -> dict[str, Any]:
+    return {"family": "var(--font)", "size": size, "color": colour(token)}
+
+
+def layout(ruler: Ruler) -> dict[str, Any]:
+    first, last = ruler.range()
+    return {
+        "font": font(11, "text-2"),
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 44, "r": 14, "t": 8, "b": 26},
+        "showlegend": False,
+        "autosize": True,
+        "hovermode": "x unified",
+        "hoverlabel": {
+            "bgcolor": colour("bg-raised"),
+            "bordercolor": colour("line"),
+            "font": font(12, "text"),
+        },
+        "dragmode": "zoom",
+        "xaxis": x_axis(ruler) | {"range": [first, last]},
+        "yaxis": axis() | {"gridcolor": colour("grid"), "showspikes": False},
+    }
+
+
+def axis() -> dict[str, Any]:
+    return {
+        "zeroline": False,
+        "automargin": False,
+        "tickfont": font(11, "text-2"),
+        "ticks": "",
+        "linecolor": colour("line"),
+    }
+
+
+def x_axis(ruler: Ruler) -> dict[str, Any]:
+    spikes = {
+        "spikecolor": colour("line-strong"),
+        "spikethickness": 1,
+        "spikedash": "solid",
+        "spikemode": "across",
+        "spikesnap": "cursor",
+    }
+    return axis() | spikes | {"showgrid": False, "showline": True} | x_words(ruler)
+
+
+def x_words(ruler: Ruler) -> dict[str, Any]:
+    """How places on the x axis are written; the control bar names the measure."""
+    match ruler.axis:
+        case Axis.STEP:
+            return {"type": "linear", "tickformat": ",d", "hoverformat": ",d"}
+        case Axis.EPOCH:
+            return {"type": "linear", "tickformat": "~g", "hoverformat": ".2f"}
+        case Axis.ELAPSED:
+            unit = f" {ruler.unit[1]}"
+            return {"type": "linear", "tickformat": "~g", "hoverformat": ".2f", "ticksuffix": unit}
+    return {"type": "date", "hoverformat": "%H:%M:%S"}
+
+
+def raw() -> dict[str, Any]:
+    return {"mode": "lines", "opacity": 0.28, "line": {"color": colour("train"), "width": 1}}
+
+
+def train() -> dict[str, Any]:
+    return {"mode": "lines", "line": {"color": colour("train"), "width": 2}}
+
+
+def bars() -> dict[str, Any]:
+    return {
+        "mode": "lines",
+        "opacity": 0.9,
+        "line": {"color": colour("train"), "width": 1, "shape": "hvh"},
+    }
+
+
+def evaluation() -> dict[str, Any]:
+    line = {"color": colour("eval"), "width": 1.75}
+    return {
+        "mode": "lines+markers",
+        "line": {"color": colour("eval"), "width": 2, "dash": "dash"},
+        "marker": {"symbol": "circle", "size": 6, "color": colour("bg-raised"), "line": line},
+    }
+
+
+def star() -> dict[str, Any]:
+    line = {"color": colour("bg-raised"), "width": 1.5}
+    return {
+        "mode": "markers",
+        "legendgroup": "eval",
+        "hoverinfo": "skip",
+        "marker": {"symbol": "star", "size": 15, "color": colour("star"), "line": line},
+    }
+
+
+def checkpoint_line(x: float) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "line": {"color": colour("line-strong"), "width": 1, "dash": "dot"},
+    }
+
+
+def checkpoint_label(x: float, text: str, default: bool) -> dict[str, Any]:
+    return {
+        "name": "checkpoint",
+        "x": x,
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "text": text,
+        "borderpad": 2,
+        "bgcolor": colour("primary" if default else "bg-raised"),
+        "bordercolor": colour("primary" if default else "line-strong"),
+        "font": font(10, "on-primary" if default else "text-2"),
+    }
+
+
+def end_label(x: float, y: float, text: str, token: str, shift: float) -> dict[str, Any]:
+    return {
+        "name": "end",
+        "x": x,
+        "y": y,
+        "xanchor": "left",
+        "xshift": 10,
+        "yshift": shift,
+        "showarrow": False,
+        "text": text,
+        "font": font(11, token),
+    }
+
+
+def best_label(x: float, y: float, text: str, at: tuple[float, float]) -> dict[str, Any]:
+    """`at` is the star's place in the plot, 0 to 1 from left and bottom; the label goes where room is."""
+    across, up = at
+    return {
+        "name": "best",
+        "x": x,
+        "y": y,
+        "ax": 70 if across < 0.3 else -30,
+        "ay": -92 if up < 0.55 else 40,
+        "text": text,
+        "arrowcolor": colour("line-strong"),
+        "arrowwidth": 1,
+        "arrowhead": 0,
+        "standoff": 9,
+        "font": font(11, "text"),
+        "bgcolor": colour("bg-raised"),
+        "borderpad": 2,
+    }

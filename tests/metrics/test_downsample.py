@@ -1,0 +1,83 @@
+"""Thinning keeps what a person looks for; smoothing is the formula, on all points."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from metrics.downsample import LIMIT, smooth, thin
+
+odd = st.floats(width=32)
+short = arrays(np.float64, st.integers(0, 400), elements=odd)
+
+
+@settings(deadline=None)
+@given(values=short, limit=st.integers(4, 60))
+def test_ends_and_extremes_survive(values: np.ndarray, limit: int) -> None:
+    kept = thin(np.arange(len(values)), values, limit)
+    assert np.array_equal(kept, np.unique(kept))
+    if not len(values):
+        return
+    assert kept[0] == 0
+    assert kept[-1] == len(values) - 1
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        shown = values[kept][np.isfinite(values[kept])]
+        assert shown.min() == finite.min()
+        assert shown.max() == finite.max()
+
+
+@settings(deadline=None)
+@given(values=short, limit=st.integers(4, 60))
+def test_the_result_is_short(values: np.ndarray, limit: int) -> None:
+    assert len(thin(np.arange(len(values)), values, limit)) <= 2 * limit + 4
+
+
+def test_short_series_are_left_alone() -> None:
+    assert thin(np.arange(LIMIT), np.ones(LIMIT)).tolist() == list(range(LIMIT))
+
+
+def test_a_spike_of_one_step_is_kept() -> None:
+    values = np.random.default_rng(1).normal(0.5, 0.05, 10_000)
+    values[6543] = 9.0
+    kept = thin(np.arange(10_000), values)
+    assert 6543 in kept
+    assert len(kept) <= LIMIT + 4
+
+
+def test_a_stretch_without_numbers_breaks_the_line() -> None:
+    values = np.ones(5000)
+    values[2000:2100] = np.nan
+    kept = thin(np.arange(5000), values)
+    assert 2000 in kept
+    assert np.isnan(values[kept]).sum() == 1
+
+
+def test_equal_values_and_no_values_at_all() -> None:
+    assert len(thin(np.arange(5000), np.full(5000, 2.0))) <= LIMIT + 4
+    assert thin(np.arange(5000), np.full(5000, np.nan)).tolist() == [0, 4999]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 0.8, 0.99])
+def test_smoothing_is_the_debiased_average(weight: float) -> None:
+    values = np.random.default_rng(2).normal(2, 1, 300)
+    for n in (1, 2, 50, 300):
+        weights = weight ** np.arange(n - 1, -1, -1.0)
+        assert smooth(values, weight)[n - 1] == pytest.approx(np.average(values[:n], weights=weights))
+
+
+def test_smoothing_passes_over_what_is_no_number() -> None:
+    smoothed = smooth(np.array([1.0, math.nan, 3.0, math.inf]), 0.5)
+    assert np.isnan(smoothed[1])
+    assert smoothed[3] == math.inf
+    assert smoothed[2] == pytest.approx(np.average([1, 3], weights=[0.5, 1]))
+
+
+@given(value=st.floats(-1e6, 1e6), weight=st.floats(0.01, 0.99))
+def test_a_flat_line_stays_flat(value: float, weight: float) -> None:
+    assert smooth(np.full(50, value), weight) == pytest.approx(np.full(50, value))

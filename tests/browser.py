@@ -1,0 +1,62 @@
+"""Chromium as tests use it: Debian's build, quiet, and a page that notes whatever a user must never see."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NOTE_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", event =>
+  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
+"""
+
+
+def chromium_path() -> str:
+    """The installed Chromium; `make test` brings it where it is missing."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise AssertionError(
+        "No Chromium is installed: `make test` installs Debian's package, or install it yourself."
+    )
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def watched_page(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own; leaving fails on any console error, page error or policy violation."""
+    context = browser.new_context(
+        **{"locale": "en-US", "viewport": {"width": 1440, "height": 900}, **options}
+    )
+    context.add_init_script(NOTE_VIOLATIONS)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert not troubles, troubles

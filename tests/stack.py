@@ -1,0 +1,182 @@
+"""The whole product as `make run` starts it, for tests and scripts that need every real part.
+
+`Stack` starts `python -m studio.run` on a state folder and a port of its own; `Person` is somebody with a
+browser that has no JavaScript: it reads a page, fills its form in, and sends it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+import requests
+
+from studio.run.checks import free_port
+
+HOME = Path(__file__).resolve().parent.parent
+START_SECONDS = 150
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
+    """The first true answer of `look`; fails with the last answer when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = look()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
+        time.sleep(every)
+
+
+class Stack:
+    """`start` returns when the product says that it is up; `url` is its address, `link` the first admin's."""
+
+    def __init__(self, state: Path, **environment: str) -> None:
+        self.state = state
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.link = ""
+        self.environment = environment
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Stack:
+        kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        own = {"STATE_DIR": str(self.state), "BIND": "127.0.0.1", "PORT": str(self.port), "POLL_SECONDS": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "studio.run"],
+            cwd=HOME,
+            env={**kept, **own, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.link = self._wait_for_welcome() or self.link
+        return self
+
+    def _wait_for_welcome(self) -> str:
+        assert self.process and self.process.stdout
+        said = ""
+        for line in self.process.stdout:
+            said += line
+            if self.url in line and "/join/" not in line:
+                break
+        else:
+            raise AssertionError(f"the stack ended while starting: {said}")
+        return self._first_link()
+
+    def _first_link(self) -> str:
+        """The one-time link follows the address on lines of its own, unless there is an admin already."""
+        if requests.get(f"{self.url}/sign-in/", timeout=30).status_code != 503:
+            return ""
+        assert self.process and self.process.stdout
+        for line in self.process.stdout:
+            if found := re.search(r"http://\S+/join/\S+", line):
+                return found[0]
+        raise AssertionError("no one-time link was printed")
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(60)
+
+    def processes(self, words: str = "") -> dict[int, str]:
+        """{pid: command line} of this stack's living processes whose command line matches `words`."""
+        return {
+            pid: command
+            for pid, command in living()
+            if re.search(words, command) and belongs_to(pid, self.state)
+        }
+
+    def kill(self, words: str) -> list[int]:
+        """kill -9 of all that matches; answers whom it hit, and checks that they are gone."""
+        hit = list(self.processes(words))
+        assert hit, f"nothing of the stack matches {words!r}: {self.processes()}"
+        for pid in hit:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not set(hit) & {pid for pid, _ in living()}, seconds=10)
+        return hit
+
+    def kill_everything(self) -> None:
+        self.kill("")
+        assert self.process
+        self.process.wait(10)
+
+    def __enter__(self) -> Stack:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+NOT_INHERITED = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "BASE_URL",
+    "SECRET_KEY",
+    "DJANGO_SETTINGS_MODULE",
+    "ENGINE_URL",
+    "TEST_DATABASE_URL",
+}
+
+
+def living() -> Iterator[tuple[int, str]]:
+    """(pid, command line) of every process that is not a zombie."""
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            if re.search(r"^State:\s+Z", (folder / "status").read_text(), re.MULTILINE):
+                continue
+            yield (
+                int(folder.name),
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"),
+            )
+        except OSError:
+            continue
+
+
+def belongs_to(pid: int, state: Path) -> bool:
+    try:
+        return f"STATE_DIR={state}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
+    except OSError:
+        return False
+
+
+class Person:
+    """Somebody at a browser without JavaScript."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.session = requests.Session()
+        self.session.headers["Accept-Language"] = "en"
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        answer = self.session.get(urljoin(self.url, path), timeout=60, **options)
+        assert answer.status_code < 400, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer
+
+    def send(self, path: str, *, page: str = "", files: Any = None, **fields: Any) -> requests.Response:
+        """Posts `fields` to `path`, with the token of a form on `page` (the same address unless named)."""
+        shown = self.get(page or path)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', shown.text)
+        assert token, f"no form on {page or path}"
+        answer = self.session.post(
+            urljoin(self.url, path),
+            data={"csrfmiddlewaretoken": token[1], **fields},
+            files=files,
+            headers={"Referer": shown.url},
+            timeout=120,
+        )
+        assert answer.status_code < 400, f"{path}: {answer.status_code} {answer.text[:500]}"
+        return answer

@@ -150,6 +150,8 @@ def options(listener: socket.socket) -> dict[str, Any]:
         "timeout": 0,
         "graceful_timeout": 3,
         "keepalive": 60,
+        # batchRead names twenty time series in its query.
+        "limit_request_line": 8190,
         "control_socket_disable": True,
         "proc_name": "engine",
         "loglevel": "warning",

@@ -61,7 +61,7 @@ def list_objects(request: HttpRequest, bucket: str) -> HttpResponse:
     query["pageSize"] = request.GET.get("maxResults", "")
     listed = page(query, "entries", list(_entries(store().objects(bucket), prefix, delimiter)), 1000)
     entries = listed.pop("entries", [])
-    items = [entry["object"] for entry in entries if "object" in entry]
+    items = [object_resource(request, entry["object"]) for entry in entries if "object" in entry]
     prefixes = [entry["name"] for entry in entries if "object" not in entry]
     found = {"items": items, "prefixes": prefixes}
     return wire.reply({"kind": "storage#objects", **{k: v for k, v in found.items() if v}, **listed})
@@ -75,20 +75,21 @@ def _entries(objects: list[Object], prefix: str, delimiter: str) -> Iterator[Jso
             continue
         head, cut, _ = found.name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
         if not cut:
-            yield {"name": found.name, "object": object_resource(found)}
+            yield {"name": found.name, "object": found}
         elif folder != prefix + head + cut:
             folder = prefix + head + cut
             yield {"name": folder}
 
 
-def object_resource(found: Object) -> Json:
-    path = f"b/{found.bucket}/o/{quote(found.name, safe='')}"
+def object_resource(request: HttpRequest, found: Object) -> Json:
+    path = f"storage/v1/b/{found.bucket}/o/{quote(found.name, safe='')}"
+    server = _origin(request)
     made = wire.timestamp(found.created)
     resource = {
         "kind": "storage#object",
         "id": f"{found.bucket}/{found.name}/{found.generation}",
-        "selfLink": f"/storage/v1/{path}",
-        "mediaLink": f"/download/storage/v1/{path}?generation={found.generation}&alt=media",
+        "selfLink": f"{server}/{path}",
+        "mediaLink": f"{server}/download/{path}?generation={found.generation}&alt=media",
         "name": found.name,
         "bucket": found.bucket,
         "generation": str(found.generation),
@@ -112,11 +113,15 @@ def _etag(found: Object) -> str:
 def get_object(request: HttpRequest, bucket: str, name: str) -> HttpResponseBase:
     found = store().get(bucket, name, _number(request, "generation"))
     check_generation(found, _number(request, "ifGenerationMatch"))
-    return download(request, found) if request.GET.get("alt") == "media" else _told(found)
+    return download(request, found) if request.GET.get("alt") == "media" else _told(request, found)
 
 
-def _told(found: Object) -> HttpResponse:
-    return wire.reply(object_resource(found))
+def _told(request: HttpRequest, found: Object) -> HttpResponse:
+    return wire.reply(object_resource(request, found))
+
+
+def _origin(request: HttpRequest) -> str:
+    return f"{request.scheme}://{request.headers['Host']}"
 
 
 def delete_object(request: HttpRequest, bucket: str, name: str) -> HttpResponse:
@@ -189,7 +194,7 @@ def upload(request: HttpRequest, bucket: str) -> HttpResponse:
         else:
             metadata = {"contentType": request.headers.get("Content-Type", "")}
             save(stream, staged)
-        return _told(store().put(staged, _upload(request, bucket, metadata)))
+        return _told(request, store().put(staged, _upload(request, bucket, metadata)))
     finally:
         staged.unlink(missing_ok=True)
 
@@ -201,7 +206,7 @@ def _begin_session(request: HttpRequest, bucket: str) -> HttpResponse:
     session = Session.begin(store(), _upload(request, bucket, asked))
     response = HttpResponse(status=200)
     query = f"uploadType=resumable&upload_id={session.id}"
-    response["Location"] = f"{request.scheme}://{request.META['HTTP_HOST']}{request.path}?{query}"
+    response["Location"] = f"{_origin(request)}{request.path}?{query}"
     response["X-GUploader-UploadID"] = session.id
     return response
 
@@ -214,7 +219,7 @@ def resume(request: HttpRequest, bucket: str) -> HttpResponse:
     )
     made = session.take(_stream(request), span)
     if made:
-        return _told(made)
+        return _told(request, made)
     response = HttpResponse(status=308)
     if session.received:
         response["Range"] = f"bytes=0-{session.received - 1}"

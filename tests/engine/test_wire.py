@@ -1,0 +1,234 @@
+"""Proto-JSON: what is accepted in, what comes out, what is refused and how."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.errors import ApiError
+from engine.json_text import parse
+from engine.schema import ENUMS, MESSAGES, ONEOFS
+from engine.wire import normalise
+
+
+def tuning_job(**fields: Any) -> dict[str, Any]:
+    return normalise("TuningJob", fields, "tuning_job")
+
+
+def hyper_parameters(**fields: Any) -> dict[str, Any]:
+    found: dict[str, Any] = tuning_job(supervisedTuningSpec={"hyperParameters": fields})[
+        "supervisedTuningSpec"
+    ]["hyperParameters"]
+    return found
+
+
+def refusal(message: str, value: Any, root: str = "") -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        normalise(message, value, root)
+    return caught.value
+
+
+def test_every_type_in_the_schema_is_known() -> None:
+    scalars = {"string", "int32", "int64", "double", "bool", "bytes", "data", "output"}
+    kinds = {kind.strip("[]{}") for fields in MESSAGES.values() for kind in fields.values()}
+    assert kinds <= scalars | set(MESSAGES) | set(ENUMS)
+    for message, oneofs in ONEOFS.items():
+        for members in oneofs.values():
+            assert set(members) <= set(MESSAGES[message])
+
+
+def test_both_spellings_mixed_at_every_depth() -> None:
+    job = tuning_job(
+        base_model="m",
+        supervisedTuningSpec={
+            "training_dataset_uri": "gs://b/t.jsonl",
+            "validationDatasetUri": "gs://b/v.jsonl",
+            "hyper_parameters": {"epochCount": 4, "adapter_size": "ADAPTER_SIZE_ONE"},
+            "evaluationConfig": {"outputConfig": {"gcs_destination": {"output_uri_prefix": "gs://b/e"}}},
+        },
+    )
+    assert job == {
+        "baseModel": "m",
+        "supervisedTuningSpec": {
+            "trainingDatasetUri": "gs://b/t.jsonl",
+            "validationDatasetUri": "gs://b/v.jsonl",
+            "hyperParameters": {"epochCount": "4", "adapterSize": "ADAPTER_SIZE_ONE"},
+            "evaluationConfig": {"outputConfig": {"gcsDestination": {"outputUriPrefix": "gs://b/e"}}},
+        },
+    }
+
+
+@pytest.mark.parametrize("value", [3, "3", 3.0, "3.0"])
+def test_64_bit_integers_come_out_as_strings(value: Any) -> None:
+    assert hyper_parameters(epochCount=value) == {"epochCount": "3"}
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("ADAPTER_SIZE_FOUR", "ADAPTER_SIZE_FOUR"),
+        (2, "ADAPTER_SIZE_FOUR"),
+        ("2", "ADAPTER_SIZE_FOUR"),
+        (4, "ADAPTER_SIZE_SIXTEEN"),
+        (6, "ADAPTER_SIZE_TWO"),
+    ],
+)
+def test_enums_come_out_as_names(value: Any, name: str) -> None:
+    assert hyper_parameters(adapterSize=value) == {"adapterSize": name}
+
+
+def test_doubles_and_booleans_may_be_strings() -> None:
+    assert hyper_parameters(learningRateMultiplier="1.5") == {"learningRateMultiplier": 1.5}
+    job = tuning_job(supervisedTuningSpec={"exportLastCheckpointOnly": "true"})
+    assert job["supervisedTuningSpec"] == {"exportLastCheckpointOnly": True}
+
+
+def test_null_is_unset_and_what_only_the_service_sends_is_forgotten() -> None:
+    assert tuning_job(description=None, state=4, name="x", error={"any": "thing"}) == {}
+
+
+def test_a_lone_object_is_a_list_of_one() -> None:
+    body = {"contents": {"role": "USER", "parts": {"text": "hi"}}}
+    assert normalise("GenerateContentRequest", body) == {
+        "contents": [{"role": "USER", "parts": [{"text": "hi"}]}]
+    }
+
+
+def test_lists_in_lists_are_flattened_and_null_in_a_list_is_an_empty_element() -> None:
+    body = {"contents": [[{"parts": []}], None], "generationConfig": {"stopSequences": ["a", ["b"], None]}}
+    assert normalise("GenerateContentRequest", body) == {
+        "contents": [{"parts": []}, {}],
+        "generationConfig": {"stopSequences": ["a", "b", ""]},
+    }
+
+
+def test_the_callers_own_keys_are_left_alone() -> None:
+    args = {"snake_key": {"camelKey": [1, [2]], "none": None}}
+    body = {
+        "labels": {"client_request_id": "a", "camelCase": "b"},
+        "contents": [{"parts": [{"functionCall": {"name": "f", "args": args}}]}],
+        "generation_config": {"response_schema": {"any_of": []}},
+    }
+    read = normalise("GenerateContentRequest", body)
+    assert read["labels"] == body["labels"]
+    assert read["contents"][0]["parts"][0]["functionCall"]["args"] == args
+    assert read["generationConfig"]["responseSchema"] == {"any_of": []}
+
+
+def test_an_unknown_field_in_googles_words() -> None:
+    error = refusal("TuningJob", {"foo": 1, "supervisedTuningSpec": {"bar": 2}}, "tuning_job")
+    wanted = [
+        (
+            "tuning_job",
+            "Invalid JSON payload received. Unknown name \"foo\" at 'tuning_job': Cannot find field.",
+        ),
+        (
+            "tuning_job.supervised_tuning_spec",
+            'Invalid JSON payload received. Unknown name "bar" at '
+            "'tuning_job.supervised_tuning_spec': Cannot find field.",
+        ),
+    ]
+    assert [(violation.field, violation.description) for violation in error.violations] == wanted
+    assert error.message == "\n".join(description for _, description in wanted)
+    assert refusal("GenerateContentRequest", {"foo": 1}).message == (
+        'Invalid JSON payload received. Unknown name "foo": Cannot find field.'
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochCount": 3.5}, "(TYPE_INT64), 3.5"),
+        ({"epochCount": "many"}, '(TYPE_INT64), "many"'),
+        ({"epochCount": True}, "(TYPE_INT64), true"),
+        ({"epochCount": 2**63}, "(TYPE_INT64), 9223372036854775808"),
+        ({"learningRateMultiplier": "fast"}, '(TYPE_DOUBLE), "fast"'),
+        ({"adapterSize": "adapter_size_four"}, '.AdapterSize), "adapter_size_four"'),
+        ({"adapterSize": 99}, ".AdapterSize), 99"),
+        ({"adapterSize": {}}, ".AdapterSize), an object"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_with_its_path(fields: dict[str, Any], message: str) -> None:
+    body = {"supervisedTuningSpec": {"hyperParameters": fields}}
+    error = refusal("TuningJob", body, "tuning_job")
+    assert error.violations[0].field.startswith("tuning_job.supervised_tuning_spec.hyper_parameters.")
+    assert error.message.startswith(f"Invalid value at '{error.violations[0].field}' (")
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ([], "tuning_job"),
+        ({"supervisedTuningSpec": "x"}, "tuning_job.supervised_tuning_spec"),
+        ({"baseModel": ["a"]}, "tuning_job"),
+        ({"labels": {"a": 1}}, "tuning_job.labels[a]"),
+        ({"labels": []}, "tuning_job.labels"),
+    ],
+)
+def test_a_value_of_the_wrong_shape(body: Any, field: str) -> None:
+    assert [violation.field for violation in refusal("TuningJob", body, "tuning_job").violations] == [field]
+
+
+def test_two_members_of_a_oneof_exclude_each_other() -> None:
+    error = refusal("TuningJob", {"baseModel": "m", "preTunedModel": {"tuned_model_name": "n"}}, "tuning_job")
+    assert "oneof field 'source_model' is already set" in error.message
+    part = {"contents": [{"parts": [{"text": "a", "inlineData": {"data": ""}}]}]}
+    assert refusal("GenerateContentRequest", part).violations[0].field == "contents[0].parts[0]"
+
+
+LENIENT = [
+    ('{"a": 1,}', {"a": 1}),
+    ('{"a": [1, 2,],}', {"a": [1, 2]}),
+    ("{'a': 'it\\'s \"so\"'}", {"a": 'it\'s "so"'}),
+    ("{a: true, b_2: null}", {"a": True, "b_2": None}),
+    (' { "a" : -1.5e3 , } ', {"a": -1500.0}),
+    ('{"a": ",}", b: "\\u00e9\\n",}', {"a": ",}", "b": "é\n"}),
+    ("[]", []),
+    ("[{},]", [{}]),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), LENIENT)
+def test_json_as_googles_front_end_reads_it(text: str, value: Any) -> None:
+    assert parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ('{"a": }', 1, 7),
+        ('{\n  "a": 1\n  "b": 2\n}', 3, 3),
+        ('{"a": nope}', 1, 7),
+        ('{"a": 1', 1, 8),
+        ('{"a" 1}', 1, 6),
+        ("[1 2]", 1, 4),
+        ('{"a": "open', 1, 7),
+        ('{"a": 1} x', 1, 10),
+        ("{,}", 1, 2),
+        ('{"a": NaN}', 1, 7),
+        ('{"a": "\\x"}', 1, 7),
+        ("", 1, 1),
+    ],
+)
+def test_a_syntax_error_names_its_place(text: str, line: int, column: int) -> None:
+    with pytest.raises(ApiError, match=f"Line {line}, column {column}:") as caught:
+        parse(text)
+    assert caught.value.message.startswith("Invalid JSON payload received. ")
+
+
+@pytest.mark.parametrize("ending", ["", ","])
+@pytest.mark.parametrize(("depth", "accepted"), [(100, True), (101, False), (50_000, False)])
+def test_nesting_has_an_end(depth: int, accepted: bool, ending: str) -> None:
+    text = (
+        "[" * (depth + 1) + ending.join("]" * (depth + 1))
+        if ending
+        else "[" * (depth + 1) + "]" * (depth + 1)
+    )
+    if accepted:
+        assert json.dumps(parse(text)).count("[") == depth + 1
+    else:
+        with pytest.raises(ApiError, match="too deep"):
+            parse(text)

@@ -42,13 +42,19 @@ MOST_POINTS = 10_000
 _random = random.SystemRandom()
 
 Params = dict[str, str | list[str]]
+Timeout = tuple[float, float]
+"""Seconds to connect, and seconds of silence."""
 
 
 class Vertex:
     """Vertex AI, or the engine, as `place` says. Holds nothing: sessions are kept by place, in auth.py."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(
+        self, place: Place, *, timeout: Timeout = TIMEOUT, generate_timeout: Timeout = GENERATE_TIMEOUT
+    ) -> None:
         self.place = place
+        self.timeout = timeout
+        self.generate_timeout = generate_timeout
 
     # ---- tuning jobs: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
 
@@ -129,14 +135,14 @@ class Vertex:
     def generate_content(self, resource: str, body: Json, version: str = "v1") -> Json:
         """The whole answer of an endpoint or a publisher model. It may have no candidate, or an empty one."""
         url = self._url(resource, version) + ":generateContent"
-        return self._json("POST", url, body=body, timeout=GENERATE_TIMEOUT)
+        return self._json("POST", url, body=body, timeout=self.generate_timeout)
 
     def stream_generate_content(self, resource: str, body: Json) -> Generator[Json, None, None]:
         """The answer in pieces, each a GenerateContentResponse with the text that is new. Sent at the first
         `next`; closing the generator hangs up. Raises StreamBroken where it stops before its end."""
         url = self._url(resource) + ":streamGenerateContent"
         params: Params = {"alt": "sse"}
-        with self._open("POST", url, body=body, params=params, timeout=GENERATE_TIMEOUT) as response:
+        with self._open("POST", url, body=body, params=params, timeout=self.generate_timeout) as response:
             yield from elements(response)
 
     def count_tokens(self, resource: str, body: Json) -> Json:
@@ -186,9 +192,8 @@ class Vertex:
         time.sleep(_random.uniform(0, PAUSE))
         return self._json_once(method, url, **request)
 
-    def _json_once(
-        self, method: str, url: str, *, timeout: tuple[float, float] = TIMEOUT, **request: Any
-    ) -> Json:
+    def _json_once(self, method: str, url: str, *, timeout: Timeout | None = None, **request: Any) -> Json:
+        timeout = timeout or self.timeout
         with self._open(method, url, timeout=timeout, **request) as response:
             return _object(whole(response, sum(timeout)))
 
@@ -200,7 +205,7 @@ class Vertex:
         *,
         body: Json | None = None,
         params: Params | None = None,
-        timeout: tuple[float, float] = TIMEOUT,
+        timeout: Timeout,
     ) -> Iterator[requests.Response]:
         """The one way out: sends, and hands over a 2xx answer whose body is still on the wire."""
         try:

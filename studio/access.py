@@ -34,19 +34,12 @@ class Request(HttpRequest):
     role: Role
 
 
-def member(
-    role: Role,
-) -> Callable[
-    [Callable[Concatenate[Request, Project, P], HttpResponseBase]],
-    Callable[Concatenate[Request, str, P], HttpResponseBase],
-]:
+def member(role: Role) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
     """Gives the view the project that its `slug` names, if the person's role covers `role`."""
 
-    def decorate(
-        view: Callable[Concatenate[Request, Project, P], HttpResponseBase],
-    ) -> Callable[Concatenate[Request, str, P], HttpResponseBase]:
+    def decorate(view: Callable[Concatenate[Request, Project, P], HttpResponseBase]) -> View:
         @wraps(view)
-        def guarded(request: Request, slug: str, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: Request, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             project = project_or_refuse(request, slug, role)
             return view(request, project, *args, **kwargs)
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from studio import people
 from studio.access import Request, member
@@ -49,9 +49,7 @@ def add(request: Request, project: Project) -> HttpResponse:
         newcomer = user is None
         user = user or people.newcomer(username)
         Membership.objects.create(project=project, user=user, role=role)
-        AuditEntry.record(
-            "member.added", actor=request.user, project=project, subject=user.username, role=role
-        )
+        AuditEntry.record("member.add", actor=request.user, project=project, subject=user.username, role=role)
     if newcomer:
         show_once(request, user)
     else:
@@ -79,15 +77,19 @@ def change_role(request: Request, project: Project, membership: int) -> HttpResp
     return redirect("members", project.slug)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @member(Role.ADMIN)
 def remove(request: Request, project: Project, membership: int) -> HttpResponse:
+    """GET asks, POST does."""
+    if request.method == "GET":
+        held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
+        return render(request, "studio/remove_member.html", {"held": held})
     with transaction.atomic():
         held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
         if is_last_admin(held):
             return refuse_last_admin(request, project)
         held.delete()
-        AuditEntry.record("member.removed", actor=request.user, project=project, subject=held.user.username)
+        AuditEntry.record("member.remove", actor=request.user, project=project, subject=held.user.username)
     return redirect("members", project.slug)
 
 

@@ -35,7 +35,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def visible_to(self, user: User | AnonymousUser) -> ProjectQuerySet:
         if user.is_superuser:
             return self
-        return self.filter(membership__user_id=user.pk)
+        return self.filter(membership__user_id=user.pk or 0)
 
 
 class Project(models.Model):
@@ -93,7 +93,7 @@ class Project(models.Model):
     def role_of(self, user: User | AnonymousUser) -> Role | None:
         if user.is_superuser:
             return Role.ADMIN
-        membership = self.membership_set.filter(user_id=user.pk).first()
+        membership = self.membership_set.filter(user_id=user.pk or 0).first()
         return Role(membership.role) if membership else None
 
 
@@ -113,6 +113,24 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_each")]
 
 
+DEEDS = {
+    "person.join": _("Came in by a one-time link"),
+    "project.create": _("Created the project"),
+    "project.change": _("Changed the settings"),
+    "member.add": _("Added a member"),
+    "member.role": _("Changed a role"),
+    "member.remove": _("Removed a member"),
+    "member.link": _("Made a new one-time link"),
+    "tuning_job.start": _("Started a job"),
+    "tuning_job.cancel": _("Asked to cancel a job"),
+    "tuning_job.create_again": _("Sent a job again whose outcome was unknown"),
+    "tuning_job.tune_again": _("Copied a job to a new draft"),
+    "tuning_job.discard": _("Discarded a draft"),
+    "delete conversation": _("Deleted a conversation"),
+}
+"""What an audit entry's action reads as; a room adds its own line here."""
+
+
 class AuditEntry(models.Model):
     """What a person did, written in the same transaction as the deed."""
 
@@ -126,6 +144,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         indexes = [models.Index(fields=["project", "-at"], name="audit_by_project")]
+
+    @property
+    def deed(self) -> str:
+        return str(DEEDS.get(self.action, self.action))
 
     @classmethod
     def record(

@@ -59,7 +59,7 @@ def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
     form.save()
     people.settle(user)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    AuditEntry.record("person.joined", actor=user, subject=user.username)
+    AuditEntry.record("person.join", actor=user, subject=user.username)
 
 
 @require_GET
@@ -90,7 +90,7 @@ def project_settings(request: Request, project: Project) -> HttpResponse:
         with transaction.atomic():
             form.save()
             AuditEntry.record(
-                "project.changed",
+                "project.change",
                 actor=request.user,
                 project=project,
                 subject=project.name,
@@ -121,6 +121,6 @@ def new_project(request: Request) -> HttpResponse:
         with transaction.atomic():
             project = form.save()
             Membership.objects.create(project=project, user=request.user, role=Role.ADMIN)
-            AuditEntry.record("project.made", actor=request.user, project=project, subject=project.name)
+            AuditEntry.record("project.create", actor=request.user, project=project, subject=project.name)
         return redirect("project", project.slug)
     return render(request, "studio/new_project.html", {"form": form, "engine": settings.ENGINE})

@@ -49,7 +49,7 @@ class Answer:
         self._cache = output.past_key_values
         token, logprob = choose(output.logits[0, -1].float().cpu(), self._options, self._random)
         if token in self._chat.stops:
-            self._finish("STOP")
+            self._finish("STOP", self._text.rstrip(INCOMPLETE))
             return
         self._unread = [token]
         self._tokens.append(token)
@@ -57,21 +57,22 @@ class Answer:
         self._text = self._chat.text(self._tokens)
         found = [at for stop in self._options.stop_sequences if (at := self._text.find(stop)) >= 0]
         if found:
-            self._text = self._text[: min(found)]
-            self._finish("STOP")
+            self._finish("STOP", self._text[: min(found)])
         elif len(self._tokens) >= self._limit:
-            self._finish("MAX_TOKENS")
+            self._finish("MAX_TOKENS", self._text.rstrip(INCOMPLETE))
 
-    def _finish(self, reason: str) -> None:
+    def _finish(self, reason: str, text: str) -> None:
         self.finish_reason = reason
+        self._text = text
         self._cache = None
 
     def take(self) -> Piece:
         """What is new since the last time and certain to stay."""
-        end = len(self._text.rstrip(INCOMPLETE))
+        sure = self._text
         if self.finish_reason is None:
-            end -= held_back(self._text[:end], self._options.stop_sequences)
-        new, self._sent = self._text[self._sent : end], max(self._sent, end)
+            sure = sure.rstrip(INCOMPLETE)
+            sure = sure[: len(sure) - held_back(sure, self._options.stop_sequences)]
+        new, self._sent = sure[self._sent :], max(self._sent, len(sure))
         count = len(self._tokens)
         return Piece(new, self.finish_reason, len(self._prompt), count, self._logprobs / max(1, count))
 

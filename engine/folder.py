@@ -133,8 +133,10 @@ class JobFolder:
 
     def checkpoints(self) -> list[Checkpoint]:
         """The adapters exported so far, in the order of their training."""
-        found = (self._checkpoint(path) for path in self.path.glob("checkpoints/*/checkpoint.json"))
-        return sorted(found, key=lambda checkpoint: checkpoint.step)
+        paths = [
+            path for path in self.path.glob("checkpoints/*/checkpoint.json") if path.parent.name.isdigit()
+        ]
+        return sorted(map(self._checkpoint, paths), key=lambda checkpoint: checkpoint.step)
 
     def _checkpoint(self, path: Path) -> Checkpoint:
         about = read_json(path)

@@ -26,7 +26,7 @@ class Pulse:
     def __init__(self, folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
         self._folder = folder
         self._asked_to_stop = asked_to_stop
-        self._progress: dict[str, Any] = {}
+        self._progress = folder.progress
         self._beaten = self._written = time.monotonic()
         self._slowest = 0.0
 

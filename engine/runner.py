@@ -15,6 +15,7 @@ import psutil
 
 from engine.folder import JobFolder, now
 
+TRAINER = "engine.train"
 CANCELLED, INTERNAL = 1, 13
 POLL = 0.25
 RETRY_AFTER = 5.0
@@ -110,13 +111,13 @@ class Trainer:
         self._kill_at: float | None = None
         self._heartbeat = folder.progress.get("heartbeat")
         self._heard, self._allowed = time.monotonic(), STARTING
+        folder.write_state("RUNNING", startTime=folder.state.get("startTime") or now())
         self._process = _launch(folder)
-        folder.write_state(
-            "RUNNING",
-            startTime=folder.state.get("startTime") or now(),
-            pid=self._process.pid,
-            pidStarted=_started(self._process.pid),
-        )
+        try:
+            folder.write_state("RUNNING", pid=self._process.pid, pidStarted=_started(self._process.pid))
+        except OSError:
+            self._kill()
+            raise
 
     def watch(self) -> str | None:
         """Cancel it where that is wanted, end it where it is silent; how it ended, None while it runs."""
@@ -126,8 +127,7 @@ class Trainer:
             self._cancel()
         self._listen()
         if (silence := time.monotonic() - self._heard) > self._allowed:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
             return f"was silent for {silence:.0f} seconds"
         return None
 
@@ -151,8 +151,11 @@ class Trainer:
         try:
             self._process.wait(self._grace)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self._kill()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def settle(folder: JobFolder, ending: str = "") -> None:
@@ -190,7 +193,7 @@ def _count_death(folder: JobFolder, ending: str) -> None:
 def _launch(folder: JobFolder) -> subprocess.Popen[bytes]:
     with (folder.path / "trainer.log").open("ab") as log_file:
         return subprocess.Popen(
-            [sys.executable, "-m", "engine.train", str(folder.path.absolute())],
+            [sys.executable, "-m", TRAINER, str(folder.path.absolute())],
             cwd=Path(__file__).parents[1],
             env={**os.environ, "ENGINE_PID": str(os.getpid())},
             stdin=subprocess.DEVNULL,

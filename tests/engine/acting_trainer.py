@@ -1,0 +1,51 @@
+"""Plays a trainer without torch, as the job's model says: `python acting_trainer.py FOLDER`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from engine.folder import JobFolder
+
+
+def main(folder: JobFolder) -> None:
+    def beat(step: int) -> None:
+        folder.write_progress({"heartbeat": time.time(), "slowest": 0.0, "step": step})
+
+    def work(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            beat(0)
+            time.sleep(0.02)
+
+    match folder.job["model"]:
+        case "works":
+            work(0.3)
+            folder.write_result("SUCCEEDED")
+        case "refuses":
+            folder.write_result("FAILED", code=3, message="There is nothing to learn.")
+        case "works on":
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+            work(60)
+        case "hears nothing":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            work(60)
+        case "falls silent":
+            beat(0)
+            time.sleep(60)
+        case "crashes":
+            print("Traceback\nValueError: no such thing", file=sys.stderr)
+            sys.exit(1)
+        case "crashes on its way":  # each time one save point further
+            step = max(folder.save_points(), default=0) + 1
+            folder.save_point(step).mkdir(parents=True)
+            if step < 6:
+                os.kill(os.getpid(), signal.SIGKILL)
+            folder.write_result("SUCCEEDED")
+
+
+if __name__ == "__main__":
+    main(JobFolder(Path(sys.argv[1])))

@@ -1,0 +1,105 @@
+"""Trainings that die at a chosen moment, each in a process of its own in which torch is loaded already."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pkgutil
+import signal
+from collections.abc import Callable
+from multiprocessing.forkserver import set_forkserver_preload
+from pathlib import Path
+from typing import Any
+
+from engine.folder import JobFolder
+
+Mishap = Callable[[], None]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_update_5() -> None:
+    _before_call(5, "engine.train:Training", "update")
+
+
+def before_evaluation_5() -> None:
+    _before_call(6, "engine.train:Training", "evaluate")  # the first call is for step 0
+
+
+def inside_save_point_6() -> None:
+    """Its adapter is written, its optimizer is not."""
+    _before_call(2, "engine.savepoints", "_random_states")
+
+
+def before_the_rename_of_save_point_6() -> None:
+    """All of it is written, and it has not got its name."""
+    from engine import durable
+
+    original = durable.sync
+
+    def sync(path: Path) -> None:
+        if path.name == "000006.tmp":
+            die()
+        original(path)
+
+    durable.sync = sync
+
+
+def between_checkpoint_and_save_point_6() -> None:
+    _before_call(2, "engine.savepoints", "write")
+
+
+def inside_a_line_of_metrics() -> None:
+    from engine import points
+
+    original = points.Recorder.add
+
+    def add(self: points.Recorder, step: int, values: Any) -> None:
+        if step == 8:
+            self._file.write(b'{"series": "/train_total_l')
+            self._file.flush()
+            die()
+        original(self, step, values)
+
+    points.Recorder.add = add  # type: ignore[method-assign]
+
+
+def _before_call(count: int, owner: str, name: str) -> None:
+    """Die before the call number `count` of a function."""
+    place = pkgutil.resolve_name(owner)
+    original, calls = getattr(place, name), 0
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == count:
+            die()
+        return original(*arguments, **named)
+
+    setattr(place, name, counted)
+
+
+def train_with(mishap: Mishap, folder: JobFolder) -> int:
+    """Train until the mishap; the exit status of the process."""
+    set_forkserver_preload(["engine.train"])
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_train, args=(mishap, folder.path, dict(os.environ))
+    )
+    process.start()
+    process.join(60)
+    status = process.exitcode
+    assert status is not None, "The training neither died nor ended."
+    return status
+
+
+def _train(mishap: Mishap, path: Path, environment: dict[str, str]) -> None:
+    import torch
+
+    from engine.train import run
+
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    mishap()
+    run(JobFolder(path))

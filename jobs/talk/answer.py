@@ -1,0 +1,64 @@
+"""The elements of a streamed answer -> its text and its facts (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Answer:
+    """What has come so far. Elements may lack candidates, content or parts; nothing is taken for granted."""
+
+    text: str = ""
+    finish_reason: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+    model_version: str = ""
+    block_reason: str = ""
+    block_message: str = ""
+    _half: str = ""
+
+    def absorb(self, element: dict[str, Any]) -> str:
+        """Takes one GenerateContentResponse; answers the text that it adds."""
+        candidate = first(element.get("candidates"))
+        feedback = mapping(element.get("promptFeedback"))
+        self.finish_reason = str(candidate.get("finishReason") or self.finish_reason)
+        self.usage = {**self.usage, **mapping(element.get("usageMetadata"))}
+        self.model_version = str(element.get("modelVersion") or self.model_version)[:200]
+        self.block_reason = str(feedback.get("blockReason") or self.block_reason)
+        self.block_message = str(feedback.get("blockReasonMessage") or self.block_message)
+        return self._add(spoken(candidate))
+
+    def end(self) -> str:
+        """The stream is over: half a character that never got its other half becomes a replacement mark."""
+        rest, self._half = ("\ufffd" if self._half else ""), ""
+        self.text += rest
+        return rest
+
+    def _add(self, text: str) -> str:
+        """Keeps a high surrogate back until its other half has come, in the next element perhaps."""
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        delta = storable(text.removesuffix(self._half) if self._half else text)
+        self.text += delta
+        return delta
+
+
+def spoken(candidate: dict[str, Any]) -> str:
+    """The text of the parts, without the model's thoughts."""
+    parts = mapping(candidate.get("content")).get("parts")
+    said = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return "".join(str(part["text"]) for part in said if part.get("text") and not part.get("thought"))
+
+
+def storable(text: str) -> str:
+    """Surrogate pairs joined; lone ones and NUL, which databases refuse, as replacement marks."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", "\ufffd")
+
+
+def first(items: Any) -> dict[str, Any]:
+    return mapping(items[0]) if isinstance(items, list) and items else {}
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

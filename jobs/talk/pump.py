@@ -1,0 +1,60 @@
+"""Reads an iterator that may be silent for long in a thread, so that its reader can do other things."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+OVER = object()
+
+
+class Pump(Generic[T]):
+    """Iterating gives the source's items, and None whenever `tick` seconds pass without one.
+
+    `close()` lets go of the source at its next item at the latest: a generator cannot be closed from outside
+    while it waits.
+    """
+
+    def __init__(self, source: Callable[[], Iterator[T]], tick: float) -> None:
+        self.source = source
+        self.tick = tick
+        self.closed = threading.Event()
+        self.items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._run, name="talk-pump", daemon=True)
+        self.thread.start()
+
+    def __iter__(self) -> Iterator[T | None]:
+        while True:
+            try:
+                item = self.items.get(timeout=self.tick)
+            except queue.Empty:
+                yield None
+                continue
+            if item is OVER:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def close(self) -> None:
+        self.closed.set()
+
+    def _run(self) -> None:
+        try:
+            self._read(self.source())
+            self.items.put(OVER)
+        except Exception as error:  # raised again in the thread that reads
+            self.items.put(error)
+
+    def _read(self, items: Iterator[T]) -> None:
+        try:
+            for item in items:
+                if self.closed.is_set():
+                    return
+                self.items.put(item)
+        finally:
+            if isinstance(items, Generator):
+                items.close()

@@ -1,0 +1,78 @@
+// The chat page: answers as they come, number boxes with a range beside them, the thread kept at its end.
+(() => {
+  const BUSY_AGAIN_MS = 3000;
+  const open = new WeakSet();
+
+  function follow(turn) {
+    if (open.has(turn)) return;
+    open.add(turn);
+    const source = new EventSource(turn.dataset.stream);
+    const reply = turn.querySelector("[data-reply]");
+    const status = turn.querySelector("[data-status]");
+    const written = document.createTextNode("");
+
+    // Each connection tells the answer from its beginning.
+    source.addEventListener("open", () => {
+      written.data = "";
+      reply.replaceChildren(written);
+    });
+    source.addEventListener("message", event => {
+      const atEnd = isAtEnd();
+      written.appendData(JSON.parse(event.data).text);
+      reply.hidden = false;
+      status.hidden = true;
+      if (atEnd) goToEnd();
+    });
+    source.addEventListener("end", () => {
+      source.close();
+      show(turn);
+    });
+    source.addEventListener("error", () => {
+      if (!turn.isConnected) source.close();
+      if (source.readyState !== EventSource.CLOSED || !turn.isConnected) return;
+      status.hidden = false;
+      status.querySelector("[data-words]").textContent = turn.dataset.busy;
+      setTimeout(() => show(turn), BUSY_AGAIN_MS);
+    });
+  }
+
+  // The server's own picture of the turn takes the place of the streamed one; a turn that still waits is followed again.
+  function show(turn) {
+    if (turn.isConnected) htmx.ajax("GET", turn.dataset.turn, {target: turn, swap: "outerHTML"});
+  }
+
+  function isAtEnd() {
+    const thread = document.getElementById("thread");
+    const end = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
+    return end < 40;
+  }
+
+  function goToEnd() {
+    const thread = document.getElementById("thread");
+    thread.scrollTop = thread.scrollHeight;
+  }
+
+  function pair(range) {
+    const box = document.getElementById(range.dataset.twin);
+    range.hidden = false;
+    range.addEventListener("input", () => { box.value = range.value; });
+    box.addEventListener("input", () => { if (box.value !== "") range.value = box.value; });
+  }
+
+  function setUp(root) {
+    root.querySelectorAll("[data-twin]").forEach(pair);
+    const turns = [...root.querySelectorAll("[data-stream]")];
+    if (root.matches?.("[data-stream]")) turns.push(root);
+    turns.forEach(follow);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    setUp(document);
+    goToEnd();
+  });
+  document.addEventListener("htmx:load", event => {
+    if (event.detail.elt === document.body) return;
+    setUp(event.detail.elt);
+    if (event.detail.elt.id === "chat" || event.detail.elt.matches(".turn")) goToEnd();
+  });
+})();

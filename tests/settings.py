@@ -14,6 +14,9 @@ os.environ["SECRET_KEY"] = "a key for tests only"
 
 from studio.settings import *  # noqa: E402, F403
 
+# A file, as in use: threads that share one in-memory database fail where a file makes them wait.
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
+    DATABASES["default"]["TEST"] = {"NAME": str(_state / "tests.sqlite3")}  # noqa: F405
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

@@ -7,38 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from jobs.models import Dataset, Submission, TuningJob
-from studio.models import AuditEntry, Project
+from jobs.models import Submission, TuningJob
+from studio.models import AuditEntry
 from studio.vertex import states
+from tests.jobs.conftest import NAME
 
 pytestmark = pytest.mark.django_db
-
-NAME = "projects/local/locations/us-central1/tuningJobs/1"
-
-
-@pytest.fixture
-def dataset(project: Project, tuner: User) -> Dataset:
-    return Dataset.objects.create(
-        project=project,
-        owner=tuner,
-        uri="gs://b/train.jsonl",
-        generation="1",
-        crc32c="x",
-        size=3,
-        source="upload",
-    )
-
-
-@pytest.fixture
-def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
-    return TuningJob.objects.create(
-        project=project,
-        owner=tuner,
-        tuned_model_display_name="intents",
-        base_model="studio-tiny",
-        location="us-central1",
-        training=dataset,
-    )
 
 
 def created(job: TuningJob, **remote: Any) -> TuningJob:
@@ -52,7 +26,7 @@ def test_start_keeps_the_request_and_says_who(draft: TuningJob, tuner: User) -> 
     assert draft.start(tuner)
     draft.refresh_from_db()
     assert draft.submission == Submission.READY
-    assert draft.request["supervisedTuningSpec"] == {"trainingDatasetUri": "gs://b/train.jsonl"}
+    assert draft.request["supervisedTuningSpec"] == {"trainingDatasetUri": "gs://tuning-data/train.jsonl"}
     assert draft.request["labels"] == {"studio-submission": draft.submission_id}
     assert AuditEntry.objects.get().action == "tuning_job.start"
 

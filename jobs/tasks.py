@@ -1,0 +1,36 @@
+"""What the beat wakes. Every order is a row, so a task that runs twice, late or not at all loses nothing."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from jobs import launch, polling
+from jobs.models import TuningJob
+
+
+@shared_task
+def submit_ready() -> None:
+    for job in TuningJob.objects.ready(timezone.now()).select_related("project"):
+        launch.submit(job)
+
+
+@shared_task
+def resolve_unknown() -> None:
+    now = timezone.now()
+    for job in TuningJob.objects.stuck(now):
+        launch.lose_stuck(job)
+    for job in TuningJob.objects.unknown(now).select_related("project"):
+        launch.look(job)
+
+
+@shared_task
+def send_cancels() -> None:
+    for job in TuningJob.objects.cancels(timezone.now()).select_related("project"):
+        launch.send_cancel(job)
+
+
+@shared_task
+def poll_due() -> None:
+    for sweep in polling.due(timezone.now()):
+        polling.poll(sweep, timezone.now())

@@ -1,0 +1,60 @@
+"""A draft that is ready to start, and a service that answers as a test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from jobs.models import Dataset, TuningJob
+from studio.models import Project
+from studio.vertex import states
+from studio.vertex.client import Vertex
+from tests.vertex.double import Double, serving
+
+PLACE = "projects/local/locations/us-central1"
+NAME = f"{PLACE}/tuningJobs/1"
+REPORT: dict[str, Any] = {"lines": 480, "examples": 480, "characters": 9000, "longest": 90, "longest_line": 3}
+
+
+@pytest.fixture
+def dataset(project: Project, tuner: User) -> Dataset:
+    return Dataset.objects.create(
+        project=project,
+        owner=tuner,
+        uri="gs://tuning-data/train.jsonl",
+        generation="1",
+        crc32c="AAAAAA==",
+        size=9000,
+        source=Dataset.Source.UPLOAD,
+        report=REPORT,
+    )
+
+
+@pytest.fixture
+def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
+    return TuningJob.objects.create(
+        project=project,
+        owner=tuner,
+        tuned_model_display_name="intents",
+        base_model="studio-tiny",
+        location="us-central1",
+        training=dataset,
+    )
+
+
+@pytest.fixture
+def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    """Takes the engine's place. The client's own second try of a GET is made quick."""
+    monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
+    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(1.0, 0.3)))
+    with serving() as double:
+        settings.ENGINE_URL = double.url
+        yield double
+
+
+def remote_job(number: int = 1, state: str = states.RUNNING, **fields: Any) -> dict[str, Any]:
+    return {"name": f"{PLACE}/tuningJobs/{number}", "state": state, "baseModel": "studio-tiny", **fields}

@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load, save
 from transformers import AutoModelForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from engine.bases import Base
 
@@ -22,6 +23,7 @@ def device() -> torch.device:
 
 def load_base(base: Base) -> Any:
     """The base model in float32, on the GPU where there is one."""
+    disable_progress_bar()
     model: Any = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32, local_files_only=True)
     return model.to(device())
 

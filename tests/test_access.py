@@ -1,0 +1,225 @@
+"""Every route x every kind of person, generated from the URL configuration.
+
+What is expected of a route is read from the rule that its view carries (`needs`, set by studio.access), so a route
+without a rule fails here, and so does a view that does not keep its rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from jobs.models import Conversation, Submission, TuningJob, Turn
+from studio.models import Membership, Project, Role
+
+OPEN = {"healthz", "sign_in", "language", "join"}
+"""Answers anybody."""
+SIGNED_IN = {"home", "sign_out"}
+"""Answers anybody who is signed in, about themselves only."""
+MEMBERS = {"viewer": Role.VIEWER, "tuner": Role.TUNER, "admin": Role.ADMIN}
+NAMED_IN_FORM = {"talk:new": "job"}
+"""Routes whose object is named in the form or the query, not in the address."""
+PEOPLE = ["anonymous", "stranger", "foreign admin", "viewer", "tuner", "admin", "installation admin"]
+
+
+@dataclass(frozen=True)
+class Route:
+    name: str
+    keywords: tuple[str, ...]
+    view: Callable[..., HttpResponseBase]
+
+    @property
+    def needs(self) -> Any:
+        return getattr(self.view, "needs", None)
+
+    @property
+    def has_object(self) -> bool:
+        return bool(set(self.keywords) - {"slug", "chart"}) or self.name in NAMED_IN_FORM
+
+
+def walk(
+    patterns: list[URLPattern | URLResolver], space: str = "", keywords: tuple[str, ...] = ()
+) -> Iterator[Route]:
+    for each in patterns:
+        known = (*keywords, *each.pattern.converters)
+        if isinstance(each, URLResolver):
+            inner = f"{space}{each.namespace}:" if each.namespace else space
+            yield from walk(each.url_patterns, inner, known)
+        else:
+            yield Route(f"{space}{each.name}", known, each.callback)
+
+
+ROUTES = list(walk(get_resolver().url_patterns))
+GUARDED = [route for route in ROUTES if route.name not in OPEN | SIGNED_IN]
+
+
+def job(project: Project, user: User) -> TuningJob:
+    return TuningJob.objects.create(
+        project=project,
+        owner=user,
+        submission=Submission.CREATED,
+        state="JOB_STATE_SUCCEEDED",
+        base_model="studio-tiny",
+        location="us-central1",
+        name=f"projects/local/locations/us-central1/tuningJobs/{TuningJob.objects.count()}",
+        remote={"tunedModel": {"endpoint": "projects/local/locations/us-central1/endpoints/1"}},
+        created_at=timezone.now(),
+    )
+
+
+def draft(project: Project, user: User) -> TuningJob:
+    return TuningJob.objects.create(
+        project=project, owner=user, base_model="studio-tiny", location="us-central1"
+    )
+
+
+def conversation(project: Project, user: User) -> Conversation:
+    made = job(project, user)
+    return Conversation.objects.create(
+        project=project, owner=user, job=made, resource=made.remote["tunedModel"]["endpoint"]
+    )
+
+
+def turn(project: Project, user: User) -> Turn:
+    return Turn.objects.create(conversation=conversation(project, user), prompt="hello", state="complete")
+
+
+def arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
+    """A value for each keyword of the route, made in `project`; a new keyword needs a line here."""
+    values: dict[str, Any] = {}
+    for keyword in route.keywords:
+        match keyword:
+            case "slug":
+                values["slug"] = project.slug
+            case "membership":
+                values["membership"] = Membership.objects.get_or_create(project=project, user=user)[0].pk
+            case "turn_pk":
+                made = turn(project, user)
+                values |= {"pk": made.conversation_id, "turn_pk": made.pk}
+            case "pk" if "turn_pk" in route.keywords:
+                continue
+            case "pk" if route.name.startswith("talk:"):
+                values["pk"] = conversation(project, user).pk
+            case "pk" if route.name in {"jobs:model", "jobs:dataset", "jobs:start", "jobs:discard"}:
+                values["pk"] = draft(project, user).pk
+            case "pk":
+                values["pk"] = job(project, user).pk
+            case "chart":
+                values["chart"] = "loss"
+            case _:
+                pytest.fail(f"{route.name}: say in arguments() how to make a {keyword}")
+    return values
+
+
+@pytest.fixture
+def elsewhere(project: Project) -> Project:
+    return Project.objects.create(
+        slug="elsewhere", name="Elsewhere", project_id="elsewhere", regions=["us-central1"]
+    )
+
+
+@pytest.fixture
+def who(
+    request: pytest.FixtureRequest, project: Project, elsewhere: Project, admin_exists: User
+) -> User | None:
+    kind = request.param
+    if kind == "anonymous":
+        return None
+    if kind == "installation admin":
+        return admin_exists
+    user = User.objects.create_user(kind, password="long enough to pass")
+    if kind in MEMBERS:
+        Membership.objects.create(project=project, user=user, role=MEMBERS[kind])
+    if kind == "foreign admin":
+        Membership.objects.create(project=elsewhere, user=user, role=Role.ADMIN)
+    return user
+
+
+@pytest.fixture(autouse=True)
+def nothing_outside(settings: Any) -> None:
+    """No engine is asked: a closed port answers at once."""
+    settings.ENGINE_URL = "http://127.0.0.1:9"
+
+
+def form(route: Route, project: Project, user: User) -> dict[str, Any]:
+    return {NAMED_IN_FORM[route.name]: job(project, user).pk} if route.name in NAMED_IN_FORM else {}
+
+
+def visit(
+    user: User | None, route: Route, values: dict[str, Any], form: dict[str, Any] | None = None
+) -> HttpResponseBase:
+    """A GET, or else the POST that the route asks for."""
+    client = Client(raise_request_exception=False)
+    if user:
+        client.force_login(user)
+    address = reverse(route.name, kwargs=values)
+    answer = client.get(address, form)
+    return client.post(address, form) if answer.status_code == 405 else answer
+
+
+def verdict(answer: HttpResponseBase) -> str:
+    if answer.status_code in {301, 302} and answer["Location"].startswith(reverse("sign_in")):
+        return "sign in"
+    return {403: "role too small", 404: "no such thing"}.get(
+        answer.status_code, "failed" if answer.status_code >= 500 else "let in"
+    )
+
+
+def expected(route: Route, kind: str) -> str:
+    if kind == "anonymous":
+        return "sign in"
+    if kind == "installation admin":
+        return "let in"
+    if route.needs == "installation admin":
+        return "role too small"
+    if kind not in MEMBERS:
+        return "no such thing"
+    return "let in" if MEMBERS[kind].covers(Role(route.needs)) else "role too small"
+
+
+def test_every_route_has_a_rule() -> None:
+    without = [
+        route.name for route in GUARDED if route.needs not in {*Role, "installation admin"} or not route.name
+    ]
+    assert not without, f"decorate these with studio.access.member or installation_admin: {without}"
+
+
+def test_few_routes_are_open_and_they_are_these() -> None:
+    opened = {route.name for route in ROUTES if getattr(route.view, "login_required", True) is False}
+    assert opened == OPEN
+    assert len(OPEN) <= 6
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED_IN))
+def test_a_page_about_oneself_asks_for_a_sign_in(name: str, admin_exists: User) -> None:
+    route = next(route for route in ROUTES if route.name == name)
+    assert verdict(visit(None, route, {})) == "sign in"
+
+
+@pytest.mark.parametrize("who,kind", [(kind, kind) for kind in PEOPLE], indirect=["who"])
+@pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
+def test_own_project(route: Route, who: User | None, kind: str, project: Project, admin_exists: User) -> None:
+    owner = who if who and kind in MEMBERS else admin_exists
+    answer = visit(who, route, arguments(route, project, owner), form(route, project, owner))
+    assert verdict(answer) == expected(route, kind), answer.status_code
+
+
+@pytest.mark.parametrize("who,kind", [(kind, kind) for kind in PEOPLE], indirect=["who"])
+@pytest.mark.parametrize(
+    "route", [route for route in GUARDED if route.has_object], ids=lambda route: route.name
+)
+def test_another_projects_object_under_ones_own_address(
+    route: Route, who: User | None, kind: str, project: Project, elsewhere: Project, admin_exists: User
+) -> None:
+    owner = who or admin_exists
+    values = arguments(route, elsewhere, owner) | {"slug": project.slug}
+    wanted = "no such thing" if expected(route, kind) == "let in" else expected(route, kind)
+    assert verdict(visit(who, route, values, form(route, elsewhere, owner))) == wanted

@@ -7,6 +7,7 @@ a process that draws none does not pay for it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from metrics.axes import Ruler, apart, loss_range
 from metrics.controls import Controls, Scale
 from metrics.downsample import smooth, thin
 from metrics.points import NONE, Numbers, Points
-from metrics.run import Run
+from metrics.run import Run, step_of
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, best
 
 if TYPE_CHECKING:
@@ -82,18 +83,22 @@ def loss(pair: Pair, controls: Controls) -> go.Figure:
     log = controls.scale == Scale.LOG
     reach = loss_range(pair.train.values, pair.evaluation.values, clip=controls.clip, log=log)
     figure = _curves(pair, controls)
-    figure.update_yaxes(type="log" if log else "linear", range=reach, tickformat="" if log else "~g")
+    figure.update_yaxes(type="log" if log else "linear", range=reach, tickformat=_ticks(reach, log))
     figure.update_layout(margin={"t": 22})
     for checkpoint in pair.run.checkpoints:
-        figure.add_annotation(
-            dress.checkpoint_label(
-                pair.ruler.place(checkpoint.step), checkpoint.checkpoint_id, checkpoint.default
-            )
-        )
+        place, default = pair.ruler.place(step_of(checkpoint)), pair.run.is_default(checkpoint)
+        figure.add_annotation(dress.checkpoint_label(place, checkpoint.id, default))
     if reach:
         _label_ends(figure, pair, controls, reach, log)
         _mark_best(figure, pair, reach, log)
     return figure
+
+
+def _ticks(reach: tuple[float, float] | None, log: bool) -> str:
+    """As many decimals as neighbouring ticks need to differ."""
+    if log or reach is None:
+        return ""
+    return f".{max(1, 1 - math.floor(math.log10((reach[1] - reach[0]) * 2)))}f"
 
 
 def accuracy(pair: Pair, controls: Controls) -> go.Figure:
@@ -128,7 +133,7 @@ def _frame(pair: Pair) -> go.Figure:
 
     layout = dress.layout(pair.ruler)
     layout["shapes"] = [
-        dress.checkpoint_line(pair.ruler.place(checkpoint.step)) for checkpoint in pair.run.checkpoints
+        dress.checkpoint_line(pair.ruler.place(step_of(checkpoint))) for checkpoint in pair.run.checkpoints
     ]
     figure = go.Figure(layout=layout)
     figure.update_yaxes(hoverformat=pair.number)

@@ -13,11 +13,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from jobs.faults import kept
 from jobs.models import TuningJob
 from metrics import points
 from metrics.models import Feed
 from metrics.points import Points
-from metrics.run import run_of
+from metrics.run import Run
 from metrics.summary import summarise
 from studio.vertex.errors import VertexError
 from studio.vertex.series import TimeSeries
@@ -85,14 +86,14 @@ def take(feed: Feed, reading: Reading, now: datetime) -> None:
     job = feed.job
     if reading.batch:
         points.merge(job.pk, reading.batch)
-        summary = summarise(points.of_job(job.pk), run_of(job.remote))
+        summary = summarise(points.of_job(job.pk), Run.of(job))
         TuningJob.objects.filter(pk=job.pk).update(summary=summary)
     Feed.objects.filter(pk=feed.pk).update(
         run=reading.run,
         seen=feed.seen | reading.seen,
         read_at=now,
         error={},
-        due_at=next_read(job.ended_at, now),
+        due_at=next_read(job.ended_at or job.gone_at, now),
     )
 
 
@@ -104,16 +105,10 @@ def next_read(ended_at: datetime | None, now: datetime) -> datetime | None:
 
 def note_failure(feed: Feed, error: VertexError, now: datetime) -> None:
     """Keeps the reason; a job that has ended is asked less and less often, and no longer after a day."""
-    ended_at = feed.job.ended_at
+    ended_at = feed.job.ended_at or feed.job.gone_at
     wait = max(RETRY, timedelta(seconds=error.retry_after or 0), (now - (ended_at or now)) / 4)
     over = ended_at is not None and now - ended_at > GIVE_UP
     Feed.objects.filter(pk=feed.pk).update(
         due_at=None if over else now + wait,
-        error={
-            "kind": type(error).__name__,
-            "code": error.code,
-            "status": error.status,
-            "reason": error.reason,
-            "message": error.message,
-        },
+        error=kept(error),
     )

@@ -140,7 +140,7 @@ def checkpoint_label(x: float, text: str, default: bool) -> dict[str, Any]:
 
 def end_label(x: float, y: float, text: str, token: str, shift: float) -> dict[str, Any]:
     return {
-        "name": "end",
+        "name": f"end-{token}",
         "x": x,
         "y": y,
         "xanchor": "left",
@@ -156,7 +156,7 @@ def best_label(x: float, y: float, text: str, at: tuple[float, float]) -> dict[s
     """`at` is the star's place in the plot, 0 to 1 from left and bottom; the label goes where room is."""
     across, up = at
     return {
-        "name": "best",
+        "name": "best-eval",
         "x": x,
         "y": y,
         "ax": 70 if across < 0.3 else -30,

@@ -51,6 +51,15 @@ class Points:
         arrays = zip(self.arrays(), other.arrays(), strict=True)
         return Points(*(np.concatenate(pair) for pair in arrays))._settled()
 
+    def finite(self) -> Points:
+        """Without values that are NaN or infinite."""
+        solid = np.isfinite(self.values)
+        return Points(self.steps[solid], self.wall[solid], self.values[solid])
+
+    def odd_steps(self) -> Steps:
+        """The steps whose value is NaN or infinite."""
+        return self.steps[~np.isfinite(self.values)]
+
     def arrays(self) -> tuple[Steps, Numbers, Numbers]:
         return self.steps, self.wall, self.values
 

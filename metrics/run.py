@@ -1,32 +1,36 @@
-"""What a tuning job's resource says about the run behind the curves: length, clock, checkpoints."""
+"""What the charts need to know about a run: how long it is, its clock, its checkpoints. Plain data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """`checkpoint_id` is Vertex's own; the default one is what the tuned model's endpoint serves."""
-
-    checkpoint_id: str
-    step: int
-    epoch: float
-    endpoint: str
-    default: bool
+from jobs.models import TuningJob
+from jobs.remote import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`steps` and `epochs` are what is planned; both are unknown until the dataset has been read."""
+    """`steps` and `epochs` are what is planned, unknown until the service has read the dataset; `endpoint` is
+    that of the default checkpoint."""
 
     steps: int | None = None
     epochs: int | None = None
     started_at: float | None = None
     over: bool = False
     checkpoints: tuple[Checkpoint, ...] = ()
+    endpoint: str = ""
+
+    @classmethod
+    def of(cls, job: TuningJob) -> Run:
+        epochs = job.epochs.effective
+        return cls(
+            steps=job.progress.steps,
+            epochs=int(epochs) if epochs else None,
+            started_at=job.started_at.timestamp() if job.started_at else None,
+            over=job.is_final,
+            checkpoints=tuple(sorted(job.checkpoints, key=step_of)),
+            endpoint=job.endpoint,
+        )
 
     @property
     def steps_per_epoch(self) -> float | None:
@@ -35,39 +39,9 @@ class Run:
     def epoch_of(self, step: float) -> float | None:
         return step / self.steps_per_epoch if self.steps_per_epoch else None
 
-
-def run_of(remote: dict[str, Any], over: bool = False) -> Run:
-    """From a TuningJob as the service answers it, at any age; int64 fields come as strings.
-
-    https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
-    """
-    spec = remote.get("supervisedTuningSpec") or {}
-    statistics = (remote.get("tuningDataStats") or {}).get("supervisedTuningDataStats") or {}
-    started = remote.get("startTime")
-    return Run(
-        steps=whole(statistics.get("tuningStepCount")),
-        epochs=whole((spec.get("hyperParameters") or {}).get("epochCount")),
-        started_at=datetime.fromisoformat(started).timestamp() if started else None,
-        over=over,
-        checkpoints=checkpoints_of(remote.get("tunedModel") or {}),
-    )
+    def is_default(self, checkpoint: Checkpoint) -> bool:
+        return bool(self.endpoint) and checkpoint.endpoint == self.endpoint
 
 
-def checkpoints_of(tuned_model: dict[str, Any]) -> tuple[Checkpoint, ...]:
-    """In the order of their steps."""
-    served = tuned_model.get("endpoint")
-    found = [
-        Checkpoint(
-            checkpoint_id=str(one.get("checkpointId", "")),
-            step=whole(one.get("step")) or 0,
-            epoch=float(one.get("epoch") or 0),
-            endpoint=one.get("endpoint", ""),
-            default=bool(served) and one.get("endpoint") == served,
-        )
-        for one in tuned_model.get("checkpoints") or []
-    ]
-    return tuple(sorted(found, key=lambda checkpoint: checkpoint.step))
-
-
-def whole(text: Any) -> int | None:
-    return int(text) if text else None
+def step_of(checkpoint: Checkpoint) -> int:
+    return checkpoint.step or 0

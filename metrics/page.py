@@ -1,0 +1,293 @@
+"""What the Monitor tab says beside the curves: how far, how fresh, what is wrong, which checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.faults import revived
+from jobs.models import TuningJob, resource_id
+from jobs.remote import Checkpoint
+from metrics import points
+from metrics.controls import Axis, Controls, Scale
+from metrics.models import Feed
+from metrics.points import NONE, Points
+from metrics.run import Run, step_of
+from metrics.summary import EVAL_LOSS, TRAIN_LOSS, best, rate
+from studio.vertex import states
+from studio.vertex.errors import PermissionDenied
+from studio.words import explain
+
+STALE = timedelta(seconds=60)
+LIVE, LATE = 4, 30
+"""Seconds between two looks of the page: while the run goes on, and while last points may still come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One chart's frame; `tall` is the one that the others stand beside."""
+
+    name: str
+    title: str
+    help: str
+    tall: bool = False
+
+
+def panels() -> list[Panel]:
+    loss = _("Average loss per token at each tuning step; lower is better.")
+    return [
+        Panel("loss", _("Loss"), loss, tall=True),
+        Panel("accuracy", _("Token accuracy"), _("Share of answer tokens predicted right.")),
+        Panel("predictions", _("Tokens predicted"), _("Answer tokens in each step.")),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A tinted band: what is wrong, what it means. `again` offers to tune again; `machine` is foreign."""
+
+    title: str
+    text: str = ""
+    tone: str = "note-warn"
+    icon: str = "warning"
+    again: str = ""
+    machine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`."""
+
+    checkpoint: Checkpoint
+    default: bool
+    loss: float | None
+    measured: int | None
+    from_best: float | None
+    is_best: bool
+
+    @property
+    def endpoint(self) -> str:
+        """Short enough for a column, and still told from its neighbours."""
+        name = resource_id(self.checkpoint.endpoint)
+        return f"{name[:4]}…{name[-3:]}" if len(name) > 9 else name
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """One job's curves as they stand, with what was read from where and when."""
+
+    job: TuningJob
+    feed: Feed | None
+    series: dict[str, Points]
+    run: Run
+    controls: Controls
+    now: datetime
+
+    @classmethod
+    def of(cls, job: TuningJob, controls: Controls) -> Monitor:
+        feed = Feed.objects.filter(job=job).first()
+        return cls(job, feed, points.of_job(job.pk), Run.of(job), controls, timezone.now())
+
+    @property
+    def every(self) -> int | None:
+        """Seconds until the page asks again; None once nothing more will come."""
+        if not self.job.is_final:
+            return LIVE
+        return LATE if self.feed and self.feed.due_at else None
+
+    @property
+    def evaluation(self) -> Points:
+        return self.series.get(EVAL_LOSS, NONE)
+
+    @property
+    def step(self) -> int:
+        return max((int(found.steps[-1]) for found in self.series.values()), default=0)
+
+    def version(self) -> str:
+        """Changes when, and only when, anything that the page shows changes."""
+        said = (self.run, self.controls, self.word(), self.every, self.facts(), translation.get_language())
+        digest = hashlib.blake2b(repr((said, self.offset())).encode(), digest_size=16)
+        for metric, found in sorted(self.series.items()):
+            digest.update(metric.encode())
+            for column in found.packed():
+                digest.update(column)
+        return digest.hexdigest()
+
+    def facts(self) -> str:
+        """Changes with what stands below the charts."""
+        said = repr((self.job.state, self.notes(), self.checkpoints()))
+        return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+
+    def offset(self) -> float:
+        """The reader's distance from UTC in seconds, in which the clock axis is written."""
+        distance = timezone.localtime(self.now).utcoffset()
+        return distance.total_seconds() if distance else 0.0
+
+    # ---- words ----
+
+    def word(self) -> str:
+        """The one sentence that stands in the charts' place while there is none."""
+        if self.series:
+            return ""
+        if self.job.is_final:
+            return _("This run ended before its first point.")
+        return _("Charts appear when tuning starts.")
+
+    def progress(self) -> str:
+        if not self.step:
+            return ""
+        if not self.run.steps:
+            return _("Step %(step)s") % {"step": f"{self.step:,}"}
+        done = _("Step %(step)s of %(steps)s") % {"step": f"{self.step:,}", "steps": f"{self.run.steps:,}"}
+        return " · ".join(filter(None, [done, self.left()]))
+
+    def left(self) -> str:
+        """How long the run still takes at its present rate; blank where that is not known."""
+        pace = rate(self.series.get(TRAIN_LOSS, NONE))
+        if self.job.is_final or not pace or not self.run.steps or self.step >= self.run.steps:
+            return ""
+        minutes = round((self.run.steps - self.step) / pace / 60)
+        if not minutes:
+            return _("less than a minute left")
+        if minutes < 120:
+            return ngettext("about %(n)d min left", "about %(n)d min left", minutes) % {"n": minutes}
+        return _("about %(n)d h left") % {"n": round(minutes / 60)}
+
+    def axes(self) -> list[tuple[Axis, str]]:
+        """What the x axis can measure; epochs only where their length is known."""
+        words = {
+            Axis.STEP: _("Step"),
+            Axis.EPOCH: _("Epoch"),
+            Axis.ELAPSED: _("Elapsed"),
+            Axis.CLOCK: _("Clock"),
+        }
+        return [
+            (axis, word) for axis, word in words.items() if axis != Axis.EPOCH or self.run.steps_per_epoch
+        ]
+
+    def scales(self) -> list[tuple[Scale, str]]:
+        return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
+
+    def chip_words(self) -> dict[str, str]:
+        """What the page itself says as time goes by; {n} and {age} are filled in there."""
+        return {
+            "live": _("Live · {age}"),
+            "stale": _("No news · {age}"),
+            "paused": _("Paused"),
+            "over": _("Ended"),
+            "waiting": _("Waiting"),
+            "seconds": _("{n} s ago"),
+            "minutes": _("{n} min ago"),
+            "hours": _("{n} h ago"),
+            "pause": _("Pause updates"),
+            "resume": _("Resume updates"),
+        }
+
+    # ---- notes ----
+
+    def notes(self) -> list[Note]:
+        return [*self._reading(), *self._ending(), *self._gaps()]
+
+    def _reading(self) -> Iterator[Note]:
+        feed = self.feed
+        if not feed:
+            return
+        if feed.error:
+            yield self._refused(feed)
+        elif not self.job.is_final and feed.read_at and self.now - feed.read_at > STALE:
+            yield Note(
+                _("These numbers are from %(time)s.") % {"time": clock(feed.read_at)},
+                _("Nothing has been read since; the background worker may have stopped."),
+                icon="schedule",
+            )
+
+    def _refused(self, feed: Feed) -> Note:
+        error = revived(feed.error)
+        banner = explain(error)
+        if isinstance(error, PermissionDenied):
+            text = _(
+                "The service refuses this project's account, which needs to read TensorBoards and metadata "
+                "stores (role Vertex AI User). The tuning itself is not affected."
+            )
+            return Note(_("Metrics are not readable."), text, machine=banner.machine)
+        title = _("No metrics could be read yet.")
+        if self.series and feed.read_at:
+            title = _("These numbers are from %(time)s.") % {"time": clock(feed.read_at)}
+        return Note(title, f"{banner.title} {banner.meaning}", icon="cloud_off", machine=banner.machine)
+
+    def _ending(self) -> Iterator[Note]:
+        again = _("Tune again")
+        where = {"progress": self.progress()}
+        kept = _("The points up to there are kept.") if self.series else ""
+        if self.job.state == states.CANCELLED and self.series:
+            yield Note(_("Cancelled: %(progress)s.") % where, kept, "", "do_not_disturb_on", again)
+        elif self.job.state in (states.FAILED, states.EXPIRED) and self.series:
+            yield Note(_("Failed: %(progress)s.") % where, kept, "note-bad", "error", again)
+
+    def _gaps(self) -> Iterator[Note]:
+        if self.series and not len(self.evaluation) and self.job.validation_id is None:
+            yield Note(
+                _("There is no validation curve."),
+                _("No validation dataset was given, so only the training curves can be drawn."),
+                "",
+                "info",
+                _("Tune again with validation"),
+            )
+        odd = self.series.get(TRAIN_LOSS, NONE).odd_steps()
+        if len(odd):
+            yield Note(
+                ngettext(
+                    "The training loss is not a number at %(n)d step.",
+                    "The training loss is not a number at %(n)d steps.",
+                    len(odd),
+                )
+                % {"n": len(odd)},
+                _("The line breaks there, first at step %(step)s.") % {"step": f"{int(odd[0]):,}"},
+            )
+
+    # ---- checkpoints ----
+
+    def checkpoints(self) -> list[CheckpointRow]:
+        """The latest first."""
+        losses = [self._loss_at(step_of(one)) for one in self.run.checkpoints]
+        known = [loss for loss, _step in losses if loss is not None]
+        index = best(self.evaluation)
+        lowest = None if index is None else float(self.evaluation.values[index])
+        rows = [
+            CheckpointRow(
+                checkpoint,
+                self.run.is_default(checkpoint),
+                loss,
+                step,
+                None if loss is None or lowest is None else loss - lowest,
+                bool(known) and loss == min(known),
+            )
+            for checkpoint, (loss, step) in zip(self.run.checkpoints, losses, strict=True)
+        ]
+        return rows[::-1]
+
+    def _loss_at(self, step: int) -> tuple[float | None, int | None]:
+        known = self.evaluation.finite()
+        index = int(known.steps.searchsorted(step, side="right")) - 1
+        return (float(known.values[index]), int(known.steps[index])) if index >= 0 else (None, None)
+
+    def checkpoint_words(self) -> str:
+        """How many there are of how many, as far as that is known."""
+        count = len(self.run.checkpoints)
+        if self.job.export_last_checkpoint_only:
+            return _("only the last one is kept")
+        if self.run.epochs and self.run.epochs < 10:
+            return _("%(n)d of %(all)d · one at the end of each epoch") % {"n": count, "all": self.run.epochs}
+        return str(count or "")
+
+
+def clock(moment: datetime) -> str:
+    local = timezone.localtime(moment)
+    today = local.date() == timezone.localtime().date()
+    return formats.date_format(local, "H:i" if today else "DATETIME_FORMAT")

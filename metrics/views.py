@@ -1,0 +1,85 @@
+"""The Monitor tab of a job, the figures that keep it live, and the same numbers as tables and CSV."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.utils.http import http_date, quote_etag
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+
+from jobs.models import TuningJob
+from metrics import charts
+from metrics import table as tables
+from metrics.controls import Controls
+from metrics.page import Monitor, panels
+from studio.access import Request, member
+from studio.models import Project, Role
+
+
+@require_GET
+@member(Role.VIEWER)
+def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The whole tab; to htmx its panel, or only what stands below the charts."""
+    page = monitor_of(request, project, pk)
+    part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
+    template = f"metrics/monitor.html#{part}" if request.htmx else "metrics/monitor.html"
+    return render(request, template, {"job": page.job, "page": page, "panels": panels()})
+
+
+@require_GET
+@member(Role.VIEWER)
+@gzip_page
+def figures(request: Request, project: Project, pk: int) -> HttpResponseBase:
+    """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
+    page = monitor_of(request, project, pk)
+    etag = quote_etag(page.version())
+    response = get_conditional_response(request, etag=etag) or JsonResponse(
+        {
+            "charts": charts.figures(page.series, page.run, page.controls, page.offset())
+            if page.series
+            else {},
+            "word": page.word(),
+            "progress": page.progress(),
+            "every": page.every,
+            "over": page.job.is_final,
+            "facts": page.facts(),
+        }
+    )
+    response["ETag"] = etag
+    if page.feed and page.feed.read_at:
+        response["Last-Modified"] = http_date(page.feed.read_at.timestamp())
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_GET
+@member(Role.VIEWER)
+def table(request: Request, project: Project, pk: int, chart: str) -> HttpResponse:
+    panel = next((panel for panel in panels() if panel.name == chart), None)
+    if panel is None:
+        raise Http404
+    page = monitor_of(request, project, pk)
+    rows = tables.rows(page.series, chart, page.run)
+    points = max((len(found) for found in tables.of_chart(page.series, chart).values()), default=0)
+    template = "metrics/table.html" + ("#rows" if request.htmx else "")
+    context = {"job": page.job, "panel": panel, "rows": rows, "points": points}
+    return render(request, template, context)
+
+
+@require_GET
+@member(Role.VIEWER)
+@gzip_page
+def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResponse:
+    """Every stored point, or those of one `chart`."""
+    page = monitor_of(request, project, pk)
+    series = tables.of_chart(page.series, request.GET.get("chart", ""))
+    response = StreamingHttpResponse(tables.csv_lines(series), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="job-{pk}-metrics.csv"'
+    return response
+
+
+def monitor_of(request: Request, project: Project, pk: int) -> Monitor:
+    jobs = TuningJob.objects.visible_to(request.user).select_related("project")
+    return Monitor.of(get_object_or_404(jobs, project=project, pk=pk), Controls.read(request.GET))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from jobs.models import Turn
@@ -60,7 +60,7 @@ def kept(turn: Turn, answer: Answer, pump: Pump[dict[str, Any]]) -> Iterator[str
     for element in pump:
         text = answer.absorb(element) if element is not None else ""
         if time.monotonic() >= next_time:
-            close_old_connections()
+            drop_old_connection()
             if not turn.keep(answer.text, timezone.now()):
                 return
             next_time = time.monotonic() + TICK
@@ -83,7 +83,7 @@ def failure(error: VertexError, answer: Answer) -> Ending:
 
 def store(turn: Turn, answer: Answer, ending: Ending, seconds: float) -> None:
     state, error = ending
-    close_old_connections()
+    drop_old_connection()
     turn.settle(
         state,
         error=error,
@@ -99,7 +99,7 @@ def follow(turn: Turn) -> Generator[str, None, None]:
     """The text that another reader's stream stores, until it ends."""
     sent = 0
     while True:
-        close_old_connections()
+        drop_old_connection()
         this = Turn.objects.filter(pk=turn.pk)
         this.abandon_silent(timezone.now())
         state, reply = this.values_list("state", "reply").first() or (State.STOPPED, "")
@@ -108,3 +108,9 @@ def follow(turn: Turn) -> Generator[str, None, None]:
         if state != State.STREAMING:
             return
         time.sleep(TICK)
+
+
+def drop_old_connection() -> None:
+    """A stream may outlive its database connection's age, and no request begins inside it to look at that."""
+    if not connection.in_atomic_block:
+        close_old_connections()

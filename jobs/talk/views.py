@@ -26,7 +26,7 @@ PAGE = 50
 def list_conversations(request: Request, project: Project) -> HttpResponse:
     kept = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
     page = Paginator(kept.select_related("owner", "job"), PAGE).get_page(request.GET.get("page"))
-    tuned = TuningJob.objects.filter(project=project, remote__has_key="tunedModel")[:PAGE]
+    tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE]
     models = [(job, endpoints(job.remote)) for job in tuned]
     return render(request, "jobs/talk/list.html", {"page": page, "models": models})
 

@@ -98,7 +98,7 @@ def endpoint(settings: Settings) -> Iterator[Endpoint]:
     endpoint = Endpoint()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"endpoint": endpoint}))
     server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     settings.ENGINE_URL = f"http://127.0.0.1:{server.server_port}"
     yield endpoint
     for step in endpoint.steps:
@@ -114,7 +114,7 @@ def job(project: Project, tuner: User) -> TuningJob:
     return make_job(project, tuner)
 
 
-def make_job(project: Project, owner: User, **fields: Any) -> TuningJob:
+def make_job(project: Project, owner: User | None, **fields: Any) -> TuningJob:
     checkpoints = [
         {"checkpointId": "1", "epoch": "1", "step": "30", "endpoint": OLDER},
         {"checkpointId": "2", "epoch": "2", "step": "60", "endpoint": ENDPOINT},
@@ -131,8 +131,8 @@ def make_job(project: Project, owner: User, **fields: Any) -> TuningJob:
 
 
 @pytest.fixture
-def dataset(project: Project) -> Callable[..., Dataset]:
-    """dataset(*questions, system=...) -> a checked file whose samples ask these questions."""
+def sampled(project: Project) -> Callable[..., Dataset]:
+    """sampled(*questions, system=...) -> a checked file whose samples ask these questions."""
 
     def make(*questions: str, system: str = "") -> Dataset:
         samples = [

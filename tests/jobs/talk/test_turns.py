@@ -20,6 +20,8 @@ from tests.jobs.talk.conftest import CUT, ENDPOINT, Endpoint, piece
 
 State = Turn.State
 HTMX = {"HX-Request": "true"}
+LEAVES = pytest.mark.django_db(transaction=True)
+"""Closing a response closes its database connection: no test in one transaction survives that."""
 
 
 @pytest.fixture
@@ -262,6 +264,7 @@ def test_stop_keeps_the_text_and_lets_go_of_the_endpoint(
     assert "Stopped" in browser.get(address("conversation", conversation)).content.decode()
 
 
+@LEAVES
 def test_a_reader_who_leaves_stops_the_answer_and_keeps_the_text(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
@@ -335,6 +338,7 @@ def test_a_living_answer_is_followed_and_not_settled(browser: Client, conversati
     assert next(blocks).startswith("event: end\n")
 
 
+@LEAVES
 def test_a_worker_answers_so_many_chats_and_then_says_when_to_come_again(
     browser: Client, conversation: Conversation, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

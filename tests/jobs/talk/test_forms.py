@@ -1,0 +1,78 @@
+import pytest
+
+from jobs.models import Conversation
+from jobs.talk.forms import AskForm, SettingsForm
+
+GOOD = {
+    "prompt": "hi",
+    "system_instruction": "Be brief.",
+    "temperature": "0",
+    "max_output_tokens": "64",
+    "top_p": "0.95",
+    "top_k": "40",
+    "stop_sequences": "END\r\n\r\n  two words \n",
+    "seed": "7",
+}
+
+
+def test_what_is_filled_in_becomes_the_wires_generation_config() -> None:
+    form = AskForm(GOOD)
+    assert form.is_valid(), form.errors
+    assert form.generation_config() == {
+        "temperature": 0.0,
+        "maxOutputTokens": 64,
+        "topP": 0.95,
+        "topK": 40,
+        "stopSequences": ["END", "  two words "],
+        "seed": 7,
+    }
+
+
+def test_what_is_left_blank_is_left_to_the_service() -> None:
+    form = SettingsForm({})
+    assert form.is_valid()
+    assert form.generation_config() == {}
+
+
+def test_a_conversations_settings_come_back_as_they_were_saved(conversation: Conversation) -> None:
+    form = AskForm(GOOD)
+    assert form.is_valid()
+    form.save(conversation)
+    conversation.refresh_from_db()
+    shown = AskForm.of(conversation)
+    assert shown["temperature"].value() == 0.0
+    assert shown["stop_sequences"].value() == "END\n  two words "
+    assert conversation.system_instruction == "Be brief."
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("temperature", "2.1", "Temperature is a number from 0 to 2."),
+        ("temperature", "hot", "Temperature is a number from 0 to 2."),
+        ("temperature", "nan", "Temperature is a number from 0 to 2."),
+        ("temperature", "1e999", "Temperature is a number from 0 to 2."),
+        ("max_output_tokens", "0", "The output token limit is a whole number from 1 to 65535."),
+        ("max_output_tokens", "1.5", "The output token limit is a whole number from 1 to 65535."),
+        ("top_p", "-0.1", "Top-P is a number from 0 to 1."),
+        ("top_k", "65", "Top-K is a whole number from 1 to 64."),
+        ("seed", str(2**31), "The seed is a whole number from 0 to 2147483647."),
+        ("stop_sequences", "a\nb\nc\nd\ne\nf", "Up to 5 stop sequences can be sent. Remove some lines."),
+        (
+            "stop_sequences",
+            "x" * 101,
+            "A stop sequence has up to 100 characters. Shorten the long line.",
+        ),
+        ("system_instruction", "x" * 200_000, "This text has 200 kB; up to 100 kB can be sent. Shorten it."),
+        ("prompt", "", "Write a message first."),
+    ],
+)
+def test_a_wrong_value_is_answered_with_one_sentence(field: str, value: str, sentence: str) -> None:
+    form = AskForm({**GOOD, field: value})
+    assert not form.is_valid()
+    assert form.errors == {field: [sentence]}
+
+
+@pytest.mark.parametrize("value", ["\x00", "a\x00b"])
+def test_a_character_that_databases_refuse_is_refused_in_words(value: str) -> None:
+    assert "prompt" in AskForm({**GOOD, "prompt": value}).errors

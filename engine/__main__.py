@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from engine.door import LOOPBACK
 
 # A predecessor that was killed may take a moment to let go of the folder.
-PATIENCE = 10.0
+PATIENCE = 5.0
 
 
 def main() -> None:
@@ -99,16 +99,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            listener.bind((host, port))
-        except OSError:
-            if port == 0 or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return listener
+    listener.bind((host, port))
+    return listener
 
 
 def export(root: Path, host: str, token_file: str) -> None:

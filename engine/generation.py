@@ -132,8 +132,11 @@ def response_head(target: Target) -> Json:
 
 
 def response_part(head: Json, text: str, piece: Piece) -> Json:
-    """A GenerateContentResponse with `text`; the last of an answer has finishReason and all counts."""
-    candidate: Json = {"content": {"role": "model", "parts": [{"text": text}] if text else []}}
+    """A GenerateContentResponse with `text`; the last of an answer has finishReason and all counts.
+
+    There is always a part, even an empty one: Google's SDKs raise an error where there is none.
+    """
+    candidate: Json = {"content": {"role": "model", "parts": [{"text": text}]}}
     if piece.finish_reason is None:
         return {"candidates": [candidate], "usageMetadata": {"trafficType": "ON_DEMAND"}, **head}
     candidate["finishReason"] = piece.finish_reason

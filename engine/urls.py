@@ -6,13 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from engine import errors, generation, storage, tensorboard, tuning, wire
+from engine import errors, generation, operations, registry, storage, tensorboard, tuning, wire
 from engine.errors import ApiError
 from engine.place import Place
 
 View = Callable[..., HttpResponseBase]
 
 LOCATION = r"^(?P<version>v1|v1beta1)/projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)"
+MODEL = r"/models/(?P<model>[^/:]+)"
+ENDPOINT = r"/endpoints/(?P<endpoint>[^/:]+)"
 BOARD = r"/tensorboards/(?P<board>[^/:]+)"
 EXPERIMENT = BOARD + r"/experiments/(?P<experiment>[^/:]+)"
 RUN = EXPERIMENT + r"/runs/(?P<run>[^/:]+)"
@@ -57,13 +59,21 @@ urlpatterns = [
     at("/tuningJobs", GET=tuning.list_jobs, POST=tuning.create),
     at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning.get),
     at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning.cancel),
-    at("/endpoints/(?P<endpoint>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_endpoint),
+    at(ENDPOINT + ":undeployModel", POST=registry.undeploy),
+    at(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_endpoint),
     at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_model),
     route(
         "(?P<version>v1|v1beta1)/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)",
         POST=generation.on_model_alone,
     ),
-    at("/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]*[cC]ontent|countTokens)", POST=generation.on_tuned_model),
+    at("/models", GET=registry.list_models),
+    at(MODEL, GET=registry.get_model, PATCH=registry.patch_model, DELETE=registry.delete_model),
+    at(MODEL + ":listVersions", GET=registry.list_versions),
+    at(MODEL + ":listCheckpoints", GET=registry.list_checkpoints),
+    at(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_tuned_model),
+    at("/endpoints", GET=registry.list_endpoints),
+    at(ENDPOINT, GET=registry.get_endpoint, DELETE=registry.delete_endpoint),
+    at("/operations/(?P<operation>[^/:]+)", GET=operations.get),
     at(CONTEXTS, GET=tensorboard.list_contexts),
     at(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),
     at("/tensorboards", GET=tensorboard.list_boards),

@@ -1,0 +1,50 @@
+"""Long-running operations, all of which are done when they are answered; they stay to be asked for."""
+
+import re
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from engine import wire
+from engine.durable import read_json, write_json
+from engine.errors import not_found
+from engine.folder import now
+from engine.parts import root
+from engine.place import Place
+
+Json = dict[str, Any]
+
+EMPTY = "protobuf.Empty"
+
+
+def done(place: Place, kind: str, response: str = EMPTY) -> HttpResponse:
+    """`kind` and `response` are message names of the service; the response has no fields."""
+    number, at = str(time.time_ns()), now()
+    operation = {
+        "name": place.name("operations", number),
+        "metadata": {
+            "@type": _type(f"{kind}OperationMetadata"),
+            "genericMetadata": {"createTime": at, "updateTime": at},
+        },
+        "done": True,
+        "response": {"@type": _type(response)},
+    }
+    folder = root() / "operations"
+    folder.mkdir(exist_ok=True)
+    write_json(folder / f"{number}.json", operation)
+    return wire.reply(operation)
+
+
+def _type(message: str) -> str:
+    package = "google" if message == EMPTY else "google.cloud.aiplatform.v1"
+    return f"type.googleapis.com/{package}.{message}"
+
+
+def get(request: HttpRequest, place: Place, operation: str) -> HttpResponse:
+    name = place.name("operations", operation)
+    known = re.fullmatch(r"\d+", operation)
+    found = read_json(root() / "operations" / f"{operation}.json") if known else {}
+    if found.get("name") != name:
+        raise not_found(f"The Operation {name} does not exist.")
+    return wire.reply(found)

@@ -25,6 +25,7 @@ class Chat:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.pad: int = self._tokenizer.pad_token_id or 0
         self.stops = self._stops(folder)
+        self.longest_token = max(map(len, self._tokenizer.get_vocab()))
 
     def _stops(self, folder: Path) -> frozenset[int]:
         """The tokens that end a turn: the tokenizer's own, and those of generation_config.json."""

@@ -179,6 +179,10 @@ def encode(messages: list[Message], chat: Chat, limit: int) -> list[Tokens]:
 
     Raises: Unusable
     """
+    if sum(len(message["content"]) for message in messages) > limit * chat.longest_token:
+        raise Unusable(
+            f"The example has far more than the {limit:,} tokens that the base model takes. Shorten it."
+        )
     whole = _all_turns(messages, chat)
     sequences = [whole] if whole else [_last_turn(part, chat) for part in _up_to_each_answer(messages)]
     longest = max(map(len, sequences))

@@ -57,7 +57,6 @@ class Runner:
         self._thread.join()
 
     def _run(self) -> None:
-        self._end_leftovers()
         due, delay = True, None
         while not self._stopping:
             due = self._woken.wait(delay) or due
@@ -66,19 +65,11 @@ class Runner:
                 if self._watch() or due:
                     self._fill()
                 due, delay = False, POLL if self._trainers else None
-            except OSError:
+            except Exception:  # whatever it is: without this thread no job would ever run again
                 log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER)
                 due, delay = True, RETRY_AFTER
         for trainer in self._trainers.values():
             trainer.stop()
-
-    def _end_leftovers(self) -> None:
-        """Trainers of an engine that died, on systems where they do not die with it."""
-        for folder in self._unfinished():
-            state = folder.state
-            if "pid" in state and (process := _same_process(state["pid"], state["pidStarted"])):
-                process.kill()
-                process.wait(self._grace)
 
     def _unfinished(self) -> list[JobFolder]:
         return [folder for folder in JobFolder.all(self._root) if not folder.finished]
@@ -95,6 +86,7 @@ class Runner:
         for folder in self._unfinished():
             if folder.id in self._trainers:
                 continue
+            _end_leftover(folder)
             if folder.result or folder.cancel_asked:
                 settle(folder)
             elif len(self._trainers) < self._slots:
@@ -211,14 +203,19 @@ def _ending(status: int, folder: JobFolder) -> str:
     return f"ended with status {status}, saying {said[0]!r}" if said else f"ended with status {status}"
 
 
+def _end_leftover(folder: JobFolder) -> None:
+    """A trainer whose engine died, on systems where it does not die with it."""
+    state = folder.state
+    if "pid" in state and _started(state["pid"]) == state["pidStarted"]:
+        process = psutil.Process(state["pid"])
+        process.kill()
+        process.wait()
+
+
 def _started(pid: int) -> float | None:
     """When the process started: with it, a number that was given to another process is told apart."""
     try:
         started: float = psutil.Process(pid).create_time()
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return None
     return started
-
-
-def _same_process(pid: int, started: float) -> psutil.Process | None:
-    return psutil.Process(pid) if _started(pid) == started else None

@@ -96,6 +96,11 @@ def test_an_example_of_the_limit_is_kept_and_one_token_more_is_not(chat: Chat) -
         encode(turns("hi", "yes"), chat, size - 1)
 
 
+def test_a_text_of_many_megabytes_is_refused_before_its_tokens_are_counted(chat: Chat) -> None:
+    with pytest.raises(Unusable, match="far more than the 100 tokens"):
+        encode(turns("x" * 50_000_000, "yes"), chat, 100)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -205,6 +205,27 @@ def test_a_runner_that_stops_leaves_no_trainer_and_the_next_goes_on(
     assert "restarts" not in folder.state
 
 
+@pytest.mark.fault
+def test_a_trainer_that_outlived_its_engine_is_ended_first(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("works")
+    leftover = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    folder.write_state("RUNNING", pid=leftover.pid, pidStarted=psutil.Process(leftover.pid).create_time())
+    start()
+    leftover.wait(10)
+    wait(lambda: state(folder) == "SUCCEEDED")
+
+
+def test_a_process_that_took_over_the_number_is_left_alone(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("works")
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    folder.write_state("RUNNING", pid=stranger.pid, pidStarted=1.0)
+    start()
+    wait(lambda: state(folder) == "SUCCEEDED")
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
 def test_a_full_disk_does_not_end_the_queue(
     act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +241,19 @@ def test_a_full_disk_does_not_end_the_queue(
     start()
     wait(lambda: state(folder) == "SUCCEEDED")
     assert next(calls) > 5
+
+
+def test_a_job_that_cannot_be_read_does_not_end_the_queue(
+    act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, broken = act("works"), act("works")
+    about = (broken.path / "job.json").read_bytes()
+    (broken.path / "job.json").write_bytes(b"{")
+    monkeypatch.setattr("engine.runner.RETRY_AFTER", 0.1)
+    start()
+    time.sleep(0.3)
+    (broken.path / "job.json").write_bytes(about)
+    wait(lambda: state(folder) == state(broken) == "SUCCEEDED")
 
 
 ENGINE = """

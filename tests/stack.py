@@ -147,8 +147,11 @@ def living() -> Iterator[tuple[int, str]]:
 
 
 def belongs_to(pid: int, state: Path) -> bool:
+    """By its environment, or by where it stands: Redis writes its title over its environment."""
+    process = Path("/proc") / str(pid)
     try:
-        return f"STATE_DIR={state}\0".encode() in Path(f"/proc/{pid}/environ").read_bytes() + b"\0"
+        told = f"STATE_DIR={state}\0".encode() in (process / "environ").read_bytes() + b"\0"
+        return told or (process / "cwd").readlink().is_relative_to(state)
     except OSError:
         return False
 

@@ -55,10 +55,11 @@ def note_of_end(turn: Turn) -> Note | None:
     return None
 
 
-def note_of_stop(turn: Turn) -> Note:
-    if turn.error.get("kind") == "Left":
-        return Note(_("Stopped."), _("The page was closed before the answer ended."))
-    return Note(_("Stopped."))
+def note_of_stop(turn: Turn) -> Note | None:
+    """None when a person stopped it: they know."""
+    if turn.error.get("kind") != "Left":
+        return None
+    return Note(_("The answer was stopped."), _("The page was closed before it ended."))
 
 
 def note_of_break(turn: Turn) -> Note:

@@ -282,7 +282,7 @@ def test_a_reader_who_leaves_stops_the_answer_and_keeps_the_text(
     go_on.set()
     assert endpoint.hung_up.wait(5)
     shown = browser.get(address("conversation", conversation)).content.decode()
-    assert "The page was closed before the answer ended." in shown
+    assert "The page was closed before it ended." in shown
 
 
 def test_a_turn_stopped_before_it_began_is_never_answered(

@@ -10,10 +10,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRefresh
 
 from studio import people
 from studio.models import Project, Role
@@ -72,6 +74,15 @@ def installation_admin(view: View) -> View:
 
     guarded.needs = "installation admin"  # type: ignore[attr-defined]
     return guarded
+
+
+class SignInMiddleware(LoginRequiredMiddleware):
+    """A fragment cannot show the sign-in page: when the session has ended, htmx reloads the whole page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponseBase:
+        if request.headers.get("HX-Request"):
+            return HttpResponseClientRefresh()
+        return super().handle_no_permission(request, view_func)
 
 
 class FirstRunMiddleware:

@@ -64,7 +64,9 @@ def show_once(request: Request, user: User) -> None:
 @require_POST
 @member(Role.ADMIN)
 def change_role(request: Request, project: Project, membership: int) -> HttpResponse:
-    role = Role(request.POST["role"]) if request.POST.get("role") in Role.values else Role.VIEWER
+    if request.POST.get("role") not in Role.values:
+        return redirect("members", project.slug)
+    role = Role(request.POST["role"])
     with transaction.atomic():
         held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
         if role != Role.ADMIN and is_last_admin(held):

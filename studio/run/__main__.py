@@ -29,6 +29,7 @@ def main() -> int:
     try:
         state = checks.state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
         with checks.only_run(state):
+            forget_last_run(state)
             run(plan_for(state))
     except checks.Trouble as trouble:
         sys.stderr.write(f"{trouble}\n")
@@ -39,6 +40,16 @@ def main() -> int:
 
 def interrupted(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def forget_last_run(state: Path) -> None:
+    """Takes away what a run that was killed could not take away itself."""
+    record = state / "run.json"
+    if record.exists():
+        left = Path(json.loads(record.read_text() or "{}").get("sockets", state / "nothing"))
+        if left.name.startswith(checks.SOCKET_FOLDER):
+            shutil.rmtree(left, ignore_errors=True)
+        record.unlink()
 
 
 def plan_for(state: Path) -> Plan:

@@ -16,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 LONGEST_SOCKET_PATH = 107
+SOCKET_FOLDER = "studio-"
 LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -107,10 +108,10 @@ def free_port() -> int:
 
 def socket_folder() -> Path:
     """A private folder with a name short enough for unix sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="studio-"))
+    folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER))
     if len(os.fsencode(folder / "supervisor.sock")) > LONGEST_SOCKET_PATH:
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="studio-", dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER, dir="/tmp"))
     return folder
 
 

@@ -1,0 +1,71 @@
+"""No secret reaches a log: a canary of each kind is logged in every way that a message can carry it."""
+
+from __future__ import annotations
+
+import io
+import logging
+import logging.config
+
+import pytest
+
+from studio.logs import filtered, without_secrets
+
+CANARY = "cAnArY0123456789"
+TELLING = [
+    f"Authorization: Bearer {CANARY}",
+    f"token ya29.{CANARY}-x",
+    f'{{"type": "service_account", "private_key": "{CANARY}"}}',
+    f"{{'private_key': '{CANARY}'}}",
+    f"GET https://storage.example/upload?upload_id={CANARY}&x=1",
+    f"https://example/?a=1&access_token={CANARY}",
+    f"Not Found: /join/MQ/{CANARY}/",
+]
+
+
+@pytest.mark.parametrize("text", TELLING)
+def test_a_secret_is_hidden_and_the_rest_stays(text: str) -> None:
+    shown = without_secrets(text)
+    assert CANARY not in shown
+    assert shown.startswith(text[: text.index(CANARY)].rsplit("ya29.")[0])
+    assert "[hidden]" in shown
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    text = "GET /p/local/jobs/?status=running 200; bearer of news; key of the map"
+    assert without_secrets(text).startswith("GET /p/local/jobs/?status=running 200")
+
+
+@pytest.mark.parametrize("text", TELLING)
+def test_messages_arguments_and_tracebacks_are_filtered(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    handler = build_handler(written)
+    for record in (
+        logging.makeLogRecord({"msg": text}),
+        logging.makeLogRecord({"msg": "%s and %s", "args": ("a", text)}),
+        raised(text),
+    ):
+        handler.handle(record)
+    assert written.getvalue().count("[hidden]") >= 3
+    assert CANARY not in written.getvalue()
+
+
+def build_handler(stream: io.StringIO) -> logging.Handler:
+    """The handler of the configuration that every process of the studio uses, on a stream of the test's."""
+    configuration = filtered("INFO")["handlers"]["console"]
+    assert configuration["filters"] == ["secrets"]
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(logging.config.DictConfigurator({"version": 1}).resolve("studio.logs.SecretsFilter")())
+    return handler
+
+
+def raised(text: str) -> logging.LogRecord:
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        return logging.makeLogRecord({"msg": "failed", "exc_info": (type(error), error, error.__traceback__)})
+
+
+def test_every_named_logger_ends_in_the_filtered_handler() -> None:
+    configuration = filtered("INFO")
+    assert configuration["root"]["handlers"] == ["console"]
+    assert all(logger["propagate"] and not logger["handlers"] for logger in configuration["loggers"].values())

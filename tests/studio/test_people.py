@@ -1,0 +1,307 @@
+"""How people come in: the first admin, one-time links, the members of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from studio import people
+from studio.models import AuditEntry, Membership, Project, Role
+
+pytestmark = pytest.mark.django_db
+GOOD = "quite a long one, 77"
+Browser = Callable[[User], Client]
+Person = Callable[..., User]
+
+
+def invited(username: str = "") -> str:
+    out = StringIO()
+    call_command("invite", "--admin", *(["--username", username] if username else []), stdout=out)
+    return out.getvalue().strip()
+
+
+def join(link: str, client: Client | None = None, **fields: str) -> Any:
+    given = {"name": "Mika Sato", "password": GOOD, "repeated": GOOD, **fields}
+    return (client or Client()).post(link, given)
+
+
+# ---- the first admin ----
+
+
+@pytest.mark.parametrize("name", ["home", "sign_in", "new_project"])
+def test_until_an_admin_exists_pages_answer_503(name: str) -> None:
+    answer = Client().get(reverse(name))
+    assert answer.status_code == 503
+    assert "Open the link in the server’s log" in answer.content.decode()
+
+
+def test_the_first_link_opens_the_site() -> None:
+    link = invited()
+    browser = Client()
+    assert "You will sign in as <b" in browser.get(link).content.decode()
+    assert join(link, browser).status_code == 302
+    admin = User.objects.get()
+    assert (admin.username, admin.first_name, admin.is_superuser) == ("admin", "Mika Sato", True)
+    assert admin.check_password(GOOD)
+    assert browser.get(reverse("new_project")).status_code == 200
+    assert Client().get(reverse("sign_in")).status_code == 200
+    assert AuditEntry.objects.get().action == "person.join"
+
+
+def test_an_invited_admin_who_has_not_come_in_leaves_the_site_closed() -> None:
+    invited()
+    assert not people.admin_exists()
+    assert Client().get(reverse("sign_in")).status_code == 503
+
+
+def test_the_first_admin_becomes_admin_of_projects_without_one() -> None:
+    project = Project.objects.get_or_create(slug="local", defaults={"name": "Local engine"})[0]
+    join(invited())
+    assert project.membership_set.get().role == Role.ADMIN
+
+
+def test_invite_prints_a_new_link_and_ends_the_old_one() -> None:
+    first, second = invited(), invited()
+    assert User.objects.count() == 1
+    assert Client().get(first).status_code == 410
+    assert Client().get(second).status_code == 200
+    assert second.startswith("http://127.0.0.1:8000/join/")
+
+
+def test_invite_makes_a_named_person_admin() -> None:
+    assert Client().get(invited("ana@example.com")).status_code == 200
+    assert User.objects.get().username == "ana@example.com"
+
+
+def test_invite_without_admin_says_where_people_are_added() -> None:
+    with pytest.raises(CommandError, match="Members page"):
+        call_command("invite")
+
+
+# ---- one-time links ----
+
+
+def test_a_link_works_once() -> None:
+    link = invited()
+    join(link)
+    assert Client().get(link).status_code == 410
+    assert join(link, password="another long one 88", repeated="another long one 88").status_code == 410
+    assert User.objects.get().check_password(GOOD)
+
+
+def test_a_link_ends_after_three_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = invited()
+    now = datetime.now()
+    monkeypatch.setattr(
+        PasswordResetTokenGenerator, "_now", lambda self: now + timedelta(days=3, seconds=-60)
+    )
+    assert Client().get(link).status_code == 200
+    monkeypatch.setattr(PasswordResetTokenGenerator, "_now", lambda self: now + timedelta(days=3, seconds=60))
+    assert Client().get(link).status_code == 410
+
+
+@pytest.mark.parametrize("uid", ["MQ", "!!", "AAAA", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5"])
+def test_a_made_up_link_is_refused(uid: str) -> None:
+    assert Client().get(reverse("join", args=[uid, "abc-def"])).status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"password": "short", "repeated": "short"}, "at least 12 characters"),
+        ({"repeated": GOOD + "x"}, "The two passwords are not the same."),
+        ({"password": "Mika Sato 1234", "repeated": "Mika Sato 1234"}, "too similar"),
+        ({"name": ""}, "This field is required."),
+    ],
+)
+def test_a_bad_password_leaves_the_link_usable(fields: dict[str, str], told: str) -> None:
+    link = invited()
+    answer = join(link, **fields)
+    assert answer.status_code == 200
+    assert told in answer.content.decode()
+    assert not User.objects.get().has_usable_password()
+    assert join(link).status_code == 302
+
+
+def test_a_switched_off_person_does_not_come_in() -> None:
+    link = invited()
+    User.objects.update(is_active=False)
+    assert Client().get(link).status_code == 410
+
+
+# ---- members ----
+
+
+@pytest.fixture
+def admin(person: Person) -> User:
+    return person(Role.ADMIN)
+
+
+def members_of(project: Project) -> str:
+    return reverse("members", args=[project.slug])
+
+
+def add(browser: Client, project: Project, username: str, role: str = "tuner", follow: bool = True) -> str:
+    address = reverse("add_member", args=[project.slug])
+    return browser.post(address, {"username": username, "role": role}, follow=follow).content.decode()
+
+
+def test_a_newcomer_gets_a_link_that_is_shown_once(
+    project: Project, admin: User, browser_of: Browser
+) -> None:
+    browser = browser_of(admin)
+    page = add(browser, project, "dan@example.com")
+    link = people.one_time_link(User.objects.get(username="dan@example.com"))
+    assert f'data-copy="{link}"' in page
+    assert link not in browser.get(members_of(project)).content.decode()
+    newcomer = Client()
+    assert join(link, newcomer, name="Dan").status_code == 302
+    assert newcomer.get(members_of(project)).status_code == 200
+    entry = AuditEntry.objects.get(action="member.add")
+    assert (entry.actor, entry.subject, entry.detail) == (admin, "dan@example.com", {"role": "tuner"})
+
+
+def test_somebody_known_is_added_without_a_link(
+    project: Project, admin: User, person: Person, browser_of: Browser
+) -> None:
+    person(None, "Eve")
+    page = add(browser_of(admin), project, "eve", "viewer")
+    assert "Eve is a member now." in page
+    assert "/join/" not in page
+    assert project.membership_set.get(user__username="Eve").role == Role.VIEWER
+
+
+def test_adding_somebody_twice_is_told_at_the_field(
+    project: Project, admin: User, browser_of: Browser
+) -> None:
+    assert "is a member already" in add(browser_of(admin), project, admin.username)
+    assert "Enter a valid username" in add(browser_of(admin), project, "a b")
+    assert project.membership_set.count() == 1
+
+
+def test_a_viewer_sees_the_list_and_no_buttons(project: Project, person: Person, browser_of: Browser) -> None:
+    page = browser_of(person(Role.VIEWER)).get(members_of(project)).content.decode()
+    assert "viewer" in page
+    assert not any(word in page for word in ("Add a person", "New one-time link", "Remove"))
+
+
+def change(browser: Client, project: Project, membership: Membership, role: str) -> None:
+    browser.post(reverse("change_role", args=[project.slug, membership.pk]), {"role": role})
+
+
+def test_a_role_is_changed(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
+    held = project.membership_set.get(user=tuner)
+    change(browser_of(admin), project, held, "admin")
+    held.refresh_from_db()
+    assert held.role == Role.ADMIN
+    assert AuditEntry.objects.get(action="member.role").detail == {"role": "admin"}
+
+
+@pytest.mark.parametrize("role", ["", "owner"])
+def test_an_unknown_role_changes_nothing(
+    role: str, project: Project, admin: User, tuner: User, browser_of: Browser
+) -> None:
+    held = project.membership_set.get(user=tuner)
+    change(browser_of(admin), project, held, role)
+    held.refresh_from_db()
+    assert held.role == Role.TUNER
+
+
+def test_the_last_admin_stays(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
+    browser, held = browser_of(admin), project.membership_set.get(user=admin)
+    change(browser, project, held, "viewer")
+    browser.post(reverse("remove_member", args=[project.slug, held.pk]))
+    assert project.membership_set.get(user=admin).role == Role.ADMIN
+    assert "keeps at least one admin" in browser.get(members_of(project)).content.decode()
+    change(browser, project, project.membership_set.get(user=tuner), "admin")
+    change(browser, project, held, "viewer")
+    assert project.membership_set.get(user=admin).role == Role.VIEWER
+
+
+def test_a_removed_person_is_a_stranger(
+    project: Project, admin: User, tuner: User, browser_of: Browser
+) -> None:
+    address = reverse("remove_member", args=[project.slug, project.membership_set.get(user=tuner).pk])
+    assert "Remove tuner?" in browser_of(admin).get(address).content.decode()
+    assert project.membership_set.filter(user=tuner).exists()
+    browser_of(admin).post(address)
+    assert browser_of(tuner).get(members_of(project)).status_code == 404
+    assert AuditEntry.objects.get(action="member.remove").subject == "tuner"
+
+
+def renew(browser: Client, project: Project, user: User) -> str:
+    held = project.membership_set.get(user=user)
+    return browser.post(reverse("renew_link", args=[project.slug, held.pk]), follow=True).content.decode()
+
+
+def test_a_lost_link_is_renewed_for_somebody_who_never_came_in(
+    project: Project, admin: User, browser_of: Browser
+) -> None:
+    browser = browser_of(admin)
+    add(browser, project, "dan")
+    dan = User.objects.get(username="dan")
+    old = people.one_time_link(dan)
+    assert "/join/" in renew(browser, project, dan)
+    dan.refresh_from_db()
+    assert Client().get(old).status_code == 410
+    assert Client().get(people.one_time_link(dan)).status_code == 200
+
+
+def test_an_admin_of_one_project_cannot_take_over_an_account(
+    project: Project, admin: User, tuner: User, admin_exists: User, browser_of: Browser
+) -> None:
+    """A link lets its holder in as that person, whatever else the person may do elsewhere."""
+    elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
+    pending = people.newcomer("pending")
+    Membership.objects.create(project=project, user=pending)
+    Membership.objects.create(project=elsewhere, user=pending, role=Role.ADMIN)
+    Membership.objects.create(project=project, user=admin_exists)
+    User.objects.filter(pk=tuner.pk).update(last_login=datetime.now().astimezone())
+    for person in (tuner, pending, admin_exists):
+        person.refresh_from_db()
+        before = person.password
+        assert "/join/" not in renew(browser_of(admin), project, person)
+        person.refresh_from_db()
+        assert person.password == before
+    assert "/join/" in renew(browser_of(admin_exists), project, tuner)
+
+
+# ---- sign-in ----
+
+
+def test_five_wrong_passwords_close_the_door(tuner: User) -> None:
+    browser, address = Client(), reverse("sign_in")
+    for _attempt in range(4):
+        assert browser.post(address, {"username": "tuner", "password": "wrong"}).status_code == 200
+    locked = browser.post(address, {"username": "tuner", "password": "wrong"})
+    assert locked.status_code == 429
+    assert "Too many attempts" in locked.content.decode()
+    right = browser.post(address, {"username": "tuner", "password": "long enough to pass"})
+    assert right.status_code == 429
+
+
+def test_sign_in_and_out(tuner: User) -> None:
+    browser = Client()
+    given = {"username": "tuner", "password": "long enough to pass", "next": reverse("home")}
+    assert browser.post(reverse("sign_in"), given)["Location"] == reverse("home")
+    assert browser.post(reverse("sign_out")).status_code == 302
+    assert browser.get(reverse("home"))["Location"].startswith(reverse("sign_in"))
+
+
+def test_sign_in_does_not_lead_to_another_site(tuner: User) -> None:
+    given = {"username": "tuner", "password": "long enough to pass", "next": "https://elsewhere.example/"}
+    assert Client().post(reverse("sign_in"), given)["Location"] == reverse("home")
+
+
+def test_a_fragment_asked_for_after_the_session_ended_reloads_the_page(admin_exists: User) -> None:
+    answer = Client().get(reverse("home"), headers={"HX-Request": "true"})
+    assert answer["HX-Refresh"] == "true"

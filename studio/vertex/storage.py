@@ -147,10 +147,10 @@ class Storage:
     def open(self, uri: str, generation: int | None = None) -> BinaryIO:
         """The object as a binary file, fetched block by block. Without a generation it is pinned to today's,
         so that an object replaced meanwhile is not read half old, half new."""
-        pinned = self.stat(uri).generation if generation is None else generation
-        blob = self._blob(uri, pinned)
+        info = self.stat(uri, generation)
+        blob = self._blob(uri, info.generation)
         source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=RETRY)
-        return io.BufferedReader(_Told(source), buffer_size=1024 * 1024)
+        return io.BufferedReader(_Told(source, info.size), buffer_size=1024 * 1024)
 
     def delete(self, uri: str) -> None:
         """Gone afterwards, also where it was gone before."""
@@ -196,17 +196,22 @@ class _Watched:
 
 
 class _Told(io.RawIOBase):
-    """A remote file whose errors are ours."""
+    """A remote file of `size` bytes whose errors are ours."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, size: int) -> None:
         self._source = source
+        self._left = size
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), self._left)
         with _told():
-            data = self._source.read(len(buffer))
+            data = self._source.read(wanted) if wanted else b""
+        if wanted and not data:
+            raise OutcomeUnknown("The object ended before its size.")
+        self._left -= len(data)
         buffer[: len(data)] = data
         return len(data)
 

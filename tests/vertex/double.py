@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,19 +54,16 @@ class Asked:
 
 
 class Double:
-    """Give it `answers` in order; look at `asked`. A request without an answer left gets 599."""
+    """Tell it what it `will` answer, in order, and `otherwise`; look at what it was `asked`."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.answers: deque[Answer] = deque()
+        self.otherwise: Callable[[Asked], Answer] = lambda asked: Answer(599, "no answer left")
         self.asked: list[Asked] = []
 
     def will(self, *answers: Answer) -> None:
         self.answers.extend(answers)
-
-    @property
-    def calls(self) -> list[tuple[str, str]]:
-        return [(asked.method, asked.path) for asked in self.asked]
 
 
 def json_answer(body: Any, status: int = 200, **headers: str) -> Answer:
@@ -112,8 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         target = urlsplit(self.path)
         query = parse_qsl(target.query, keep_blank_values=True)
-        double.asked.append(Asked(self.command, target.path, query, dict(self.headers), content))
-        answer = double.answers.popleft() if double.answers else Answer(599, "no answer left")
+        asked = Asked(self.command, target.path, query, dict(self.headers), content)
+        double.asked.append(asked)
+        answer = double.answers.popleft() if double.answers else double.otherwise(asked)
         time.sleep(answer.pause)
         if answer.reset:
             self._hang_up()

@@ -79,7 +79,9 @@ def installation_admin(view: View) -> View:
 class SignInMiddleware(LoginRequiredMiddleware):
     """A fragment cannot show the sign-in page: when the session has ended, htmx reloads the whole page."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: View
+    ) -> HttpResponseBase:
         if request.headers.get("HX-Request"):
             return HttpResponseClientRefresh()
         return super().handle_no_permission(request, view_func)

@@ -33,7 +33,7 @@ class Styled(forms.BaseForm):
     """Gives each field the look of the frame; templates/studio/_field.html draws it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         for field in self.fields.values():
             chooses = isinstance(field.widget, forms.Select)
             field.widget.attrs.setdefault("class", "form-select" if chooses else "form-control")

@@ -66,7 +66,7 @@ def plan_for(state: Path) -> Plan:
     )
 
 
-def run(plan: Plan) -> None:
+def run(plan: Plan) -> NoReturn:
     """From nothing to everything stopped again."""
     try:
         tell_the_parts(plan)

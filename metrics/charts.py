@@ -110,7 +110,8 @@ def accuracy(pair: Pair, controls: Controls) -> go.Figure:
 def predictions(pair: Pair, controls: Controls) -> go.Figure:
     """Training only: one evaluation predicts many times the tokens of one step, and is in the table."""
     figure = _frame(pair)
-    figure.add_trace(_trace(pair, pair.train, pair.train.values, dress.bars(), _("Train"), "train"))
+    if len(pair.train):
+        figure.add_trace(_trace(pair, pair.train, pair.train.values, dress.bars(), _("Train"), "train"))
     finite = pair.train.values[np.isfinite(pair.train.values)]
     figure.update_yaxes(range=[0, float(finite.max()) * 1.1 if len(finite) else 1], tickformat="~s")
     return figure
@@ -143,15 +144,15 @@ def _frame(pair: Pair) -> go.Figure:
 def _curves(pair: Pair, controls: Controls) -> go.Figure:
     """Training smoothed over its raw points; validation as it is."""
     figure = _frame(pair)
-    train, values = pair.train, pair.train.values
-    if controls.smoothing:
-        figure.add_trace(_trace(pair, train, values, dress.raw(), _("Train, raw"), "train"))
-        values = smooth(values, controls.smoothing)
-    figure.add_trace(_trace(pair, train, values, dress.train(), _("Train"), "train"))
-    if len(pair.evaluation):
-        figure.add_trace(
-            _trace(pair, pair.evaluation, pair.evaluation.values, dress.evaluation(), _("Validation"), "eval")
-        )
+    train, evaluation = pair.train, pair.evaluation
+    values = smooth(train.values, controls.smoothing)
+    if len(train) and controls.smoothing:
+        figure.add_trace(_trace(pair, train, train.values, dress.raw(), _("Train, raw"), "train"))
+    if len(train):
+        figure.add_trace(_trace(pair, train, values, dress.train(), _("Train"), "train"))
+    if len(evaluation):
+        look = dress.evaluation()
+        figure.add_trace(_trace(pair, evaluation, evaluation.values, look, _("Validation"), "eval"))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""A made-up run with known numbers: falling training loss, validation lowest before the end, three checkpoints."""
+"""A made-up run with known numbers: training loss falls, validation is lowest before the end."""
 
 from __future__ import annotations
 

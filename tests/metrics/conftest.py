@@ -1,0 +1,48 @@
+"""A metrics service that serves what a test puts on its board, and jobs whose points it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+from pytest_django import Settings
+
+from jobs.models import Submission, TuningJob
+from metrics.models import Feed
+from studio.models import Project
+from studio.vertex.client import Vertex
+from tests.engine.conftest import base_folder as base_folder
+from tests.engine.served import engine as engine
+from tests.engine.served import tuned as tuned
+from tests.metrics.board import Board
+from tests.metrics.curves import dataset, remote
+from tests.vertex.double import serving
+
+
+@pytest.fixture
+def board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """In the engine's place. It refuses to be asked while a transaction of the code under test is open."""
+    monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
+    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(1.0, 0.5)))
+    with serving() as double:
+        settings.ENGINE_URL = double.url
+        yield Board(double, connections["default"])
+
+
+@pytest.fixture
+def job(project: Project) -> TuningJob:
+    """Running, known to the service, not read yet."""
+    return TuningJob.objects.create(
+        project=project,
+        tuned_model_display_name="intents",
+        submission=Submission.CREATED,
+        name="projects/local/locations/us-central1/tuningJobs/1",
+        state="JOB_STATE_RUNNING",
+        remote=remote(),
+        validation=dataset(project),
+    )
+
+
+def feed_of(job: TuningJob) -> Feed:
+    return Feed.objects.select_related("job__project").get(job=job)

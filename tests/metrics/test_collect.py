@@ -1,0 +1,298 @@
+"""From the service to the stored points: everything once, whatever fails in between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from jobs.models import TuningJob
+from metrics import collect, points
+from metrics.models import CLAIM, Feed
+from metrics.tasks import pull_due
+from studio.models import Project
+from studio.vertex.errors import OutcomeUnknown
+from tests.engine.served import Engine
+from tests.metrics.board import RUN, Board, Point
+from tests.metrics.conftest import feed_of
+from tests.vertex.double import Answer, json_answer
+
+LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
+pytestmark = pytest.mark.django_db
+
+
+def falling(first: int, last: int) -> list[Point]:
+    return [(step, 1.7e9 + step, 4 / step) for step in range(first, last)]
+
+
+def stored(job: TuningJob, metric: str = LOSS) -> list[Point]:
+    found = points.of_job(job.pk).get(metric, points.NONE)
+    return list(zip(*(array.tolist() for array in found.arrays()), strict=True))
+
+
+def make_due(job: TuningJob) -> None:
+    Feed.objects.filter(job=job).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+def pull_again(job: TuningJob) -> None:
+    make_due(job)
+    pull_due()
+
+
+def test_the_first_visit_brings_everything(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 300), EVAL: falling(20, 40)}
+    pull_due()
+    assert stored(job) == falling(1, 300)
+    assert stored(job, EVAL) == falling(20, 40)
+    feed = feed_of(job)
+    assert (feed.run, feed.error) == (RUN, {})
+    assert feed.read_at
+    assert feed.due_at
+    assert feed.due_at > timezone.now() - timedelta(seconds=1)
+
+
+def test_what_did_not_change_is_not_read_again(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 300), EVAL: falling(20, 40)}
+    pull_due()
+    board.asked()
+    pull_again(job)
+    assert board.asked() == ["timeSeries"]
+    board.series[LOSS] = falling(1, 310)
+    pull_again(job)
+    assert board.asked() == ["timeSeries", "batchRead"]
+    assert stored(job) == falling(1, 310)
+    assert stored(job, EVAL) == falling(20, 40)
+
+
+def test_a_quiet_visit_is_a_few_queries(
+    job: TuningJob, board: Board, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    board.series = {LOSS: falling(1, 300)}
+    pull_due()
+    make_due(job)
+    with django_assert_max_num_queries(6):
+        pull_due()
+
+
+def test_more_points_than_one_read_samples(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 2500)}
+    pull_due()
+    assert stored(job) == falling(1, 2500)
+
+
+def test_a_point_written_again_replaces_the_old_one(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 50)}
+    pull_due()
+    board.series = {LOSS: [*falling(1, 40), *((step, wall + 100, 9.0) for step, wall, _ in falling(40, 50))]}
+    pull_again(job)
+    assert stored(job) == board.series[LOSS]
+
+
+def test_numbers_that_are_none_arrive_as_they_are(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: [(1, 1.7e9, math.nan), (2, 1.7e9, math.inf), (3, 1.7e9, -math.inf)]}
+    pull_due()
+    found = points.of_job(job.pk)[LOSS].values
+    assert np.array_equal(found, [math.nan, math.inf, -math.inf], equal_nan=True)
+    job.refresh_from_db()
+    assert job.summary["train_last"] is None
+
+
+def test_points_that_were_announced_and_held_back_are_fetched_later(job: TuningJob, board: Board) -> None:
+    board.series, board.held_back = {LOSS: falling(1, 50)}, 7
+    pull_due()
+    assert stored(job) == falling(1, 43)
+    board.held_back = 0
+    pull_again(job)
+    assert stored(job) == falling(1, 50)
+
+
+def test_a_refusal_is_kept_with_the_points_and_goes_away_again(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 20)}
+    pull_due()
+    board.fault = json_answer({"error": {"code": 403, "status": "PERMISSION_DENIED", "message": "no"}}, 403)
+    pull_again(job)
+    feed = feed_of(job)
+    assert (feed.error["kind"], feed.error["code"]) == ("PermissionDenied", 403)
+    assert stored(job) == falling(1, 20)
+    board.fault = None
+    pull_again(job)
+    assert feed_of(job).error == {}
+
+
+@pytest.mark.parametrize(
+    "fault", [Answer(503), Answer(reset=True), Answer(200, "not json"), Answer(cut=True)]
+)
+def test_any_fault_is_tried_again_soon(job: TuningJob, board: Board, fault: Answer) -> None:
+    board.series, board.fault = {LOSS: falling(1, 20)}, fault
+    pull_due()
+    feed = feed_of(job)
+    assert feed.error
+    assert feed.due_at
+    assert feed.due_at <= timezone.now() + collect.RETRY
+    board.fault = None
+    pull_again(job)
+    assert stored(job) == falling(1, 20)
+
+
+def test_a_worker_that_dies_while_writing_leaves_neither_gap_nor_double(
+    job: TuningJob, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board.series = {LOSS: falling(1, 30)}
+    pull_due()
+    board.series = {LOSS: falling(1, 60), EVAL: falling(10, 20)}
+
+    def dies(*_: object) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collect, "summarise", dies)
+        with pytest.raises(SystemExit):
+            pull_again(job)
+    assert stored(job) == falling(1, 30)
+    assert stored(job, EVAL) == []
+    due = feed_of(job).due_at
+    assert due
+    assert timezone.now() < due <= timezone.now() + CLAIM
+    pull_again(job)
+    assert stored(job) == falling(1, 60)
+    assert stored(job, EVAL) == falling(10, 20)
+
+
+def test_a_job_that_has_not_begun_asks_nobody(job: TuningJob, board: Board) -> None:
+    TuningJob.objects.update(remote={"state": "JOB_STATE_PENDING"})
+    pull_due()
+    assert board.asked() == []
+    assert feed_of(job).due_at
+
+
+def test_drafts_have_no_feed(project: Project, board: Board) -> None:
+    TuningJob.objects.create(project=project)
+    pull_due()
+    assert not Feed.objects.exists()
+
+
+def test_a_feed_is_given_to_one_reader_only(job: TuningJob) -> None:
+    Feed.objects.open_missing(timezone.now())
+    first = Feed.objects.claimed(timezone.now())
+    assert next(first).job_id == job.pk
+    assert list(Feed.objects.claimed(timezone.now())) == []
+    Feed.objects.open_missing(timezone.now())
+    assert Feed.objects.count() == 1
+
+
+def test_one_broken_job_does_not_keep_the_others(
+    project: Project, job: TuningJob, board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = TuningJob.objects.create(project=project, name="projects/x/other", remote=job.remote)
+    board.series = {LOSS: falling(1, 9)}
+    visit = collect.visit
+
+    def trouble(feed: Feed) -> collect.Reading:
+        if feed.job_id == job.pk:
+            raise OutcomeUnknown("down")
+        return visit(feed)
+
+    monkeypatch.setattr(collect, "visit", trouble)
+    pull_due()
+    assert feed_of(job).error
+    assert stored(other) == falling(1, 9)
+
+
+END = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, 60), (59, 60), (60, 600), (300, 600), (600, None), (9000, None)]
+)
+def test_a_job_that_ended_is_read_twice_more(seconds: int, expected: int | None) -> None:
+    at = collect.next_read(END, END + timedelta(seconds=seconds))
+    assert at == (None if expected is None else END + timedelta(seconds=expected))
+
+
+def test_a_running_job_is_read_every_few_seconds(settings: Settings) -> None:
+    assert collect.next_read(None, END) == END + timedelta(seconds=settings.POLL_SECONDS)
+
+
+def test_last_points_after_the_end_are_kept(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 20)}
+    pull_due()
+    TuningJob.objects.update(state="JOB_STATE_SUCCEEDED", ended_at=timezone.now() - timedelta(seconds=61))
+    board.series = {LOSS: falling(1, 25)}
+    pull_again(job)
+    assert stored(job) == falling(1, 25)
+    TuningJob.objects.update(ended_at=timezone.now() - timedelta(seconds=601))
+    board.series = {LOSS: falling(1, 26)}
+    pull_again(job)
+    assert stored(job) == falling(1, 26)
+    assert feed_of(job).due_at is None
+
+
+def test_an_ended_job_that_cannot_be_read_is_given_up_after_a_day(job: TuningJob, board: Board) -> None:
+    board.fault = Answer(503)
+    TuningJob.objects.update(ended_at=timezone.now() - timedelta(hours=8))
+    pull_due()
+    due = feed_of(job).due_at
+    assert due
+    assert due > timezone.now() + timedelta(hours=1)
+    TuningJob.objects.update(ended_at=timezone.now() - timedelta(hours=25))
+    pull_again(job)
+    assert feed_of(job).due_at is None
+
+
+def test_the_summary_is_written_and_nothing_else_of_the_job(job: TuningJob, board: Board) -> None:
+    Feed.objects.open_missing(timezone.now())
+    feed = feed_of(job)
+    TuningJob.objects.update(state="JOB_STATE_CANCELLED")
+    board.series = {
+        LOSS: falling(1, 432),
+        EVAL: [(s, w, v + (s > 360)) for s, w, v in falling(20, 421)[::20]],
+    }
+    collect.pull(feed)
+    job.refresh_from_db()
+    assert job.state == "JOB_STATE_CANCELLED"
+    assert job.summary == {
+        "best": {"value": 4 / 360, "step": 360, "epoch": 2.55},
+        "last": {"value": 4 / 420 + 1, "step": 420, "epoch": 2.98},
+        "train_last": 4 / 431,
+        "step": 431,
+        "steps": 564,
+        "spark": [v for _, _, v in board.series[EVAL]],
+        "rate": 1.0,
+        "at": "2023-11-14T22:20:31+00:00",
+    }
+
+
+def test_the_real_engine_is_read_exactly(
+    project: Project, engine: Engine, tuned: dict[str, Any], settings: Settings
+) -> None:
+    settings.ENGINE_URL = engine.url
+    job = TuningJob.objects.create(
+        project=project, name=tuned["name"], remote=tuned, state=tuned["state"], ended_at=timezone.now()
+    )
+    pull_due()
+    found = points.of_job(job.pk)
+    assert sorted(found) == sorted(
+        f"/{part}_{metric}"
+        for part in ("train", "eval")
+        for metric in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions")
+    )
+    steps = int(tuned["tuningDataStats"]["supervisedTuningDataStats"]["tuningStepCount"])
+    assert found[LOSS].steps.tolist() == list(range(1, steps + 1))
+    assert {metric: served(engine, feed_of(job).run, metric) for metric in found} == {
+        metric: list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+        for metric, series in found.items()
+    }
+
+
+def served(engine: Engine, run: str, metric: str) -> list[tuple[int, float]]:
+    """What the engine says by the other method of reading, `:read`."""
+    listed = engine.get(f"v1/{run}/timeSeries").json()["tensorboardTimeSeries"]
+    name = next(one["name"] for one in listed if one["displayName"] == metric)
+    read = engine.get(f"v1/{name}:read?maxDataPoints=-1").json()["timeSeriesData"]["values"]
+    return [(int(one.get("step", 0)), one["scalar"].get("value", 0.0)) for one in read]

@@ -24,7 +24,7 @@ from engine.options import Options
 from engine.runner import Runner
 from engine.serve import Server
 
-DATA = Path(__file__).parents[1] / "data" / "banking77"
+DATA = Path(__file__).parents[2] / "jobs" / "datasets" / "samples" / "banking77"
 LEAST_EXACT_MATCH = 0.5
 MOST_LOSS_LEFT = 0.5
 GREEDY = Options(temperature=0, max_output_tokens=32)

@@ -1,0 +1,211 @@
+"""One example in Gemini's form: what it says, and what is wrong with it (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.datasets.finding import Finding
+
+KNOWN = {"contents", "systemInstruction", "system_instruction", "tools", "toolConfig", "tool_config"} | {
+    "generationConfig",
+    "generation_config",
+}
+ASKING = {"user", "function", "tool"}
+"""Roles that the model answers; a function's result stands where the user would."""
+ROLES = ASKING | {"model"}
+PAYLOADS = {
+    "fileData": "file",
+    "file_data": "file",
+    "inlineData": "file",
+    "inline_data": "file",
+    "functionCall": "function",
+    "function_call": "function",
+    "functionResponse": "function",
+    "function_response": "function",
+}
+FILE_URI = re.compile(r"(?:gs|https?)://[^\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """`role` in lower case, "" where there is none; `parts` are the objects among its parts."""
+
+    role: str
+    raw: Any
+    parts: list[dict[str, Any]]
+
+    @property
+    def text(self) -> str:
+        return "".join(part["text"] for part in self.parts if isinstance(part.get("text"), str))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    value: Any
+    turns: list[Turn]
+    system: str
+
+    @classmethod
+    def of(cls, value: Any) -> Conversation:
+        contents = value.get("contents") if isinstance(value, dict) else None
+        turns = [turn(item) for item in contents] if isinstance(contents, list) else []
+        instruction = system_instruction(value) if isinstance(value, dict) else None
+        return cls(value, turns, turn(instruction).text if isinstance(instruction, dict) else "")
+
+    @property
+    def characters(self) -> int:
+        return len(self.system) + sum(len(turn.text) for turn in self.turns)
+
+    @property
+    def modalities(self) -> set[str]:
+        keys = {key for turn in self.turns for part in turn.parts for key in part}
+        return {"text"} | {PAYLOADS[key] for key in keys if key in PAYLOADS}
+
+
+def turn(item: Any) -> Turn:
+    if not isinstance(item, dict):
+        return Turn("", item, [])
+    parts = item.get("parts")
+    role = item.get("role")
+    return Turn(
+        role.lower() if isinstance(role, str) else "",
+        item,
+        [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else [],
+    )
+
+
+def system_instruction(value: dict[str, Any]) -> Any:
+    return value.get("systemInstruction", value.get("system_instruction"))
+
+
+def problems_of(conversation: Conversation) -> Iterator[Finding]:
+    value = conversation.value
+    if not isinstance(value, dict):
+        yield error("", "not_object", kind=kind(value))
+        return
+    if other := other_format(value):
+        yield error("", other)
+        return
+    yield from unknown_fields(value)
+    yield from instruction_problems(system_instruction(value))
+    yield from contents_problems(value.get("contents"), conversation.turns)
+
+
+def error(field: str, code: str, **params: Any) -> Finding:
+    return Finding("error", field, code, params)
+
+
+def kind(value: Any) -> str:
+    names = {list: "list", dict: "object", str: "text", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")
+
+
+def other_format(value: dict[str, Any]) -> str | None:
+    """The formats of other services, and of Vertex's own past, deserve their names."""
+    if "contents" in value:
+        return None
+    if isinstance(messages := value.get("messages"), list):
+        roles = {str(message.get("role")) for message in messages if isinstance(message, dict)}
+        return "openai_messages" if "assistant" in roles else "legacy_messages"
+    if {"input_text", "output_text"} <= value.keys():
+        return "legacy_text_pairs"
+    if {"prompt", "completion"} <= value.keys():
+        return "prompt_completion"
+    return None
+
+
+def unknown_fields(value: dict[str, Any]) -> Iterator[Finding]:
+    for key in value.keys() - KNOWN:
+        yield Finding("warning", key[:60], "unknown_field", {"key": key[:60]})
+
+
+def instruction_problems(instruction: Any) -> Iterator[Finding]:
+    if instruction is None:
+        return
+    if not isinstance(instruction, dict) or not isinstance(instruction.get("parts"), list):
+        yield error("systemInstruction", "instruction_shape")
+    elif not turn(instruction).text.strip():
+        yield error("systemInstruction", "instruction_empty")
+
+
+def contents_problems(contents: Any, turns: list[Turn]) -> Iterator[Finding]:
+    if contents is None:
+        yield error("contents", "contents_missing")
+    elif not isinstance(contents, list):
+        yield error("contents", "contents_not_list", kind=kind(contents))
+    elif not contents:
+        yield error("contents", "contents_empty")
+    else:
+        for index, said in enumerate(turns):
+            yield from turn_problems(f"contents[{index}]", said)
+        if all(said.role in ROLES for said in turns):
+            yield from order_problems(turns)
+
+
+def turn_problems(field: str, said: Turn) -> Iterator[Finding]:
+    if not isinstance(said.raw, dict):
+        yield error(field, "turn_not_object", kind=kind(said.raw))
+        return
+    if said.role not in ROLES:
+        yield role_problem(f"{field}.role", said.raw.get("role"))
+    parts = said.raw.get("parts")
+    if not isinstance(parts, list) or not parts:
+        yield error(f"{field}.parts", "parts_empty")
+        return
+    for index, part in enumerate(parts):
+        yield from part_problems(f"{field}.parts[{index}]", part)
+
+
+def role_problem(field: str, role: Any) -> Finding:
+    match role:
+        case None:
+            return error(field, "role_missing")
+        case "assistant":
+            return error(field, "role_assistant")
+        case "system":
+            return error(field, "role_system")
+        case _:
+            return error(field, "role_unknown", role=str(role)[:40])
+
+
+def part_problems(field: str, part: Any) -> Iterator[Finding]:
+    if not isinstance(part, dict):
+        yield error(field, "part_not_object", kind=kind(part))
+    elif "text" in part:
+        text = part["text"]
+        if not isinstance(text, str):
+            yield error(f"{field}.text", "text_not_text", kind=kind(text))
+        elif not text.strip():
+            yield error(f"{field}.text", "text_empty")
+        elif any("\ud800" <= character <= "\udfff" for character in text):
+            yield error(f"{field}.text", "lone_surrogate")
+    elif not part.keys() & PAYLOADS.keys():
+        yield error(field, "part_unknown", keys=", ".join(sorted(part))[:60])
+    else:
+        yield from file_problems(field, part)
+
+
+def file_problems(field: str, part: dict[str, Any]) -> Iterator[Finding]:
+    data = part.get("fileData", part.get("file_data"))
+    if isinstance(data, dict):
+        uri = str(data.get("fileUri", data.get("file_uri", "")))
+        if not FILE_URI.fullmatch(uri):
+            yield error(f"{field}.fileData.fileUri", "file_uri", uri=uri[:80])
+
+
+def order_problems(turns: list[Turn]) -> Iterator[Finding]:
+    """The first fault only: one wrong turn makes every later one look wrong."""
+    if turns[0].role == "model":
+        yield error("contents[0].role", "first_not_user")
+        return
+    for index in range(1, len(turns)):
+        both_model = turns[index - 1].role == turns[index].role == "model"
+        both_ask = {turns[index - 1].role, turns[index].role} <= {"user"}
+        if both_model or both_ask:
+            yield error(f"contents[{index}].role", "role_twice", role=turns[index].role)
+            return
+    if turns[-1].role != "model":
+        yield error(f"contents[{len(turns) - 1}].role", "last_not_model")

@@ -1,0 +1,283 @@
+"""Every fault of a tuning file is named by line, field and cure; no file breaks the check."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.datasets.check import LINE_LIMIT, PROBLEMS_KEPT, REMEMBERED, check
+from jobs.datasets.limits import judge
+from jobs.datasets.report import Report
+from jobs.datasets.words import SENTENCES, words
+from studio.vertex.catalog import get
+
+GOOD = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "How do I top up?"}]},
+        {"role": "model", "parts": [{"text": "top_up"}]},
+    ]
+}
+USER, MODEL = GOOD["contents"]
+
+
+def line(**changes: Any) -> bytes:
+    return json.dumps({**GOOD, **changes}).encode()
+
+
+def turns(*pairs: tuple[Any, Any]) -> bytes:
+    return line(contents=[{"role": role, "parts": parts} for role, parts in pairs])
+
+
+def said(role: Any, text: Any) -> tuple[Any, Any]:
+    return (role, [{"text": text}])
+
+
+FINE = line()
+CASES: dict[str, tuple[bytes, str, str, int]] = {
+    "empty": (b"", "empty", "", 0),
+    "newlines": (b"\n\n\n", "empty", "", 0),
+    "bom": (b"\xef\xbb\xbf" + FINE, "bom", "", 1),
+    "utf-16 le": (FINE.decode().encode("utf-16"), "utf16", "", 0),
+    "utf-16 be": (b"\xfe\xff" + FINE.decode().encode("utf-16-be"), "utf16", "", 0),
+    "latin-1": (FINE + b"\n" + line().replace(b"top up", b"caf\xe9"), "not_utf8", "", 2),
+    "overlong": (FINE + b"\n\xc0\xaf", "not_utf8", "", 2),
+    "cut character": (FINE + b'\n"\xe3\x81', "not_utf8", "", 2),
+    "nul": (FINE + b"\n{\x00}", "json", "", 2),
+    "carriage returns only": (FINE + b"\r" + FINE, "json_extra", "", 1),
+    "gzip": (b"\x1f\x8b\x08\x00", "binary", "", 0),
+    "png": (b"\x89PNG\r\n\x1a\n\x00", "binary", "", 0),
+    "long line": (b'{"a":"' + b"x" * LINE_LIMIT + b'"}\n' + FINE, "line_too_long", "", 1),
+    "deep": (b"[" * 100_000, "too_deep", "", 1),
+    "long integer": (b'{"a": ' + b"1" * 5000 + b"}", "number_too_long", "", 1),
+    "nan": (b'{"a": NaN}', "not_a_number", "", 1),
+    "infinity": (b'{"a": -Infinity}', "not_a_number", "", 1),
+    "repeated key": (b'{"contents": [], "contents": []}', "repeated_key", "contents", 1),
+    "trailing comma": (FINE + b'\n{"contents": [],}', "json_trailing_comma", "", 2),
+    "single quotes": (b"{'contents': []}", "json_single_quote", "", 1),
+    "cut line": (FINE[:-3], "json_cut", "", 1),
+    "array": (b"[" + FINE + b"]", "not_object", "", 1),
+    "scalar": (b"3", "not_object", "", 1),
+    "openai": (b'{"messages": [{"role": "assistant", "content": "x"}]}', "openai_messages", "", 1),
+    "legacy": (b'{"messages": [{"role": "model", "content": "x"}]}', "legacy_messages", "", 1),
+    "text pairs": (b'{"input_text": "a", "output_text": "b"}', "legacy_text_pairs", "", 1),
+    "completion": (b'{"prompt": "a", "completion": "b"}', "prompt_completion", "", 1),
+    "contents missing": (b"{}", "contents_missing", "contents", 1),
+    "contents an object": (line(contents=USER), "contents_not_list", "contents", 1),
+    "contents empty": (line(contents=[]), "contents_empty", "contents", 1),
+    "turn a text": (line(contents=["hi", MODEL]), "turn_not_object", "contents[0]", 1),
+    "role missing": (
+        turns((None, [{"text": "a"}]), said("model", "b")),
+        "role_missing",
+        "contents[0].role",
+        1,
+    ),
+    "assistant": (turns(said("user", "a"), said("assistant", "b")), "role_assistant", "contents[1].role", 1),
+    "system": (turns(said("system", "a"), said("model", "b")), "role_system", "contents[0].role", 1),
+    "wrong role": (turns(said("user", "a"), said("bot", "b")), "role_unknown", "contents[1].role", 1),
+    "model first": (turns(said("model", "a")), "first_not_user", "contents[0].role", 1),
+    "two users": (
+        turns(said("user", "a"), said("user", "b"), said("model", "c")),
+        "role_twice",
+        "contents[1].role",
+        1,
+    ),
+    "ends on user": (turns(said("user", "a")), "last_not_model", "contents[0].role", 1),
+    "no parts": (turns(("user", []), said("model", "b")), "parts_empty", "contents[0].parts", 1),
+    "part a text": (turns(("user", ["a"]), said("model", "b")), "part_not_object", "contents[0].parts[0]", 1),
+    "part unknown": (
+        turns(("user", [{"txt": 1}]), said("model", "b")),
+        "part_unknown",
+        "contents[0].parts[0]",
+        1,
+    ),
+    "text null": (
+        turns(said("user", None), said("model", "b")),
+        "text_not_text",
+        "contents[0].parts[0].text",
+        1,
+    ),
+    "text blank": (
+        turns(said("user", "a"), said("model", " ")),
+        "text_empty",
+        "contents[1].parts[0].text",
+        1,
+    ),
+    "surrogate": (
+        turns(said("user", "\ud800"), said("model", "b")),
+        "lone_surrogate",
+        "contents[0].parts[0].text",
+        1,
+    ),
+    "file uri": (
+        turns(("user", [{"fileData": {"fileUri": "file:///etc/passwd"}}]), said("model", "b")),
+        "file_uri",
+        "contents[0].parts[0].fileData.fileUri",
+        1,
+    ),
+    "instruction a text": (line(systemInstruction="Be kind."), "instruction_shape", "systemInstruction", 1),
+    "instruction empty": (line(systemInstruction={"parts": []}), "instruction_empty", "systemInstruction", 1),
+}
+
+
+@pytest.mark.parametrize(("content", "code", "field", "number"), CASES.values(), ids=CASES.keys())
+def test_a_fault_has_line_field_and_cure(content: bytes, code: str, field: str, number: int) -> None:
+    report = check([content])
+    problem = next(problem for problem in report.problems if problem.code == code)
+    assert (problem.line, problem.field, problem.severity) == (number, field, "error")
+    told = words(problem)
+    assert told.what and told.cure and "%(" not in told.what
+    assert not report.ok
+
+
+WARNINGS = {
+    "unknown field": (line(weight=1), "unknown_field"),
+    "duplicate": (FINE + b"\n" + FINE, "duplicate"),
+}
+
+
+@pytest.mark.parametrize(("content", "code"), WARNINGS.values(), ids=WARNINGS.keys())
+def test_a_warning_stops_nothing(content: bytes, code: str) -> None:
+    report = check([content])
+    assert report.ok and [problem.code for problem in report.problems] == [code]
+    assert words(report.problems[0]).cure
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        FINE,
+        FINE + b"\r\n" + line(systemInstruction={"parts": [{"text": "x"}]}) + b"\r\n",
+        line(system_instruction={"parts": [{"text": "x"}]}),
+        turns(said("USER", "a"), said("model", "b"), said("user", "c"), said("model", "d")),
+        turns(said("user", "a\u2028b\u0085c\fd"), said("model", "b")),
+        turns(said("user", "<script>alert(1)</script>"), said("model", "b")),
+        b"\n" + FINE + b"\n\n",
+    ],
+)
+def test_what_is_right_is_taken(content: bytes) -> None:
+    report = check([content])
+    assert not report.problems and report.examples >= 1
+
+
+def test_every_code_has_a_case() -> None:
+    judged = {"file_too_big", "training_too_many", "validation_too_many", "very_few", "few"} | {
+        "files_unsupported",
+        "functions_uncertain",
+        "example_too_long",
+    }
+    tried = {code for _content, code, *_rest in CASES.values()} | {
+        code for _content, code in WARNINGS.values()
+    }
+    assert tried | judged == SENTENCES.keys()
+
+
+def test_counts_lengths_and_samples() -> None:
+    report = check([b"\n".join(line(n=n) if n % 2 else FINE for n in range(20))])
+    assert (report.lines, report.examples, report.duplicates) == (20, 20, 9)
+    assert report.characters == 20 * len("How do I top up?top_up")
+    assert report.quantile(0.5) == 22
+    assert report.samples[0].messages[0].text == "How do I top up?"
+
+
+def test_every_problem_is_counted_and_errors_are_kept_among_warnings() -> None:
+    content = b"\n".join([line(weight=n) for n in range(300)] + [b"{}"] * 300)
+    report = check([content])
+    assert (report.warnings, report.errors) == (300, 300)
+    kept = [problem.severity for problem in report.problems]
+    assert (kept.count("error"), kept.count("warning")) == (PROBLEMS_KEPT, PROBLEMS_KEPT)
+
+
+def test_the_mark_shows_the_fault() -> None:
+    before, fault, after = check([b'{"contents": [1,]}']).problems[0].excerpt
+    assert (before, fault, after) == ('{"contents": [1', ",", "]}")
+
+
+def test_a_report_survives_its_row() -> None:
+    report = check([FINE + b"\n{}\n" + line(weight=1)])
+    assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
+    assert Report.from_json({}) == Report()
+
+
+@given(
+    st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([FINE, b"\n", b"\r\n", b'{"a":']))), st.data()
+)
+def test_no_bytes_break_it_and_cuts_do_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
+    content = b"".join(pieces)
+    whole = check([content])
+    json.dumps(whole.to_json()).encode()
+    for problem in whole.problems:
+        words(problem)
+    cut = data.draw(st.integers(0, len(content)))
+    assert check([content[:cut], content[cut:]]) == whole
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["contents", "role", "parts", "text", "systemInstruction", "fileData", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(json_values)
+def test_no_json_breaks_it(value: Any) -> None:
+    report = check([json.dumps(value).encode()])
+    assert report.lines == 1
+    assert report.examples == (1 if report.ok else 0)
+    for problem in report.problems:
+        words(problem)
+
+
+def test_memory_stays_small() -> None:
+    def endless() -> Iterator[bytes]:
+        for number in range(20):
+            yield b'{"a":"' + b"x" * 2**20
+            yield b'"}\n' + line(n=number) + b"\n"
+
+    tracemalloc.start()
+    report = check(endless())
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert report.counts["line_too_long"] == 20 and report.examples == 20
+    assert peak < 12 * 2**20
+    assert REMEMBERED * 100 <= 100 * 2**20
+
+
+TINY, FLASH = get("studio-tiny", "engine"), get("gemini-2.5-flash", "google")
+assert TINY and FLASH
+
+
+@pytest.mark.parametrize(
+    ("report", "model", "purpose", "codes"),
+    [
+        (Report(examples=3), FLASH, "training", ["very_few"]),
+        (Report(examples=60), FLASH, "training", ["few"]),
+        (Report(examples=480), FLASH, "training", []),
+        (Report(examples=3), FLASH, "validation", []),
+        (Report(examples=5001), FLASH, "validation", ["validation_too_many"]),
+        (Report(examples=10_000_001), FLASH, "training", ["training_too_many"]),
+        (Report(examples=480, bytes=2_000_000_000), FLASH, "training", ["file_too_big"]),
+        (Report(examples=480, longest=9000, longest_line=7), TINY, "training", ["example_too_long"]),
+        (Report(examples=480, longest=9000), FLASH, "training", []),
+        (Report(examples=480, modalities=["file", "text"]), TINY, "training", ["files_unsupported"]),
+        (Report(examples=480, modalities=["file", "text"]), FLASH, "training", []),
+        (Report(examples=480, modalities=["function"]), FLASH, "training", ["functions_uncertain"]),
+    ],
+)
+def test_a_models_limits(report: Report, model: Any, purpose: Any, codes: list[str]) -> None:
+    judged = judge(report, model, purpose)
+    assert [problem.code for problem in judged] == codes
+    assert all("%(" not in words(problem).what for problem in judged)

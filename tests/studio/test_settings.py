@@ -1,0 +1,76 @@
+"""Papers that tests keep true: every setting is in the README's table and in .env.example, and no other is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+HOME: Path = settings.BASE_DIR
+README = (HOME / "README.md").read_text()
+INTERNAL = {"ENGINE_ROOT", "ENGINE_PID", "ENGINE_TOKEN_FILE"}
+"""Set by the engine for its own processes; the last one comes from its command line."""
+
+
+def table(after: str) -> dict[str, str]:
+    """{variable: default} of the first table after a line of the README."""
+    part = README.split(after, 1)[1].split("\n\n", 2)[1]
+    rows = re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", part, re.MULTILINE)
+    return {name: default.strip() for name, default in rows}
+
+
+STUDIO = table("[.env.example](.env.example) has them all).")
+ENGINE = table("Read by the engine:")
+
+
+def read_by(files: list[Path], pattern: str) -> set[str]:
+    return {name for file in files for name in re.findall(pattern, file.read_text())}
+
+
+def test_the_table_is_what_settings_read() -> None:
+    assert set(STUDIO) == read_by([HOME / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
+
+
+def test_the_engines_table_is_what_the_engine_reads() -> None:
+    read = read_by(list((HOME / "engine").glob("*.py")), r'environ(?:\.get\(|\[)\s*"(ENGINE_[A-Z_]+)"')
+    assert set(ENGINE) == read - INTERNAL
+
+
+def test_the_example_names_every_setting() -> None:
+    named = re.findall(r"^# ([A-Z_]+)=", (HOME / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(named) == sorted([*STUDIO, *ENGINE])
+
+
+@pytest.mark.parametrize("name", ["PORT", "POLL_SECONDS", "LOG_LEVEL", "TIME_ZONE", "BIND", "REDIS_PREFIX"])
+def test_told_defaults_are_the_ones_in_the_code(name: str) -> None:
+    source = (HOME / "studio" / "settings.py").read_text()
+    assert f'env("{name}", "{STUDIO[name].strip("`")}")' in source
+
+
+@pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
+def test_the_readme_links_to_files_that_exist(link: str) -> None:
+    assert (HOME / link).exists()
+
+
+def test_make_targets_that_papers_name_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
+    papers = README + (HOME / "CONTRIBUTING.md").read_text()
+    assert set(re.findall(r"`make ([a-z]+)", papers)) <= targets
+
+
+# ---- what the settings promise ----
+
+
+def test_the_policy_lets_nothing_inline_run() -> None:
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    assert directives["default-src"] == ["'none'"]
+    assert directives["script-src"] == directives["style-src"] == ["'self'"]
+
+
+def test_no_template_marks_text_as_safe_or_styles_inline() -> None:
+    for file in (HOME / "templates").rglob("*.html"):
+        text = file.read_text()
+        assert "|safe" not in text and "mark_safe" not in text, file
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)(?![^>]*json)", text), file

@@ -140,8 +140,7 @@ def response_part(head: Json, text: str, piece: Piece) -> Json:
     if piece.finish_reason is None:
         return {"candidates": [candidate], "usageMetadata": {"trafficType": "ON_DEMAND"}, **head}
     candidate["finishReason"] = piece.finish_reason
-    if piece.avg_logprobs is not None:
-        candidate["avgLogprobs"] = piece.avg_logprobs
+    candidate["avgLogprobs"] = piece.avg_logprobs
     return {"candidates": [candidate], "usageMetadata": usage(piece), **head}
 
 

@@ -38,4 +38,5 @@ def start() -> None:
 
 
 def stop() -> None:
+    """End the trainers; their jobs go on at the next start."""
     runner().stop()

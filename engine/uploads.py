@@ -107,15 +107,19 @@ class _Parts:
 
 @dataclass(frozen=True, slots=True)
 class ContentRange:
-    """`bytes 0-99/200`; `start` is None in a question for the status, `total` while it is unknown."""
+    """`bytes 0-99/200`; `start` is None in a question for the status, `total` while it is unknown.
+
+    `whole` is a body without the header: all of the object, however long it turns out to be.
+    """
 
     start: int | None
     total: int | None
+    whole: bool = False
 
     @classmethod
     def parse(cls, text: str, content_length: str) -> "ContentRange":
         if not text:
-            return cls(0, int(content_length) if content_length else None)
+            return cls(0, int(content_length) if content_length else None, whole=not content_length)
         match = _RANGE.fullmatch(text.strip())
         if match is None:
             raise invalid(f"Failed to parse Content-Range header: {text!r}.")
@@ -177,7 +181,7 @@ class Session:
             save(stream, self.data, span.start)
         if span.total is not None and self.received > span.total:
             raise invalid(f"The upload has {self.received} bytes, but was said to have {span.total}.")
-        return self._finish() if span.total == self.received else None
+        return self._finish() if span.whole or span.total == self.received else None
 
     def _finish(self) -> Object:
         """Two requests may bring the last bytes at once: the second gets what the first made."""

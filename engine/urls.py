@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from engine import errors, generation, operations, registry, storage, tensorboard, tuning, wire
+from engine import errors, generation, operations, registry, storage, tensorboard, time_series, tuning, wire
 from engine.errors import ApiError
 from engine.place import Place
 
@@ -78,15 +78,15 @@ urlpatterns = [
     at(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),
     at("/tensorboards", GET=tensorboard.list_boards),
     at(BOARD, GET=tensorboard.get_board),
-    at(BOARD + ":batchRead", GET=tensorboard.batch_read),
+    at(BOARD + ":batchRead", GET=time_series.batch_read),
     at(BOARD + "/experiments", GET=tensorboard.list_experiments),
     at(EXPERIMENT, GET=tensorboard.get_experiment),
     at(EXPERIMENT + "/runs", GET=tensorboard.list_runs),
     at(RUN, GET=tensorboard.get_run),
-    at(RUN + "/timeSeries", GET=tensorboard.list_series),
-    at(SERIES, GET=tensorboard.get_series),
-    at(SERIES + ":read", GET=tensorboard.read_series),
-    at(SERIES + ":exportTensorboardTimeSeries", POST=tensorboard.export_series),
+    at(RUN + "/timeSeries", GET=time_series.list_series),
+    at(SERIES, GET=time_series.get_series),
+    at(SERIES + ":read", GET=time_series.read_series),
+    at(SERIES + ":exportTensorboardTimeSeries", POST=time_series.export_series),
     route("storage/v1/b", GET=storage.list_buckets, POST=storage.make_bucket),
     route("storage/v1/b/(?P<bucket>[^/]+)", GET=storage.get_bucket),
     route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=storage.list_objects),

@@ -67,7 +67,7 @@ class Engine:
         return job
 
     def wait(
-        self, job: dict[str, Any], states: tuple[str, ...] = FINISHED, seconds: float = 90
+        self, job: dict[str, Any], states: tuple[str, ...] = FINISHED, seconds: float = 240
     ) -> dict[str, Any]:
         deadline = time.monotonic() + seconds
         while True:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import requests
 
-from engine.tensorboard import BOARD, series_id
+from engine.tensorboard import BOARD
+from engine.time_series import series_id
 from tests.engine.served import Engine
 
 CAPTURES = Path(__file__).parents[1] / "captures"

@@ -182,6 +182,9 @@ def test_a_body_in_pieces_of_unknown_length(engine: Engine) -> None:
     path = "upload/storage/v1/b/data/o?uploadType=media&name=pieces"
     made = engine.call("POST", path, data=iter([b"one ", b"two"]))
     assert (made.status_code, made.json()["size"]) == (200, "7")
+    session = Session(engine, "more-pieces")
+    made = engine.call("PUT", session.path, data=iter([b"one ", b"two"]))
+    assert (made.status_code, made.json()["size"]) == (200, "7")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import ApiError
 from engine.json_text import parse
@@ -217,6 +219,30 @@ def test_a_syntax_error_names_its_place(text: str, line: int, column: int) -> No
     with pytest.raises(ApiError, match=f"Line {line}, column {column}:") as caught:
         parse(text)
     assert caught.value.message.startswith("Invalid JSON payload received. ")
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(TREES)
+def test_all_json_is_read_as_it_is_on_both_ways(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assert parse(text) == value
+    assert parse(f"[{text},]") == [value]
+
+
+def test_what_was_read_is_read_again_as_the_same() -> None:
+    body = {
+        "base_model": "m",
+        "labels": {"a": "b"},
+        "supervisedTuningSpec": {"hyper_parameters": {"epochCount": 3, "adapterSize": 2}},
+    }
+    once = tuning_job(**body)
+    assert tuning_job(**once) == once
 
 
 @pytest.mark.parametrize("ending", ["", ","])

@@ -376,11 +376,11 @@ class Conversation(models.Model):
             return self.turn_set.create(prompt=prompt)
 
     def ask_again(self) -> Turn | None:
-        """A new turn with the last one's question takes that one's place; None if there is none to replace."""
+        """A new turn with the last one's question takes that one's place; None if none may be replaced."""
         with transaction.atomic():
             Conversation.objects.select_for_update().get(pk=self.pk)
             last = self.turn_set.last()
-            if last is None or last.live:
+            if last is None or last.state == Turn.State.STREAMING:
                 return None
             last.delete()
             self.save()

@@ -44,14 +44,14 @@ def knob(
     `reach` is where the slider beside the box ends, when the bound is too far away to slide to.
     """
     low, high = bounds
-    widget = forms.NumberInput(attrs={"class": "form-control", "step": step, "form": "composer"})
+    attributes = {"class": "form-control", "step": step, "form": "composer", "placeholder": _l("auto")}
     made: Any = field(
         label=label,
         help_text=help_text,
         required=False,
         min_value=low,
         max_value=high,
-        widget=widget,
+        widget=forms.NumberInput(attrs=attributes),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
     )
     made.reach = reach or high

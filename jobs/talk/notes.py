@@ -34,7 +34,7 @@ def note(turn: Turn) -> Note | None:
         case State.BROKEN:
             return note_of_break(turn)
         case State.FAILED:
-            return note_of_failure(turn.error)
+            return note_of_failure(turn)
     return None
 
 
@@ -68,19 +68,31 @@ def note_of_break(turn: Turn) -> Note:
         if turn.reply
         else _("The connection to the model broke.")
     )
-    return Note(_("The answer was cut off."), meaning, turn.error.get("message", ""), bad=True)
+    told = turn.error.get("kind") == "StreamBroken"
+    return Note(
+        _("The answer was cut off."), meaning, "" if told else turn.error.get("message", ""), bad=True
+    )
 
 
-def note_of_failure(error: dict[str, Any]) -> Note:
-    if error.get("kind") == "PromptBlocked":
-        return Note(
-            _("The message was blocked."),
-            _("The service's filters refused it. Ask in other words."),
-            " ".join(filter(None, [error.get("reason"), error.get("message")])),
-            bad=True,
-        )
-    banner = explain(as_raised(error))
-    return Note(banner.title, f"{banner.meaning} {banner.action}".strip(), banner.machine, bad=True)
+def note_of_failure(turn: Turn) -> Note:
+    error = turn.error
+    match error.get("kind"):
+        case "PromptBlocked":
+            words = _("The message was blocked."), _("The service's filters refused it. Ask in other words.")
+            machine = " ".join(filter(None, [error.get("reason"), error.get("message")]))
+        case "NotFound":
+            words = (
+                _("This endpoint is gone."),
+                _("The model was deleted or taken offline. Test another one."),
+            )
+            machine = error["message"]
+        case "OutcomeUnknown":
+            words = _("No answer came."), _("The service broke off or took too long. Retry asks once more.")
+            machine = error["message"]
+        case _:
+            banner = explain(as_raised(error), on_engine=turn.conversation.project.on_engine)
+            words, machine = (banner.title, f"{banner.meaning} {banner.action}".strip()), banner.machine
+    return Note(*words, machine, bad=True)
 
 
 def as_raised(error: dict[str, Any]) -> errors.VertexError:

@@ -39,6 +39,9 @@ def may_delete(request: Request, conversation: Conversation) -> bool:
 def chat(request: Request, conversation: Conversation, form: SettingsForm) -> dict[str, Any]:
     Turn.objects.filter(conversation=conversation).abandon_silent(timezone.now())
     turns = list(conversation.turn_set.all())
+    writes = may_write(request, conversation)
+    for field in form.fields.values():
+        field.disabled = not writes
     job = conversation.job
     return {
         "conversation": conversation,
@@ -46,7 +49,7 @@ def chat(request: Request, conversation: Conversation, form: SettingsForm) -> di
         "lines": [line(turn, turns[-1]) for turn in turns],
         "live": next((turn for turn in turns if turn.live), None),
         "form": form,
-        "may_write": may_write(request, conversation),
+        "may_write": writes,
         "may_delete": may_delete(request, conversation),
         "endpoints": endpoints(job.remote) if job else [],
         "endpoint": endpoint_of(conversation),

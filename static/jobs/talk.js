@@ -55,8 +55,16 @@
   function pair(range) {
     const box = document.getElementById(range.dataset.twin);
     range.hidden = false;
-    range.addEventListener("input", () => { box.value = range.value; });
-    box.addEventListener("input", () => { if (box.value !== "") range.value = box.value; });
+    const mark = () => range.toggleAttribute("data-unset", box.value === "");
+    range.addEventListener("input", () => {
+      box.value = range.value;
+      mark();
+    });
+    box.addEventListener("input", () => {
+      if (box.value !== "") range.value = box.value;
+      mark();
+    });
+    mark();
   }
 
   function setUp(root) {

@@ -229,6 +229,10 @@ def test_an_endpoint_that_cannot_be_reached_is_said_to_be(
     read(browser, turn)
     turn.refresh_from_db()
     assert (turn.state, turn.error["kind"]) == (State.FAILED, "NotSent")
+    assert (
+        "The local engine is not answering."
+        in browser.get(turn.conversation.get_absolute_url()).content.decode()
+    )
 
 
 def test_an_error_in_the_middle_keeps_the_text(

@@ -209,7 +209,7 @@ class Monitor:
 
     def _refused(self, feed: Feed) -> Note:
         error = revived(feed.error)
-        banner = explain(error)
+        banner = explain(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
             text = _(
                 "The service refuses this project's account, which needs to read TensorBoards and metadata "

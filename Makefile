@@ -8,6 +8,8 @@ ENGINE ?= $(or $(shell sed -n 's/^ENGINE=//p' .env 2>/dev/null),on)
 TORCH_INDEX ?=
 WITHOUT_ENGINE := $(filter off 0 false no,$(ENGINE))
 STUDIO := $(VENV)/.studio $(if $(WITHOUT_ENGINE),,$(VENV)/.engine)
+# Commands that load the settings without being a run: a state of their own, and a server's address.
+AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.example DATABASE_URL= REDIS_URL=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
@@ -57,14 +59,16 @@ invite: $(STUDIO)
 # ---- tests and checks ----
 test: dev browser
 	$(BIN)/pytest
-	$(if $(TEST_DATABASE_URL),$(BIN)/pytest -m "django_db and not journey and not fault",@true)
+	$(if $(TEST_DATABASE_URL),TEST_DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/pytest -m "django_db and not journey and not fault",@true)
 
 check: dev gettext
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/djlint --check templates
-	$(BIN)/djlint --lint templates
+	$(AS_DEPLOYED) $(BIN)/mypy
+	$(BIN)/djlint --lint --quiet templates
+	$(AS_DEPLOYED) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(AS_DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(AS_DEPLOYED) .ci/translations
 
 bench: dev
 	$(BIN)/python -m tests.bench
@@ -73,18 +77,19 @@ accuracy: dev
 	$(BIN)/python -m tests.accuracy.banking77
 
 browser:
-	@./.ci/browser
+	@.ci/need chromium chromium chromium-browser google-chrome
 
 gettext:
-	@./.ci/gettext
+	@.ci/need gettext msgfmt
 
 # ---- things that are made and committed ----
 vendor: dev
 	$(BIN)/python manage.py vendor_assets
 
 messages: dev gettext
-	$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --ignore '.venv' --ignore 'tests/*'
-	$(BIN)/python manage.py compilemessages --verbosity 0
+	$(AS_DEPLOYED) $(BIN)/python manage.py makemessages --locale en --locale ja --no-wrap --no-obsolete --verbosity 0 \
+	  $(foreach folder,.venv tests engine var docs,--ignore $(folder))
+	cd studio && $(AS_DEPLOYED) ../$(BIN)/python ../manage.py compilemessages --verbosity 0
 
 screenshots: dev browser
 	$(BIN)/python -m tests.screenshots

@@ -122,8 +122,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "project": project,
         "role": getattr(request, "role", None),
         "theme": theme if theme in {"light", "dark"} else "",
-        "plain_http_notice": not settings.HTTPS
-        and not settings.BIND.startswith(("127.", "localhost", "::1")),
+        "plain_http_notice": settings.PLAIN_HTTP,
     }
     if user and user.is_authenticated:
         context["projects"] = Project.objects.visible_to(user)

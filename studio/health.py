@@ -77,7 +77,7 @@ def engine() -> str:
     if not settings.ENGINE:
         return "off"
     try:
-        answer = requests.get(settings.ENGINE_URL, timeout=SECONDS, allow_redirects=False)
+        answer = requests.get(f"{settings.ENGINE_URL}/healthz", timeout=SECONDS, allow_redirects=False)
     except requests.RequestException:
         return "not answering"
     return "ok" if answer.status_code < 500 else "failing"

@@ -149,6 +149,8 @@ AXES_VERBOSE = False
 # ---- the door ----
 _base = urlsplit(BASE_URL)
 HTTPS = _base.scheme == "https"
+PLAIN_HTTP = not HTTPS and not (_base.hostname or "").startswith(("127.", "localhost", "::1"))
+"""Passwords would cross the network in the clear: admins are told."""
 ALLOWED_HOSTS = sorted(
     {_base.hostname or "localhost", "127.0.0.1", "localhost", "[::1]", *env("ALLOWED_HOSTS").split()}
 )

@@ -1,4 +1,4 @@
-"""Papers that tests keep true: every setting is in the README's table and in .env.example, and no other is."""
+"""Papers that tests keep true: each setting is in the README's table and in .env.example, and no other is."""
 
 from __future__ import annotations
 

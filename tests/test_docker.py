@@ -1,0 +1,98 @@
+"""docker-compose.yml and Dockerfile: what they name is there. (They are built where docker is.)"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+HOME = Path(__file__).resolve().parent.parent
+COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+DOCKERFILE = (HOME / "Dockerfile").read_text()
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def commands() -> list[list[str]]:
+    """Every command line that runs our code, those inside `sh -c` as well."""
+    written = [shlex.split(service["command"]) for service in OURS.values() if "command" in service]
+    inner = [
+        shlex.split(part) for line in written if line[:2] == ["sh", "-c"] for part in line[2].split("&&")
+    ]
+    checks = [service["healthcheck"]["test"][1:] for service in OURS.values() if "healthcheck" in service]
+    default = re.search(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert default
+    return [line for line in written if line[0] != "sh"] + inner + checks + [yaml.safe_load(default[1])]
+
+
+def test_every_process_of_make_run_has_a_service() -> None:
+    assert set(SERVICES) == {"prepare", "web", "worker", "beat", "engine", "redis", "postgres"}
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda line: " ".join(line)[:60])
+def test_each_command_exists(command: list[str]) -> None:
+    match command:
+        case ["python", "-m", module, *_]:
+            assert importlib.util.find_spec(module)
+        case ["python", "manage.py", name, *_]:
+            from django.core.management import get_commands
+
+            assert name in get_commands()
+        case ["python", "-c", code]:
+            compile(code, "healthcheck", "exec")
+        case [program, *_]:
+            assert (Path(sys.executable).parent / program).exists()
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_images_are_pinned(name: str) -> None:
+    tag = SERVICES[name]["image"].partition(":")[2]
+    assert re.match(r"\d+\.\d+", tag), f"{name} runs whatever {SERVICES[name]['image']} is today"
+
+
+def test_the_base_image_is_pinned() -> None:
+    assert re.search(r"^FROM python:3\.11\.\d+-\S+$", DOCKERFILE, re.MULTILINE)
+
+
+def test_every_lasting_service_tells_how_it_is() -> None:
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"prepare"}
+
+
+def test_named_volumes_are_declared() -> None:
+    used = {
+        volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])
+    }
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_what_is_waited_for_can_be_waited_for() -> None:
+    for service in SERVICES.values():
+        for other, wanted in service.get("depends_on", {}).items():
+            assert wanted["condition"] == "service_completed_successfully" or "healthcheck" in SERVICES[other]
+
+
+def test_environment_is_what_settings_read() -> None:
+    readme = (HOME / "README.md").read_text()
+    named = {variable for service in OURS.values() for variable in service.get("environment", {})}
+    assert all(f"| `{variable}` |" in readme for variable in named)
+
+
+def test_the_image_runs_as_nobody_special_on_files_that_exist() -> None:
+    steps = re.findall(r"^(\w+) ?(.*)$", DOCKERFILE, re.MULTILINE)
+    names = [name for name, _ in steps]
+    assert names.index("USER") < names.index("CMD")
+    assert dict(steps)["USER"] not in {"root", "0"}
+    for name, rest in steps:
+        if name == "COPY":
+            assert all((HOME / source).exists() for source in rest.split()[:-1]), rest
+
+
+def test_only_the_web_service_is_reached_from_outside_and_on_loopback() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"web"}
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["web"]["ports"])

@@ -183,11 +183,13 @@ def _count_death(folder: JobFolder, ending: str) -> None:
 
 
 def _launch(folder: JobFolder) -> subprocess.Popen[bytes]:
+    # Threads that spin while they wait make a step many times as long where others want the cores too.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
     with (folder.path / "trainer.log").open("ab") as log_file:
         return subprocess.Popen(
             [sys.executable, "-m", TRAINER, str(folder.path.absolute())],
             cwd=Path(__file__).parents[1],
-            env={**os.environ, "ENGINE_PID": str(os.getpid())},
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,

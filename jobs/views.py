@@ -1,19 +1,146 @@
-"""The jobs list and one job's pages."""
+"""The jobs list and one job's pages: Monitor (drawn by metrics), Details, Dataset, cancel."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
-from jobs.models import TuningJob
+from jobs import details, listing, polling
+from jobs.faults import revived
+from jobs.models import Sweep, TuningJob
 from studio.access import Request, member
 from studio.models import Project, Role
+from studio.words import Banner, explain
+
+LIVE, CALM = 4, 30
+"""Seconds between two looks of an open list: while a job goes on, and while nothing does."""
 
 
+@require_GET
 @member(Role.VIEWER)
 def list_jobs(request: Request, project: Project) -> HttpResponse:
-    return render(request, "jobs/list.html", {"jobs": TuningJob.objects.filter(project=project)})
+    filters = listing.Filters.read(request.GET)
+    jobs = listing.shown(project, request.user)
+    page = Paginator(listing.matching(jobs, filters), listing.PAGE).get_page(filters.page)
+    sweeps, counts = polling.watch(project), listing.counts(jobs)
+    context = {
+        "filters": filters,
+        "page": page,
+        "counts": counts,
+        "segments": segments(filters, counts),
+        "headings": listing.headings(filters),
+        "best": listing.best_of(page.object_list),
+        "stale": stale(project, sweeps),
+        "earlier": filters.query(page=page.number - 1),
+        "later": filters.query(page=page.number + 1),
+        "every": LIVE if counts["active"] else CALM,
+    }
+    return render(request, "jobs/list.html#jobs" if request.htmx else "jobs/list.html", context)
 
 
+def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:
+    """(key, label, count, query) of each status, those without a job left out unless they are chosen."""
+    return [
+        (key, label, counts[key], filters.query(status=key))
+        for key, (label, _only) in listing.STATUSES.items()
+        if counts[key] or key in {"all", filters.status}
+    ]
+
+
+def stale(project: Project, sweeps: list[Sweep]) -> dict[str, Any]:
+    """Since when the rows are not fresh, and why; empty while they are."""
+    failing = [sweep for sweep in sweeps if sweep.failing_since and sweep.failures > 1]
+    if not failing:
+        return {}
+    banner = explain(revived(failing[0].trouble), on_engine=project.on_engine)
+    return {"banner": banner, "read_at": failing[0].read_at, "since": failing[0].failing_since}
+
+
+def job_or_404(request: Request, project: Project, pk: int) -> TuningJob:
+    rows = TuningJob.objects.visible_to(request.user).select_related(
+        "project", "owner", "training", "validation"
+    )
+    return get_object_or_404(rows, project=project, pk=pk)
+
+
+@require_GET
 @member(Role.VIEWER)
 def detail(request: Request, project: Project, pk: int) -> HttpResponse:
-    job = get_object_or_404(TuningJob, project=project, pk=pk)
-    return render(request, "jobs/detail.html", {"job": job})
+    """The Monitor tab; to htmx only the head, until the job is over."""
+    job = job_or_404(request, project, pk)
+    if job.is_draft:
+        return redirect(job)
+    polling.watch(project)
+    context = {"job": job, "tab": "monitor", "trouble": trouble(job)}
+    if not request.htmx:
+        return render(request, "jobs/detail.html", context)
+    return render(
+        request, "jobs/_frame.html#head", context, status=HTMX_STOP_POLLING if job.is_final else 200
+    )
+
+
+def trouble(job: TuningJob) -> Banner | None:
+    """Why the last call about this job failed, in the reader's words."""
+    fault = job.trouble or (job.error if job.submission == "refused" else {})
+    return explain(revived(fault), on_engine=job.project.on_engine) if fault else None
+
+
+@require_GET
+@member(Role.VIEWER)
+def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
+    job = job_or_404(request, project, pk)
+    if job.is_draft:
+        return redirect(job)
+    context = {"job": job, "tab": "details", "trouble": trouble(job), "sections": details.sections(job)}
+    return render(request, "jobs/details.html", context)
+
+
+@require_GET
+@member(Role.VIEWER)
+def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
+    job = job_or_404(request, project, pk)
+    if job.is_draft:
+        return redirect(job)
+    context = {"job": job, "tab": "data", "trouble": trouble(job), "data": details.data(job)}
+    return render(request, "jobs/data.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@member(Role.TUNER)
+def cancel(request: Request, project: Project, pk: int) -> HttpResponse:
+    """GET asks whether it is meant, for whoever has no dialog."""
+    job = job_or_404(request, project, pk)
+    if request.method == "GET":
+        return render(request, "jobs/cancel.html", {"job": job})
+    if job.request_cancel(request.user):
+        messages.success(request, _("Cancelling “%(job)s” was asked for.") % {"job": job})
+    else:
+        messages.warning(
+            request, _("“%(job)s” is over, or its cancelling was asked for already.") % {"job": job}
+        )
+    job.refresh_from_db()
+    return redirect(job)
+
+
+@require_POST
+@member(Role.TUNER)
+def look_again(request: Request, project: Project, pk: int) -> HttpResponse:
+    job = job_or_404(request, project, pk)
+    job.look_again()
+    return redirect(job)
+
+
+@require_POST
+@member(Role.TUNER)
+def create_again(request: Request, project: Project, pk: int) -> HttpResponse:
+    job = job_or_404(request, project, pk)
+    if not job.create_again(request.user):
+        messages.warning(request, _("The search for this job is not over yet."))
+    return redirect(job)

@@ -61,6 +61,13 @@
     }
   });
 
+  // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it.
+  document.addEventListener("htmx:beforeRequest", event => {
+    const region = event.target;
+    const busy = () => region.querySelector("dialog[open], details[open], input:focus");
+    if (region.matches("[data-poll]") && (document.hidden || busy())) event.preventDefault();
+  });
+
   // A refused fragment (403, 404, 5xx) must not vanish: htmx swaps only successes by itself.
   document.addEventListener("htmx:responseError", event => {
     const status = event.detail.xhr.status;

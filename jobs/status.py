@@ -1,0 +1,78 @@
+"""What a job's status looks like: always icon, word and colour, the three together (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from jobs.queries import Submission
+from studio.vertex import states
+
+if TYPE_CHECKING:
+    from jobs.models import TuningJob
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`tone` is ok, run, warn, bad or idle; only what truly moves spins."""
+
+    word: str | Promise
+    icon: str
+    tone: str = "idle"
+    spins: bool = False
+
+
+RUNS = "progress_activity"
+BY_STATE = {
+    states.QUEUED: Status(_("Queued"), "schedule"),
+    states.PENDING: Status(_("Pending"), "schedule"),
+    states.RUNNING: Status(_("Running"), RUNS, "run", spins=True),
+    states.SUCCEEDED: Status(_("Succeeded"), "check_circle", "ok"),
+    states.PARTIALLY_SUCCEEDED: Status(_("Partially succeeded"), "check_circle", "warn"),
+    states.FAILED: Status(_("Failed"), "error", "bad"),
+    states.CANCELLING: Status(_("Cancelling"), RUNS, "idle", spins=True),
+    states.CANCELLED: Status(_("Cancelled"), "do_not_disturb_on"),
+    states.PAUSED: Status(_("Paused"), "pause"),
+    states.EXPIRED: Status(_("Expired"), "do_not_disturb_on", "bad"),
+    states.UPDATING: Status(_("Updating"), RUNS, "run", spins=True),
+}
+BY_SUBMISSION = {
+    Submission.DRAFT: Status(_("Draft"), "edit"),
+    Submission.READY: Status(_("Starting"), RUNS, "run", spins=True),
+    Submission.SENDING: Status(_("Starting"), RUNS, "run", spins=True),
+    Submission.REFUSED: Status(_("Refused"), "error", "bad"),
+    Submission.UNKNOWN: Status(_("Outcome unknown"), "warning", "warn"),
+}
+GONE = Status(_("Deleted"), "delete")
+
+
+def status_of(job: TuningJob) -> Status:
+    """A state that we do not know is shown as the service wrote it."""
+    if job.gone_at:
+        return GONE
+    if not job.is_created:
+        return BY_SUBMISSION[Submission(job.submission)]
+    if job.cancel_asked_at and not job.is_final:
+        return BY_STATE[states.CANCELLING]
+    return BY_STATE.get(job.state) or Status(job.state or _("Created"), "radio_button_unchecked")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How far a run is; `left` in seconds, None where the pace is not known: it is never guessed."""
+
+    step: int | None
+    steps: int | None
+    left: float | None
+
+
+def work_of(job: TuningJob) -> Work:
+    """The points tell the step sooner than the resource does."""
+    told, drawn = job.progress, job.summary
+    step = max(filter(None, [told.step, drawn.get("step")]), default=None)
+    steps, rate = told.steps or drawn.get("steps"), drawn.get("rate")
+    left = (steps - step) / rate if step and steps and rate and job.state == states.RUNNING else None
+    return Work(step, steps, left)

@@ -1,0 +1,73 @@
+"""Small drawings and numbers of a job: status, sparkline, hyper-parameters, losses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from jobs.models import TuningJob
+from jobs.status import Work, status_of, work_of
+from studio.templatetags.studio import icon
+
+register = template.Library()
+WIDTH, HEIGHT, EDGE = 84, 22, 3
+
+
+@register.simple_tag
+def status(job: TuningJob, css: str = "") -> SafeString:
+    look = status_of(job)
+    drawn = icon(look.icon, "spin" if look.spins else "")
+    return format_html('<span class="st st-{} {}">{}{}</span>', look.tone, css, drawn, look.word)
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
+    """Validation loss on its own scale, a dot at the lowest point; a run that goes on is shorter."""
+    if len(values) < 2:
+        return format_html('<span class="t2 small">{}</span>', _("no points yet") if live else "–")
+    points = curve(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
+    lowest = points[values.index(min(values))]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    words = _("Validation loss from %(first).3f to %(last).3f") % {"first": values[0], "last": values[-1]}
+    return format_html(
+        '<svg class="spark{}" viewBox="0 0 {} {}" role="img" aria-label="{}"><polyline points="{}"/>'
+        '<circle class="min" cx="{}" cy="{}" r="2.5"/></svg>',
+        *(" live" if live else "", WIDTH, HEIGHT, words, path),
+        *(f"{lowest[0]:.1f}", f"{lowest[1]:.1f}"),
+    )
+
+
+def curve(values: Sequence[float], width: float) -> list[tuple[float, float]]:
+    """Values spread over the drawing, the highest at the top."""
+    low, high = min(values), max(values)
+    span = (high - low) or 1.0
+    return [
+        (EDGE + index * width / (len(values) - 1), EDGE + (high - value) / span * (HEIGHT - 2 * EDGE))
+        for index, value in enumerate(values)
+    ]
+
+
+@register.filter
+def work(job: TuningJob) -> Work:
+    return work_of(job)
+
+
+@register.filter
+def plain(value: float | str | None) -> str:
+    """4, 0.5, never 4.0; a missing one is a dash (templates make a missing path an empty text)."""
+    return f"{value:g}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def loss(value: float | str | None) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "–"
+
+
+@register.filter
+def hue(user: object) -> int:
+    """One of the four colours of people, always the same for one person."""
+    return int(getattr(user, "pk", None) or 0) % 4 + 1

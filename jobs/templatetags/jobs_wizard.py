@@ -1,0 +1,67 @@
+"""What the wizard draws: chosen or recommended values, grouped numbers, the request as text."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+register = template.Library()
+MODALITIES: dict[str, str | Promise] = {
+    "text": gettext_lazy("text"),
+    "image": gettext_lazy("image"),
+    "audio": gettext_lazy("audio"),
+    "video": gettext_lazy("video"),
+    "document": gettext_lazy("document"),
+}
+ROLES: dict[str, str | Promise] = {"user": gettext_lazy("User"), "model": gettext_lazy("Model")}
+
+
+@register.simple_tag
+def chosen(value: float | None, recommended: float | None = None) -> SafeString:
+    """A blue dot marks what differs from the recommendation; "recommended 4" where that is known."""
+    if value is None:
+        known = "" if recommended is None else f" {recommended:g}"
+        return format_html('<span class="t2">{}</span>{}', _("recommended"), known)
+    return format_html(
+        '<span class="changed" title="{}">{}</span>', _("Changed from the recommendation"), f"{value:g}"
+    )
+
+
+@register.filter
+def grouped(value: int) -> str:
+    return number_format(value, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def iso_date(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@register.filter
+def modality_word(name: str) -> str:
+    return str(MODALITIES.get(name, name))
+
+
+@register.filter
+def role_word(name: str) -> str:
+    return str(ROLES.get(name, name))
+
+
+@register.filter
+def unlocal(value: float) -> str:
+    """A coordinate: a point in every language."""
+    return f"{value:g}"

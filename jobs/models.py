@@ -153,6 +153,11 @@ class TuningJob(models.Model):
         wake("jobs.tasks.submit_ready")
         return True
 
+    def revise(self, **chosen: Any) -> bool:
+        """Changes the draft; False where it was started or discarded meanwhile."""
+        drafts = TuningJob.objects.drafts().filter(pk=self.pk)
+        return bool(drafts.update(updated_at=timezone.now(), **chosen))
+
     def absorb(self, remote: dict[str, Any]) -> None:
         """Takes the service's last word. A final state never changes; later answers may only add to it."""
         with transaction.atomic():

@@ -13,6 +13,9 @@ from jobs.models import Dataset, TuningJob
 from studio.models import Project
 from studio.vertex import states
 from studio.vertex.client import Vertex
+from tests.engine.conftest import base_folder as base_folder
+from tests.engine.served import Engine
+from tests.engine.served import engine as engine
 from tests.vertex.double import Double, serving
 
 PLACE = "projects/local/locations/us-central1"
@@ -58,3 +61,10 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dou
 
 def remote_job(number: int = 1, state: str = states.RUNNING, **fields: Any) -> dict[str, Any]:
     return {"name": f"{PLACE}/tuningJobs/{number}", "state": state, "baseModel": "studio-tiny", **fields}
+
+
+@pytest.fixture
+def on_engine(engine: Engine, settings: Settings) -> Engine:
+    """The real engine behind the project; its storage and its jobs are shared by all tests."""
+    settings.ENGINE_URL = engine.url
+    return engine

@@ -1,0 +1,71 @@
+"""What stands between a draft and Start, and what may be chosen in it (pure, over draft and catalogue)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from jobs.datasets.limits import Purpose, judge
+from jobs.datasets.report import Problem
+from studio.vertex import catalog
+from studio.vertex.catalog import BaseModel
+
+if TYPE_CHECKING:
+    from jobs.models import Dataset, TuningJob
+    from studio.models import Project
+
+Step = Literal["model", "training", "validation"]
+Words = str | Promise
+
+
+def base_model(job: TuningJob) -> BaseModel | None:
+    return catalog.get(job.base_model, job.project.backend) if job.base_model else None
+
+
+def regions(project: Project, model: BaseModel) -> list[str]:
+    """Where the project may tune this model; all of its regions where the two lists have none in common."""
+    return [region for region in project.regions if region in model.regions] or list(model.regions)
+
+
+def model_obstacles(job: TuningJob) -> Iterator[Words]:
+    model = base_model(job)
+    if model is None:
+        yield _("Choose a base model.")
+        return
+    if job.location not in regions(job.project, model):
+        yield _("Choose a region.")
+    if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
+        yield _("Choose an adapter size that the base model takes.")
+
+
+def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
+    """What this base model has against the file, beside the file's own problems."""
+    model = base_model(job)
+    return judge(dataset.checked, model, purpose) if model else []
+
+
+def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
+    """The true number, where the list is cut."""
+    ours = sum(problem.severity == "error" for problem in judged(job, dataset, purpose))
+    return dataset.checked.errors + ours
+
+
+def dataset_obstacles(job: TuningJob, purpose: Purpose) -> Iterator[Words]:
+    if purpose == "validation" and not job.validation_enabled:
+        return
+    dataset: Dataset | None = getattr(job, purpose)
+    if dataset is None:
+        yield _("Choose a training dataset.") if purpose == "training" else _("Choose a validation dataset.")
+    elif errors := error_count(job, dataset, purpose):
+        yield ngettext("%(n)d problem in %(file)s.", "%(n)d problems in %(file)s.", errors) % {
+            "n": errors,
+            "file": dataset,
+        }
+
+
+def obstacles(job: TuningJob) -> list[Words]:
+    return [*model_obstacles(job), *dataset_obstacles(job, "training"), *dataset_obstacles(job, "validation")]

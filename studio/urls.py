@@ -4,6 +4,7 @@ from django.urls import include, path
 
 from studio import health, members, views
 
+handler500 = "studio.views.failed"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("", views.home, name="home"),

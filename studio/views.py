@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.conf import settings
@@ -11,9 +12,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView
 from django.core.paginator import Paginator
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -60,6 +62,14 @@ def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
     people.settle(user)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     AuditEntry.record("person.join", actor=user, subject=user.username)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500, or 503 while the database does not answer. Asks nothing of the database itself."""
+    unreachable = isinstance(sys.exc_info()[1], OperationalError)
+    page = render_to_string("500.html", {"unreachable": unreachable})
+    headers = {"Retry-After": "5"} if unreachable else {}
+    return HttpResponse(page, status=503 if unreachable else 500, headers=headers)
 
 
 @require_GET

@@ -1,0 +1,92 @@
+"""The tasks against the real engine: a job is created once, watched, cancelled, and found again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from jobs import launch, tasks
+from jobs.datasets import intake
+from jobs.models import Submission, Sweep, TuningJob
+from studio.models import Project
+from studio.vertex import states
+from tests.engine.served import Engine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
+    draft = TuningJob.objects.create(
+        project=project,
+        owner=tuner,
+        tuned_model_display_name="colours",
+        base_model="studio-tiny",
+        location="us-central1",
+        epoch_count=1,
+        adapter_size=4,
+        training=intake.existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
+    )
+    draft.start(tuner)
+    draft.refresh_from_db()
+    return draft
+
+
+def until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
+    """Polls as the beat would, only without its pauses."""
+    deadline = time.monotonic() + seconds
+    while not holds(job):
+        assert time.monotonic() < deadline, (job.state, job.trouble)
+        Sweep.objects.update(due_at=timezone.now())
+        tasks.poll_due()
+        job.refresh_from_db()
+        time.sleep(0.1)
+
+
+def test_a_job_is_created_watched_and_ends(ready: TuningJob) -> None:
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.is_created and ready.state == states.PENDING, ready.error
+    until(ready, lambda job: job.is_final)
+    assert ready.state == states.SUCCEEDED, ready.error
+    assert (ready.epochs.resolved, ready.adapter.resolved) == (1, 4)
+    assert ready.learning_rate.resolved == 1.0
+    assert ready.endpoint.startswith("projects/local/") and "@" in ready.tuned_model
+    assert ready.statistics["tuningDatasetExampleCount"] == "8"
+    assert ready.checkpoints and ready.ended_at is not None and ready.elapsed is not None
+
+
+def test_a_job_is_cancelled(ready: TuningJob, tuner: User) -> None:
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.request_cancel(tuner)
+    tasks.send_cancels()
+    until(ready, lambda job: job.is_final)
+    assert ready.state in {states.CANCELLED, states.SUCCEEDED}
+    assert ready.cancel_sent_at is not None
+
+
+def test_a_refusal_keeps_the_field(ready: TuningJob) -> None:
+    ready.request["supervisedTuningSpec"]["trainingDatasetUri"] = "gs://data/nowhere.jsonl"
+    ready.save()
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.submission == Submission.REFUSED
+    assert ready.error["violations"][0][0] == "tuning_job.supervised_tuning_spec.training_dataset_uri"
+
+
+def test_a_created_job_whose_answer_was_lost_is_adopted_not_repeated(ready: TuningJob) -> None:
+    """The answer is thrown away after the engine took the request; the next one would be a second job."""
+    assert launch.claim(ready)
+    created = ready.project.vertex().create_tuning_job(ready.location, ready.request)
+    ready.refresh_from_db()
+    launch.lose_stuck(ready)
+    TuningJob.objects.filter(pk=ready.pk).update(next_try_at=timezone.now())
+    tasks.resolve_unknown()
+    ready.refresh_from_db()
+    assert (ready.name, ready.submission) == (created["name"], Submission.CREATED)
+    assert len(launch.carrying(ready)) == 1

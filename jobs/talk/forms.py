@@ -120,7 +120,7 @@ class SettingsForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, conversation: Conversation) -> Self:
+    def of(cls, conversation: Conversation, **more: Any) -> Self:
         config = conversation.generation_config
         return cls(
             initial={
@@ -131,6 +131,7 @@ class SettingsForm(forms.Form):
                 "top_k": config.get("topK"),
                 "stop_sequences": "\n".join(config.get("stopSequences", [])),
                 "seed": config.get("seed"),
+                **more,
             }
         )
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from jobs.models import Conversation, Turn
 from jobs.talk import events
-from jobs.talk.forms import AskForm, SettingsForm
+from jobs.talk.forms import AskForm
 from jobs.talk.page import chat, line, may_write
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -38,13 +38,14 @@ def ask(request: Request, project: Project, pk: int) -> HttpResponse:
 def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """The last question once more, under the settings on the page (the stored ones where it has none)."""
     conversation = own(request, project, pk)
-    form = SettingsForm(request.POST) if "temperature" in request.POST else None
-    if form and not form.is_valid():
-        return render(request, template(request), chat(request, conversation, form))
-    if form:
+    if "temperature" in request.POST:
+        form = AskForm(request.POST)
+        form.fields["prompt"].required = False
+        if not form.is_valid():
+            return render(request, template(request), chat(request, conversation, form))
         form.save(conversation)
     if turn := conversation.ask_again():
-        return answered(request, conversation, turn)
+        return answered(request, conversation, turn, typed=request.POST.get("prompt", ""))
     return redirect(conversation)
 
 
@@ -100,10 +101,11 @@ def template(request: Request) -> str:
     return "jobs/talk/conversation.html" + ("#chat" if request.htmx else "")
 
 
-def answered(request: Request, conversation: Conversation, turn: Turn) -> HttpResponse:
+def answered(request: Request, conversation: Conversation, turn: Turn, typed: str = "") -> HttpResponse:
     """With JavaScript the page streams the answer; without, it comes whole before the next page does."""
     if request.htmx:
-        return render(request, template(request), chat(request, conversation, AskForm.of(conversation)))
+        form = AskForm.of(conversation, prompt=typed)
+        return render(request, template(request), chat(request, conversation, form))
     if not events.answer_now(turn):
         messages.warning(
             request, _("This server is answering as many chats as it can. Ask again in a moment.")

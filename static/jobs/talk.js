@@ -1,11 +1,11 @@
 // The chat page: answers as they come, number boxes with a range beside them, the thread kept at its end.
 (() => {
   const BUSY_AGAIN_MS = 3000;
-  const open = new WeakSet();
+  const followed = new WeakSet();
 
   function follow(turn) {
-    if (open.has(turn)) return;
-    open.add(turn);
+    if (followed.has(turn)) return;
+    followed.add(turn);
     const source = new EventSource(turn.dataset.stream);
     const reply = turn.querySelector("[data-reply]");
     const status = turn.querySelector("[data-status]");
@@ -41,15 +41,27 @@
     if (turn.isConnected) htmx.ajax("GET", turn.dataset.turn, {target: turn, swap: "outerHTML"});
   }
 
+  // On a narrow screen the page scrolls instead of the thread.
   function isAtEnd() {
     const thread = document.getElementById("thread");
-    const end = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
-    return end < 40;
+    const left = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
+    return left < 40 && thread.getBoundingClientRect().bottom < innerHeight + 160;
   }
 
   function goToEnd() {
     const thread = document.getElementById("thread");
     thread.scrollTop = thread.scrollHeight;
+    document.getElementById("composer")?.scrollIntoView({block: "nearest"});
+  }
+
+  // What the server could not take or the network lost: htmx would leave the page as if nothing had been pressed.
+  function tellTrouble(event) {
+    const composer = document.getElementById("composer");
+    const words = composer?.querySelector("[data-trouble]");
+    if (!words || !document.getElementById("chat").contains(event.target)) return;
+    const status = event.detail.xhr?.status;
+    words.textContent = status === 400 || status === 413 ? composer.dataset.tooLong : composer.dataset.failed;
+    words.hidden = false;
   }
 
   function pair(range) {
@@ -74,6 +86,9 @@
     turns.forEach(follow);
   }
 
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, tellTrouble);
+  }
   document.addEventListener("DOMContentLoaded", () => {
     setUp(document);
     goToEnd();

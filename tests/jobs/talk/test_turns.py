@@ -221,6 +221,34 @@ def test_an_endpoint_that_refuses_is_quoted_and_can_be_asked_again(
     assert [turn.prompt for turn in conversation.turn_set.all()] == ["hello"]
 
 
+def test_asking_again_takes_the_pages_settings_and_keeps_what_is_being_typed(
+    browser: Client, conversation: Conversation, endpoint: Endpoint
+) -> None:
+    endpoint.says("one")
+    read(browser, ask(browser, conversation))
+    again = address("ask_again", conversation)
+    refused = browser.post(again, {"temperature": "9", "prompt": "half a"}, headers=HTMX).content.decode()
+    assert "Temperature is a number from 0 to 2." in refused
+    assert "half a</textarea>" in refused
+    assert conversation.turn_set.get().reply == "one"
+
+    taken = browser.post(again, {"temperature": "1", "prompt": "half a"}, headers=HTMX).content.decode()
+    assert "half a</textarea>" in taken
+    read(browser, conversation.turn_set.get())
+    assert endpoint.bodies[1]["generationConfig"] == {"temperature": 1.0}
+
+
+def test_a_turn_that_nobody_streams_can_be_answered_without_javascript(
+    browser: Client, conversation: Conversation, endpoint: Endpoint
+) -> None:
+    endpoint.says("here it is")
+    ask(browser, conversation)
+    assert "Get the answer" in browser.get(conversation.get_absolute_url()).content.decode()
+    page = browser.post(address("ask_again", conversation), follow=True).content.decode()
+    assert "here it is" in page
+    assert conversation.turn_set.count() == 1
+
+
 def test_an_endpoint_that_cannot_be_reached_is_said_to_be(
     browser: Client, conversation: Conversation, settings: Any
 ) -> None:

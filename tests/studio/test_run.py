@@ -55,13 +55,16 @@ def pulse(stack: Stack, name: str) -> datetime:
     return datetime.fromisoformat(at).replace(tzinfo=UTC)
 
 
+def inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+
+
 def refused(state: Path, **environment: str) -> str:
     """What a start that must fail says; it says one line and leaves with 1."""
-    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     done = subprocess.run(
         [sys.executable, "-m", "studio.run"],
         cwd=HOME,
-        env={**kept, "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
+        env={**inherited(), "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -96,7 +99,7 @@ def test_a_second_beat_ends_with_a_sentence(stack: Stack) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "studio", "beat"],
         cwd=HOME,
-        env={**os.environ, "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
+        env={**inherited(), "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -64,11 +64,9 @@ def show_once(request: Request, user: User) -> None:
 @require_POST
 @member(Role.ADMIN)
 def change_role(request: Request, project: Project, membership: int) -> HttpResponse:
-    if request.POST.get("role") not in Role.values:
-        return redirect("members", project.slug)
-    role = Role(request.POST["role"])
     with transaction.atomic():
         held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
+        role = Role(request.POST["role"]) if request.POST.get("role") in Role.values else Role(held.role)
         if role != Role.ADMIN and is_last_admin(held):
             return refuse_last_admin(request, project)
         held.role = role

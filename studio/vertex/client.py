@@ -255,7 +255,8 @@ def _readable(response: requests.Response, seconds: float) -> bytes:
 def _may_pass(error: VertexError) -> bool:
     """Whether asking again at once is likely to help."""
     if isinstance(error, OutcomeUnknown):
-        return error.status != DEADLINE and (error.code is None or error.code >= 500)
+        slow = error.status == DEADLINE or error.code == 504
+        return not slow and (error.code is None or error.code >= 500)
     return isinstance(error, NotSent) and not isinstance(error, BadName)
 
 

@@ -18,9 +18,6 @@ PARTIALLY_SUCCEEDED = "JOB_STATE_PARTIALLY_SUCCEEDED"
 TERMINAL = frozenset({SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, CANCELLED, EXPIRED})
 """Nothing follows these. A word that is not here, also one we do not know, may still change."""
 
-ACTIVE = frozenset({QUEUED, PENDING, RUNNING, CANCELLING, UPDATING})
-"""Work goes on, or is about to. A paused job is neither active nor over."""
-
 CANCELLABLE = frozenset({QUEUED, PENDING, RUNNING, PAUSED, UPDATING})
 
 WITH_MODEL = frozenset({SUCCEEDED, PARTIALLY_SUCCEEDED})

@@ -34,7 +34,10 @@ BLOCK = 8 * 1024 * 1024
 """Bytes in memory at a time, going up or coming down."""
 SINGLE_REQUEST = 8 * 1024 * 1024
 """Up to here the library sends metadata and content in one POST."""
-RETRY = DEFAULT_RETRY.with_timeout(60.0).with_delay(initial=0.5, maximum=8.0)
+QUICK = DEFAULT_RETRY.with_timeout(4.0).with_delay(initial=0.25, maximum=1.0)
+"""For questions that somebody may be waiting for."""
+PATIENT = DEFAULT_RETRY.with_timeout(60.0).with_delay(initial=0.5, maximum=8.0)
+"""For the blocks of a file, most of which is through already."""
 GS_URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?P<name>.+)", re.DOTALL)
 NAME_BYTES = 1024
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\\]")
@@ -96,13 +99,13 @@ class Storage:
 
     def buckets(self) -> tuple[str, ...]:
         with _told():
-            return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=RETRY))
+            return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=QUICK))
 
     def list(self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000) -> Listing:
         """Objects and, with a delimiter, the "folders" directly under `prefix`."""
         with _told():
             found = self._client.list_blobs(
-                bucket, prefix=prefix, delimiter=delimiter, max_results=limit, timeout=TIMEOUT, retry=RETRY
+                bucket, prefix=prefix, delimiter=delimiter, max_results=limit, timeout=TIMEOUT, retry=QUICK
             )
             objects = tuple(_info(blob) for blob in found)
             return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token is None)
@@ -111,7 +114,7 @@ class Storage:
         """Raises NotFound where there is no such object or generation."""
         with _told():
             blob = self._blob(uri, generation)
-            blob.reload(timeout=TIMEOUT, retry=RETRY)
+            blob.reload(timeout=TIMEOUT, retry=QUICK)
             return _info(blob)
 
     def upload(
@@ -140,7 +143,7 @@ class Storage:
                 content_type=content_type,
                 if_generation_match=None if overwrite else 0,
                 timeout=TIMEOUT,
-                retry=RETRY if size > SINGLE_REQUEST else None,
+                retry=PATIENT if size > SINGLE_REQUEST else None,
             )
             return _info(blob)
 
@@ -149,14 +152,14 @@ class Storage:
         so that an object replaced meanwhile is not read half old, half new."""
         info = self.stat(uri, generation)
         blob = self._blob(uri, info.generation)
-        source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=RETRY)
+        source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=PATIENT)
         return io.BufferedReader(_Told(source, info.size), buffer_size=1024 * 1024)
 
     def delete(self, uri: str) -> None:
         """Gone afterwards, also where it was gone before."""
         try:
             with _told():
-                self._blob(uri, None).delete(timeout=TIMEOUT, retry=RETRY)
+                self._blob(uri, None).delete(timeout=TIMEOUT, retry=QUICK)
         except NotFound:
             return
 

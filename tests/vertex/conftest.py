@@ -28,6 +28,12 @@ def place(double: Double) -> Place:
 @pytest.fixture
 def vertex(place: Place, monkeypatch: pytest.MonkeyPatch) -> Vertex:
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
+    return Vertex(place, timeout=(5.0, 5.0), generate_timeout=(5.0, 5.0))
+
+
+@pytest.fixture
+def hasty(place: Place) -> Vertex:
+    """A client that soon gives up."""
     return Vertex(place, timeout=(1.0, 0.3), generate_timeout=(1.0, 0.3))
 
 

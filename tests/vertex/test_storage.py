@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -305,10 +306,14 @@ def test_a_read_survives_a_short_breakdown(storage: Storage, double: Double) -> 
     assert storage.stat(URI).size == 1
 
 
-def test_no_store_and_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studio.vertex.storage.RETRY", None)
+def test_a_store_that_is_not_there_is_told_within_seconds() -> None:
+    begin = time.monotonic()
     with pytest.raises(NotSent):
         Storage(Place("engine", "p", engine_url="http://127.0.0.1:9")).buckets()
+    assert time.monotonic() - begin < 10
+
+
+def test_without_credentials_nothing_is_asked() -> None:
     with pytest.raises(CredentialsFailed):
         Storage(Place("google", "p", credentials_file="/nowhere/key.json")).buckets()
 

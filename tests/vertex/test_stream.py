@@ -89,11 +89,11 @@ def test_a_stream_that_is_cut_or_garbled_is_broken(vertex: Vertex, double: Doubl
     assert len(double.asked) == 1
 
 
-def test_silence_in_the_middle_is_broken(vertex: Vertex, double: Double) -> None:
+def test_silence_in_the_middle_is_broken(hasty: Vertex, double: Double) -> None:
     first, rest = sse(piece("half")), sse(piece("x", "STOP"))
     double.will(Answer(200, first + rest, drip=0.5))
     with pytest.raises(StreamBroken, match="in time"):
-        texts(vertex)
+        texts(hasty)
 
 
 def test_an_error_in_the_middle_is_that_error(vertex: Vertex, double: Double) -> None:

@@ -88,7 +88,7 @@ def train_with(mishap: Mishap, folder: JobFolder) -> int:
         target=_train, args=(mishap, folder.path, dict(os.environ))
     )
     process.start()
-    process.join(60)
+    process.join(180)
     status = process.exitcode
     assert status is not None, "The training neither died nor ended."
     return status

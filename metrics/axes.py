@@ -122,6 +122,22 @@ def _working_top(train: Numbers, evaluation: Numbers) -> float:
     return max(tops)
 
 
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round values between two powers of ten, few over many decades and more within one."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for mantissas in (
+        (1.0,),
+        (1, 2, 5),
+        (1, 2, 3, 4, 5, 7),
+        (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9),
+    ):
+        values = [mantissa * 10.0**decade for decade in decades for mantissa in mantissas]
+        inside = [value for value in values if low <= math.log10(value) <= high]
+        if len(inside) >= 4:
+            break
+    return inside
+
+
 def apart(heights: Iterable[float], gap: float) -> list[float]:
     """How far to move labels that stand at these heights (in pixels), so that they keep `gap` apart."""
     found = list(heights)

@@ -16,7 +16,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from metrics import dress
-from metrics.axes import Ruler, apart, loss_range
+from metrics.axes import Ruler, apart, log_ticks, loss_range
 from metrics.controls import Controls, Scale
 from metrics.downsample import smooth, thin
 from metrics.points import NONE, Numbers, Points
@@ -83,7 +83,7 @@ def loss(pair: Pair, controls: Controls) -> go.Figure:
     log = controls.scale == Scale.LOG
     reach = loss_range(pair.train.values, pair.evaluation.values, clip=controls.clip, log=log)
     figure = _curves(pair, controls)
-    figure.update_yaxes(type="log" if log else "linear", range=reach, tickformat=_ticks(reach, log))
+    figure.update_yaxes(range=reach, **_loss_axis(reach, log))
     figure.update_layout(margin={"t": 22})
     for checkpoint in pair.run.checkpoints:
         place, default = pair.ruler.place(step_of(checkpoint)), pair.run.is_default(checkpoint)
@@ -94,11 +94,15 @@ def loss(pair: Pair, controls: Controls) -> go.Figure:
     return figure
 
 
-def _ticks(reach: tuple[float, float] | None, log: bool) -> str:
-    """As many decimals as neighbouring ticks need to differ."""
-    if log or reach is None:
-        return ""
-    return f".{max(1, 1 - math.floor(math.log10((reach[1] - reach[0]) * 2)))}f"
+def _loss_axis(reach: tuple[float, float] | None, log: bool) -> dict[str, Any]:
+    """Ticks with as many decimals as neighbours need to differ; Plotly's own on a logarithmic axis are bare
+    digits in the midst of a decade."""
+    if reach is None:
+        return {}
+    if log:
+        return {"type": "log", "tickmode": "array", "tickvals": log_ticks(*reach), "tickformat": "~g"}
+    decimals = max(1, 1 - math.floor(math.log10((reach[1] - reach[0]) * 2)))
+    return {"tickformat": f".{decimals}f"}
 
 
 def accuracy(pair: Pair, controls: Controls) -> go.Figure:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from metrics.axes import Ruler
 from metrics.controls import Axis
 
 ROOM = 112
 """Pixels that end labels need beside a line that reaches the edge."""
+DAY = 24 * 3600
 
 
 def colour(token: str) -> str:
@@ -65,13 +68,18 @@ def x_words(ruler: Ruler) -> dict[str, Any]:
     """How places on the x axis are written; the control bar names the measure."""
     match ruler.axis:
         case Axis.STEP:
-            return {"type": "linear", "tickformat": ",d", "hoverformat": ",d"}
+            return {"tickformat": ",d", "hoverformat": ",d"} | title(_("Step %(x)s"))
         case Axis.EPOCH:
-            return {"type": "linear", "tickformat": "~g", "hoverformat": ".2f"}
+            return {"tickformat": "~g", "hoverformat": ".2f"} | title(_("Epoch %(x)s"))
         case Axis.ELAPSED:
-            unit = f" {ruler.unit[1]}"
-            return {"type": "linear", "tickformat": "~g", "hoverformat": ".2f", "ticksuffix": unit}
-    return {"type": "date", "hoverformat": "%H:%M:%S"}
+            return {"tickformat": "~g", "hoverformat": ".2f", "ticksuffix": f" {ruler.unit[1]}"}
+    ticks = "%H:%M" if ruler.last_wall() - ruler.start < DAY else "%m-%d %H:%M"
+    return {"type": "date", "tickformat": ticks, "hoverformat": "%Y-%m-%d %H:%M:%S"}
+
+
+def title(words: str) -> dict[str, Any]:
+    """The head of the hover label; %{x} is Plotly's own place for the value."""
+    return {"unifiedhovertitle": {"text": words % {"x": "%{x}"}}}
 
 
 def raw() -> dict[str, Any]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.faults import revived
-from jobs.models import TuningJob, resource_id
-from jobs.remote import Checkpoint
-from metrics import points
+from jobs.models import TuningJob
+from metrics import checkpoints, points
 from metrics.controls import Axis, Controls, Scale
 from metrics.models import Feed
 from metrics.points import NONE, Points
-from metrics.run import Run, step_of
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS, best, rate
+from metrics.run import Run
+from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
 from studio.vertex import states
 from studio.vertex.errors import PermissionDenied
 from studio.words import explain
@@ -61,24 +62,6 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointRow:
-    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`."""
-
-    checkpoint: Checkpoint
-    default: bool
-    loss: float | None
-    measured: int | None
-    from_best: float | None
-    is_best: bool
-
-    @property
-    def endpoint(self) -> str:
-        """Short enough for a column, and still told from its neighbours."""
-        name = resource_id(self.checkpoint.endpoint)
-        return f"{name[:4]}…{name[-3:]}" if len(name) > 9 else name
-
-
-@dataclass(frozen=True, slots=True)
 class Monitor:
     """One job's curves as they stand, with what was read from where and when."""
 
@@ -100,6 +83,15 @@ class Monitor:
         if not self.job.is_final:
             return LIVE
         return LATE if self.feed and self.feed.due_at else None
+
+    @property
+    def failing(self) -> dict[str, Any]:
+        """Why the last reading failed, as it is kept; empty when it did not."""
+        return self.feed.error if self.feed else {}
+
+    @property
+    def read_at(self) -> datetime | None:
+        return self.feed.read_at if self.feed else None
 
     @property
     def evaluation(self) -> Points:
@@ -135,6 +127,8 @@ class Monitor:
         """The one sentence that stands in the charts' place while there is none."""
         if self.series:
             return ""
+        if self.failing:
+            return self._refused().title
         if self.job.is_final:
             return _("This run ended before its first point.")
         return _("Charts appear when tuning starts.")
@@ -174,9 +168,9 @@ class Monitor:
     def scales(self) -> list[tuple[Scale, str]]:
         return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
 
-    def chip_words(self) -> dict[str, str]:
-        """What the page itself says as time goes by; {n} and {age} are filled in there."""
-        return {
+    def chip_words(self) -> str:
+        """What the page itself says as time goes by, as JSON; {n} and {age} are filled in there."""
+        words = {
             "live": _("Live · {age}"),
             "stale": _("No news · {age}"),
             "paused": _("Paused"),
@@ -188,6 +182,7 @@ class Monitor:
             "pause": _("Pause updates"),
             "resume": _("Resume updates"),
         }
+        return json.dumps(words, ensure_ascii=False)
 
     # ---- notes ----
 
@@ -195,20 +190,15 @@ class Monitor:
         return [*self._reading(), *self._ending(), *self._gaps()]
 
     def _reading(self) -> Iterator[Note]:
-        feed = self.feed
-        if not feed:
-            return
-        if feed.error:
-            yield self._refused(feed)
-        elif not self.job.is_final and feed.read_at and self.now - feed.read_at > STALE:
-            yield Note(
-                _("These numbers are from %(time)s.") % {"time": clock(feed.read_at)},
-                _("Nothing has been read since; the background worker may have stopped."),
-                icon="schedule",
-            )
+        if self.failing:
+            yield self._refused()
+        elif not self.job.is_final and self.read_at and self.now - self.read_at > STALE:
+            text = _("Nothing has been read since; the background worker may have stopped.")
+            yield Note(self._from_when(), text, icon="schedule")
 
-    def _refused(self, feed: Feed) -> Note:
-        error = revived(feed.error)
+    def _refused(self) -> Note:
+        """Why the last reading failed: not being allowed to look is not the same as nothing to see."""
+        error = revived(self.failing)
         banner = explain(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
             text = _(
@@ -216,19 +206,20 @@ class Monitor:
                 "stores (role Vertex AI User). The tuning itself is not affected."
             )
             return Note(_("Metrics are not readable."), text, machine=banner.machine)
-        title = _("No metrics could be read yet.")
-        if self.series and feed.read_at:
-            title = _("These numbers are from %(time)s.") % {"time": clock(feed.read_at)}
+        title = self._from_when() if self.series else _("No metrics could be read yet.")
         return Note(title, f"{banner.title} {banner.meaning}", icon="cloud_off", machine=banner.machine)
+
+    def _from_when(self) -> str:
+        return _("These numbers are from %(time)s.") % {"time": clock(self.read_at) if self.read_at else "–"}
 
     def _ending(self) -> Iterator[Note]:
         again = _("Tune again")
-        where = {"progress": self.progress()}
+        where = {"step": f"{self.step:,}"}
         kept = _("The points up to there are kept.") if self.series else ""
         if self.job.state == states.CANCELLED and self.series:
-            yield Note(_("Cancelled: %(progress)s.") % where, kept, "", "do_not_disturb_on", again)
+            yield Note(_("Cancelled at step %(step)s.") % where, kept, "", "do_not_disturb_on", again)
         elif self.job.state in (states.FAILED, states.EXPIRED) and self.series:
-            yield Note(_("Failed: %(progress)s.") % where, kept, "note-bad", "error", again)
+            yield Note(_("Failed at step %(step)s.") % where, kept, "note-bad", "error", again)
 
     def _gaps(self) -> Iterator[Note]:
         if self.series and not len(self.evaluation) and self.job.validation_id is None:
@@ -253,29 +244,8 @@ class Monitor:
 
     # ---- checkpoints ----
 
-    def checkpoints(self) -> list[CheckpointRow]:
-        """The latest first."""
-        losses = [self._loss_at(step_of(one)) for one in self.run.checkpoints]
-        known = [loss for loss, _step in losses if loss is not None]
-        index = best(self.evaluation)
-        lowest = None if index is None else float(self.evaluation.values[index])
-        rows = [
-            CheckpointRow(
-                checkpoint,
-                self.run.is_default(checkpoint),
-                loss,
-                step,
-                None if loss is None or lowest is None else loss - lowest,
-                bool(known) and loss == min(known),
-            )
-            for checkpoint, (loss, step) in zip(self.run.checkpoints, losses, strict=True)
-        ]
-        return rows[::-1]
-
-    def _loss_at(self, step: int) -> tuple[float | None, int | None]:
-        known = self.evaluation.finite()
-        index = int(known.steps.searchsorted(step, side="right")) - 1
-        return (float(known.values[index]), int(known.steps[index])) if index >= 0 else (None, None)
+    def checkpoints(self) -> list[checkpoints.Row]:
+        return checkpoints.rows(self.run, self.evaluation)
 
     def checkpoint_words(self) -> str:
         """How many there are of how many, as far as that is known."""

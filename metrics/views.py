@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import redirect, render
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from jobs.models import TuningJob
+from jobs.views import job_or_404, trouble
 from metrics import charts
 from metrics import table as tables
 from metrics.controls import Controls
@@ -22,10 +22,14 @@ from studio.models import Project, Role
 @member(Role.VIEWER)
 def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     """The whole tab; to htmx its panel, or only what stands below the charts."""
-    page = monitor_of(request, project, pk)
+    job = job_or_404(request, project, pk)
+    if job.is_draft:
+        return redirect(job)
+    page = Monitor.of(job, Controls.read(request.GET))
     part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
     template = f"metrics/monitor.html#{part}" if request.htmx else "metrics/monitor.html"
-    return render(request, template, {"job": page.job, "page": page, "panels": panels()})
+    context = {"job": job, "tab": "monitor", "trouble": trouble(job), "page": page, "panels": panels()}
+    return render(request, template, context)
 
 
 @require_GET
@@ -44,12 +48,13 @@ def figures(request: Request, project: Project, pk: int) -> HttpResponseBase:
             "progress": page.progress(),
             "every": page.every,
             "over": page.job.is_final,
+            "failing": bool(page.failing),
             "facts": page.facts(),
         }
     )
     response["ETag"] = etag
-    if page.feed and page.feed.read_at:
-        response["Last-Modified"] = http_date(page.feed.read_at.timestamp())
+    if page.read_at:
+        response["Last-Modified"] = http_date(page.read_at.timestamp())
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
@@ -81,5 +86,4 @@ def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResp
 
 
 def monitor_of(request: Request, project: Project, pk: int) -> Monitor:
-    jobs = TuningJob.objects.visible_to(request.user).select_related("project")
-    return Monitor.of(get_object_or_404(jobs, project=project, pk=pk), Controls.read(request.GET))
+    return Monitor.of(job_or_404(request, project, pk), Controls.read(request.GET))

@@ -10,7 +10,7 @@
     constructor(root) {
       this.root = root;
       this.form = root.querySelector("[data-controls]");
-      this.words = JSON.parse(document.getElementById("monitor-words").textContent);
+      this.words = JSON.parse(root.querySelector("[data-chip]").dataset.words);
       this.boxes = [...root.querySelectorAll("[data-chart]")];
       this.view = { hidden: new Set(), x: null, y: {} };
       this.every = null;
@@ -54,6 +54,7 @@
       this.drawn = query;
       this.every = said.every;
       this.over = said.over;
+      this.failing = said.failing;
       this.figures = said.charts;
       this.root.querySelector("[data-progress]").textContent = said.progress;
       for (const word of this.root.querySelectorAll("[data-word]")) word.textContent = said.word;
@@ -121,11 +122,15 @@
       this.draw();
     }
 
+    fit() {
+      for (const box of this.root.querySelectorAll(".chart.drawn")) Plotly.Plots.resize(box);
+    }
+
     /** The chip: fresh, late, paused, over. */
     tell() {
       const chip = this.root.querySelector("[data-chip]"), words = this.words;
       const age = this.readAt ? Math.max(0, seconds() - this.readAt) : null;
-      const late = this.failures > 0 || (age !== null && age > LATE);
+      const late = this.failing || this.failures > 0 || (age !== null && age > LATE);
       let word = words.waiting, tone = "";
       if (this.over) word = words.over;
       else if (this.paused) word = words.paused;
@@ -262,5 +267,6 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && current?.every && !current.paused) current.refresh();
   });
+  document.addEventListener("fullscreenchange", () => current?.fit());
   new MutationObserver(() => current?.draw()).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
 })();

@@ -60,7 +60,7 @@ window.studioPlot = (() => {
     layout.xaxis.nticks = narrow ? 5 : 8;
     layout.yaxis.nticks = box.clientHeight < 180 ? 4 : 7;
     if (view.x) layout.xaxis.range = view.x;
-    if (view.y) layout.yaxis.range = view.y;
+    if (view.y) Object.assign(layout.yaxis, { range: view.y, tickmode: "auto" });
     return { data, layout };
   }
 
@@ -77,7 +77,7 @@ window.studioPlot = (() => {
       showlegend: true, legend: { orientation: "h", x: 0, y: 1.1 }, title: { text: title, x: 0.04, y: 0.97 },
       paper_bgcolor: token("--bg-raised"), margin: { ...layout.margin, t: 84, l: 56, b: 40 },
     });
-    for (const trace of data) trace.showlegend = Boolean(trace.name);
+    for (const trace of data) Object.assign(trace, { showlegend: Boolean(trace.name), legendgroup: "" });
     return window.Plotly.downloadImage({ data, layout }, { format, width: 1200, height: 600, filename: name });
   }
 

@@ -57,13 +57,13 @@ def visit(
     tuner: User,
     browser_of: Callable[[User], Client],
 ) -> Iterator[Callable[..., Page]]:
-    """visit(job, query) -> the job's Monitor in a watched page, its loss chart drawn unless told."""
+    """visit(job, query) -> the job's page in a watched one, its loss chart drawn unless told."""
     session = browser_of(tuner).cookies["sessionid"].value
     with watched_page(browser) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
         def go(job: TuningJob, query: str = "", drawn: bool = True) -> Page:
-            page.goto(live_server.url + reverse("metrics:monitor", args=[job.project.slug, job.pk]) + query)
+            page.goto(live_server.url + reverse("jobs:detail", args=[job.project.slug, job.pk]) + query)
             if drawn:
                 page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace")
             return page

@@ -93,7 +93,7 @@ def test_checkpoints_have_the_loss_measured_last_before_them(browser: Client, pr
         assert f'title="measured at step {step}"' in page
         assert f"{losses[index]:.3f}</span>" in page
         assert f"+{losses[index] - losses.min():.3f}" in page
-    assert page.count('class="tag tag-on"') == 1
+    assert page.count('<span class="tag tag-on">') == 1
     assert "3 of 4 · one at the end of each epoch" in page
     assert page.index("measured at step 420") < page.index("measured at step 280")
 
@@ -102,8 +102,9 @@ def test_a_tuner_may_test_a_checkpoint_and_a_viewer_not(
     person: Callable[..., User], browser_of: Callable[[User], Client], project: Project
 ) -> None:
     job = job_with(project, curves())
-    may = words(browser_of(person(Role.TUNER)).get(address("monitor", job)))
-    may_not = words(browser_of(person(Role.VIEWER)).get(address("monitor", job)))
+    panel = {"HX-Request": "true"}
+    may = words(browser_of(person(Role.TUNER)).get(address("monitor", job), headers=panel))
+    may_not = words(browser_of(person(Role.VIEWER)).get(address("monitor", job), headers=panel))
     action = f'action="{reverse("talk:new", args=[project.slug])}"'
     assert (may.count(action), may_not.count(action)) == (3, 0)
 
@@ -194,9 +195,9 @@ def test_before_the_first_point(browser: Client, project: Project) -> None:
     assert (said["charts"], said["word"]) == ({}, "Charts appear when tuning starts.")
 
 
-def test_a_draft_has_nothing_to_show_yet(browser: Client, project: Project, tuner: User) -> None:
+def test_a_draft_goes_back_to_the_wizard(browser: Client, project: Project, tuner: User) -> None:
     job = TuningJob.objects.create(project=project, owner=tuner)
-    assert "Charts appear when tuning starts." in words(browser.get(address("monitor", job)))
+    assert browser.get(address("monitor", job)).url == job.get_absolute_url()
 
 
 def test_another_persons_draft_is_not_found(browser: Client, project: Project, admin_exists: User) -> None:
@@ -212,6 +213,8 @@ def test_metrics_that_may_not_be_read_are_not_called_absent(browser: Client, pro
     assert "Metrics are not readable." in page
     assert "aiplatform.contexts.get" in page
     assert "No metrics could be read yet." not in page
+    said = browser.get(address("figures", job)).json()
+    assert (said["word"], said["failing"]) == ("Metrics are not readable.", True)
 
 
 def test_stale_numbers_say_from_when_they_are(browser: Client, project: Project) -> None:
@@ -251,7 +254,7 @@ def test_no_validation_data_says_why(browser: Client, project: Project) -> None:
 def test_an_early_end_keeps_the_points(browser: Client, project: Project, state: str, word: str) -> None:
     job = job_with(project, curves(), state=state)
     page = words(browser.get(address("monitor", job)))
-    assert f"{word}: Step 431 of 564." in page
+    assert f"{word} at step 431." in page
     assert "The points up to there are kept." in page
     assert reverse("jobs:again", args=[project.slug, job.pk]) in page
     assert browser.get(address("figures", job)).json()["charts"]

@@ -1,0 +1,56 @@
+"""The checkpoint table: what a run exported, and how good each was when it was made (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.models import resource_id
+from jobs.remote import Checkpoint
+from metrics.points import Points
+from metrics.run import Run, step_of
+from metrics.summary import best
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`."""
+
+    checkpoint: Checkpoint
+    default: bool
+    loss: float | None
+    measured: int | None
+    from_best: float | None
+    is_best: bool
+
+    @property
+    def endpoint(self) -> str:
+        """Short enough for a column, and still told from its neighbours."""
+        name = resource_id(self.checkpoint.endpoint)
+        return f"{name[:4]}…{name[-3:]}" if len(name) > 9 else name
+
+
+def rows(run: Run, evaluation: Points) -> list[Row]:
+    """The latest first."""
+    losses = [loss_at(evaluation, step_of(one)) for one in run.checkpoints]
+    known = [loss for loss, _step in losses if loss is not None]
+    index = best(evaluation)
+    lowest = None if index is None else float(evaluation.values[index])
+    found = [
+        Row(
+            checkpoint,
+            run.is_default(checkpoint),
+            loss,
+            step,
+            None if loss is None or lowest is None else loss - lowest,
+            bool(known) and loss == min(known),
+        )
+        for checkpoint, (loss, step) in zip(run.checkpoints, losses, strict=True)
+    ]
+    return found[::-1]
+
+
+def loss_at(evaluation: Points, step: int) -> tuple[float | None, int | None]:
+    """The last finite value up to `step`, and where it was measured."""
+    known = evaluation.finite()
+    index = int(known.steps.searchsorted(step, side="right")) - 1
+    return (float(known.values[index]), int(known.steps[index])) if index >= 0 else (None, None)

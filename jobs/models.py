@@ -259,6 +259,11 @@ class TuningJob(models.Model):
         return self.submission in HANDED_OVER or (self.is_created and self.state in states.CANCELLABLE)
 
     @property
+    def queued_long(self) -> bool:
+        waits = self.is_created and self.state in (states.QUEUED, states.PENDING) and not self.is_final
+        return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > QUEUED_LONG
+
+    @property
     def can_create_again(self) -> bool:
         return self.is_lost and self.next_try_at is None
 
@@ -306,6 +311,7 @@ class TuningJob(models.Model):
         return seconds_between(self.started_at, self.ended_at or timezone.now())
 
 
+QUEUED_LONG = timedelta(minutes=30)
 ABSORBED = (
     "remote",
     "state",

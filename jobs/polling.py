@@ -129,6 +129,11 @@ def beat(times: int) -> timedelta:
     return timedelta(seconds=settings.POLL_SECONDS * times)
 
 
+def overdue(sweep: Sweep) -> bool:
+    """Due for so long that no worker can be running; a claim lasts a minute."""
+    return timezone.now() - sweep.due_at > CLAIM + beat(2)
+
+
 def jobs_of(sweep: Sweep) -> TuningJobQuerySet:
     jobs: TuningJobQuerySet = TuningJob.objects.filter(project=sweep.project_id, location=sweep.location)
     return jobs

@@ -37,7 +37,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "segments": segments(filters, counts),
         "headings": listing.headings(filters),
         "best": listing.best_of(page.object_list),
-        "stale": stale(project, sweeps),
+        "stale": stale(project, sweeps, counts["active"]),
         "earlier": filters.query(page=page.number - 1),
         "later": filters.query(page=page.number + 1),
         "every": LIVE if counts["active"] else CALM,
@@ -54,13 +54,23 @@ def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str
     ]
 
 
-def stale(project: Project, sweeps: list[Sweep]) -> dict[str, Any]:
+def stale(project: Project, sweeps: list[Sweep], active: int) -> dict[str, Any]:
     """Since when the rows are not fresh, and why; empty while they are."""
     failing = [sweep for sweep in sweeps if sweep.failing_since and sweep.failures > 1]
     if not failing:
-        return {}
+        return asleep(sweeps) if active else {}
     banner = explain(revived(failing[0].trouble), on_engine=project.on_engine)
     return {"banner": banner, "read_at": failing[0].read_at, "since": failing[0].failing_since}
+
+
+def asleep(sweeps: list[Sweep]) -> dict[str, Any]:
+    """Nobody reads the lists, although they are long due."""
+    late = [sweep for sweep in sweeps if polling.overdue(sweep)]
+    if not late:
+        return {}
+    title = _("The states are not being read at the moment.")
+    meaning = _("The worker of this installation does not answer. Jobs go on where they run.")
+    return {"banner": Banner(title, meaning), "read_at": late[0].read_at, "since": late[0].due_at}
 
 
 def job_or_404(request: Request, project: Project, pk: int) -> TuningJob:

@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any
 
 from django import template
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from jobs.datasets.words import in_units
 
 register = template.Library()
 MODALITIES: dict[str, str | Promise] = {
@@ -47,8 +49,13 @@ def pretty(value: Any) -> str:
 
 
 @register.filter
-def iso_date(text: str) -> date:
-    return date.fromisoformat(text)
+def size(count: int) -> str:
+    return in_units(count)
+
+
+@register.filter
+def iso_date(text: str) -> str:
+    return date_format(date.fromisoformat(text), _("j M Y"))
 
 
 @register.filter

@@ -53,7 +53,7 @@ def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
     """Takes the engine's place. The client's own second try of a GET is made quick."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
-    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(1.0, 0.3)))
+    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(2.0, 1.5)))
     with serving() as double:
         settings.ENGINE_URL = double.url
         yield double

@@ -108,7 +108,7 @@ def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: Double
         Answer(200, ""),
         Answer(200, "{}"),
         Answer(404, "<html>not here</html>"),
-        Answer(200, "{}", pause=0.6),
+        Answer(200, "{}", pause=2.0),
     ],
     ids=[
         "408",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -150,3 +153,21 @@ def test_a_late_list_is_not_a_deletion(project: Project, tuner: User, service: D
     tasks.poll_due()
     job.refresh_from_db()
     assert (job.misses, job.gone_at) == (0, None)
+
+
+def test_a_list_that_nobody_reads_is_told(
+    project: Project, tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    known(project, tuner, 1)
+    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    page = reverse("jobs:list", args=[project.slug])
+    assert b"not being read" not in browser_of(tuner).get(page).content
+    Sweep.objects.filter(pk=sweep.pk).update(due_at=timezone.now() - timedelta(minutes=5))
+    assert b"not being read" in browser_of(tuner).get(page).content
+
+
+def test_a_long_wait_is_told(project: Project, tuner: User) -> None:
+    job = known(project, tuner, 1, states.PENDING)
+    assert not job.queued_long
+    job.submitted_at = timezone.now() - timedelta(minutes=31)
+    assert job.queued_long

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jobs.datasets.check import LINE_LIMIT, PROBLEMS_KEPT, REMEMBERED, check
 from jobs.datasets.limits import judge
 from jobs.datasets.report import Report
-from jobs.datasets.words import SENTENCES, words
+from jobs.datasets.words import SENTENCES, in_units, words
 from studio.vertex.catalog import get
 
 GOOD = {
@@ -281,3 +281,18 @@ def test_a_models_limits(report: Report, model: Any, purpose: Any, codes: list[s
     judged = judge(report, model, purpose)
     assert [problem.code for problem in judged] == codes
     assert all("%(" not in words(problem).what for problem in judged)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (2_900_000, "2.9 MB"),
+        (38_957, "39 kB"),
+        (1_000_000_000, "1 GB"),
+        (5 * 10**12, "5000 GB"),
+    ],
+)
+def test_sizes_in_units(size: int, text: str) -> None:
+    assert in_units(size).replace("\N{NO-BREAK SPACE}", " ") == text

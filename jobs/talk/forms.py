@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _l
+from django.utils.translation import gettext_lazy
 
 from jobs.models import Conversation
 
@@ -44,7 +44,12 @@ def knob(
     `reach` is where the slider beside the box ends, when the bound is too far away to slide to.
     """
     low, high = bounds
-    attributes = {"class": "form-control", "step": step, "form": "composer", "placeholder": _l("auto")}
+    attributes = {
+        "class": "form-control",
+        "step": step,
+        "form": "composer",
+        "placeholder": gettext_lazy("auto"),
+    }
     made: Any = field(
         label=label,
         help_text=help_text,
@@ -62,60 +67,61 @@ class SettingsForm(forms.Form):
     """Every field may be blank: the service then takes its own default."""
 
     system_instruction = forms.CharField(
-        label=_l("System instructions"),
+        label=gettext_lazy("System instructions"),
         required=False,
         validators=[size_within_limit],
         widget=forms.Textarea(attrs={"class": "form-control small", "rows": 3, "form": "composer"}),
     )
     temperature = knob(
         forms.FloatField,
-        _l("Temperature"),
-        _l("0 always takes the likeliest token. Raise it when answers are too short or too alike."),
-        _l("Temperature is a number from 0 to 2."),
+        gettext_lazy("Temperature"),
+        gettext_lazy("0 always takes the likeliest token. Raise it when answers are too short or too alike."),
+        gettext_lazy("Temperature is a number from 0 to 2."),
         (0, 2),
         0.1,
     )
     max_output_tokens = knob(
         forms.IntegerField,
-        _l("Output token limit"),
-        _l("About 4 characters per token; 100 tokens are about 60 to 80 words."),
-        _l("The output token limit is a whole number from 1 to 65535."),
+        gettext_lazy("Output token limit"),
+        gettext_lazy("About 4 characters per token; 100 tokens are about 60 to 80 words."),
+        gettext_lazy("The output token limit is a whole number from 1 to 65535."),
         (1, 65535),
         1,
         reach=8192,
     )
     top_p = knob(
         forms.FloatField,
-        _l("Top-P"),
-        _l("Keeps the smallest set of tokens that reaches this share."),
-        _l("Top-P is a number from 0 to 1."),
+        gettext_lazy("Top-P"),
+        gettext_lazy("Keeps the smallest set of tokens that reaches this share."),
+        gettext_lazy("Top-P is a number from 0 to 1."),
         (0, 1),
         0.01,
     )
     top_k = knob(
         forms.IntegerField,
-        _l("Top-K"),
-        _l("Keeps this many tokens; 1 is greedy."),
-        _l("Top-K is a whole number from 1 to 64."),
+        gettext_lazy("Top-K"),
+        gettext_lazy("Keeps this many tokens; 1 is greedy."),
+        gettext_lazy("Top-K is a whole number from 1 to 64."),
         (1, 64),
         1,
     )
     stop_sequences = forms.CharField(
-        label=_l("Stop sequences"),
-        help_text=_l("One per line, up to 5. The answer ends before the first of them."),
+        label=gettext_lazy("Stop sequences"),
+        help_text=gettext_lazy("One per line, up to 5. The answer ends before the first of them."),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"class": "form-control small mono", "rows": 2, "form": "composer"}),
     )
     seed = forms.IntegerField(
-        label=_l("Seed"),
-        help_text=_l("The same seed and settings give the same answer where the model allows it."),
+        label=gettext_lazy("Seed"),
+        help_text=gettext_lazy("The same seed and settings give the same answer where the model allows it."),
         required=False,
         min_value=0,
         max_value=MAX_SEED,
         widget=forms.NumberInput(attrs={"class": "form-control", "form": "composer"}),
         error_messages=dict.fromkeys(
-            ("invalid", "min_value", "max_value"), _l("The seed is a whole number from 0 to 2147483647.")
+            ("invalid", "min_value", "max_value"),
+            gettext_lazy("The seed is a whole number from 0 to 2147483647."),
         ),
     )
 
@@ -165,14 +171,14 @@ class AskForm(SettingsForm):
     """The message, with the settings to ask it under. A starter's button carries its own text."""
 
     prompt = forms.CharField(
-        label=_l("Message"),
+        label=gettext_lazy("Message"),
         validators=[size_within_limit],
-        error_messages={"required": _l("Write a message first.")},
+        error_messages={"required": gettext_lazy("Write a message first.")},
         widget=forms.Textarea(
             attrs={
                 "class": "form-control",
                 "rows": 1,
-                "placeholder": _l("Why is sky blue?"),
+                "placeholder": gettext_lazy("Why is sky blue?"),
                 "data-send-on-enter": True,
             }
         ),

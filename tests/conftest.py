@@ -13,6 +13,14 @@ from django.utils import timezone
 from studio.models import Membership, Project, Role
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what reaches the database through a fixture too, so that `-m django_db` finds every such test."""
+    for item in items:
+        if "db" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db)
+
+
 @pytest.fixture
 def admin_exists(db: None) -> User:
     """The installation's first admin, so that the site is open."""

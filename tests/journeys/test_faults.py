@@ -1,0 +1,131 @@
+"""kill -9 of whatever works on a run: the job goes on and ends, once, with every point once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.stack import Person, Stack, eventually
+
+pytestmark = [pytest.mark.fault, pytest.mark.journey]
+EXAMPLES, EPOCHS, BATCH = 160, 15, 4
+STEPS = EXAMPLES // BATCH * EPOCHS
+
+
+class Run:
+    """One tuning job, started through the wizard's own forms."""
+
+    def __init__(self, admin: Person, stack: Stack, name: str, train: Path, validation: Path) -> None:
+        self.admin, self.stack = admin, stack
+        made = admin.send("/p/local/jobs/new/", page="/p/local/jobs/")
+        self.id = re.search(r"/jobs/(\d+)/", made.url)[1]  # type: ignore[index]
+        self.send(
+            "model",
+            tuned_model_display_name=name,
+            base_model="studio-tiny",
+            location="us-central1",
+            epoch_count=EPOCHS,
+        )
+        for purpose, file in [("training", train), ("validation", validation)]:
+            with file.open("rb") as content:
+                self.send(
+                    "dataset/upload", page="dataset", purpose=purpose, files={"file": (file.name, content)}
+                )
+        self.send("start", page="dataset")
+
+    @property
+    def url(self) -> str:
+        return f"/p/local/jobs/{self.id}/"
+
+    def send(self, what: str, page: str = "", **fields: Any) -> None:
+        self.admin.send(f"{self.url}{what}/", page=f"{self.url}{page or what}/", **fields)
+
+    def shows(self, word: str) -> bool:
+        try:
+            return word in self.admin.get(self.url).text
+        except (requests.RequestException, AssertionError):
+            return False
+
+    def points(self) -> dict[str, list[int]]:
+        """{series: its steps in order}, from the page's own CSV."""
+        rows = list(csv.DictReader(io.StringIO(self.admin.get(f"{self.url}monitor/points.csv").text)))
+        series: dict[str, list[int]] = {}
+        for row in rows:
+            series.setdefault(row["metric"], []).append(int(row["step"]))
+        return series
+
+
+def remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """What the engine itself lists under that display name."""
+    command = next(iter(stack.processes("-m engine --host").values()))
+    port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
+    listed = requests.get(
+        f"http://127.0.0.1:{port}/v1/projects/local/locations/us-central1/tuningJobs", timeout=30
+    )
+    return [job for job in listed.json()["tuningJobs"] if job["tunedModelDisplayName"] == name]
+
+
+@pytest.fixture
+def start(admin: Person, stack: Stack, dataset: Callable[..., Path]) -> Callable[[str], Run]:
+    def begin(name: str) -> Run:
+        run = Run(admin, stack, name, dataset("train.jsonl", EXAMPLES), dataset("validation.jsonl", 8))
+        eventually(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=90)
+        assert run.shows("Running")
+        return run
+
+    return begin
+
+
+@pytest.fixture
+def whole(stack: Stack) -> Callable[[Run, str], None]:
+    """whole(run, name): it ended well, there is one remote job, no point is missing or doubled."""
+
+    def check(run: Run, name: str) -> None:
+        eventually(lambda: run.shows("Succeeded"), seconds=150)
+        assert len(remote_jobs(stack, name)) == 1
+        eventually(lambda: run.points().get("/train_total_loss", [])[-1:] == [STEPS], seconds=60)
+        for metric, steps in run.points().items():
+            assert max(Counter(steps).values()) == 1, f"{metric} has a step twice"
+            if metric.startswith("/train"):
+                assert steps == list(range(1, STEPS + 1)), metric
+            else:
+                assert (steps[0], steps[-1]) == (0, STEPS), metric
+
+    return check
+
+
+@pytest.mark.parametrize(
+    "victim", ["-m engine.train", "-A studio worker", "-m engine --host"], ids=["trainer", "worker", "engine"]
+)
+def test_a_run_survives_the_death_of(
+    victim: str, start: Callable[[str], Run], whole: Callable[[Run, str], None], stack: Stack
+) -> None:
+    name = f"without {victim.split()[-1]}"
+    run = start(name)
+    hit = stack.kill(victim)
+    eventually(lambda: set(stack.processes(victim)) - set(hit), seconds=60)
+    whole(run, name)
+
+
+def test_a_run_survives_the_death_of_everything(
+    start: Callable[[str], Run], whole: Callable[[Run, str], None], stack: Stack
+) -> None:
+    run = start("without anything")
+    stack.kill_everything()
+    stack.start()
+    whole(run, "without anything")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(stack: Stack) -> Iterator[None]:
+    """Each test ends with an idle engine, so that the next one's job does not wait in line."""
+    yield
+    eventually(lambda: not stack.processes("-m engine.train"), seconds=60)

@@ -16,7 +16,6 @@ from pytest_django import Settings
 from jobs.datasets.intake import safe_name
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import Project, Role
-from studio.vertex.storage import RETRY
 from tests.engine.served import Engine
 from tests.vertex.double import Double
 
@@ -249,10 +248,7 @@ def test_a_path_without_a_file_says_so(browser: Client, draft: TuningJob, on_eng
     assert 'value="gs://wizard-data/none.jsonl"' in page
 
 
-def test_a_store_that_does_not_answer_is_said(
-    browser: Client, draft: TuningJob, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("studio.vertex.storage.RETRY", RETRY.with_timeout(0.2))
+def test_a_store_that_does_not_answer_is_said(browser: Client, draft: TuningJob, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://bucket/x.jsonl"})
     assert "The local engine is not answering." in answer.content.decode()

@@ -39,10 +39,10 @@ def newcomer(username: str) -> User:
     return user
 
 
-def one_time_link(user: User) -> str:
+def one_time_link(user: User, base_url: str = "") -> str:
     uid = urlsafe_base64_encode(str(user.pk).encode())
     path = reverse("join", args=[uid, default_token_generator.make_token(user)])
-    return f"{settings.BASE_URL}{path}"
+    return f"{base_url or settings.BASE_URL}{path}"
 
 
 def end_links(user: User) -> None:

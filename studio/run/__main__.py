@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 import django
+from django.conf import settings
 from dotenv import load_dotenv
 
 from studio.run import checks
@@ -19,11 +20,12 @@ from studio.run.checks import say
 from studio.run.programs import Plan
 
 HOME = Path(__file__).resolve().parent.parent.parent
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OFF = {"0", "off", "false", "no"}
 
 
 def main() -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in STOPS:
         signal.signal(number, interrupted)
     load_dotenv(HOME / ".env")
     try:
@@ -105,7 +107,7 @@ def supervise(plan: Plan) -> NoReturn:
             say(sentence)
         watch.watch(started)
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
         started.stop()
         record.unlink(missing_ok=True)
@@ -115,7 +117,7 @@ def write_record(plan: Plan) -> Path:
     """run.json names this run's process, address and socket folder for other programs of the same owner."""
     record = plan.state / "run.json"
     record.touch(mode=0o600)
-    facts = {"pid": os.getpid(), "url": f"http://{plan.bind}", "sockets": str(plan.sockets)}
+    facts = {"pid": os.getpid(), "url": settings.BASE_URL, "sockets": str(plan.sockets)}
     record.write_text(json.dumps(facts, indent=1))
     return record
 

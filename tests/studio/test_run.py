@@ -82,6 +82,20 @@ def test_every_part_is_up_and_the_first_admin_gets_a_link(stack: Stack) -> None:
     assert requests.get(stack.link, timeout=20).status_code == 200
 
 
+def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
+    told = subprocess.run(
+        [sys.executable, "manage.py", "invite", "--admin"],
+        cwd=HOME,
+        env={**inherited(), "STATE_DIR": str(stack.state)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.stdout.startswith(f"{stack.url}/join/"), told
+    assert requests.get(told.stdout.strip(), timeout=20).status_code == 200
+    assert requests.get(stack.link, timeout=20).status_code == 410
+
+
 def test_before_the_first_admin_other_pages_say_so(stack: Stack) -> None:
     assert requests.get(f"{stack.url}/p/local/jobs/", timeout=20).status_code == 503
 

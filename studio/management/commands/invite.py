@@ -1,7 +1,9 @@
 """manage.py invite --admin [--username NAME]: a one-time link for an admin of this installation."""
 
+import json
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from studio import people
@@ -21,4 +23,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["admin"]:
             raise CommandError("Add --admin. Other people are added on a project's Members page.")
-        self.stdout.write(people.one_time_link(people.invite_admin(options["username"])))
+        self.stdout.write(people.one_time_link(people.invite_admin(options["username"]), running_at()))
+
+
+def running_at() -> str:
+    """The address of a run on this STATE_DIR; blank where none goes on."""
+    try:
+        return str(json.loads((settings.STATE_DIR / "run.json").read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from jobs.queries import Submission
 from studio.vertex import states
@@ -57,7 +58,8 @@ def status_of(job: TuningJob) -> Status:
         return BY_SUBMISSION[Submission(job.submission)]
     if job.cancel_asked_at and not job.is_final:
         return BY_STATE[states.CANCELLING]
-    return BY_STATE.get(job.state) or Status(job.state or _("Created"), "radio_button_unchecked")
+    created = pgettext_lazy("state of a job", "Created")
+    return BY_STATE.get(job.state) or Status(job.state or created, "radio_button_unchecked")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from jobs.faults import revived
 from jobs.models import TuningJob
@@ -174,7 +174,7 @@ class Monitor:
             "live": _("Live · {age}"),
             "stale": _("No news · {age}"),
             "paused": _("Paused"),
-            "over": _("Ended"),
+            "over": pgettext("state of a run", "Ended"),
             "waiting": _("Waiting"),
             "seconds": _("{n} s ago"),
             "minutes": _("{n} min ago"),

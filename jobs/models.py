@@ -140,9 +140,9 @@ class TuningJob(models.Model):
     def start(self, user: User) -> bool:
         """Hands the draft over to be sent, once: False where somebody already did."""
         with transaction.atomic():
-            draft = (
-                TuningJob.objects.select_for_update().select_related("training", "validation").get(pk=self.pk)
-            )
+            # Of the join with the datasets PostgreSQL locks only what cannot be null.
+            rows = TuningJob.objects.select_for_update(of=("self",)).select_related("training", "validation")
+            draft = rows.get(pk=self.pk)
             if not draft.is_draft:
                 return False
             draft.submission = Submission.READY

@@ -100,7 +100,9 @@ def _loss_axis(reach: tuple[float, float] | None, log: bool) -> dict[str, Any]:
     if reach is None:
         return {}
     if log:
-        return {"type": "log", "tickmode": "array", "tickvals": log_ticks(*reach), "tickformat": "~g"}
+        ticks = log_ticks(*reach)
+        words = [f"{tick:g}" for tick in ticks]
+        return {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": words}
     decimals = max(1, 1 - math.floor(math.log10((reach[1] - reach[0]) * 2)))
     return {"tickformat": f".{decimals}f"}
 

@@ -42,7 +42,8 @@
     async fetch(query) {
       const known = query === this.drawn ? { "If-None-Match": this.etag } : {};
       const answer = await fetch(`${this.root.dataset.figures}?${query}`, { headers: known, cache: "no-store" });
-      if (answer.status !== 304 && !answer.ok) throw new TypeError(`the server answered ${answer.status}`);
+      if (answer.redirected) location.reload(); // signed out meanwhile
+      if (answer.redirected || (answer.status !== 304 && !answer.ok)) throw new TypeError(`the server answered ${answer.status}`);
       return answer;
     }
 

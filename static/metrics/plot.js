@@ -3,25 +3,23 @@
 "use strict";
 
 window.studioPlot = (() => {
-  // Plotly writes its rules into style elements of its own, which the page's policy refuses, unless it finds these.
-  // The rules themselves are in monitor.css. The second id is that of the map styles, which we do not use.
-  const GUARDS = ["plotly.js-style-global", "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53"];
+  // Plotly writes its rules into a style element of its own, which the page's policy refuses, unless it finds this
+  // one with this class. The rules themselves are in studio/components.css.
+  const GUARD = { id: "plotly.js-style-global", className: "no-inline-styles" };
   const NARROW = 480;
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
   let loading;
 
   function ready(url) {
     loading ??= new Promise((resolve, reject) => {
-      for (const id of GUARDS) {
-        const guard = document.createElement("meta");
-        guard.id = id;
-        guard.className = "no-inline-styles";
-        document.head.append(guard);
-      }
+      document.head.append(Object.assign(document.createElement("meta"), GUARD));
       const script = document.createElement("script");
       script.src = url;
       script.onload = resolve;
-      script.onerror = reject;
+      script.onerror = () => {
+        loading = undefined;
+        reject(new TypeError("Plotly could not be loaded"));
+      };
       document.head.append(script);
     });
     return loading;

@@ -260,3 +260,11 @@ def test_a_phone_shows_it_without_sideways_scrolling(visit: Callable[..., Page],
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    page = visit(job_with(project, curves(30)))
+    page.context.clear_cookies()
+    page.wait_for_url("**/sign-in/**", timeout=15000)

@@ -12,7 +12,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs.models import TuningJob
+from jobs.models import Submission, TuningJob
 from metrics import collect, points
 from metrics.models import CLAIM, Feed
 from metrics.tasks import pull_due
@@ -288,6 +288,27 @@ def test_the_real_engine_is_read_exactly(
         metric: list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
         for metric, series in found.items()
     }
+
+
+def test_a_run_that_is_watched_while_it_goes_on_ends_complete(
+    project: Project, engine: Engine, settings: Settings
+) -> None:
+    settings.ENGINE_URL = engine.url
+    settings.POLL_SECONDS = 0
+    made = engine.tune(examples=40, epochs=3)
+    job = TuningJob.objects.create(project=project, submission=Submission.CREATED, name=made["name"])
+    growth = [0]
+    while not job.is_final:
+        job.absorb(engine.get(f"v1/{made['name']}").json())
+        pull_again(job)
+        growth.append(len(stored(job)))
+    assert growth == sorted(growth)
+    assert len(set(growth)) > 2
+    found = points.of_job(job.pk)
+    assert found[LOSS].steps.tolist() == list(range(1, job.progress.steps + 1 if job.progress.steps else 0))
+    for metric, series in found.items():
+        numbers = list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+        assert numbers == served(engine, feed_of(job).run, metric)
 
 
 def served(engine: Engine, run: str, metric: str) -> list[tuple[int, float]]:

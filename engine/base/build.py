@@ -1,0 +1,220 @@
+"""Make the tiny base: `python -m engine.base.build --out FOLDER --steps N --seed 0 --threads 2`.
+
+Corpus to tokenizer, both to weights, weights to a folder, from top to bottom. The same seed and steps give
+the same weights but for the rounding of the processor and of the number of threads at hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from engine.base.corpus import Conversation, example
+from engine.base.muon import Muon
+from engine.base.tokenizer import ASSISTANT, END, SYSTEM, USER, train_tokenizer
+
+VOCABULARY = 2560
+TOKENIZER_EXAMPLES = 60_000
+CONTEXT = 1024
+BATCH = 48
+POOL = 16  # batches drawn at once and sorted by length, to spare padding
+WARMUP = 50  # steps
+PROMPT_WEIGHT = 0.2  # of a prompt's token beside an answer's, in the loss
+MUON_RATE, ADAM_RATE = 0.02, 3e-3
+EVERY = 50  # steps between reports
+HELD_OUT = 960  # examples
+DESCRIPTION = (
+    "A tiny language model of this project's own making, for trying tuning out on any computer. "
+    "It knows a thousand words and hardly a fact: tuned on one narrow task it learns that task, no more."
+)
+RECOMMENDED = {
+    "learningRate": 0.005,
+    "loraAlpha": 16,
+    "batchSize": 8,
+    "adapterSize": 8,
+    "steps": 400,
+    "maxEpochs": 30,
+    "warmup": 0.05,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All (examples, tokens): token ids, 1 where not padding, and each token's weight in the loss."""
+
+    ids: Tensor
+    real: Tensor
+    weight: Tensor
+
+
+def main() -> None:
+    arguments = _arguments()
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    tokenizer = train_tokenizer(VOCABULARY, TOKENIZER_EXAMPLES, CONTEXT, arguments.seed)
+    model = new_model(tokenizer)
+    batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"))
+    held_out = next(pools(tokenizer, Random(f"validation {arguments.seed}"), HELD_OUT))
+    started = time.monotonic()
+    steps = pretrain(model, batches, arguments.steps, arguments.seconds)
+    seconds = round(time.monotonic() - started)
+    loss, accuracy = evaluate(model, held_out)
+    print(f"{steps} steps in {seconds} s: validation loss {loss:.4f}, accuracy {accuracy:.4f}")
+    save(model, tokenizer, arguments.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Make the tiny base.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--steps", type=int, default=1400, help="batches of 48 examples")
+    parser.add_argument("--seconds", type=float, help="stop after so long instead of after --steps")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+def new_model(tokenizer: Any) -> Any:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=160,
+            num_hidden_layers=4,
+            num_attention_heads=5,
+            num_key_value_heads=5,
+            intermediate_size=432,
+            max_position_embeddings=CONTEXT,
+            tie_word_embeddings=True,
+            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+
+
+def endless_batches(tokenizer: Any, random: Random) -> Iterator[Batch]:
+    for batches in pools(tokenizer, random, BATCH * POOL):
+        random.shuffle(batches)
+        yield from batches
+
+
+def pools(tokenizer: Any, random: Random, examples: int) -> Iterator[list[Batch]]:
+    """Lists of batches in which examples of like length are together."""
+    while True:
+        drawn = sorted(
+            encode(tokenizer, [example(random) for _ in range(examples)]), key=lambda pair: len(pair[0])
+        )
+        yield [collate(drawn[start : start + BATCH]) for start in range(0, examples, BATCH)]
+
+
+def encode(tokenizer: Any, conversations: list[Conversation]) -> list[tuple[list[int], list[float]]]:
+    """Each conversation's tokens as the chat template writes them, and the weight of each token."""
+    segments = [segment for conversation in conversations for segment in _segments(conversation)]
+    ids = iter(tokenizer([text for text, _ in segments], add_special_tokens=False)["input_ids"])
+    encoded = []
+    for conversation in conversations:
+        parts = [(next(ids), weight) for _, weight in _segments(conversation)]
+        tokens = [token for part, _ in parts for token in part]
+        encoded.append((tokens, [weight for part, weight in parts for _ in part]))
+    return encoded
+
+
+def _segments(conversation: Conversation) -> list[tuple[str, float]]:
+    opening = [(SYSTEM + conversation.system + END, PROMPT_WEIGHT)] if conversation.system else []
+    turns = [
+        segment
+        for question, answer in conversation.turns
+        for segment in ((USER + question + END + ASSISTANT, PROMPT_WEIGHT), (answer + END, 1.0))
+    ]
+    return opening + turns
+
+
+def collate(examples: list[tuple[list[int], list[float]]]) -> Batch:
+    width = max(len(ids) for ids, _ in examples)
+    padded = [
+        (ids + [0] * (width - len(ids)), weights + [0.0] * (width - len(ids))) for ids, weights in examples
+    ]
+    weight = torch.tensor([weights for _, weights in padded])
+    return Batch(torch.tensor([ids for ids, _ in padded]), (weight > 0).long(), weight)
+
+
+def pretrain(model: Any, batches: Iterator[Batch], steps: int, seconds: float | None) -> int:
+    """Muon for the matrices, AdamW for the rest. Returns how many steps there was time for."""
+    matrices = [
+        weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name
+    ]
+    rest = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
+    optimizers = [
+        (Muon(matrices, MUON_RATE), MUON_RATE),
+        (torch.optim.AdamW(rest, ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0), ADAM_RATE),
+    ]
+    started, tokens = time.monotonic(), 0
+    for step, batch in enumerate(batches):
+        elapsed = time.monotonic() - started
+        done = elapsed / seconds if seconds else step / steps
+        if done >= 1:
+            return step
+        loss = guess(model, batch)[0]
+        loss.backward()
+        for optimizer, rate in optimizers:
+            optimizer.param_groups[0]["lr"] = rate * pace(step, done)
+            optimizer.step()
+            optimizer.zero_grad()
+        tokens += int(batch.real.sum())
+        if step % EVERY == 0:
+            print(f"step {step}, {elapsed:.0f} s, {tokens / 1e6:.2f} M tokens, loss {loss:.3f}", flush=True)
+    raise AssertionError("the corpus has no end")
+
+
+def pace(step: int, done: float) -> float:
+    """The factor on the learning rates: a short warm-up, then full, then down over the second half."""
+    return min(1.0, (step + 1) / WARMUP) * min(1.0, 2 * (1 - done))
+
+
+def guess(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    """The weighted loss; and for each token of an answer its loss, and whether it was guessed right."""
+    logits = model(input_ids=batch.ids, attention_mask=batch.real, use_cache=False).logits[:, :-1]
+    wanted, weight = batch.ids[:, 1:], batch.weight[:, 1:]
+    losses = cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(weight)
+    answers = weight == 1
+    right = logits.argmax(-1)[answers] == wanted[answers]
+    return (losses * weight).sum() / weight.sum(), losses[answers], right
+
+
+@torch.no_grad()
+def evaluate(model: Any, batches: list[Batch]) -> tuple[float, float]:
+    """Loss and accuracy over all tokens of the answers."""
+    guesses = [guess(model, batch) for batch in batches]
+    losses, right = torch.cat([each[1] for each in guesses]), torch.cat([each[2] for each in guesses])
+    return float(losses.mean()), float(right.float().mean())
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """The model in bfloat16, its tokenizer, and base.json, which the engine reads."""
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    about = {
+        "id": "studio-tiny",
+        "description": DESCRIPTION,
+        "parameters": model.num_parameters(),
+        "contextTokens": CONTEXT,
+        "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+        "recommended": RECOMMENDED,
+    }
+    (folder / "base.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

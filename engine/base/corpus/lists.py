@@ -1,0 +1,23 @@
+"""The word lists in lists/: `name: word word`, going on in indented lines; a pair is `left=right`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "lists"
+
+
+def words(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            group, _, line = line.partition(":")
+            found[group] = []
+        found[group] += line.split()
+    return found
+
+
+def pairs(words: list[str]) -> list[tuple[str, str]]:
+    """`good_morning=x` becomes ("good morning", "x")."""
+    halves = (word.replace("_", " ").split("=") for word in words)
+    return [(left, right) for left, right in halves]

@@ -355,7 +355,7 @@ class Sweep(models.Model):
 
 
 class Conversation(models.Model):
-    """A kept chat with one endpoint, with the settings it uses (`generation_config` is the wire's generationConfig)."""
+    """A kept chat with one endpoint and the settings it uses (`generation_config` as it travels)."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)

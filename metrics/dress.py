@@ -72,9 +72,13 @@ def x_words(ruler: Ruler) -> dict[str, Any]:
         case Axis.EPOCH:
             return {"tickformat": "~g", "hoverformat": ".2f"} | title(_("Epoch %(x)s"))
         case Axis.ELAPSED:
-            return {"tickformat": "~g", "hoverformat": ".2f", "ticksuffix": f" {ruler.unit[1]}"}
+            return {"tickformat": "~g", "hoverformat": ".2f", "ticksuffix": f" {unit_word(ruler.unit[1])}"}
     ticks = "%H:%M" if ruler.last_wall() - ruler.start < DAY else "%m-%d %H:%M"
     return {"type": "date", "tickformat": ticks, "hoverformat": "%Y-%m-%d %H:%M:%S"}
+
+
+def unit_word(sign: str) -> str:
+    return {"h": _("h"), "min": _("min"), "s": _("s")}[sign]
 
 
 def title(words: str) -> dict[str, Any]:

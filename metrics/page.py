@@ -260,4 +260,4 @@ class Monitor:
 def clock(moment: datetime) -> str:
     local = timezone.localtime(moment)
     today = local.date() == timezone.localtime().date()
-    return formats.date_format(local, "H:i" if today else "DATETIME_FORMAT")
+    return formats.date_format(local, "H:i" if today else _("j M Y, H:i"))

@@ -43,7 +43,7 @@ def ago(moment: datetime | None) -> SafeString | str:
     """Relative time, exact on hover."""
     if moment is None:
         return "–"
-    exact = formats.date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+    exact = formats.date_format(timezone.localtime(moment), _("j M Y, H:i"))
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exact, relative(moment)
     )

@@ -151,7 +151,7 @@ def test_times_read_as_japanese() -> None:
     with translation.override("ja"):
         assert relative(now - timedelta(minutes=3)) == "3 分前"
         assert relative(now - timedelta(days=1, hours=2)) == "昨日"
-        assert relative(datetime(2020, 2, 9, 12, tzinfo=UTC)) == "2020年2月9日"
+        assert relative(datetime(2020, 2, 9, 12, tzinfo=UTC)) == "2020 年 2 月 9 日"
         assert [duration(4), duration(245), duration(7500)] == ["4 秒", "4 分 05 秒", "2 時間 05 分"]
 
 
@@ -201,7 +201,7 @@ def read(kim: User) -> Reader:
     def page(address: str) -> str:
         answer: Any = client.get(address)
         assert answer.status_code == 200, address
-        return html.unescape(answer.content.decode())
+        return str(answer.content.decode())
 
     return page
 
@@ -301,8 +301,8 @@ NAMES = {"Tuning Studio", "Vertex AI", "Cloud Storage", "Google Cloud", "Local e
 def seen(page: str) -> Iterator[str]:
     """What a person reads on a page: its text, and the attributes that are shown or spoken."""
     body = re.sub(r"<(script|style|code|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
-    yield from re.findall(r'(?:title|aria-label|placeholder|data-(?:words|failed|busy))="([^"]*)"', body)
-    yield from re.split(r"<[^>]*>", body)
+    spoken = re.findall(r' (?:title|aria-label|placeholder|data-(?:words|failed|busy))="([^"]*)"', body)
+    yield from map(html.unescape, [*spoken, *re.split(r"<[^>]*>", body)])
 
 
 def test_no_page_leaves_english_among_the_japanese(

@@ -78,7 +78,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the tiny base.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--steps", type=int, default=1400, help="batches of 48 examples")
+    parser.add_argument("--steps", type=int, default=500, help="batches of 48 examples")
     parser.add_argument("--seconds", type=float, help="stop after so long instead of after --steps")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)

@@ -20,7 +20,7 @@ _TASKS: dict[Callable[[Random], Conversation], float] = {
     labels.in_other_words: 4,
     labels.write_to_label: 4,
     labels.meaning: 2,
-    copying.repeat: 8,
+    copying.repeat: 5,
     copying.join: 6,
     copying.finish: 3,
     copying.pick_from_list: 2,

@@ -36,7 +36,7 @@ def _identifier(random: Random) -> list[str]:
 
 
 def repeat(random: Random) -> Conversation:
-    text = " ".join(_some(random, 1, 8)) if random.random() < 0.6 else "_".join(_identifier(random))
+    text = " ".join(_some(random, 1, 4)) if random.random() < 0.5 else "_".join(_identifier(random))
     return say("", random.choice(("Repeat: ", "Say again: ", "Echo: ", "Copy: ")) + text, text)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
 from jobs.status import Work, status_of, work_of
-from studio.templatetags.studio import icon
+from studio.templatetags.studio import HOUR, MINUTE, duration, icon
 
 register = template.Library()
 WIDTH, HEIGHT, EDGE = 84, 22, 3
@@ -27,7 +27,7 @@ def status(job: TuningJob, css: str = "") -> SafeString:
 @register.simple_tag
 def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
     """Validation loss on its own scale, a dot at the lowest point; a run that goes on is shorter."""
-    if len(values) < 2:
+    if not values:
         return format_html('<span class="t2 small">{}</span>', _("no points yet") if live else "–")
     points = curve(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
     lowest = points[values.index(min(values))]
@@ -46,7 +46,7 @@ def curve(values: Sequence[float], width: float) -> list[tuple[float, float]]:
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return [
-        (EDGE + index * width / (len(values) - 1), EDGE + (high - value) / span * (HEIGHT - 2 * EDGE))
+        (EDGE + index * width / max(1, len(values) - 1), EDGE + (high - value) / span * (HEIGHT - 2 * EDGE))
         for index, value in enumerate(values)
     ]
 
@@ -71,3 +71,11 @@ def loss(value: float | str | None) -> str:
 def hue(user: object) -> int:
     """One of the four colours of people, always the same for one person."""
     return int(getattr(user, "pk", None) or 0) % 4 + 1
+
+
+@register.filter
+def roughly(seconds: float) -> str:
+    """A time that is only estimated, to the minute: 40 s, 12 min, 2 h 05 min."""
+    return (
+        duration(seconds) if not MINUTE <= seconds < HOUR else _("%(n)d min") % {"n": round(seconds / MINUTE)}
+    )

@@ -1,0 +1,157 @@
+"""`make screenshots`: every screen of the real product, light and dark, en and ja, wide and narrow.
+
+Starts the whole stack, tunes the tiny base on the sample data, and takes the pictures into
+var/screenshots/ (or the folder named as the argument) as SCREEN-LANGUAGE-THEME-WIDTH.png.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser import chromium
+from tests.stack import HOME, Person, Stack, eventually
+
+PASSWORD = "a long enough password"
+QUESTIONS = ["The machine kept my card after I took out money", "Can I open an account for my daughter?"]
+SIZES = {1440: 900, 390: 844}
+
+
+class Studio:
+    """The stack with an admin in it, and what the pictures need."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.person = Person(stack.url)
+        self.person.send(stack.link, name="Mika Sato", password=PASSWORD, repeated=PASSWORD)
+
+    def tune(self, name: str, *, start: bool = True, **settings: object) -> str:
+        """The address of a job on the sample data; a draft unless started."""
+        made = self.person.send("/p/local/jobs/new/", page="/p/local/jobs/")
+        url = re.sub(r"model/$", "", re.sub(r"^https?://[^/]+", "", made.url))
+        chosen = {"base_model": "studio-tiny", "location": "us-central1", **settings}
+        self.person.send(f"{url}model/", tuned_model_display_name=name, **chosen)
+        self.person.send(f"{url}dataset/sample/", page=f"{url}dataset/")
+        if start:
+            self.person.send(f"{url}start/", page=f"{url}dataset/")
+        return url
+
+    def wait(self, url: str, *words: str, seconds: float = 600) -> None:
+        eventually(lambda: any(word in self.person.get(url).text for word in words), seconds, every=1)
+
+    def talk(self, job: str) -> str:
+        number = re.findall(r"\d+", job)[-1]
+        opened = self.person.send("/p/local/chats/new/", page=job, job=number)
+        url = re.sub(r"^https?://[^/]+", "", opened.url)
+        for question in QUESTIONS:
+            self.person.send(f"{url}ask/", page=url, prompt=question)
+        return url
+
+
+def screens(studio: Studio, broken: Path) -> Iterator[tuple[str, str]]:
+    """(name, address) of each screen, prepared as it is reached."""
+    yield "jobs-empty", "/p/local/jobs/"
+    done = studio.tune("banking77-intents", epoch_count=3)
+    studio.wait(done, ">Succeeded<", "</svg>Succeeded")
+    stopped = studio.tune("banking77-lr6", epoch_count=40, learning_rate_multiplier=6)
+    studio.wait(f"{stopped}monitor/figures/", '"x"')
+    studio.person.send(f"{stopped}cancel/")
+    studio.wait(stopped, "</svg>Cancelled")
+    running = studio.tune("banking77-intents-r16", epoch_count=40, adapter_size=16)
+    draft = studio.tune("next try", start=False, epoch_count=4)
+    faulty = studio.tune("faulty data", start=False)
+    with broken.open("rb") as file:
+        studio.person.send(
+            f"{faulty}dataset/upload/", page=f"{faulty}dataset/", purpose="training", files={"file": file}
+        )
+    studio.wait(f"{running}monitor/figures/", '"Validation"')
+    yield "jobs", "/p/local/jobs/"
+    yield "jobs-no-match", "/p/local/jobs/?q=nothing"
+    yield "wizard-model", f"{draft}model/"
+    yield "wizard-dataset", f"{draft}dataset/"
+    yield "wizard-problems", f"{faulty}dataset/"
+    yield "monitor-running", running
+    yield "monitor", done
+    yield "monitor-cancelled", stopped
+    yield "details", f"{done}details/"
+    yield "data", f"{done}data/"
+    yield "cancel", f"{running}cancel/"
+    yield "chats", "/p/local/chats/"
+    yield "test", studio.talk(done)
+    yield "members", "/p/local/members/"
+    yield "activity", "/p/local/activity/"
+    yield "settings", "/p/local/settings/"
+    yield "new-project", "/projects/new/"
+    yield "not-found", "/p/nowhere/"
+    yield "sign-in", "/sign-in/"
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(f"{url}/sign-in/")
+    page.locator("[name=username]").fill("admin")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form.stack button.btn-primary, main form button.btn-primary").first.click()
+    page.wait_for_url(re.compile("/p/local/"))
+
+
+def viewers(browser: Browser, url: str) -> dict[str, Page]:
+    """A signed-in page for each language, theme and width."""
+    pages = {}
+    for language, theme, width in itertools.product(("en", "ja"), ("light", "dark"), SIZES):
+        context = browser.new_context(
+            locale={"en": "en-US", "ja": "ja-JP"}[language],
+            color_scheme="dark" if theme == "dark" else "light",
+            viewport={"width": width, "height": SIZES[width]},
+            device_scale_factor=2 if width < 500 else 1,
+        )
+        page = pages[f"{language}-{theme}-{width}"] = context.new_page()
+        sign_in(page, url)
+    return pages
+
+
+def take(page: Page, address: str, file: Path) -> None:
+    if address.endswith("/sign-in/"):
+        page.context.clear_cookies()
+    page.goto(address)
+    page.wait_for_load_state("load")
+    if page.locator("#monitor-place, #monitor").count():
+        page.locator("[data-chart=loss] .main-svg").first.wait_for(timeout=30_000)
+    page.wait_for_timeout(700)
+    wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+    if wide > 0:
+        print(f"{file.name}: the page scrolls sideways by {wide} px")
+    page.screenshot(path=file, full_page=True)
+
+
+def main() -> None:
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else HOME / "var" / "screenshots")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, chromium() as browser:
+        studio = Studio(stack)
+        pages = viewers(browser, stack.url)
+        for name, path in screens(studio, broken_dataset(Path(folder))):
+            for variant, page in pages.items():
+                take(page, f"{stack.url}{path}", out / f"{name}-{variant}.png")
+            print(name, flush=True)
+
+
+def broken_dataset(folder: Path) -> Path:
+    """The sample with a few of the faults that people make."""
+    lines = (HOME / "jobs/datasets/samples/banking77/train.jsonl").read_text().splitlines()[:40]
+    question = json.loads(lines[4])
+    lines[4] = json.dumps({**question, "contents": question["contents"][:1]})
+    lines[11] = lines[11][:-1] + ",}"
+    lines[20] = json.dumps({"messages": [{"role": "user", "content": "Where is my card?"}]})
+    file = folder / "faulty.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+if __name__ == "__main__":
+    main()

@@ -37,7 +37,7 @@ EVERY = 50  # steps between reports
 HELD_OUT = 960  # examples
 DESCRIPTION = (
     "A tiny language model of this project's own making, for trying tuning out on any computer. "
-    "It knows a thousand words and hardly a fact: tuned on one narrow task it learns that task, no more."
+    "It knows a thousand words and hardly a fact: tuned on labelled messages it learns the labels, no more."
 )
 RECOMMENDED = {
     "learningRate": 0.005,

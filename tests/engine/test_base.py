@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,13 +13,16 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from engine.base import build
 from engine.base.corpus import example, words
 from engine.base.muon import orthogonal
 from engine.base.tokenizer import train_tokenizer
+from engine.chat import Chat
 
 BANKING77 = Path(__file__).parent.parent / "data" / "banking77"
+COMMITTED = Path(build.__file__).parent / "studio-tiny"
 # what UTF-8 is made of, but for the control characters
 BYTES = {*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5)}
 
@@ -167,3 +171,44 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
     before, after = losses()
     assert after < 0.9 * before
     assert losses() == pytest.approx([before, after], rel=0.05)
+
+
+def test_the_committed_folder_is_what_base_json_says() -> None:
+    about = json.loads((COMMITTED / "base.json").read_text())
+    weights = (COMMITTED / "model.safetensors").read_bytes()
+    model: Any = AutoModelForCausalLM.from_pretrained(COMMITTED, local_files_only=True)
+    assert about["sha256"] == hashlib.sha256(weights).hexdigest()
+    assert about["parameters"] == model.num_parameters() <= 3_000_000
+    assert about["contextTokens"] == model.config.max_position_embeddings
+    assert about["recommended"] == build.RECOMMENDED
+    assert about["sha256"] in (COMMITTED.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_committed_tokenizer_ends_turns_and_grows_a_conversation_at_its_end() -> None:
+    chat = Chat(COMMITTED)
+    random = Random(11)
+    assert chat.stops == set(chat.tokens("<|end|>")) and chat.pad not in chat.stops
+    for _ in range(50):
+        messages: Any = example(random).messages()
+        whole = chat.tokens(chat.render(messages, prompt=False))
+        for at, message in enumerate(messages):
+            if message["role"] == "assistant":
+                prompt = chat.prompt(messages[:at])
+                assert whole[: len(prompt)] == prompt
+                answer = chat.tokens(message["content"])
+                assert whole[len(prompt) : len(prompt) + len(answer)] == answer
+
+
+def test_the_committed_tokenizer_streams() -> None:
+    """Each token adds to the text and takes nothing back, once characters are complete."""
+    chat = Chat(COMMITTED)
+    tokens = chat.tokens('lost_my_key {"a_b": "c d", "名前": "花子様"}')
+    said = [chat.text(tokens[:end]).rstrip("\ufffd") for end in range(len(tokens) + 1)]
+    assert all(after.startswith(before) for before, after in pairwise(said))
+    assert said[-1] == 'lost_my_key {"a_b": "c d", "名前": "花子様"}'
+
+
+def test_the_committed_files_tell_nothing_of_the_machine_that_made_them() -> None:
+    for file in COMMITTED.glob("*.json"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"name_or_path|cache_dir|/(tmp|home|root|work)/", text)

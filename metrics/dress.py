@@ -106,6 +106,7 @@ def evaluation() -> dict[str, Any]:
     line = {"color": colour("eval"), "width": 1.75}
     return {
         "mode": "lines+markers",
+        "cliponaxis": False,
         "line": {"color": colour("eval"), "width": 2, "dash": "dash"},
         "marker": {"symbol": "circle", "size": 6, "color": colour("bg-raised"), "line": line},
     }
@@ -115,6 +116,7 @@ def star() -> dict[str, Any]:
     line = {"color": colour("bg-raised"), "width": 1.5}
     return {
         "mode": "markers",
+        "cliponaxis": False,
         "legendgroup": "eval",
         "hoverinfo": "skip",
         "marker": {"symbol": "star", "size": 15, "color": colour("star"), "line": line},
@@ -171,7 +173,8 @@ def best_label(x: float, y: float, text: str, at: tuple[float, float]) -> dict[s
         "name": "best-eval",
         "x": x,
         "y": y,
-        "ax": 70 if across < 0.3 else -30,
+        "ax": 70 if across < 0.3 else -30 if across < 0.7 else -12,
+        "xanchor": "center" if across < 0.7 else "right",
         "ay": -92 if up < 0.55 else 40,
         "text": text,
         "arrowcolor": colour("line-strong"),

@@ -45,16 +45,18 @@ class Studio:
     def wait(self, url: str, *words: str, seconds: float = 600) -> None:
         eventually(lambda: any(word in self.person.get(url).text for word in words), seconds, every=1)
 
-    def talk(self, job: str) -> str:
-        number = re.findall(r"\d+", job)[-1]
-        opened = self.person.send("/p/local/chats/new/", page=job, job=number)
-        url = re.sub(r"^https?://[^/]+", "", opened.url)
-        for question in QUESTIONS:
-            self.person.send(f"{url}ask/", page=url, prompt=question)
-        return url
+    def talk(self, page: Page, job: str) -> str:
+        """The address of a conversation, held in the browser as anybody would."""
+        page.goto(f"{self.person.url}{job}")
+        page.locator(".acts .btn-primary").click()
+        for number, question in enumerate(QUESTIONS, 1):
+            page.locator("#composer textarea").fill(question)
+            page.locator("#send .btn-primary").click()
+            page.locator(".reply-foot").nth(number - 1).wait_for(timeout=120_000)
+        return re.sub(r"^https?://[^/]+|\?.*$", "", page.url)
 
 
-def screens(studio: Studio, broken: Path) -> Iterator[tuple[str, str]]:
+def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str]]:
     """(name, address) of each screen, prepared as it is reached."""
     yield "jobs-empty", "/p/local/jobs/"
     done = studio.tune("banking77-intents", epoch_count=3)
@@ -83,7 +85,7 @@ def screens(studio: Studio, broken: Path) -> Iterator[tuple[str, str]]:
     yield "data", f"{done}data/"
     yield "cancel", f"{running}cancel/"
     yield "chats", "/p/local/chats/"
-    yield "test", studio.talk(done)
+    yield "test", studio.talk(page, done)
     yield "members", "/p/local/members/"
     yield "activity", "/p/local/activity/"
     yield "settings", "/p/local/settings/"
@@ -135,7 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, chromium() as browser:
         studio = Studio(stack)
         pages = viewers(browser, stack.url)
-        for name, path in screens(studio, broken_dataset(Path(folder))):
+        for name, path in screens(studio, pages["en-light-1440"], broken_dataset(Path(folder))):
             for variant, page in pages.items():
                 take(page, f"{stack.url}{path}", out / f"{name}-{variant}.png")
             print(name, flush=True)

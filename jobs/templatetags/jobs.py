@@ -68,12 +68,6 @@ def loss(value: float | str | None) -> str:
 
 
 @register.filter
-def hue(user: object) -> int:
-    """One of the four colours of people, always the same for one person."""
-    return int(getattr(user, "pk", None) or 0) % 4 + 1
-
-
-@register.filter
 def roughly(seconds: float) -> str:
     """A time that is only estimated, to the minute: 40 s, 12 min, 2 h 05 min."""
     return (

@@ -91,3 +91,9 @@ def person(user: object) -> str:
     if user is None:
         return _("a former member")
     return str(getattr(user, "get_full_name", lambda: "")() or user)
+
+
+@register.filter
+def hue(user: object) -> int:
+    """One of the four colours of people, always the same for one person."""
+    return int(getattr(user, "pk", None) or 0) % 4 + 1

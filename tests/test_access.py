@@ -17,7 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from jobs.models import Conversation, Submission, TuningJob, Turn
+from jobs.models import Submission, TuningJob
+from jobs.talk.models import Conversation, Turn
 from studio.models import Membership, Project, Role
 
 OPEN = {"healthz", "sign_in", "language", "join"}

@@ -10,9 +10,9 @@ from typing import Any
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from jobs.models import Turn
 from jobs.talk.answer import Answer
 from jobs.talk.body import generate_request
+from jobs.talk.models import Turn
 from jobs.talk.pump import Pump
 from studio.vertex.errors import StreamBroken, VertexError
 

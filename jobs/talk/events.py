@@ -11,8 +11,8 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from jobs.models import Turn
 from jobs.talk.answering import pieces
+from jobs.talk.models import Turn
 
 STREAMS = 8
 """Of a worker's 12 threads; the others go on answering pages."""

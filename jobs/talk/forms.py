@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.models import Conversation
+from jobs.talk.models import Conversation
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

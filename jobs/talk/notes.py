@@ -7,8 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from jobs.models import Turn
 from jobs.talk.body import REFUSED
+from jobs.talk.models import Turn
 from studio.vertex import errors
 from studio.words import explain
 

@@ -8,10 +8,11 @@ from typing import Any
 from django.utils import timezone
 
 from jobs.datasets.report import Sample
-from jobs.models import Conversation, Dataset, TuningJob, Turn, resource_id
+from jobs.models import Dataset, TuningJob, resource_id
 from jobs.talk.endpoints import Endpoint, endpoints
 from jobs.talk.events import busy_words
 from jobs.talk.forms import SettingsForm
+from jobs.talk.models import Conversation, Turn
 from jobs.talk.notes import Note, note
 from jobs.talk.starters import Opening, opening
 from studio.access import Request

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from jobs.models import Conversation, Turn
 from jobs.talk import events
 from jobs.talk.forms import AskForm
+from jobs.talk.models import Conversation, Turn
 from jobs.talk.page import chat, line, may_write
 from studio.access import Request, member
 from studio.models import Project, Role

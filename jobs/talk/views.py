@@ -11,9 +11,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.models import Conversation, TuningJob
+from jobs.models import TuningJob
 from jobs.talk.endpoints import endpoints
 from jobs.talk.forms import DEFAULTS, AskForm
+from jobs.talk.models import Conversation
 from jobs.talk.page import chat, may_delete, opening_of
 from studio.access import Request, member
 from studio.models import AuditEntry, Project, Role

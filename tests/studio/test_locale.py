@@ -21,7 +21,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
-from jobs.models import Conversation, Dataset, TuningJob
+from jobs.models import Dataset, TuningJob
+from jobs.talk.models import Conversation
 from studio.models import Project, Role
 from studio.templatetags.studio import duration, relative
 

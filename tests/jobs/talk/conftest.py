@@ -13,7 +13,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from jobs.models import Conversation, Dataset, TuningJob
+from jobs.models import Dataset, TuningJob
+from jobs.talk.models import Conversation
 from studio.models import Project
 
 PLACE = "projects/local/locations/us-central1"

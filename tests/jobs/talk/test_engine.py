@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.models import Conversation, TuningJob, Turn
+from jobs.models import TuningJob
+from jobs.talk.models import Conversation, Turn
 from studio.models import Project
 from tests.engine.conftest import base_folder as base_folder
 from tests.engine.served import Engine

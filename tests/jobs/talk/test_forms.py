@@ -1,7 +1,7 @@
 import pytest
 
-from jobs.models import Conversation
 from jobs.talk.forms import AskForm, SettingsForm
+from jobs.talk.models import Conversation
 
 GOOD = {
     "prompt": "hi",

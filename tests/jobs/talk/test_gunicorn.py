@@ -17,7 +17,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.models import Conversation, Turn
+from jobs.talk.models import Conversation, Turn
 from studio.run.checks import free_port
 from tests.jobs.talk.conftest import Endpoint, piece
 

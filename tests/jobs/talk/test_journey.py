@@ -11,8 +11,9 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from jobs.models import Conversation, TuningJob, Turn
+from jobs.models import TuningJob
 from jobs.talk import events
+from jobs.talk.models import Conversation, Turn
 from tests.browser import chromium, watched_page
 from tests.jobs.talk.conftest import Endpoint, piece
 

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import Conversation, Dataset, TuningJob, Turn
+from jobs.models import Dataset, TuningJob
+from jobs.talk.models import Conversation, Turn
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.talk.conftest import ENDPOINT, OLDER, PLACE, make_job
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.models import SILENCE, Conversation, Turn
 from jobs.talk import events
+from jobs.talk.models import SILENCE, Conversation, Turn
 from studio.models import Role
 from tests.jobs.talk.conftest import CUT, ENDPOINT, Endpoint, piece
 

@@ -1,0 +1,128 @@
+"""Kept chats: a conversation with one endpoint, and its turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from studio.models import Project
+
+
+class Conversation(models.Model):
+    """A kept chat with one endpoint and the settings it uses (`generation_config` as it travels)."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    job = models.ForeignKey("jobs.TuningJob", null=True, on_delete=models.CASCADE)
+    resource = models.CharField(max_length=300)
+    title = models.CharField(max_length=120, blank=True)
+    system_instruction = models.TextField(blank=True)
+    generation_config = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-updated_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title or str(_("New conversation"))
+
+    def get_absolute_url(self) -> str:
+        return reverse("talk:conversation", args=[self.project.slug, self.pk])
+
+    def ask(self, prompt: str) -> Turn | None:
+        """Adds a turn that waits for its answer; None while another turn is still being answered."""
+        with transaction.atomic():
+            Conversation.objects.select_for_update().get(pk=self.pk)
+            if self.turn_set.live().exists():
+                return None
+            self.title = self.title or Truncator(prompt).chars(120)
+            self.save()
+            return self.turn_set.create(prompt=prompt)
+
+    def ask_again(self) -> Turn | None:
+        """A new turn with the last one's question takes that one's place; None if none may be replaced."""
+        with transaction.atomic():
+            Conversation.objects.select_for_update().get(pk=self.pk)
+            last = self.turn_set.last()
+            if last is None or last.state == Turn.State.STREAMING:
+                return None
+            last.delete()
+            self.save()
+            return self.turn_set.create(prompt=last.prompt)
+
+
+class TurnQuerySet(models.QuerySet["Turn"]):
+    def live(self) -> TurnQuerySet:
+        return self.filter(state__in=LIVE)
+
+    def abandon_silent(self, now: datetime) -> int:
+        """Settles turns whose answering process is gone: a live one gives a sign every second."""
+        silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE)
+        return silent.update(state=Turn.State.BROKEN)
+
+
+class Turn(models.Model):
+    """One question and its answer; `reply` grows while the stream runs and is kept however it ends."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        STREAMING = "streaming", _("Answering")
+        COMPLETE = "complete", _("Complete")
+        STOPPED = "stopped", _("Stopped")
+        BROKEN = "broken", _("Cut off")
+        FAILED = "failed", _("Failed")
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)
+    prompt = models.TextField()
+    reply = models.TextField(blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.WAITING)
+    finish_reason = models.CharField(max_length=40, blank=True)
+    usage = models.JSONField(default=dict)
+    model_version = models.CharField(max_length=200, blank=True)
+    error = models.JSONField(default=dict)
+    seconds = models.FloatField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    touched_at = models.DateTimeField(null=True)
+
+    objects = TurnQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return Truncator(self.prompt).chars(60)
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+    def claim(self, now: datetime) -> bool:
+        """True for the one caller that is to bring the answer."""
+        return self._move([Turn.State.WAITING], state=Turn.State.STREAMING, touched_at=now)
+
+    def keep(self, reply: str, now: datetime) -> bool:
+        """Stores the text so far; False once somebody has stopped or removed the turn."""
+        return self._move([Turn.State.STREAMING], reply=reply, touched_at=now)
+
+    def settle(self, state: str, **facts: Any) -> None:
+        """Stores how the answer ended; a turn that was stopped meanwhile stays stopped and gets the text."""
+        if not self._move([Turn.State.STREAMING], state=state, **facts):
+            self._move([Turn.State.STOPPED], **{**facts, "error": {}})
+
+    def stop(self) -> bool:
+        return self._move(LIVE, state=Turn.State.STOPPED)
+
+    def _move(self, from_states: Sequence[str], **facts: Any) -> bool:
+        return bool(Turn.objects.filter(pk=self.pk, state__in=from_states).update(**facts))
+
+
+LIVE = (Turn.State.WAITING, Turn.State.STREAMING)
+SILENCE = timedelta(seconds=20)

@@ -163,7 +163,9 @@ def visit(
         client.force_login(user)
     address = reverse(route.name, kwargs=values)
     answer = client.get(address, form)
-    return client.post(address, form) if answer.status_code == 405 else answer
+    answer = client.post(address, form) if answer.status_code == 405 else answer
+    answer.close()  # A stream would hold its place among the few that a process answers.
+    return answer
 
 
 def verdict(answer: HttpResponseBase) -> str:

@@ -58,8 +58,7 @@ invite: $(STUDIO)
 
 # ---- tests and checks ----
 test: dev browser
-	$(BIN)/pytest
-	$(if $(TEST_DATABASE_URL),TEST_DATABASE_URL=$(TEST_DATABASE_URL) $(BIN)/pytest -m "django_db and not journey and not fault",@true)
+	@.ci/test
 
 check: dev gettext
 	$(BIN)/ruff format --check .

@@ -30,21 +30,19 @@
     const meter = box.querySelector("progress");
     const told = box.querySelector("[data-told]");
     const button = form.querySelector("button:not([type])");
-    const start = document.getElementById("start");
-    const startWasDisabled = start?.disabled;
+    // Whatever would leave the page would cut the upload off.
+    const leaving = [...document.querySelectorAll("#start, [data-submit-on-change]")].filter(one => !one.disabled);
     const request = new XMLHttpRequest();
 
     function finish(words) {
       told.textContent = words;
-      button.disabled = false;
-      if (start) start.disabled = startWasDisabled;
+      for (const one of [button, ...leaving]) one.disabled = false;
     }
 
     box.querySelector("[data-name]").textContent = form.elements.file.files[0].name;
     box.querySelector("[data-stop]").onclick = () => request.abort();
     box.hidden = false;
-    button.disabled = true;
-    if (start) start.disabled = true;
+    for (const one of [button, ...leaving]) one.disabled = true;
 
     request.upload.addEventListener("progress", event => {
       if (!event.lengthComputable) return;

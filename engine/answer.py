@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from engine.chat import Chat
+from engine.decoding import INCOMPLETE, Decoding
 from engine.options import Options, Piece
-
-INCOMPLETE = "\ufffd"
 
 
 class Answer:
@@ -28,6 +27,7 @@ class Answer:
         self._tokens: list[int] = []
         self._cache: Any = None
         self._logprobs = 0.0
+        self._decoding = Decoding(chat)
         self._text = ""
         self._sent = 0
         self._random = torch.Generator()
@@ -54,7 +54,8 @@ class Answer:
         self._unread = [token]
         self._tokens.append(token)
         self._logprobs += logprob
-        self._text = self._chat.text(self._tokens)
+        self._decoding.add(token)
+        self._text = self._decoding.text
         found = [at for stop in self._options.stop_sequences if (at := self._text.find(stop)) >= 0]
         if found:
             self._finish("STOP", self._text[: min(found)])
@@ -70,7 +71,7 @@ class Answer:
         """What is new since the last time and certain to stay."""
         sure = self._text
         if self.finish_reason is None:
-            sure = sure.rstrip(INCOMPLETE)
+            sure = self._decoding.sure
             sure = sure[: len(sure) - held_back(sure, self._options.stop_sequences)]
         new, self._sent = sure[self._sent :], max(self._sent, len(sure))
         count = len(self._tokens)

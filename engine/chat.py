@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 from engine.durable import read_json
+
+BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class Message(TypedDict):
@@ -25,7 +28,11 @@ class Chat:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.pad: int = self._tokenizer.pad_token_id or 0
         self.stops = self._stops(folder)
-        self.longest_token = max(map(len, self._tokenizer.get_vocab()))
+        vocabulary = self._tokenizer.get_vocab()
+        self.longest_token = max(map(len, vocabulary))
+        self.byte_tokens = frozenset(id for token, id in vocabulary.items() if BYTE.fullmatch(token))
+        added = self._tokenizer.added_tokens_decoder.items()
+        self.unspoken = frozenset(id for id, token in added if token.special)
 
     def _stops(self, folder: Path) -> frozenset[int]:
         """The tokens that end a turn: the tokenizer's own, and those of generation_config.json."""

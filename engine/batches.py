@@ -12,9 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from engine.data import Tokens
 
-PAD_TO = 8
 T = TypeVar("T")
-WINDOW = 8  # batches among which sequences of one length are brought together
+WINDOW = 50  # batches among which sequences of one length are brought together
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Batch:
 
     @classmethod
     def of(cls, sequences: Sequence[Tokens], pad: int, device: torch.device) -> Batch:
-        width = -(-max(map(len, sequences)) // PAD_TO) * PAD_TO
+        width = max(map(len, sequences))
         ids = torch.full((len(sequences), width), pad)
         labels = torch.full((len(sequences), width), -100)
         for row, sequence in enumerate(sequences):

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.folder import JobFolder
 
-WRITE_EVERY = 0.5
+WRITE_EVERY = 1.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -21,7 +21,7 @@ class Stopped(Exception):
 
 
 class Pulse:
-    """Writes progress.json: at least every half second of `beat`s, and at each change of stage."""
+    """Writes progress.json: once a second of `beat`s, and at each change of stage."""
 
     def __init__(self, folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
         self._folder = folder

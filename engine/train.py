@@ -145,6 +145,7 @@ class Training:
         """The loop. A save point is the last thing a step does, so that all of the step lies behind it."""
         weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(weights, weight_decay=0.0, fused=True)
+        self.model.train()
         start = savepoints.restore(self.folder, self.model, optimizer)
         points.cut_back(self.folder.metrics_file, -1 if start is None else start)
         recorder = points.Recorder(self.folder.metrics_file)
@@ -179,7 +180,6 @@ class Training:
         self, batch: Batch, optimizer: torch.optim.Optimizer, learning_rate: float
     ) -> dict[str, float]:
         """One step down the gradient; the values are those from before it."""
-        self.model.train()
         sums = measure(self.model, batch)
         values = as_points("train", sums.loss.item(), sums.correct, sums.count)
         for group in optimizer.param_groups:
@@ -201,6 +201,7 @@ class Training:
                 sums = measure(self.model, Batch.of(sequences, self.pad, device()))
                 loss, correct, count = loss + sums.loss.item(), correct + sums.correct, count + sums.count
                 self.pulse.beat()
+        self.model.train()
         recorder.add(step, as_points("eval", loss, correct, count))
 
     def checkpoint(self, step: int) -> None:

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from engine import data, savepoints
 from engine.bases import Base
-from engine.batches import PAD_TO, Batch, epoch
+from engine.batches import Batch, epoch
 from engine.chat import Chat
 from engine.data import Tokens
 from engine.folder import Checkpoint, JobFolder
@@ -274,9 +274,9 @@ def test_likes_share_a_batch_so_that_padding_is_spared() -> None:
     assert sum(len({len(one) for one in batch}) > 1 for batch in epoch(all_of_them, 8, seed=0)) == 0
 
 
-def test_a_batch_is_padded_to_a_multiple_and_knows_where_targets_are() -> None:
+def test_a_batch_is_as_wide_as_its_longest_and_knows_where_targets_are() -> None:
     batch = Batch.of(sequences(4, 9), pad=0, device=torch.device("cpu"))
-    assert batch.ids.shape == (2, 2 * PAD_TO)
+    assert batch.ids.shape == (2, 9)
     assert batch.real.sum(1).tolist() == [4, 9]
     assert batch.columns.tolist() == [1, 2, 6, 7]
     assert batch.labels.tolist() == [[5, 5, -100, -100], [-100, -100, 5, 5]]

@@ -1,38 +1,60 @@
-"""Lists of resources: Google's standard filter, and pages."""
+"""Lists of resources, as every service of the API gives them: filtered, in an order, in pages."""
 
 import base64
 import binascii
 import re
 from collections.abc import Callable
-from typing import Any
 
 from django.http import HttpRequest, QueryDict
 
 from engine.errors import invalid
+from engine.filters import Resource, filter_of
 from engine.wire import snake
 
-Resource = dict[str, Any]
 
-_TERM = re.compile(r"""\s*([\w.-]+)\s*(!=|=|:)\s*("[^"]*"|'[^']*'|[^\s"']+)\s*""")
+def _name(resource: Resource) -> str:
+    return str(resource["name"])
 
 
-def listing(request: HttpRequest, key: str, resources: list[Resource], default: int = 100) -> Resource:
+def _nothing(resource: Resource) -> Resource:
+    return {}
+
+
+def listing(
+    request: HttpRequest,
+    key: str,
+    resources: list[Resource],
+    default: int = 100,
+    *,
+    id: Callable[[Resource], str] = _name,
+    also: Callable[[Resource], Resource] = _nothing,
+    orders: tuple[str, ...] = (),
+) -> Resource:
     """One page of the resources that the request's filter keeps, as {key: [...], nextPageToken}.
 
-    `resources` are in the order of the list. A token names the last resource of the page before, so
-    that what comes or goes meanwhile neither repeats nor hides another.
+    `resources` are in the order of the list, unless orderBy names some of `orders`. `also` gives what a
+    filter may ask for beside the resource's own fields. A token names the last resource of the page before
+    by its `id`, so that what comes or goes meanwhile neither repeats nor hides another.
     """
     keep = filter_of(request.GET.get("filter", ""))
-    return page(request.GET, key, [resource for resource in resources if keep(resource)], default)
+    kept = [resource for resource in resources if keep({**also(resource), **resource})]
+    return page(request.GET, key, in_order(kept, request.GET.get("orderBy", ""), orders), default, id=id)
 
 
-def page(query: QueryDict, key: str, resources: list[Resource], default: int, most: int = 1000) -> Resource:
+def page(
+    query: QueryDict,
+    key: str,
+    resources: list[Resource],
+    default: int,
+    most: int = 1000,
+    id: Callable[[Resource], str] = _name,
+) -> Resource:
     size = page_size(query.get("pageSize", ""), default, most)
-    start = _start(query.get("pageToken", ""), resources)
+    start = _start(query.get("pageToken", ""), list(map(id, resources)))
     shown = resources[start : start + size]
     answer: Resource = {key: shown} if shown else {}
     if start + size < len(resources):
-        answer["nextPageToken"] = _token(shown[-1]["name"])
+        answer["nextPageToken"] = _token(id(shown[-1]))
     return answer
 
 
@@ -42,54 +64,31 @@ def page_size(text: str, default: int, most: int) -> int:
     return min(int(text or 0) or default, most)
 
 
-def _token(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode()
+def _token(id: str) -> str:
+    return base64.urlsafe_b64encode(id.encode()).decode()
 
 
-def _start(token: str, resources: list[Resource]) -> int:
+def _start(token: str, ids: list[str]) -> int:
     if not token:
         return 0
     try:
         last = base64.urlsafe_b64decode(token).decode()
     except (binascii.Error, ValueError):
         last = ""
-    names = [resource["name"] for resource in resources]
-    if last not in names:
+    if last not in ids:
         raise invalid("The page token is invalid, or has expired: list again from the start.", "page_token")
-    return names.index(last) + 1
+    return ids.index(last) + 1
 
 
-def filter_of(text: str) -> Callable[[Resource], bool]:
-    """`labels.a=b AND state="JOB_STATE_RUNNING"`; `labels.a:*` asks whether the label is there."""
-    if not text.strip():
-        return lambda resource: True
-    terms = [_term(part, text) for part in re.split(r"\s+AND\s+", text.strip())]
-    return lambda resource: all(term(resource) for term in terms)
-
-
-def _term(part: str, whole: str) -> Callable[[Resource], bool]:
-    match = _TERM.fullmatch(part)
-    if match is None:
-        raise invalid(f"Invalid filter: {whole!r}. Write field=value, joined by AND.", "filter")
-    field, operator, value = match.group(1), match.group(2), match.group(3).strip("\"'")
-
-    def matches(resource: Resource) -> bool:
-        found = _value(resource, field)
-        if operator == ":":
-            return found is not None and (value == "*" or value in _words(found))
-        return (str(found) == value) == (operator == "=")
-
-    return matches
-
-
-def _words(found: Any) -> list[str]:
-    return [str(inner) for inner in found] if isinstance(found, list | dict) else [str(found)]
-
-
-def _value(resource: Resource, field: str) -> Any:
-    first, _, rest = field.partition(".")
-    values = {snake(name): value for name, value in resource.items()}
-    value = values.get(snake(first))
-    if rest:
-        return value.get(rest) if isinstance(value, dict) else None
-    return value
+def in_order(resources: list[Resource], order_by: str, orders: tuple[str, ...]) -> list[Resource]:
+    """`display_name, create_time desc`: by the first, then by the next; names in snake or camel case."""
+    for part in reversed([part.split() for part in order_by.split(",") if orders and part.strip()]):
+        name = snake(part[0])
+        if name not in orders or part[1:] not in ([], ["asc"], ["desc"]):
+            able = ", ".join(orders)
+            raise invalid(f"Invalid order_by: {order_by!r}. Order by {able}, with desc behind.", "order_by")
+        field = re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name)
+        resources = sorted(
+            resources, key=lambda resource: str(resource.get(field, "")), reverse=part[1:] == ["desc"]
+        )
+    return resources

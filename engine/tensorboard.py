@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 BOARD = "1000000000000000001"
 RUN = "tuning-run-1"
+ORDERS = ("display_name", "create_time", "update_time")
 _EXPERIMENT = "tuning-experiment-"
 
 
@@ -41,7 +42,7 @@ def get_context(request: HttpRequest, place: Place, context: str) -> HttpRespons
 def list_contexts(request: HttpRequest, place: Place) -> HttpResponse:
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
     contexts = [made for folder in jobs for made in (_experiment(place, folder), _run_context(place, folder))]
-    return wire.reply(listing(request, "contexts", contexts))
+    return wire.reply(listing(request, "contexts", contexts, orders=ORDERS))
 
 
 def _folder(place: Place, experiment: str) -> JobFolder | None:
@@ -88,7 +89,7 @@ def _board(place: Place) -> Json:
 
 
 def list_boards(request: HttpRequest, place: Place) -> HttpResponse:
-    return wire.reply(listing(request, "tensorboards", [_board(place)]))
+    return wire.reply(listing(request, "tensorboards", [_board(place)], orders=ORDERS))
 
 
 def get_board(request: HttpRequest, place: Place, board: str) -> HttpResponse:
@@ -105,7 +106,7 @@ def list_experiments(request: HttpRequest, place: Place, board: str) -> HttpResp
     _check_board(place, board)
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
     resources = [_board_experiment(place, folder) for folder in jobs]
-    return wire.reply(listing(request, "tensorboardExperiments", resources, default=50))
+    return wire.reply(listing(request, "tensorboardExperiments", resources, default=50, orders=ORDERS))
 
 
 def get_experiment(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:
@@ -119,7 +120,7 @@ def _board_experiment(place: Place, folder: JobFolder) -> Json:
 
 def list_runs(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:
     runs = [_run(place, run_job(place, board, experiment))]
-    return wire.reply(listing(request, "tensorboardRuns", runs, default=50))
+    return wire.reply(listing(request, "tensorboardRuns", runs, default=50, orders=ORDERS))
 
 
 def get_run(request: HttpRequest, place: Place, board: str, experiment: str, run: str) -> HttpResponse:

@@ -19,7 +19,7 @@ from engine.folder import JobFolder
 from engine.paging import listing, page_size
 from engine.place import Place
 from engine.points import Point
-from engine.tensorboard import RUN, board_name, experiment_id, run_job, run_name
+from engine.tensorboard import ORDERS, RUN, board_name, experiment_id, run_job, run_name
 
 Json = dict[str, Any]
 
@@ -49,7 +49,7 @@ def series_points(folder: JobFolder) -> dict[str, list[Point]]:
 def list_series(request: HttpRequest, place: Place, board: str, experiment: str, run: str) -> HttpResponse:
     folder = run_job(place, board, experiment, run)
     resources = [_series(place, folder, *entry) for entry in series_points(folder).items()]
-    return wire.reply(listing(request, "tensorboardTimeSeries", resources, default=50))
+    return wire.reply(listing(request, "tensorboardTimeSeries", resources, default=50, orders=ORDERS))
 
 
 def get_series(

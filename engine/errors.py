@@ -23,6 +23,7 @@ STATUSES = {
     "NOT_FOUND": (404, "notFound"),
     "METHOD_NOT_ALLOWED": (405, "methodNotAllowed"),
     "ALREADY_EXISTS": (409, "conflict"),
+    "ABORTED": (409, "conflict"),
     "GONE": (410, "gone"),
     "CONDITION_NOT_MET": (412, "conditionNotMet"),
     "RANGE_NOT_SATISFIABLE": (416, "requestedRangeNotSatisfiable"),

@@ -1,0 +1,49 @@
+"""updateMask: what a PATCH changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.errors import ApiError
+from engine.masks import changes
+
+FIELDS = ("displayName", "description", "labels")
+CURRENT = {"displayName": "n", "labels": {"a": "1", "b": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("mask", "body", "changed"),
+    [
+        ("", {"displayName": "m"}, {"displayName": "m"}),
+        ("", {}, {}),
+        ("displayName", {"displayName": "m", "description": "d"}, {"displayName": "m"}),
+        ("display_name, description", {"displayName": "m"}, {"displayName": "m", "description": ""}),
+        ("labels", {"labels": {"c": "3"}}, {"labels": {"c": "3"}}),
+        ("labels", {}, {"labels": {}}),
+        ("labels.a", {"labels": {"a": "9", "b": "9"}}, {"labels": {"a": "9", "b": "2"}}),
+        ("labels.c,labels.a", {"labels": {"c": "3"}}, {"labels": {"b": "2", "c": "3"}}),
+        (
+            "labels.studioKey",
+            {"labels": {"studio_key": "x"}},
+            {"labels": {"a": "1", "b": "2", "studio_key": "x"}},
+        ),
+        ("*", {"displayName": "m"}, {"displayName": "m", "description": "", "labels": {}}),
+    ],
+)
+def test_changes(mask: str, body: dict[str, Any], changed: dict[str, Any]) -> None:
+    assert changes(mask, body, CURRENT, FIELDS) == changed
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ("createTime", "create_time cannot be changed: only display_name, description, labels can."),
+        ("displayName.x", "display_name has no fields of its own."),
+    ],
+)
+def test_what_cannot_be_changed(mask: str, message: str) -> None:
+    with pytest.raises(ApiError, match=message) as caught:
+        changes(mask, {}, CURRENT, FIELDS)
+    assert caught.value.violations[0].field == "update_mask"

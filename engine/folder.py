@@ -4,6 +4,7 @@ Every file has one writer and is replaced as a whole, so that any of them may di
 
     job.json          what was asked for                      written once, at creation
     training.jsonl    the data as it was at creation; validation.jsonl where there is one
+    pre_tuned.safetensors   the adapter that the job goes on from, where it does
     state.json        where the job stands                    the runner
     cancel            an empty file: somebody wants the end   the API
     progress.json     heartbeat, step, effective settings     the trainer
@@ -42,7 +43,14 @@ class JobFolder:
         self.path = path
 
     @classmethod
-    def create(cls, root: Path, job: dict[str, Any], training: Path, validation: Path | None) -> "JobFolder":
+    def create(
+        cls,
+        root: Path,
+        job: dict[str, Any],
+        training: Path,
+        validation: Path | None,
+        pre_tuned: Path | None = None,
+    ) -> "JobFolder":
         """Put the job and copies of its data on disk, PENDING: there as a whole, or not at all."""
         (root / "jobs").mkdir(parents=True, exist_ok=True)
         path = root / "jobs" / job["id"]
@@ -50,6 +58,8 @@ class JobFolder:
             shutil.copyfile(training, folder / "training.jsonl")
             if validation:
                 shutil.copyfile(validation, folder / "validation.jsonl")
+            if pre_tuned:
+                shutil.copyfile(pre_tuned, folder / "pre_tuned.safetensors")
             write_json(folder / "job.json", job)
             write_json(folder / "state.json", {"state": "JOB_STATE_PENDING", "updateTime": now()})
         return cls(path)
@@ -71,6 +81,11 @@ class JobFolder:
     @property
     def validation(self) -> Path | None:
         path = self.path / "validation.jsonl"
+        return path if path.exists() else None
+
+    @property
+    def pre_tuned(self) -> Path | None:
+        path = self.path / "pre_tuned.safetensors"
         return path if path.exists() else None
 
     @property

@@ -50,8 +50,8 @@ def write_weights(model: PeftModel, folder: Path) -> None:
     (folder / WEIGHTS).write_bytes(save(contiguous, metadata={"format": "pt"}))
 
 
-def read_weights(model: PeftModel, folder: Path) -> None:
-    set_peft_model_state_dict(model, load((folder / WEIGHTS).read_bytes()))
+def read_weights(model: PeftModel, file: Path) -> None:
+    set_peft_model_state_dict(model, load(file.read_bytes()))
 
 
 def export(model: PeftModel, folder: Path) -> None:

@@ -1,64 +1,86 @@
-"""The Model Registry, as far as tuning fills it: tuned models, and the endpoints of their checkpoints.
+"""The Model Registry, as far as tuning fills it: tuned models and their versions.
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models
 """
 
-import threading
-from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine import operations, wire
-from engine.errors import ApiError, invalid, not_found
-from engine.folder import Checkpoint, now
+from engine import labels, masks, operations, wire
+from engine.errors import ApiError, found_errors, invalid
+from engine.folder import Checkpoint
 from engine.paging import listing
 from engine.place import Place
-from engine.tuned import VERSION, Changes, Tuned, all_tuned
+from engine.tuned import DEFAULT, Tuned, all_tuned, changing, default_version
 
 Json = dict[str, Any]
 
-_changing = threading.Lock()
+MODEL_FIELDS = ("displayName", "description", "labels")
+VERSION_FIELDS = ("versionDescription", "labels", "defaultCheckpointId")
+ORDERS = ("display_name", "create_time", "update_time")
+LONGEST_NAME = 128
 
 
 def list_models(request: HttpRequest, place: Place) -> HttpResponse:
-    models = [model_resource(tuned) for tuned in all_tuned(place) if tuned.has_model]
-    return wire.reply(listing(request, "models", models))
+    """Each model by its default version."""
+    there = [tuned for tuned in all_tuned(place) if tuned.has_model]
+    there.sort(key=attrgetter("model_id"), reverse=True)
+    models = [default_version(list(of_one)) for _, of_one in groupby(there, key=attrgetter("model_id"))]
+    resources = [model_resource(tuned, is_default=True) for tuned in models]
+    return wire.reply(listing(request, "models", resources, also=_filtered_by, orders=ORDERS))
+
+
+def _filtered_by(model: Json) -> Json:
+    """What the documented filters call otherwise than the resource does."""
+    uri: str = model["baseModelSource"]["genieSource"]["baseModelUri"]
+    return {"model": model["name"].rpartition("/")[2], "base_model_name": uri.rpartition("/")[2]}
 
 
 def get_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    return wire.reply(model_resource(Tuned.of_model(place, model)))
+    return wire.reply(described(Tuned.of_model(place, model)))
 
 
 def list_versions(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    return wire.reply(listing(request, "models", [model_resource(Tuned.of_model(place, model))]))
+    of_one = Tuned.of_model(place, model).versions()
+    default = default_version(of_one)
+    resources = [model_resource(tuned, is_default=tuned is default) for tuned in of_one]
+    return wire.reply(listing(request, "models", resources, id=lambda found: str(found["versionId"])))
 
 
 def list_checkpoints(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    tuned = Tuned.of_model(place, model)
-    checkpoints = [{"name": found["checkpointId"], **found} for found in _checkpoints(tuned)]
-    answer = listing(request, "checkpoints", checkpoints)
-    for checkpoint in answer.get("checkpoints", []):
-        del checkpoint["name"]
-    return wire.reply(answer)
+    checkpoints = _checkpoints(Tuned.of_model(place, model))
+    return wire.reply(
+        listing(request, "checkpoints", checkpoints, id=lambda found: str(found["checkpointId"]))
+    )
 
 
-def model_resource(tuned: Tuned) -> Json:
-    first = checkpoint_time(tuned.checkpoints[0])
+def described(tuned: Tuned) -> Json:
+    return model_resource(tuned, default_version(tuned.versions()).version == tuned.version)
+
+
+def model_resource(tuned: Tuned, is_default: bool) -> Json:
+    made = checkpoint_time(tuned.checkpoints[0])
+    first = tuned.first
     updated = tuned.changes.updated or checkpoint_time(tuned.checkpoints[-1])
-    described = {"description": tuned.changes.description} if tuned.changes.description else {}
+    descriptions = {
+        "description": first.changes.description,
+        "versionDescription": tuned.changes.version_description,
+    }
     return {
         "name": tuned.model,
-        "versionId": VERSION,
-        "versionAliases": ["default"],
-        "displayName": display_name(tuned),
-        **described,
-        "createTime": first,
-        "updateTime": updated,
-        "versionCreateTime": first,
+        "versionId": tuned.version,
+        **({"versionAliases": [DEFAULT]} if is_default else {}),
+        "displayName": tuned.display_name,
+        **{name: text for name, text in descriptions.items() if text},
+        "createTime": checkpoint_time(first.checkpoints[0]) if first.checkpoints else made,
+        "updateTime": max(updated, first.changes.updated),
+        "versionCreateTime": made,
         "versionUpdateTime": updated,
-        "etag": updated,
-        "labels": labels(tuned),
+        "etag": max(updated, first.changes.updated),
+        "labels": {**model_labels(first), **version_labels(tuned)},
         "modelSourceInfo": {"sourceType": "GENIE"},
         "baseModelSource": {
             "genieSource": {"baseModelUri": f"publishers/google/models/{tuned.job['model']}"}
@@ -69,7 +91,7 @@ def model_resource(tuned: Tuned) -> Json:
                 "deployedModelId": tuned.endpoint_id(checkpoint),
                 "checkpointId": checkpoint,
             }
-            for checkpoint in deployed(tuned)
+            for checkpoint in tuned.deployed
         ],
         "checkpoints": _checkpoints(tuned),
         "defaultCheckpointId": tuned.default_checkpoint,
@@ -91,133 +113,127 @@ def checkpoint_time(checkpoint: Checkpoint) -> str:
     return wire.timestamp((checkpoint.folder / "checkpoint.json").stat().st_mtime)
 
 
-def display_name(tuned: Tuned) -> str:
-    name: str = tuned.changes.display_name or tuned.job["request"]["tunedModelDisplayName"]
-    return name
+def model_labels(first: Tuned) -> dict[str, str]:
+    """The model's own, which are those of the job that made it until somebody changes them."""
+    return job_labels(first) if first.changes.labels is None else first.changes.labels
 
 
-def labels(tuned: Tuned) -> dict[str, str]:
-    """The job's own; clients that look for tuned models filter by tune-type."""
-    if tuned.changes.labels is not None:
-        return tuned.changes.labels
-    return {"tune-type": "sft", **_base_model(tuned), **tuned.job["request"].get("labels", {})}
+def version_labels(tuned: Tuned) -> dict[str, str]:
+    if tuned.changes.version_labels is not None:
+        return tuned.changes.version_labels
+    return {} if tuned.first is tuned else job_labels(tuned)
 
 
-def _base_model(tuned: Tuned) -> dict[str, str]:
-    return {"google-vertex-llm-tuning-base-model-id": tuned.job["model"].rpartition("/")[2]}
-
-
-def deployed(tuned: Tuned) -> list[str]:
-    """The checkpoints that their endpoint still serves."""
-    return [checkpoint for checkpoint in tuned.endpoints if checkpoint not in tuned.changes.undeployed]
+def job_labels(tuned: Tuned) -> dict[str, str]:
+    """The job's, and two of the service's: clients that look for tuned models filter by tune-type."""
+    base_model = tuned.job["model"].rpartition("/")[2].replace(".", "-")
+    own: dict[str, str] = tuned.job["request"].get("labels", {})
+    return {"tune-type": "sft", "google-vertex-llm-tuning-base-model-id": base_model, **own}
 
 
 def patch_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    """Without updateMask, the fields in the body are the ones to change."""
+    """`models/ID@VERSION` changes what is the version's own, `models/ID` what is the model's.
+
+    And there, as google-genai asks for it, the default checkpoint of the default version.
+    """
     body = wire.read(request, "Model", root="model")
-    mask = {wire.snake(path.strip()) for path in request.GET.get("updateMask", "").split(",") if path.strip()}
-    with _changing:
+    of_version = model.partition("@")[2] not in ("", "-")
+    with changing:
         tuned = Tuned.of_model(place, model)
-        tuned.changes = changed(tuned, {wire.snake(key): value for key, value in body.items()}, mask)
-        tuned.save()
-    return wire.reply(model_resource(tuned))
+        check_etag(body, described(tuned))
+        own = version_labels(tuned) if of_version else model_labels(tuned.first)
+        changeable = (*MODEL_FIELDS, "versionDescription", "defaultCheckpointId")
+        given = {name: body[name] for name in changeable if name in body}
+        wanted = masks.changes(request.GET.get("updateMask", ""), given, {"labels": own}, changeable)
+        _check_level(tuned, wanted, of_version)
+        check_names(wanted, "model")
+        (_change_version if of_version else _change_model)(tuned, wanted)
+        return wire.reply(described(Tuned.of_model(place, model)))
 
 
-def changed(tuned: Tuned, body: Json, mask: set[str]) -> Changes:
-    wanted = {key: body.get(key) for key in mask} if mask else body
-    unknown = set(wanted) - {"display_name", "description", "labels", "default_checkpoint_id"}
-    if unknown:
-        raise invalid(f"{', '.join(sorted(unknown))} cannot be changed.", "update_mask")
-    checkpoint = wanted.pop("default_checkpoint_id", None) or tuned.changes.default_checkpoint
+def _check_level(tuned: Tuned, wanted: Json, of_version: bool) -> None:
+    if of_version and (wrong := set(wanted) - set(VERSION_FIELDS)):
+        text = f"{_listed(wrong)} belongs to the model: change it by the name {tuned.model}."
+        raise ApiError("FAILED_PRECONDITION", text)
+    if not of_version and "versionDescription" in wanted:
+        text = f"version_description belongs to a version: change it by the name {tuned.version_name}."
+        raise ApiError("FAILED_PRECONDITION", text)
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(map(wire.snake, names)))
+
+
+def check_etag(body: Json, current: Json) -> None:
+    if body.get("etag") not in (None, "", current["etag"]):
+        raise ApiError("ABORTED", f"The etag of {current['name']} is another by now: read it again first.")
+
+
+def check_names(wanted: Json, root: str) -> None:
+    if "displayName" in wanted and not wanted["displayName"]:
+        raise invalid("display_name is required.", f"{root}.display_name")
+    if len(wanted.get("displayName") or "") > LONGEST_NAME:
+        raise invalid(f"display_name can have at most {LONGEST_NAME} characters.", f"{root}.display_name")
+    if wrong := list(labels.violations(wanted.get("labels") or {}, f"{root}.labels")):
+        raise found_errors(wrong)
+
+
+def _change_model(tuned: Tuned, wanted: Json) -> None:
+    if "defaultCheckpointId" in wanted:
+        _change_version(tuned, {"defaultCheckpointId": wanted["defaultCheckpointId"]})
+    kept = {"displayName": "display_name", "description": "description", "labels": "labels"}
+    tuned.first.change(**{kept[name]: value for name, value in wanted.items() if name in kept})
+
+
+def _change_version(tuned: Tuned, wanted: Json) -> None:
+    checkpoint = wanted.get("defaultCheckpointId")
     if checkpoint and tuned.checkpoint(checkpoint) is None:
         raise invalid(f"The model has no checkpoint {checkpoint}.", "model.default_checkpoint_id")
-    if len(wanted.get("display_name") or "") > 128:
-        raise invalid("display_name can have at most 128 characters.", "model.display_name")
-    named = {**wanted, "display_name": wanted.get("display_name") or tuned.changes.display_name}
-    return replace(tuned.changes, **named, default_checkpoint=checkpoint, updated=now())
+    kept = {
+        "versionDescription": "version_description",
+        "labels": "version_labels",
+        "defaultCheckpointId": "default_checkpoint",
+    }
+    tuned.change(**{kept[name]: value for name, value in wanted.items()})
 
 
 def delete_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    """The adapters' weights go as well; the tuning job stays listed, as it does at Google."""
-    with _changing:
+    """Every version. The adapters' weights go as well; the tuning jobs stay listed, as they do at Google."""
+    if "@" in model:
+        raise invalid(f"Delete a version by {place.name('models', model)}:deleteVersion.", "name")
+    with changing:
+        found = Tuned.of_model(place, model).versions()
+        for tuned in found:
+            _check_undeployed(tuned)
+        for tuned in found:
+            _delete(tuned)
+    return operations.done(place, "Delete")
+
+
+def delete_version(request: HttpRequest, place: Place, model: str) -> HttpResponse:
+    if "@" not in model:
+        raise invalid("Name the version to delete: models/MODEL@VERSION:deleteVersion.", "name")
+    with changing:
         tuned = Tuned.of_model(place, model)
-        if deployed(tuned):
-            names = ", ".join(tuned.endpoint(checkpoint) for checkpoint in deployed(tuned))
-            message = f"The Model {tuned.model} is deployed or being deployed at: {names}. Undeploy it first."
-            raise ApiError("FAILED_PRECONDITION", message)
-        tuned.changes = replace(tuned.changes, model_deleted=True, updated=now())
-        tuned.save()
-        for checkpoint in tuned.checkpoints:
-            (checkpoint.folder / "adapter_model.safetensors").unlink(missing_ok=True)
+        others = [other for other in tuned.versions() if other.version != tuned.version]
+        if not others:
+            text = f"{tuned.version_name} is the only version of its Model: delete the Model instead."
+            raise ApiError("FAILED_PRECONDITION", text)
+        _check_undeployed(tuned)
+        if default_version(tuned.versions()).version == tuned.version:
+            tuned.first.change(default_version=others[0].version)
+        _delete(tuned)
     return operations.done(place, "Delete")
 
 
-def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
-    endpoints = [
-        endpoint_resource(tuned, checkpoint)
-        for tuned in all_tuned(place)
-        for checkpoint in reversed(tuned.endpoints)
-    ]
-    return wire.reply(listing(request, "endpoints", endpoints))
+def _check_undeployed(tuned: Tuned) -> None:
+    if tuned.deployed:
+        names = ", ".join(map(tuned.endpoint, tuned.deployed))
+        text = f"The Model {tuned.version_name} is deployed or being deployed at: {names}. Undeploy it first."
+        raise ApiError("FAILED_PRECONDITION", text)
 
 
-def get_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
-    return wire.reply(endpoint_resource(*_endpoint(place, endpoint)))
-
-
-def _endpoint(place: Place, endpoint: str) -> tuple[Tuned, str]:
-    tuned, checkpoint = Tuned.of_endpoint(place, endpoint)
-    if tuned.checkpoint(checkpoint) is None:
-        raise not_found(f"The Endpoint {place.name('endpoints', endpoint)} does not exist.")
-    return tuned, checkpoint
-
-
-def endpoint_resource(tuned: Tuned, checkpoint_id: str) -> Json:
-    checkpoint = next(found for found in tuned.checkpoints if found.checkpoint_id == checkpoint_id)
-    made = checkpoint_time(checkpoint)
-    resource: Json = {
-        "name": tuned.endpoint(checkpoint_id),
-        "displayName": display_name(tuned),
-        "etag": tuned.changes.updated or made,
-        "labels": labels(tuned),
-        "createTime": made,
-        "updateTime": tuned.changes.updated or made,
-    }
-    if checkpoint_id in deployed(tuned):
-        resource["deployedModels"] = [
-            {
-                "id": tuned.endpoint_id(checkpoint_id),
-                "model": f"{tuned.model}@{VERSION}",
-                "modelVersionId": VERSION,
-                "displayName": display_name(tuned),
-                "createTime": made,
-                "checkpointId": checkpoint_id,
-            }
-        ]
-        resource["trafficSplit"] = {tuned.endpoint_id(checkpoint_id): 100}
-    return resource
-
-
-def undeploy(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
-    deployed_id = wire.read(request, "UndeployModelRequest").get("deployedModelId", "")
-    with _changing:
-        tuned, checkpoint = _endpoint(place, endpoint)
-        if checkpoint not in deployed(tuned) or deployed_id != tuned.endpoint_id(checkpoint):
-            raise not_found(
-                f"The DeployedModel {deployed_id} is not deployed at {tuned.endpoint(checkpoint)}."
-            )
-        undeployed = [*tuned.changes.undeployed, checkpoint]
-        tuned.changes = replace(tuned.changes, undeployed=undeployed, updated=now())
-        tuned.save()
-    return operations.done(place, "UndeployModel", "UndeployModelResponse")
-
-
-def delete_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
-    with _changing:
-        tuned, checkpoint = _endpoint(place, endpoint)
-        if checkpoint in deployed(tuned):
-            message = f"The Endpoint {tuned.endpoint(checkpoint)} has a deployed model. Undeploy it first."
-            raise ApiError("FAILED_PRECONDITION", message)
-        tuned.changes = replace(tuned.changes, deleted=[*tuned.changes.deleted, checkpoint], updated=now())
-        tuned.save()
-    return operations.done(place, "Delete")
+def _delete(tuned: Tuned) -> None:
+    tuned.change(model_deleted=True)
+    for checkpoint in tuned.checkpoints:
+        (checkpoint.folder / "adapter_model.safetensors").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from peft import PeftModel
 
 from engine.durable import new_folder
 from engine.folder import JobFolder
-from engine.lora import read_weights, write_weights
+from engine.lora import WEIGHTS, read_weights, write_weights
 
 KEPT = 2
 
@@ -32,7 +32,7 @@ def restore(folder: JobFolder, model: PeftModel, optimizer: torch.optim.Optimize
     if not (steps := folder.save_points()):
         return None
     path = folder.save_point(steps[-1])
-    read_weights(model, path)
+    read_weights(model, path / WEIGHTS)
     state = torch.load(path / "trainer.pt", weights_only=True)
     optimizer.load_state_dict(state["optimizer"])
     _set_random_states(state["random"])

@@ -27,7 +27,7 @@ from engine.batches import Batch, measure
 from engine.chat import Chat
 from engine.durable import new_folder, write_json
 from engine.folder import JobFolder
-from engine.lora import add_adapter, device, export, load_base
+from engine.lora import add_adapter, device, export, load_base, read_weights
 from engine.plan import Plan
 from engine.pulse import Pulse, Stopped, die_with_engine
 from engine.stats import supervised_tuning_data_stats
@@ -106,6 +106,8 @@ def tune(folder: JobFolder, pulse: Pulse) -> None:
     folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
     torch.manual_seed(SEED)
     model = add_adapter(load_base(base), base, plan.rank)
+    if folder.pre_tuned:
+        read_weights(model, folder.pre_tuned)
     job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse)
     pulse.stage("TUNING", **plan.effective())
     job.train()

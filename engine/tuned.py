@@ -1,30 +1,41 @@
-"""What a tuning job leaves behind: a model, and an endpoint per checkpoint, as its folder tells.
+"""What a tuning job leaves behind: a version of a model, and an endpoint per checkpoint, as its folder tells.
 
-    model      <job id>0
+    model      <id of the job that made version 1>0, and @version
     endpoint   <job id><checkpoint id, three digits>
 
-What a caller changed or deleted since lies beside the job, in registry.json.
+A job that goes on from a tuned model makes the model's next version (pre_tuned.py). What a caller changed or
+deleted since lies beside the job, in registry.json; what is the model's own, beside the job of version 1.
 """
 
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.durable import read_json, write_json
 from engine.errors import not_found
-from engine.folder import Checkpoint, JobFolder
+from engine.folder import Checkpoint, JobFolder, now
 from engine.place import JOB_DIGITS, Place
 
-VERSION = "1"
+DEFAULT = "default"
+
+changing = threading.Lock()
 
 
 @dataclass(slots=True)
 class Changes:
-    """registry.json; `deleted` and `undeployed` list checkpoints whose endpoint is gone, or empty."""
+    """registry.json; `deleted` and `undeployed` list checkpoints whose endpoint is gone, or empty.
+
+    `endpoints` has the changed fields of a checkpoint's endpoint. The model's own are the first four.
+    """
 
     display_name: str = ""
-    default_checkpoint: str = ""
     labels: dict[str, str] | None = None
     description: str | None = None
+    default_version: str = ""
+    default_checkpoint: str = ""
+    version_labels: dict[str, str] | None = None
+    version_description: str | None = None
+    endpoints: dict[str, dict[str, Any]] = field(default_factory=dict)
     model_deleted: bool = False
     deleted: list[str] = field(default_factory=list)
     undeployed: list[str] = field(default_factory=list)
@@ -32,25 +43,32 @@ class Changes:
 
 
 class Tuned:
-    """The model and the endpoints of one tuning job."""
+    """The version of a model and the endpoints that one tuning job made."""
 
     def __init__(self, place: Place, folder: JobFolder) -> None:
         self.place = place
         self.folder = folder
         self.job = folder.job
+        self.model_id: str = self.job.get("modelId") or own_model_id(folder.id)
+        self.version: str = self.job.get("version") or "1"
         self.checkpoints = folder.checkpoints()
         self.changes = Changes(**read_json(folder.path / "registry.json"))
 
     @classmethod
-    def of_model(cls, place: Place, model_id: str) -> "Tuned":
-        """By the model's id, with or without @version."""
-        name, _, version = model_id.partition("@")
-        tuned = (
-            _find(place, name[:-1]) if name.endswith("0") and version in ("", VERSION, "default") else None
-        )
-        if tuned is None or not tuned.has_model:
-            raise not_found(f"The Model {place.name('models', model_id)} does not exist.")
-        return tuned
+    def of_model(cls, place: Place, name: str) -> "Tuned":
+        """By the model's id, which @version or @default may follow; the default version where none does."""
+        model_id, _, version = name.partition("@")
+        found = _versions(place, model_id)
+        if found and version in ("", "-", DEFAULT):
+            return default_version(found)
+        for tuned in found:
+            if tuned.version == version:
+                return tuned
+        raise not_found(f"The Model {place.name('models', name)} does not exist.")
+
+    def versions(self) -> "list[Tuned]":
+        """Those of the model that are there, the newest first."""
+        return _versions(self.place, self.model_id)
 
     @classmethod
     def of_endpoint(cls, place: Place, endpoint_id: str) -> tuple["Tuned", str]:
@@ -73,8 +91,25 @@ class Tuned:
         return bool(self.checkpoints) and not self.changes.model_deleted
 
     @property
+    def first(self) -> "Tuned":
+        """Version 1, beside which lies what is the model's own, even where that version was deleted."""
+        own = self.model_id == own_model_id(self.folder.id)
+        return self if own else Tuned(self.place, JobFolder(self.folder.path.parent / self.model_id[:-1]))
+
+    @property
     def model(self) -> str:
-        return self.place.name("models", f"{self.folder.id}0")
+        return self.place.name("models", self.model_id)
+
+    @property
+    def version_name(self) -> str:
+        return f"{self.model}@{self.version}"
+
+    @property
+    def display_name(self) -> str:
+        """The model's, whichever of its versions this is."""
+        first = self.first
+        name: str = first.changes.display_name or first.job["request"]["tunedModelDisplayName"]
+        return name
 
     def endpoint_id(self, checkpoint: str) -> str:
         return f"{self.folder.id}{checkpoint:>03}"
@@ -95,7 +130,14 @@ class Tuned:
         ids = (checkpoint.checkpoint_id for checkpoint in self.checkpoints)
         return [checkpoint for checkpoint in ids if checkpoint not in self.changes.deleted]
 
-    def save(self) -> None:
+    @property
+    def deployed(self) -> list[str]:
+        """The checkpoints that their endpoint still serves."""
+        return [checkpoint for checkpoint in self.endpoints if checkpoint not in self.changes.undeployed]
+
+    def change(self, **changed: Any) -> None:
+        """Write down what a caller changed; only while holding `changing`."""
+        self.changes = replace(self.changes, **changed, updated=now())
         changes = {name: getattr(self.changes, name) for name in Changes.__slots__}
         write_json(self.folder.path / "registry.json", changes)
 
@@ -103,7 +145,7 @@ class Tuned:
         """TuningJob.tunedModel: empty until the first checkpoint; an endpoint only once the job succeeded."""
         if not self.checkpoints:
             return {}
-        answer: dict[str, Any] = {"model": f"{self.model}@{VERSION}"}
+        answer: dict[str, Any] = {"model": self.version_name}
         if self.folder.state.get("state") == "JOB_STATE_SUCCEEDED":
             answer["endpoint"] = self.endpoint(self.default_checkpoint)
         if not self.job["request"]["supervisedTuningSpec"].get("exportLastCheckpointOnly"):
@@ -119,11 +161,31 @@ class Tuned:
         }
 
 
+def own_model_id(job_id: str) -> str:
+    return f"{job_id}0"
+
+
 def _find(place: Place, job_id: str) -> Tuned | None:
     folder = place.find(job_id)
     return Tuned(place, folder) if folder else None
 
 
 def all_tuned(place: Place) -> list[Tuned]:
-    """Every tuned model of the place that was not deleted, the newest first."""
+    """What every job of the place made, the newest first."""
     return [Tuned(place, folder) for folder in place.jobs()]
+
+
+def _versions(place: Place, model_id: str) -> list[Tuned]:
+    return [tuned for tuned in all_tuned(place) if tuned.model_id == model_id and tuned.has_model]
+
+
+def default_version(of_one_model: list[Tuned]) -> Tuned:
+    """The first, until it is deleted; then the newest there was at that time."""
+    wanted = of_one_model[0].first.changes.default_version or "1"
+    return next((tuned for tuned in of_one_model if tuned.version == wanted), of_one_model[0])
+
+
+def next_version(place: Place, model_id: str) -> str:
+    """A number that no version of the model ever had."""
+    numbers = [int(tuned.version) for tuned in all_tuned(place) if tuned.model_id == model_id]
+    return str(max(numbers) + 1)

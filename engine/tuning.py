@@ -26,6 +26,8 @@ Json = dict[str, Any]
 # A caller who lost the answer to a create finds the job by this label: a second one with it is refused.
 SUBMISSION_LABEL = "studio-submission"
 
+UNIMPLEMENTED = 12
+
 _creating = threading.Lock()
 
 
@@ -49,23 +51,25 @@ def refuse_twin(place: Place, body: Json) -> None:
 
 def create_job(place: Place, body: Json) -> JobFolder:
     """Check the body, pin its data, and put the job on disk."""
-    resolved = tuning_spec.check(body)
+    checked = tuning_spec.check(place, body)
     training, validation = datasets(body["supervisedTuningSpec"])
     with ExitStack() as pins:
         train = pins.enter_context(store().pinned(training))
         evaluate = pins.enter_context(store().pinned(validation)) if validation else None
         examples = tuning_spec.count_examples(train)
         held_out = tuning_spec.count_examples(evaluate) if evaluate else None
-        tuning_spec.check_examples(body["baseModel"], examples, held_out)
+        tuning_spec.check_examples(checked.model, examples, held_out)
+        parent = checked.pre_tuned
         job = {
             **_identity(place),
-            "request": tuning_spec.completed(body, resolved, examples),
-            "model": body["baseModel"],
-            "base": resolved.base.id,
+            **(parent.identity(body.get("tunedModelDisplayName", "")) if parent else {}),
+            "request": tuning_spec.completed(body, checked, examples),
+            "model": checked.model,
+            "base": checked.resolved.base.id,
             "trainingGeneration": str(training.generation),
             "validationGeneration": str(validation.generation) if validation else None,
         }
-        return JobFolder.create(root(), job, train, evaluate)
+        return JobFolder.create(root(), job, train, evaluate, parent.weights if parent else None)
 
 
 def _identity(place: Place) -> Json:
@@ -147,6 +151,22 @@ def _results(place: Place, folder: JobFolder, state: Json) -> Iterator[tuple[str
     stats = folder.stats
     if stats:
         yield "tuningDataStats", {"supervisedTuningDataStats": stats}
+    runs = (
+        _evaluation_runs(folder)
+        if "evaluationConfig" in folder.job["request"]["supervisedTuningSpec"]
+        else []
+    )
+    if runs:
+        yield "evaluateDatasetRuns", runs
+
+
+def _evaluation_runs(folder: JobFolder) -> list[Json]:
+    """An evaluation that was asked for is kept with the job, and each checkpoint says that it was not run."""
+    text = (
+        "This engine runs no evaluation of evaluation_config: the loss on validation_dataset_uri is measured."
+    )
+    error = {"code": UNIMPLEMENTED, "message": text}
+    return [{"checkpointId": found.checkpoint_id, "error": error} for found in folder.checkpoints()]
 
 
 def _progress(folder: JobFolder, state: Json) -> Json:

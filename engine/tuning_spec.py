@@ -4,34 +4,89 @@ import math
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine import labels, pre_tuned
 from engine.bases import Resolved, resolve
 from engine.errors import ApiError, Violation, found_errors, invalid
 from engine.objects import BLOCK
+from engine.place import Place
 from engine.plan import RANKS
+from engine.pre_tuned import PreTuned
 
 Json = dict[str, Any]
 
 SPEC = "tuning_job.supervised_tuning_spec"
 MAX_BYTES = 2**30
+NOT_DONE = {
+    "customBaseModel": (
+        "custom_base_model",
+        "custom_base_model is not supported: put the model's folder into ENGINE_BASES, and name it.",
+    ),
+    "outputUri": (
+        "output_uri",
+        "output_uri is not supported for this base model: leave it out, and call the tuned model's endpoint.",
+    ),
+    "encryptionSpec": (
+        "encryption_spec.kms_key_name",
+        "Customer-managed encryption keys are not supported for this base model: leave encryption_spec out.",
+    ),
+}
 
 
-def check(body: Json) -> Resolved:
-    """The base model that the job asks for; raises INVALID_ARGUMENT with every field that is wrong."""
-    violations = [*_of_method(body), *_of_names(body), *_of_datasets(body), *_of_hyper_parameters(body)]
-    resolved = resolve(body.get("baseModel", ""))
-    if resolved is None and "baseModel" in body:
-        text = f"Base model {body['baseModel']} is not supported."
-        violations.append(Violation("tuning_job.base_model", text))
-    if violations or resolved is None:
-        raise found_errors(violations)
-    rank = RANKS.get(hyper_parameters(body).get("adapterSize", ""))
-    if rank and rank not in resolved.adapter_sizes:
-        field = f"{SPEC}.hyper_parameters.adapter_size"
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a job will train: a base model by the id that the caller knows it by, and what it goes on from."""
+
+    model: str
+    resolved: Resolved
+    pre_tuned: PreTuned | None = None
+
+    @property
+    def adapter_size(self) -> str:
+        """That of a job that names none."""
+        if self.pre_tuned:
+            return self.pre_tuned.adapter_size
+        return {rank: name for name, rank in RANKS.items()}[self.resolved.adapter_size]
+
+
+def check(place: Place, body: Json) -> Checked:
+    """Raises INVALID_ARGUMENT with every field that is wrong."""
+    found = [*_of_method(body), *_of_names(body), *_of_datasets(body), *_of_hyper_parameters(body)]
+    found += [*_of_what_is_not_done(body), *_of_evaluation(body)]
+    try:
+        checked = _source(body, pre_tuned.find(place, body))
+    except ApiError as error:
+        raise found_errors([*found, *error.violations]) from None
+    if found or checked is None:
+        raise found_errors(found)
+    _check_adapter_size(body, checked)
+    return checked
+
+
+def _source(body: Json, parent: PreTuned | None) -> Checked | None:
+    """None where neither model is named."""
+    model = parent.base_model if parent else body.get("baseModel", "")
+    resolved = resolve(model) if model else None
+    if parent and not (resolved and parent.fits(resolved.base)):
+        text = f"{parent.tuned.version_name} was tuned on another build of {model} than this engine has now."
+        raise found_errors([Violation(f"{pre_tuned.FIELD}.tuned_model_name", text)])
+    if model and resolved is None:
+        text = f"Base model {model} is not supported."
+        raise found_errors([Violation("tuning_job.base_model", text)])
+    return Checked(model, resolved, parent) if resolved else None
+
+
+def _check_adapter_size(body: Json, checked: Checked) -> None:
+    field, asked = f"{SPEC}.hyper_parameters.adapter_size", hyper_parameters(body).get("adapterSize", "")
+    if asked not in RANKS:
+        return
+    if checked.pre_tuned and asked != checked.adapter_size:
+        raise invalid(f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out.", field)
+    if RANKS[asked] not in checked.resolved.adapter_sizes:
         raise invalid("The adapter size is not supported for this base model.", field)
-    return resolved
 
 
 def hyper_parameters(body: Json) -> Json:
@@ -40,10 +95,7 @@ def hyper_parameters(body: Json) -> Json:
 
 
 def _of_method(body: Json) -> Iterator[Violation]:
-    if "preTunedModel" in body:
-        text = "Tuning on from a tuned model is not supported here: name a base_model."
-        yield Violation("tuning_job.pre_tuned_model", text)
-    elif not body.get("baseModel"):
+    if "preTunedModel" not in body and not body.get("baseModel"):
         yield Violation("tuning_job.base_model", "base_model is required.")
     if "supervisedTuningSpec" not in body:
         text = "supervised_tuning_spec is required: supervised tuning is the one method that is supported."
@@ -54,23 +106,35 @@ def _of_names(body: Json) -> Iterator[Violation]:
     if len(body.get("tunedModelDisplayName", "")) > 128:
         text = "tuned_model_display_name can have at most 128 characters."
         yield Violation("tuning_job.tuned_model_display_name", text)
-    if len(body.get("labels", {})) > 64:
-        yield Violation("tuning_job.labels", "labels can have at most 64 entries.")
-    for key, value in body.get("labels", {}).items():
-        if not (_label(key) and key[:1].isalpha() and (_label(value) or not value)):
-            text = (
-                f"Invalid label {key!r}: {value!r}. Keys and values have at most 63 lowercase letters, "
-                "digits, underscores and dashes; a key starts with a letter."
-            )
-            yield Violation("tuning_job.labels", text)
+    yield from labels.violations(body.get("labels", {}), "tuning_job.labels")
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", body.get("serviceAccount") or "a@b"):
+        text = "service_account should be the email address of a service account."
+        yield Violation("tuning_job.service_account", text)
 
 
-def _label(text: str) -> bool:
-    return 0 < len(text) <= 63 and all(letter in "_-" or _lowercase(letter) for letter in text)
+def _of_what_is_not_done(body: Json) -> Iterator[Violation]:
+    """What a caller would rely on and this engine does not do is refused, never silently left out."""
+    for key, (name, text) in NOT_DONE.items():
+        if body.get(key):
+            yield Violation(f"tuning_job.{name}", text)
+    if body.get("supervisedTuningSpec", {}).get("tuningMode") == "TUNING_MODE_FULL":
+        text = "Only TUNING_MODE_PEFT_ADAPTER is supported for this base model."
+        yield Violation(f"{SPEC}.tuning_mode", text)
 
 
-def _lowercase(letter: str) -> bool:
-    return letter.isalnum() and letter == letter.lower()
+def _of_evaluation(body: Json) -> Iterator[Violation]:
+    config = body.get("supervisedTuningSpec", {}).get("evaluationConfig")
+    if config is None:
+        return
+    field = f"{SPEC}.evaluation_config"
+    if not config.get("metrics"):
+        yield Violation(f"{field}.metrics", "metrics is required.")
+    prefix = config.get("outputConfig", {}).get("gcsDestination", {}).get("outputUriPrefix", "")
+    if not prefix.startswith("gs://"):
+        path = f"{field}.output_config.gcs_destination.output_uri_prefix"
+        yield Violation(path, "output_uri_prefix should be a Cloud Storage address, gs://BUCKET/FOLDER.")
+    if not 1 <= config.get("autoraterConfig", {}).get("samplingCount", 1) <= 32:
+        yield Violation(f"{field}.autorater_config.sampling_count", "sampling_count must be from 1 to 32.")
 
 
 def _of_datasets(body: Json) -> Iterator[Violation]:
@@ -127,21 +191,22 @@ def count_examples(path: Path) -> int:
         return sum(1 for line in file if line.strip())
 
 
-def completed(body: Json, resolved: Resolved, training: int) -> Json:
+def completed(body: Json, checked: Checked, training: int) -> Json:
     """The body with the values that will hold for what it left open."""
     spec: Mapping[str, Any] = body["supervisedTuningSpec"]
-    ranks = {rank: name for name, rank in RANKS.items()}
     effective = {
-        "epochCount": str(resolved.base.recommended_epochs(training)),
+        "epochCount": str(checked.resolved.base.recommended_epochs(training)),
         "learningRateMultiplier": 1.0,
-        "adapterSize": ranks[resolved.adapter_size],
+        "adapterSize": checked.adapter_size,
         **{
             key: value for key, value in hyper_parameters(body).items() if value != "ADAPTER_SIZE_UNSPECIFIED"
         },
     }
-    name = body.get("tunedModelDisplayName") or f"{body['baseModel']}-{uuid.uuid4()}"
+    parent = checked.pre_tuned
+    default = parent.tuned.display_name if parent else f"{checked.model}-{uuid.uuid4()}"
     return {
         **body,
-        "tunedModelDisplayName": name,
+        **({"preTunedModel": parent.resource()} if parent else {}),
+        "tunedModelDisplayName": body.get("tunedModelDisplayName") or default,
         "supervisedTuningSpec": {**spec, "hyperParameters": effective},
     }

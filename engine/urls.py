@@ -6,7 +6,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from engine import errors, generation, operations, registry, storage, tensorboard, time_series, tuning, wire
+from engine import (
+    endpoints,
+    errors,
+    generation,
+    operations,
+    registry,
+    storage,
+    tensorboard,
+    time_series,
+    tuning,
+    wire,
+)
 from engine.errors import ApiError
 from engine.place import Place
 
@@ -59,7 +70,7 @@ urlpatterns = [
     at("/tuningJobs", GET=tuning.list_jobs, POST=tuning.create),
     at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning.get),
     at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning.cancel),
-    at(ENDPOINT + ":undeployModel", POST=registry.undeploy),
+    at(ENDPOINT + ":undeployModel", POST=endpoints.undeploy),
     at(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_endpoint),
     at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_model),
     route(
@@ -70,9 +81,15 @@ urlpatterns = [
     at(MODEL, GET=registry.get_model, PATCH=registry.patch_model, DELETE=registry.delete_model),
     at(MODEL + ":listVersions", GET=registry.list_versions),
     at(MODEL + ":listCheckpoints", GET=registry.list_checkpoints),
+    at(MODEL + ":deleteVersion", DELETE=registry.delete_version),
     at(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_tuned_model),
-    at("/endpoints", GET=registry.list_endpoints),
-    at(ENDPOINT, GET=registry.get_endpoint, DELETE=registry.delete_endpoint),
+    at("/endpoints", GET=endpoints.list_endpoints),
+    at(
+        ENDPOINT,
+        GET=endpoints.get_endpoint,
+        PATCH=endpoints.patch_endpoint,
+        DELETE=endpoints.delete_endpoint,
+    ),
     at("/operations/(?P<operation>[^/:]+)", GET=operations.get),
     at(CONTEXTS, GET=tensorboard.list_contexts),
     at(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),

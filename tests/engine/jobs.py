@@ -26,6 +26,7 @@ def new_job(
     train: int | list[dict[str, Any]] = 12,
     validation: int = 6,
     hyper_parameters: dict[str, Any] | None = None,
+    pre_tuned: Path | None = None,
     **spec: Any,
 ) -> JobFolder:
     """A PENDING job under folder/root."""
@@ -43,7 +44,7 @@ def new_job(
             "supervisedTuningSpec": {"hyperParameters": {**chosen, **(hyper_parameters or {})}, **spec}
         },
     }
-    return JobFolder.create(folder / "root", job, training, held_out)
+    return JobFolder.create(folder / "root", job, training, held_out, pre_tuned)
 
 
 def values(points: list[Point]) -> list[tuple[str, int, float]]:

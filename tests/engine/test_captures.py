@@ -140,7 +140,10 @@ def test_reads(engine: Engine, rename: Callable[[str], str], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", captures("page-curl.*create*", "*.sft.train", "*.tune", "*.tune-minimal", "*.create")
+    "name",
+    captures(
+        "page-curl.*create*", "*.sft.train", "*.tune", "*.tune-minimal", "*.tune-continuous*", "*.create"
+    ),
 )
 def test_creates(engine: Engine, rename: Callable[[str], str], name: str) -> None:
     (exchange,) = [one for one in exchanges(name) if one["request"]["method"] == "POST"]

@@ -86,6 +86,62 @@ def test_a_model_is_renamed_and_another_checkpoint_becomes_its_default(
     assert engine.call("PATCH", f"{path}?updateMask=checkpoints", json={}).status_code == 400
 
 
+def test_one_label_is_changed_and_the_others_stay(engine: Engine, own: dict[str, Any]) -> None:
+    path = f"v1/{own['model'].removesuffix('@1')}"
+    before = engine.get(path).json()["labels"]
+    patched = engine.call(
+        "PATCH", f"{path}?updateMask=labels.team", json={"labels": {"team": "x", "no": "y"}}
+    )
+    assert patched.json()["labels"] == {**before, "team": "x"}
+    wrong = engine.call("PATCH", f"{path}?updateMask=labels", json={"labels": {"Team": "x"}}).json()["error"]
+    assert wrong["details"][0]["fieldViolations"][0]["field"] == "model.labels"
+
+
+def test_a_model_that_was_read_is_sent_back_whole_with_one_change(
+    engine: Engine, own: dict[str, Any]
+) -> None:
+    """As google-cloud-aiplatform does."""
+    path = f"v1/{own['model'].removesuffix('@1')}"
+    read = engine.get(path).json()
+    changed = engine.call("PATCH", f"{path}?updateMask=displayName", json={**read, "displayName": "whole"})
+    assert (changed.json()["displayName"], changed.json()["labels"]) == ("whole", read["labels"])
+    stale = engine.call("PATCH", f"{path}?updateMask=displayName", json={**read, "displayName": "late"})
+    assert (stale.status_code, stale.json()["error"]["status"]) == (409, "ABORTED")
+
+
+def test_an_endpoint_is_renamed_and_labelled_by_itself(engine: Engine, own: dict[str, Any]) -> None:
+    first, second = (f"v1/{checkpoint['endpoint']}" for checkpoint in own["checkpoints"])
+    before = engine.get(first).json()
+    body = {**before, "displayName": "chat", "description": "d", "labels": {"a": "b"}}
+    patched = engine.call("PATCH", f"{first}?updateMask=displayName,description,labels", json=body).json()
+    assert (patched["displayName"], patched["description"], patched["labels"]) == ("chat", "d", {"a": "b"})
+    assert patched == engine.get(first).json()
+    assert patched["deployedModels"] == before["deployedModels"]
+    assert engine.get(second).json()["displayName"] == before["displayName"]
+    found = engine.get(f"{PROJECT}/endpoints", params={"filter": 'display_name="chat" AND labels.a=b'}).json()
+    assert names(found, "endpoints") == [first.removeprefix("v1/")]
+    split = engine.call("PATCH", f"{first}?updateMask=trafficSplit", json={"trafficSplit": {"1": 100}}).json()
+    assert split["error"]["details"][0]["fieldViolations"][0]["field"] == "endpoint.traffic_split"
+    same = {"trafficSplit": before["trafficSplit"]}
+    assert engine.call("PATCH", f"{first}?updateMask=trafficSplit", json=same).status_code == 200
+    assert engine.call("PATCH", f"{first}?updateMask=network", json={}).status_code == 400
+    assert engine.call("PATCH", f"{PROJECT}/endpoints/888001", json={}).status_code == 404
+
+
+def test_lists_are_ordered_and_filtered_as_documented(engine: Engine, own: dict[str, Any]) -> None:
+    endpoint = own["endpoint"].rpartition("/")[2]
+    for name in (f"endpoint={endpoint}", f'endpoint={endpoint} AND base_model_name="studio-tiny"'):
+        listed = engine.get(f"{PROJECT}/endpoints", params={"filter": name}).json()
+        assert names(listed, "endpoints") == [own["endpoint"]]
+    for kind in ("models", "endpoints"):
+        listed = engine.get(f"{PROJECT}/{kind}", params={"orderBy": "create_time"}).json()[kind]
+        times = [found["createTime"] for found in listed]
+        assert times == sorted(times)
+        backwards = engine.get(f"{PROJECT}/{kind}", params={"orderBy": "create_time desc"}).json()[kind]
+        assert [found["createTime"] for found in backwards] == times[::-1]
+        assert engine.get(f"{PROJECT}/{kind}", params={"orderBy": "etag"}).status_code == 400
+
+
 def test_a_model_is_taken_down_in_googles_order(engine: Engine, own: dict[str, Any]) -> None:
     model = f"v1/{own['model'].removesuffix('@1')}"
     assert engine.call("DELETE", model).json()["error"]["status"] == "FAILED_PRECONDITION"

@@ -131,6 +131,19 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same_to_the_bit(
     assert weights(folder) == weights(trained)
 
 
+def test_tuning_on_begins_with_the_weights_of_before_and_resumes_to_the_bit(
+    make_job: MakeJob, trained: JobFolder
+) -> None:
+    before = trained.checkpoints()[-1].folder / "adapter_model.safetensors"
+    whole, killed = make_job(epochs=2, pre_tuned=before), make_job(epochs=2, pre_tuned=before)
+    run(whole)
+    assert series(whole, "/eval_total_loss")[0] == series(trained, "/eval_total_loss")[12]
+    assert mishaps.train_with(mishaps.before_update_5, killed) == -signal.SIGKILL
+    run(killed)
+    assert values(killed.metrics()) == values(whole.metrics())
+    assert weights(killed) == weights(whole)
+
+
 def test_a_stop_that_is_no_cancel_leaves_no_result_and_the_rest_for_later(
     make_job: MakeJob, trained: JobFolder
 ) -> None:

@@ -106,11 +106,6 @@ def test_a_second_create_with_the_same_submission_is_refused(engine: Engine) -> 
     [
         ({"baseModel": "gpt-2"}, "tuning_job.base_model", "Base model gpt-2 is not supported."),
         ({"baseModel": None}, "tuning_job.base_model", "base_model is required."),
-        (
-            {"preTunedModel": {"tunedModelName": "m"}, "baseModel": None},
-            "tuning_job.pre_tuned_model",
-            "Tuning on from a tuned model is not supported here: name a base_model.",
-        ),
         ({"supervisedTuningSpec": None}, SPEC, "supervised_tuning_spec is required"),
         (
             {"supervisedTuningSpec": {}},
@@ -133,6 +128,14 @@ def test_a_second_create_with_the_same_submission_is_refused(engine: Engine) -> 
             "at most 128 characters",
         ),
         ({"labels": {"Team": "a"}}, "tuning_job.labels", "Invalid label 'Team'"),
+        ({"serviceAccount": "me"}, "tuning_job.service_account", "should be the email address"),
+        (
+            {"encryptionSpec": {"kms_key_name": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}},
+            "tuning_job.encryption_spec.kms_key_name",
+            "Customer-managed encryption keys are not supported",
+        ),
+        ({"customBaseModel": "gs://b/m"}, "tuning_job.custom_base_model", "put the model's folder into"),
+        ({"outputUri": "gs://b/out"}, "tuning_job.output_uri", "output_uri is not supported"),
         ({"labels": {"team": "A b"}}, "tuning_job.labels", "Invalid label 'team'"),
     ],
 )
@@ -145,6 +148,56 @@ def test_a_wrong_field_is_named(engine: Engine, change: dict[str, Any], field: s
     assert (response.status_code, error["status"], violation["field"]) == (400, "INVALID_ARGUMENT", field)
     assert message in violation["description"]
     assert error["message"].startswith(f"List of found errors:\t1.Field: {field}; Message: ")
+
+
+EVALUATION = {
+    "metrics": [{"pointwise_metric_spec": {"metric_prompt_template": "{response}"}}],
+    "outputConfig": {"gcs_destination": {"output_uri_prefix": "gs://b/eval"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"tuningMode": "TUNING_MODE_FULL"}, "tuning_mode"),
+        ({"evaluationConfig": {**EVALUATION, "metrics": []}}, "evaluation_config.metrics"),
+        (
+            {"evaluationConfig": {"metrics": EVALUATION["metrics"]}},
+            "evaluation_config.output_config.gcs_destination.output_uri_prefix",
+        ),
+        (
+            {"evaluationConfig": {**EVALUATION, "autoraterConfig": {"samplingCount": 33}}},
+            "evaluation_config.autorater_config.sampling_count",
+        ),
+    ],
+)
+def test_a_wrong_field_of_the_spec_is_named(engine: Engine, change: dict[str, Any], field: str) -> None:
+    spec = {"trainingDatasetUri": engine.upload_examples("small.jsonl", 4), **change}
+    error = engine.create(baseModel="studio-tiny", supervisedTuningSpec=spec).json()["error"]
+    assert [found["field"] for found in error["details"][0]["fieldViolations"]] == [f"{SPEC}.{field}"]
+
+
+def test_what_is_only_kept_is_told_as_it_came_and_an_evaluation_says_that_it_was_not_run(
+    engine: Engine,
+) -> None:
+    spec = {
+        "trainingDatasetUri": engine.upload_examples("small.jsonl", 4),
+        "hyperParameters": {"epochCount": 1},
+        "evaluationConfig": EVALUATION,
+        "tuningMode": 2,
+    }
+    account = "tuner@myproject.iam.gserviceaccount.com"
+    job = engine.tune(supervisedTuningSpec=spec, description="d", service_account=account)
+    assert (job["description"], job["serviceAccount"]) == ("d", account)
+    kept = job["supervisedTuningSpec"]
+    assert kept["tuningMode"] == "TUNING_MODE_PEFT_ADAPTER"
+    assert kept["evaluationConfig"]["outputConfig"]["gcsDestination"] == {"outputUriPrefix": "gs://b/eval"}
+    assert "evaluateDatasetRuns" not in job
+    ended = engine.wait(job)
+    (evaluated,) = ended["evaluateDatasetRuns"]
+    assert (evaluated["checkpointId"], evaluated["error"]["code"]) == ("1", 12)
+    assert "runs no evaluation" in evaluated["error"]["message"]
+    assert ended["state"] == "JOB_STATE_SUCCEEDED" and "gcsMetricsUri" not in ended
 
 
 @pytest.mark.parametrize(

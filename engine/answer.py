@@ -1,8 +1,9 @@
-"""One answer, token by token: choosing the next one, and when to stop."""
+"""One answer, token by token, and when to stop."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor
 
 from engine.chat import Chat
+from engine.choice import choose, likeliest
 from engine.decoding import INCOMPLETE, Decoding
-from engine.options import Options, Piece
+from engine.options import Chosen, Logprob, Options, Piece
 
 
 class Answer:
@@ -26,6 +28,8 @@ class Answer:
         self._unread = self._prompt
         self._tokens: list[int] = []
         self._cache: Any = None
+        self._said: Counter[int] = Counter()
+        self._chosen: list[Chosen] = []
         self._logprobs = 0.0
         self._decoding = Decoding(chat)
         self._text = ""
@@ -47,13 +51,17 @@ class Answer:
         ids = torch.tensor([self._unread], device=model.device)
         output = model(input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
         self._cache = output.past_key_values
-        token, logprob = choose(output.logits[0, -1].float().cpu(), self._options, self._random)
+        logits = output.logits[0, -1].float().cpu()
+        token, logprob = choose(logits, self._options, self._random, self._said)
         if token in self._chat.stops:
             self._finish("STOP", self._text.rstrip(INCOMPLETE))
             return
         self._unread = [token]
         self._tokens.append(token)
+        self._said[token] += 1
         self._logprobs += logprob
+        if self._options.logprobs is not None:
+            self._chosen.append(self._described(token, logprob, logits))
         self._decoding.add(token)
         self._text = self._decoding.text
         found = [at for stop in self._options.stop_sequences if (at := self._text.find(stop)) >= 0]
@@ -61,6 +69,13 @@ class Answer:
             self._finish("STOP", self._text[: min(found)])
         elif len(self._tokens) >= self._limit:
             self._finish("MAX_TOKENS", self._text.rstrip(INCOMPLETE))
+
+    def _described(self, token: int, logprob: float, logits: Tensor) -> Chosen:
+        others = likeliest(logits, self._options.logprobs or 0)
+        first, *rest = (
+            Logprob(self._chat.text([id]), id, value) for id, value in [(token, logprob), *others]
+        )
+        return Chosen(first, tuple(rest))
 
     def _finish(self, reason: str, text: str) -> None:
         self.finish_reason = reason
@@ -75,24 +90,12 @@ class Answer:
             sure = sure[: len(sure) - held_back(sure, self._options.stop_sequences)]
         new, self._sent = sure[self._sent :], max(self._sent, len(sure))
         count = len(self._tokens)
-        return Piece(new, self.finish_reason, len(self._prompt), count, self._logprobs / max(1, count))
+        chosen, self._chosen = tuple(self._chosen), []
+        average = self._logprobs / max(1, count)
+        return Piece(new, self.finish_reason, len(self._prompt), count, average, chosen)
 
 
 def held_back(text: str, stops: Sequence[str]) -> int:
     """How many characters at the end might be the beginning of a stop sequence."""
     beginnings = (stop[:size] for stop in stops for size in range(1, len(stop)))
     return max((len(beginning) for beginning in beginnings if text.endswith(beginning)), default=0)
-
-
-def choose(logits: Tensor, options: Options, random: torch.Generator) -> tuple[int, float]:
-    """The next token, and the logarithm of the probability that the model gave it."""
-    logprobs = logits.log_softmax(-1)
-    if options.temperature == 0:
-        token = int(logprobs.argmax())
-    else:
-        scores, order = ((logprobs - logprobs.max()) / options.temperature).sort(descending=True)
-        probabilities = scores[: options.top_k or None].softmax(-1)
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities[1:][before[1:] >= options.top_p] = 0
-        token = int(order[torch.multinomial(probabilities, 1, generator=random)])
-    return token, float(logprobs[token])

@@ -8,8 +8,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,15 @@ from engine import wire
 from engine.bases import Resolved, resolve
 from engine.errors import JSON, ApiError, as_api_error, invalid, not_found, rpc_status
 from engine.generation_request import conversation, messages, options
-from engine.options import Piece
+from engine.options import Chosen, Logprob, Piece
 from engine.parts import server
 from engine.place import Place
 from engine.tuned import Tuned
 
 Json = dict[str, Any]
 Pieces = Generator[Piece, None, None]
+
+TRAFFIC = {"trafficType": "ON_DEMAND"}
 
 # The models are in use by one request at a time; more than these few in line would only hold threads back
 # that others need.
@@ -105,17 +108,21 @@ def answer(request: HttpRequest, target: Target, verb: str) -> HttpResponseBase:
 def generate(request: HttpRequest, target: Target) -> HttpResponse:
     body = wire.read(request, "GenerateContentRequest")
     found = list(pieces(target, body))
-    text = "".join(piece.text for piece in found)
-    return wire.reply(response_part(response_head(target), text, found[-1]))
+    candidates = [candidate(list(of_one)) for _, of_one in groupby(found, key=attrgetter("index"))]
+    return wire.reply({"candidates": candidates, "usageMetadata": usage(found), **response_head(target)})
 
 
 def pieces(target: Target, body: Json) -> Pieces:
-    """Closing the generator stops the generation."""
+    """The candidates, one after the other. Closing the generator stops the generation."""
     asked, chosen = conversation(body), options(body)
     if not _slots.acquire(blocking=False):
         raise ApiError("RESOURCE_EXHAUSTED", "Resource exhausted, please try again later.")
     try:
-        yield from server().generate(target.resolved.base, target.adapter, asked, chosen)
+        for index in range(chosen.candidate_count):
+            seed = None if chosen.seed is None else chosen.seed + index
+            base, adapter = target.resolved.base, target.adapter
+            for piece in server().generate(base, adapter, asked, replace(chosen, seed=seed)):
+                yield replace(piece, index=index)
     except ValueError as error:
         raise invalid(str(error)) from error
     finally:
@@ -131,30 +138,46 @@ def response_head(target: Target) -> Json:
     }
 
 
-def response_part(head: Json, text: str, piece: Piece) -> Json:
-    """A GenerateContentResponse with `text`; the last of an answer has finishReason and all counts.
+def candidate(found: list[Piece]) -> Json:
+    """The pieces of one answer, or some of them; the last of all has finishReason.
 
     There is always a part, even an empty one: Google's SDKs raise an error where there is none.
     """
-    candidate: Json = {"content": {"role": "model", "parts": [{"text": text}]}}
-    if piece.finish_reason is None:
-        return {"candidates": [candidate], "usageMetadata": {"trafficType": "ON_DEMAND"}, **head}
-    candidate["finishReason"] = piece.finish_reason
-    candidate["avgLogprobs"] = piece.avg_logprobs
-    return {"candidates": [candidate], "usageMetadata": usage(piece), **head}
+    text, last = "".join(piece.text for piece in found), found[-1]
+    answer: Json = {"content": {"role": "model", "parts": [{"text": text}]}}
+    if last.index:
+        answer["index"] = last.index
+    if last.finish_reason:
+        answer |= {"finishReason": last.finish_reason, "avgLogprobs": last.avg_logprobs}
+    chosen = [one for piece in found for one in piece.chosen]
+    return {**answer, "logprobsResult": logprobs_result(chosen)} if chosen else answer
 
 
-def usage(piece: Piece) -> Json:
+def logprobs_result(chosen: list[Chosen]) -> Json:
+    result: Json = {"chosenCandidates": [_logprob(one.token) for one in chosen]}
+    if chosen[0].likeliest:
+        result["topCandidates"] = [{"candidates": list(map(_logprob, one.likeliest))} for one in chosen]
+    return result
+
+
+def _logprob(token: Logprob) -> Json:
+    return {"token": token.text, "tokenId": token.token_id, "logProbability": token.value}
+
+
+def usage(found: list[Piece]) -> Json:
+    """Of all the candidates that have ended."""
+    prompt = found[-1].prompt_tokens
+    written = sum(piece.candidates_tokens for piece in found if piece.finish_reason)
     counts = {
-        "promptTokenCount": piece.prompt_tokens,
-        "candidatesTokenCount": piece.candidates_tokens,
-        "totalTokenCount": piece.prompt_tokens + piece.candidates_tokens,
+        "promptTokenCount": prompt,
+        "candidatesTokenCount": written,
+        "totalTokenCount": prompt + written,
     }
     return {
         **{name: count for name, count in counts.items() if count},
-        "trafficType": "ON_DEMAND",
-        "promptTokensDetails": text_tokens(piece.prompt_tokens),
-        "candidatesTokensDetails": text_tokens(piece.candidates_tokens),
+        **TRAFFIC,
+        "promptTokensDetails": text_tokens(prompt),
+        "candidatesTokensDetails": text_tokens(written),
     }
 
 
@@ -164,9 +187,10 @@ def text_tokens(count: int) -> list[Json]:
 
 def stream(request: HttpRequest, target: Target) -> StreamingHttpResponse:
     """The first piece is awaited, so that what cannot be answered at all is refused with its status."""
-    found = pieces(target, wire.read(request, "GenerateContentRequest"))
+    body = wire.read(request, "GenerateContentRequest")
+    found = pieces(target, body)
     begun = chain([next(found)], found)
-    parts = response_parts(response_head(target), begun)
+    parts = response_parts(response_head(target), begun, options(body).candidate_count)
     if request.GET.get("alt") == "sse":
         return StreamingHttpResponse(Body(events(parts), found), content_type="text/event-stream")
     return StreamingHttpResponse(Body(json_array(parts), found), content_type=JSON)
@@ -183,11 +207,17 @@ class Body:
         return self.blocks
 
 
-def response_parts(head: Json, found: Iterator[Piece]) -> Iterator[Json]:
-    """After the first byte an error cannot be a status any more: it comes as the last element."""
+def response_parts(head: Json, found: Iterator[Piece], count: int) -> Iterator[Json]:
+    """A part for each piece; the last of the last candidate has all counts.
+
+    After the first byte an error cannot be a status any more: it comes as the last element.
+    """
+    ended: list[Piece] = []
     try:
         for piece in found:
-            yield response_part(head, piece.text, piece)
+            ended += [piece] if piece.finish_reason else []
+            counts = usage(ended) if len(ended) == count else TRAFFIC
+            yield {"candidates": [candidate([piece])], "usageMetadata": counts, **head}
     except Exception as error:
         yield rpc_status(as_api_error(error))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from engine import labels
 from engine.chat import Message
 from engine.errors import ApiError, invalid
 from engine.options import Options
@@ -12,10 +13,20 @@ Json = dict[str, Any]
 
 ROLES = {"": "user", "user": "user", "model": "assistant"}
 MOST_STOP_SEQUENCES = 5
+RANGES = (
+    ("temperature", 0, 2),
+    ("topP", 0, 1),
+    ("topK", 1, 1_000_000),
+    ("candidateCount", 1, 8),
+    ("presencePenalty", -2, 2),
+    ("frequencyPenalty", -2, 2),
+    ("logprobs", 0, 20),
+)
+NO_THOUGHTS = ("MINIMAL", "THINKING_LEVEL_UNSPECIFIED", 0)
 
 # What would change the answer, and this service cannot do. Left out: what only adds to the answer
-# (safetySettings, labels, responseLogprobs), which is read and has no effect.
-REFUSED = ("cachedContent", "continuationToken")
+# (safetySettings, labels), which is read and has no effect.
+REFUSED = ("cachedContent", "continuationToken", "modelArmorConfig")
 REFUSED_CONFIG = (
     "responseSchema",
     "responseJsonSchema",
@@ -82,32 +93,36 @@ def options(body: Json) -> Options:
         "top_k": int(config["topK"]) if "topK" in config else None,
         "max_output_tokens": config.get("maxOutputTokens"),
         "stop_sequences": tuple(filter(None, config.get("stopSequences", []))),
+        "presence_penalty": config.get("presencePenalty"),
+        "frequency_penalty": config.get("frequencyPenalty"),
         "seed": config.get("seed"),
+        "logprobs": config.get("logprobs", 0) if config.get("responseLogprobs") else None,
+        "candidate_count": config.get("candidateCount"),
     }
     return Options(**{name: value for name, value in given.items() if value is not None})
 
 
 def _objections(body: Json, config: Json) -> Iterator[ApiError]:
-    for name, low, high in (("temperature", 0, 2), ("topP", 0, 1), ("topK", 1, 1_000_000)):
+    for name, low, high in RANGES:
         if name in config and not low <= config[name] <= high:
             yield _config_error(name, f"must be from {low} to {high}")
     if config.get("maxOutputTokens", 1) < 1:
         yield _config_error("maxOutputTokens", "must be at least 1")
-    if config.get("candidateCount", 1) != 1:
-        yield _config_error("candidateCount", "must be 1")
+    if "logprobs" in config and not config.get("responseLogprobs"):
+        yield _config_error("logprobs", "can only be set where response_logprobs is true")
     if len(config.get("stopSequences", [])) > MOST_STOP_SEQUENCES:
         yield _config_error("stopSequences", f"can have at most {MOST_STOP_SEQUENCES} entries")
+    for violation in labels.violations(body.get("labels", {}), "labels"):
+        yield invalid(violation.description, violation.field)
     yield from _unsupported(body, config)
 
 
 def _unsupported(body: Json, config: Json) -> Iterator[ApiError]:
-    for name in ("presencePenalty", "frequencyPenalty"):
-        if config.get(name):
-            yield _config_error(name, "is not supported by this model: leave it out")
     if config.get("responseMimeType", "text/plain") != "text/plain":
         yield _config_error("responseMimeType", "can only be text/plain with this model")
-    if config.get("thinkingConfig", {}).get("thinkingBudget", 0) > 0:
-        yield _config_error("thinkingConfig", "is not supported by this model: it does not think")
+    if _asks_for_thoughts(config.get("thinkingConfig", {})):
+        text = "is not supported by this model, it does not think: leave it out, or set thinking_budget to 0"
+        yield _config_error("thinkingConfig", text)
     if any(kind not in ("TEXT", 1) for kind in config.get("responseModalities", [])):
         yield _config_error("responseModalities", "can only be TEXT with this model")
     for name in REFUSED_CONFIG:
@@ -118,6 +133,12 @@ def _unsupported(body: Json, config: Json) -> Iterator[ApiError]:
     for name in REFUSED:
         if body.get(name):
             yield invalid(f"{name} is not supported by this model: leave it out.", name)
+
+
+def _asks_for_thoughts(config: Json) -> bool:
+    """What switches thinking off, or to the least there is, asks for nothing."""
+    level = config.get("thinkingLevel", "MINIMAL")
+    return bool(config.get("thinkingBudget") or config.get("includeThoughts")) or level not in NO_THOUGHTS
 
 
 def _config_error(name: str, what: str) -> ApiError:

@@ -69,6 +69,87 @@ def test_the_same_seed_gives_the_same_answer(engine: Engine) -> None:
     assert len({answer(seed) for seed in range(4)}) > 1
 
 
+def test_more_than_one_candidate(engine: Engine) -> None:
+    config = {"temperature": 1.5, "seed": 7, "maxOutputTokens": 12}
+
+    def answers(**more: int) -> list[dict[str, Any]]:
+        body = {**HELLO, "generationConfig": {**config, **more}}
+        answer: dict[str, Any] = engine.post(f"{BASE}:generateContent", body).json()
+        counted = answer["usageMetadata"]["candidatesTokenCount"]
+        assert 0 < counted <= 12 * len(answer["candidates"])
+        return list(answer["candidates"])
+
+    three = answers(candidateCount=3)
+    texts = [text_of({"candidates": [one]}) for one in three]
+    assert [one.get("index") for one in three] == [None, 1, 2]
+    assert all(one["finishReason"] for one in three)
+    assert len(set(texts)) == 3
+    assert texts[0] == text_of({"candidates": answers()})
+    body = {**HELLO, "generationConfig": {**config, "candidateCount": 3}}
+    parts = engine.post(f"{BASE}:streamGenerateContent", body).json()
+    streamed = {0: "", 1: "", 2: ""}
+    for part in parts:
+        streamed[part["candidates"][0].get("index", 0)] += text_of(part)
+    assert list(streamed.values()) == texts
+    assert sum("finishReason" in part["candidates"][0] for part in parts) == 3
+    assert [("totalTokenCount" in part["usageMetadata"]) for part in parts].index(True) == len(parts) - 1
+
+
+def test_the_probabilities_of_tokens(engine: Engine) -> None:
+    config = {**GREEDY["generationConfig"], "responseLogprobs": True, "logprobs": 3}
+    (answer,) = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()[
+        "candidates"
+    ]
+    chosen = answer["logprobsResult"]["chosenCandidates"]
+    top = [one["candidates"] for one in answer["logprobsResult"]["topCandidates"]]
+    assert len(chosen) == len(top) == 12
+    assert "".join(one["token"] for one in chosen if "\ufffd" not in one["token"]) in text_of(
+        {"candidates": [answer]}
+    )
+    assert sum(one["logProbability"] for one in chosen) / 12 == pytest.approx(answer["avgLogprobs"])
+    for one, likeliest in zip(chosen, top, strict=True):
+        assert likeliest[0] == one  # greedy
+        values = [other["logProbability"] for other in likeliest]
+        assert len(values) == 3 and values == sorted(values, reverse=True)
+
+
+def test_probabilities_in_a_stream_and_of_the_chosen_alone(engine: Engine) -> None:
+    config = {**GREEDY["generationConfig"], "responseLogprobs": True}
+    body = {**HELLO, "generationConfig": config}
+    whole = engine.post(f"{BASE}:generateContent", body).json()["candidates"][0]["logprobsResult"]
+    assert list(whole) == ["chosenCandidates"]
+    parts = engine.post(f"{BASE}:streamGenerateContent", body).json()
+    streamed = [
+        one
+        for part in parts
+        for one in part["candidates"][0].get("logprobsResult", {}).get("chosenCandidates", [])
+    ]
+    assert [one["tokenId"] for one in streamed] == [one["tokenId"] for one in whole["chosenCandidates"]]
+    plain = engine.post(f"{BASE}:generateContent", GREEDY).json()["candidates"][0]
+    assert "logprobsResult" not in plain
+
+
+def test_penalties_change_an_answer(engine: Engine) -> None:
+    def tokens(**penalties: float) -> list[int]:
+        config = {"temperature": 0, "maxOutputTokens": 40, "responseLogprobs": True, **penalties}
+        answer = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()
+        chosen = answer["candidates"][0]["logprobsResult"]["chosenCandidates"]
+        return [one["tokenId"] for one in chosen]
+
+    def repeated(found: list[int]) -> int:
+        return len(found) - len(set(found))
+
+    plain = tokens()
+    assert repeated(tokens(frequencyPenalty=2, presencePenalty=2)) < repeated(plain)
+    assert len(set(tokens(presencePenalty=-2))) < len(set(plain))
+
+
+@pytest.mark.parametrize("config", [{"thinkingBudget": 0}, {"thinkingLevel": "MINIMAL"}, {}])
+def test_thinking_that_is_off_is_no_matter(engine: Engine, config: dict[str, Any]) -> None:
+    body = {**HELLO, "generationConfig": {"maxOutputTokens": 2, "thinkingConfig": config}}
+    assert engine.post(f"{BASE}:generateContent", body).status_code == 200
+
+
 def test_events_add_up_to_the_whole_answer(engine: Engine, tuned: dict[str, Any]) -> None:
     endpoint = f"v1beta1/{tuned['tunedModel']['endpoint']}"
     response = engine.post(f"{endpoint}:streamGenerateContent?alt=sse", GREEDY)
@@ -155,7 +236,16 @@ def test_roles_in_capitals_and_none_at_all_are_the_user(engine: Engine) -> None:
         ({"generationConfig": {"topP": 1.5}}, "top_p must be from 0 to 1"),
         ({"generationConfig": {"topK": 0}}, "top_k must be from 1"),
         ({"generationConfig": {"maxOutputTokens": 0}}, "max_output_tokens must be at least 1"),
-        ({"generationConfig": {"candidateCount": 2}}, "candidate_count must be 1"),
+        ({"generationConfig": {"candidateCount": 9}}, "candidate_count must be from 1 to 8"),
+        ({"generationConfig": {"presencePenalty": 2.1}}, "presence_penalty must be from -2 to 2"),
+        ({"generationConfig": {"frequencyPenalty": "NaN"}}, "frequency_penalty must be from -2 to 2"),
+        ({"generationConfig": {"responseLogprobs": True, "logprobs": 21}}, "logprobs must be from 0 to 20"),
+        ({"generationConfig": {"logprobs": 3}}, "logprobs can only be set where response_logprobs is true"),
+        ({"generationConfig": {"thinkingConfig": {"thinkingBudget": -1}}}, "it does not think"),
+        ({"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}, "it does not think"),
+        ({"generationConfig": {"thinkingConfig": {"thinkingLevel": "HIGH"}}}, "it does not think"),
+        ({"labels": {"Team": "x"}}, "Invalid label 'Team'"),
+        ({"modelArmorConfig": {"promptTemplateName": "t"}}, "modelArmorConfig is not supported"),
         ({"generationConfig": {"stopSequences": list("abcdef")}}, "stop_sequences can have at most 5"),
         ({"generationConfig": {"responseMimeType": "application/json"}}, "response_mime_type can only be"),
         ({"generationConfig": {"thinkingConfig": {"thinking_budget": 99}}}, "it does not think"),

@@ -16,9 +16,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.answer import Answer, choose, held_back
+from engine.answer import Answer, held_back
 from engine.bases import Base
 from engine.chat import Chat, Message
+from engine.choice import choose, likeliest, penalised
 from engine.folder import JobFolder
 from engine.lora import Adapted
 from engine.options import Options, Piece
@@ -224,7 +225,7 @@ LOGITS = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
 
 def drawn(options: Options) -> set[int]:
     random = torch.Generator().manual_seed(0)
-    return {choose(LOGITS, options, random)[0] for _ in range(300)}
+    return {choose(LOGITS, options, random, {})[0] for _ in range(300)}
 
 
 @pytest.mark.parametrize(
@@ -245,8 +246,37 @@ def test_only_the_tokens_that_the_options_leave_are_drawn(options: Options, toke
 
 
 def test_the_logprob_is_the_models_own_at_any_temperature() -> None:
-    token, logprob = choose(LOGITS, Options(temperature=2.0), torch.Generator().manual_seed(0))
+    token, logprob = choose(LOGITS, Options(temperature=2.0), torch.Generator().manual_seed(0), {})
     assert logprob == pytest.approx(math.log([0.5, 0.3, 0.15, 0.05][token]))
+
+
+@pytest.mark.parametrize(
+    ("presence", "frequency", "said", "taken"),
+    [
+        (0.0, 0.0, {0: 9}, [0.0, 0.0, 0.0, 0.0]),
+        (0.5, 0.0, {0: 3, 2: 1}, [0.5, 0.0, 0.5, 0.0]),
+        (0.0, 0.5, {0: 3, 2: 1}, [1.5, 0.0, 0.5, 0.0]),
+        (1.0, -0.5, {1: 4}, [0.0, -1.0, 0.0, 0.0]),
+        (2.0, 2.0, {}, [0.0, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_a_penalty_takes_from_what_was_said(
+    presence: float, frequency: float, said: dict[int, int], taken: list[float]
+) -> None:
+    options = Options(presence_penalty=presence, frequency_penalty=frequency)
+    assert (LOGITS - penalised(LOGITS, options, said)).tolist() == pytest.approx(taken, abs=1e-6)
+
+
+def test_a_penalty_changes_the_choice_but_not_the_probability_that_is_told() -> None:
+    options = Options(temperature=0, presence_penalty=1.0)
+    token, logprob = choose(LOGITS, options, torch.Generator(), {0: 1})
+    assert (token, logprob) == (1, pytest.approx(math.log(0.3)))
+
+
+def test_the_likeliest_come_first() -> None:
+    assert likeliest(LOGITS, 2) == [(0, pytest.approx(math.log(0.5))), (1, pytest.approx(math.log(0.3)))]
+    assert [token for token, _ in likeliest(LOGITS, 20)] == [0, 1, 2, 3]
+    assert likeliest(LOGITS, 0) == []
 
 
 def test_torch_is_not_loaded_before_the_first_question() -> None:

@@ -30,7 +30,9 @@ STATUSES = {
     "RESOURCE_EXHAUSTED": (429, "rateLimitExceeded"),
     "CANCELLED": (499, "clientClosedRequest"),
     "INTERNAL": (500, "internalError"),
+    "UNIMPLEMENTED": (501, "notImplemented"),
     "UNAVAILABLE": (503, "backendError"),
+    "DEADLINE_EXCEEDED": (504, "backendError"),
 }
 
 
@@ -62,6 +64,10 @@ def invalid(message: str, field: str = "") -> ApiError:
 
 def not_found(message: str) -> ApiError:
     return ApiError("NOT_FOUND", message)
+
+
+def not_built(method: str) -> ApiError:
+    return ApiError("UNIMPLEMENTED", f"The method {method} is not implemented by this engine.")
 
 
 def found_errors(violations: list[Violation]) -> ApiError:
@@ -103,7 +109,11 @@ def refusal(request: HttpRequest, error: ApiError) -> HttpResponse:
 
 
 def no_route(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refusal(request, not_found(f"The address {request.path} does not exist on this server."))
+    text = (
+        f"The address {request.path} does not exist on this server. "
+        "Resources lie under /v1/projects/PROJECT/locations/LOCATION: give your client both."
+    )
+    return refusal(request, not_found(text))
 
 
 class Refusals:

@@ -2,7 +2,8 @@
 
 The header `X-Engine-Fault` makes the answer to its request go wrong, in one way or several:
 
-    status=503    answer with this status instead, in the service's error envelope
+    status=503    answer with this status instead: in the service's error envelope where the service has
+                  such an answer itself, otherwise in HTML, as front ends do (502)
     delay=2       wait so many seconds first
     cut=100       send only the first 100 bytes of the answer's body, then drop the connection
     drop=1        drop the connection without an answer
@@ -38,7 +39,7 @@ class Faults:
             hang_up(request)
             return HttpResponse()
         if "status" in fault:
-            return refusal(request, forced(int(fault["status"])))
+            return forced(request, int(fault["status"]))
         response = self.get_response(request)
         return cut(request, response, int(fault["cut"])) if "cut" in fault else response
 
@@ -48,9 +49,12 @@ def parse(header: str) -> dict[str, float]:
     return {name.strip(): float(value) for name, _, value in pairs}
 
 
-def forced(code: int) -> ApiError:
+def forced(request: HttpRequest, code: int) -> HttpResponse:
     names = {http: name for name, (http, _) in reversed(STATUSES.items())}
-    return ApiError(names.get(code, "INTERNAL"), f"A fault was asked for: {code}.")
+    text = f"A fault was asked for: {code}."
+    if code in names:
+        return refusal(request, ApiError(names[code], text))
+    return HttpResponse(f"<!DOCTYPE html><title>Error {code}</title><p>{text}", status=code)
 
 
 def hang_up(request: HttpRequest) -> None:

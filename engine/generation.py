@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 
 from engine import wire
 from engine.bases import Resolved, resolve
-from engine.errors import JSON, ApiError, as_api_error, invalid, not_found, rpc_status
+from engine.errors import JSON, ApiError, as_api_error, invalid, not_built, not_found, rpc_status
 from engine.generation_request import conversation, messages, options
 from engine.options import Chosen, Logprob, Piece
 from engine.parts import server
@@ -29,6 +29,7 @@ from engine.tuned import Tuned
 Json = dict[str, Any]
 Pieces = Generator[Piece, None, None]
 
+VERBS = ("generateContent", "streamGenerateContent", "countTokens")
 TRAFFIC = {"trafficType": "ON_DEMAND"}
 
 # The models are in use by one request at a time; more than these few in line would only hold threads back
@@ -75,6 +76,8 @@ def on_model_alone(request: HttpRequest, version: str, model: str, verb: str) ->
 
 
 def on_tuned_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
+    if verb not in VERBS:
+        raise not_built(verb)
     raise malformed(place.name("models", model))
 
 
@@ -102,7 +105,7 @@ def answer(request: HttpRequest, target: Target, verb: str) -> HttpResponseBase:
             return stream(request, target)
         case "countTokens":
             return count_tokens(request, target)
-    raise not_found(f"There is no method {verb}.")
+    raise not_built(verb)
 
 
 def generate(request: HttpRequest, target: Target) -> HttpResponse:

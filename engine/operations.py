@@ -10,6 +10,7 @@ from engine import wire
 from engine.durable import read_json, write_json
 from engine.errors import not_found
 from engine.folder import now
+from engine.paging import listing
 from engine.parts import root
 from engine.place import Place
 
@@ -41,7 +42,15 @@ def _type(message: str) -> str:
     return f"type.googleapis.com/{package}.{message}"
 
 
+def list_operations(request: HttpRequest, place: Place) -> HttpResponse:
+    """Those of the project and location, the newest first."""
+    found = [read_json(path) for path in sorted((root() / "operations").glob("*.json"), reverse=True)]
+    of_place = [operation for operation in found if operation["name"].startswith(place.name("operations"))]
+    return wire.reply(listing(request, "operations", of_place))
+
+
 def get(request: HttpRequest, place: Place, operation: str) -> HttpResponse:
+    """Also for :wait, since there is nothing to wait for."""
     name = place.name("operations", operation)
     known = re.fullmatch(r"\d+", operation)
     found = read_json(root() / "operations" / f"{operation}.json") if known else {}

@@ -38,7 +38,18 @@ def listing(
     """
     keep = filter_of(request.GET.get("filter", ""))
     kept = [resource for resource in resources if keep({**also(resource), **resource})]
-    return page(request.GET, key, in_order(kept, request.GET.get("orderBy", ""), orders), default, id=id)
+    answer = page(request.GET, key, in_order(kept, request.GET.get("orderBy", ""), orders), default, id=id)
+    if key in answer:
+        answer[key] = [_masked(resource, request.GET.get("readMask", "")) for resource in answer[key]]
+    return answer
+
+
+def _masked(resource: Resource, mask: str) -> Resource:
+    """The fields that readMask names, by their first part; all without one."""
+    wanted = {snake(path.strip().partition(".")[0]) for path in mask.split(",") if path.strip()}
+    if not wanted or "*" in wanted:
+        return resource
+    return {name: value for name, value in resource.items() if snake(name) in wanted}
 
 
 def page(

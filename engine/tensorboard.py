@@ -45,6 +45,11 @@ def list_contexts(request: HttpRequest, place: Place) -> HttpResponse:
     return wire.reply(listing(request, "contexts", contexts, orders=ORDERS))
 
 
+def list_executions(request: HttpRequest, place: Place) -> HttpResponse:
+    """A tuning job has none; google-cloud-aiplatform looks for them when it makes a table of a run."""
+    return wire.reply({})
+
+
 def _folder(place: Place, experiment: str) -> JobFolder | None:
     """The job of an experiment, which begins to exist when the job does its first work."""
     folder = place.find(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None

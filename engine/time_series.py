@@ -9,7 +9,7 @@ import re
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 
@@ -158,13 +158,23 @@ def _after_filter(points: list[Point], text: str) -> list[Point]:
     return [point for point in points if keep(point["step"], bound)]
 
 
+def _in_order(points: list[Point], order_by: str) -> list[Point]:
+    match = re.fullmatch(r"\s*(step|wall_?time)?(\s+desc|\s+asc)?\s*", order_by, re.IGNORECASE)
+    if match is None:
+        raise invalid(
+            f"Invalid order_by: {order_by!r}. Order by step or wall_time, or step desc.", "order_by"
+        )
+    field: Literal["step", "wallTime"] = "wallTime" if (match[1] or "").lower().startswith("w") else "step"
+    return sorted(points, key=lambda point: point[field], reverse=(match[2] or "").strip() == "desc")
+
+
 def export_series(
     request: HttpRequest, place: Place, board: str, experiment: str, run: str, series: str
 ) -> HttpResponse:
-    """Pages of points, always by ascending step."""
+    """Pages of points by ascending step, unless orderBy turns them round."""
     body = wire.read(request, "ExportTensorboardTimeSeriesDataRequest")
     _, points = _points(run_job(place, board, experiment, run), series)
-    kept = _after_filter(points, body.get("filter", ""))
+    kept = _in_order(_after_filter(points, body.get("filter", "")), body.get("orderBy", ""))
     size = page_size(str(body.get("pageSize", "")), default=1000, most=10_000)
     token = body.get("pageToken", "0")
     if not token.isdecimal():

@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from engine import tuning_spec, wire
-from engine.errors import ApiError, Violation, found_errors
+from engine.errors import ApiError, Violation, found_errors, not_built
 from engine.folder import FINAL_STATES, JobFolder, now
 from engine.objects import Object
 from engine.paging import listing
@@ -125,6 +125,10 @@ def cancel(request: HttpRequest, place: Place, job: str) -> HttpResponse:
     folder.ask_cancel()
     runner().wake()
     return wire.reply({})
+
+
+def rebase(request: HttpRequest, place: Place) -> HttpResponse:
+    raise not_built("rebaseTunedModel")
 
 
 def resource(place: Place, folder: JobFolder) -> Json:

@@ -155,10 +155,27 @@ def test_starting_does_not_load_torch(engine: Engine) -> None:
     assert subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, env=environment).returncode == 0
 
 
-@pytest.mark.parametrize(("fault", "status"), [("status=503", 503), ("status=429; delay=0.2", 429)])
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [("status=503", 503), ("status=429; delay=0.2", 429), ("status=504", 504), ("status=401", 401)],
+)
 def test_faults_on_demand(engine: Engine, fault: str, status: int) -> None:
     response = engine.get(JOBS, headers={"X-Engine-Fault": fault})
     assert (response.status_code, response.json()["error"]["code"]) == (status, status)
+
+
+def test_a_status_of_front_ends_comes_in_html(engine: Engine) -> None:
+    response = engine.get(JOBS, headers={"X-Engine-Fault": "status=502"})
+    assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+
+
+def test_an_answer_cut_short_is_the_beginning_of_the_whole(engine: Engine) -> None:
+    whole = engine.get("storage/v1/b").content
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        engine.get("storage/v1/b", headers={"X-Engine-Fault": "cut=9"})
+    begun = engine.get("storage/v1/b", headers={"X-Engine-Fault": "cut=9"}, stream=True)
+    assert begun.raw.read(9) == whole[:9]
+    assert int(begun.headers["Content-Length"]) == len(whole)
 
 
 @pytest.mark.parametrize("fault", ["drop=1", "cut=1"])

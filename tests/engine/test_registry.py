@@ -150,6 +150,8 @@ def test_a_model_is_taken_down_in_googles_order(engine: Engine, own: dict[str, A
         assert engine.call("DELETE", endpoint).json()["error"]["status"] == "FAILED_PRECONDITION"
         served = engine.get(endpoint).json()["deployedModels"][0]["id"]
         undeployed = engine.post(f"{endpoint}:undeployModel", {"deployedModelId": served}).json()
+        assert engine.post(f"v1/{undeployed['name']}:wait").json() == undeployed
+        assert engine.get(f"{PROJECT}/operations").json()["operations"][0] == undeployed
         assert undeployed["done"] and engine.get(f"v1/{undeployed['name']}").json() == undeployed
         assert engine.post(f"{endpoint}:undeployModel", {"deployedModelId": served}).status_code == 404
         assert "deployedModels" not in engine.get(endpoint).json()
@@ -165,6 +167,23 @@ def test_a_model_is_taken_down_in_googles_order(engine: Engine, own: dict[str, A
     assert not list(
         engine.root.glob(f"jobs/{own['endpoint'].rpartition('/')[2][:19]}/checkpoints/*/*.safetensors")
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["models/777001@1:mergeVersionAliases", "tuningJobs:rebaseTunedModel", "endpoints/1:computeTokens"],
+)
+def test_what_is_not_built_says_so(engine: Engine, tuned: dict[str, Any], path: str) -> None:
+    known = tuned["tunedModel"]["endpoint"].rpartition("/")[2]
+    response = engine.post(f"{PROJECT}/{path.replace('endpoints/1', f'endpoints/{known}')}", {})
+    assert (response.status_code, response.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
+    assert path.rpartition(":")[2] in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["", "v1beta1/tuningJobs"])
+def test_an_address_without_a_project_says_what_is_missing(engine: Engine, path: str) -> None:
+    error = engine.get(path).json()["error"]
+    assert error["status"] == "NOT_FOUND" and "/projects/PROJECT/locations/LOCATION" in error["message"]
 
 
 @pytest.mark.parametrize("path", ["models/777001", "endpoints/888001", "operations/42", "operations/x"])

@@ -86,7 +86,34 @@ def test_read_and_export_take_the_points_after_a_step(engine: Engine, series: di
     points = first["timeSeriesDataPoints"] + rest["timeSeriesDataPoints"]
     assert [point["step"] for point in points] == ["1", "2", "3", "4"]
     assert "nextPageToken" not in rest
+    turned = engine.post(f"{name}:exportTensorboardTimeSeries", {"orderBy": "step desc"}).json()
+    assert turned["timeSeriesDataPoints"] == points[::-1]
+    assert engine.post(f"{name}:exportTensorboardTimeSeries", {"orderBy": "value"}).status_code == 400
     assert engine.get(f"{name}:read", params={"filter": "value > 2"}).status_code == 400
+
+
+def test_series_are_ordered_filtered_and_cut_down(engine: Engine, run: str, series: dict[str, Any]) -> None:
+    asked = {
+        "orderBy": "display_name desc",
+        "filter": 'display_name="/train*"',
+        "readMask": "name,display_name",
+    }
+    found = engine.get(f"v1/{run}/timeSeries", params=asked).json()["tensorboardTimeSeries"]
+    names = [one["displayName"] for one in found]
+    assert names == sorted((name for name in series if name.startswith("/train")), reverse=True)
+    assert all(set(one) == {"name", "displayName"} for one in found)
+
+
+def test_a_run_is_found_as_a_table_of_it_looks_for_it(engine: Engine, run: str) -> None:
+    """The questions of google-cloud-aiplatform's Experiment.get_data_frame."""
+    experiment = run.partition("/experiments/")[2].partition("/")[0]
+    context = f"{CONTEXTS}/{experiment}".removeprefix("v1/")
+    kinds = '(schema_title="system.ExperimentRun" OR schema_title="system.PipelineRun")'
+    asked = {"filter": f'{kinds} AND parent_contexts:"{context}"', "orderBy": "create_time"}
+    (found,) = engine.get(CONTEXTS, params=asked).json()["contexts"]
+    assert found["name"].startswith(context) and found["schemaTitle"] == "system.ExperimentRun"
+    within = {"filter": f'(schema_title="system.Run") AND in_context("{context}")'}
+    assert engine.get(f"{PROJECT}/metadataStores/default/executions", params=within).json() == {}
 
 
 def test_series_are_paged(engine: Engine, run: str, series: dict[str, Any]) -> None:

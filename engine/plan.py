@@ -40,13 +40,14 @@ class Plan:
         spec = job["request"]["supervisedTuningSpec"]
         chosen = spec.get("hyperParameters") or {}
         resolved = resolve(job["model"])
+        batch_size = int(chosen.get("batchSize") or 0) or base.batch_size
         return cls(
             epochs=int(chosen.get("epochCount") or 0) or base.recommended_epochs(examples),
-            steps_per_epoch=-(-examples // base.batch_size),
-            batch_size=base.batch_size,
+            steps_per_epoch=-(-examples // batch_size),
+            batch_size=batch_size,
             rank=RANKS.get(chosen.get("adapterSize", ""), (resolved or base).adapter_size),
             multiplier=float(chosen.get("learningRateMultiplier") or 1.0),
-            base_learning_rate=base.learning_rate,
+            base_learning_rate=float(chosen.get("learningRate") or 0) or base.learning_rate,
             warmup=base.warmup,
             last_checkpoint_only=bool(spec.get("exportLastCheckpointOnly")),
         )

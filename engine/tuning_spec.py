@@ -20,6 +20,7 @@ Json = dict[str, Any]
 
 SPEC = "tuning_job.supervised_tuning_spec"
 MAX_BYTES = 2**30
+MOST_BATCH = 256
 NOT_DONE = {
     "customBaseModel": (
         "custom_base_model",
@@ -62,7 +63,7 @@ def check(place: Place, body: Json) -> Checked:
         raise found_errors([*found, *error.violations]) from None
     if found or checked is None:
         raise found_errors(found)
-    _check_adapter_size(body, checked)
+    _check_hyper_parameters(body, checked)
     return checked
 
 
@@ -79,14 +80,19 @@ def _source(body: Json, parent: PreTuned | None) -> Checked | None:
     return Checked(model, resolved, parent) if resolved else None
 
 
-def _check_adapter_size(body: Json, checked: Checked) -> None:
-    field, asked = f"{SPEC}.hyper_parameters.adapter_size", hyper_parameters(body).get("adapterSize", "")
-    if asked not in RANKS:
-        return
-    if checked.pre_tuned and asked != checked.adapter_size:
-        raise invalid(f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out.", field)
-    if RANKS[asked] not in checked.resolved.adapter_sizes:
-        raise invalid("The adapter size is not supported for this base model.", field)
+def _check_hyper_parameters(body: Json, checked: Checked) -> None:
+    """What depends on the model: Gemini's have no batch size and no absolute rate."""
+    chosen, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
+    for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
+        if key in chosen and checked.resolved.stand_in_for:
+            raise found_errors([Violation(f"{path}.{name}", f"{name} is not supported for this base model.")])
+    asked = chosen.get("adapterSize", "")
+    if asked in RANKS and checked.pre_tuned and asked != checked.adapter_size:
+        text = f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out."
+        raise invalid(text, f"{path}.adapter_size")
+    if asked in RANKS and RANKS[asked] not in checked.resolved.adapter_sizes:
+        text = "The adapter size is not supported for this base model."
+        raise invalid(text, f"{path}.adapter_size")
 
 
 def hyper_parameters(body: Json) -> Json:
@@ -158,9 +164,14 @@ def _of_hyper_parameters(body: Json) -> Iterator[Violation]:
     if not (math.isfinite(multiplier) and multiplier > 0):
         text = "learning_rate_multiplier must be a number greater than 0."
         yield Violation(f"{path}.learning_rate_multiplier", text)
-    for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
-        if key in found:
-            yield Violation(f"{path}.{name}", f"{name} is not supported for this base model.")
+    if not 1 <= int(found.get("batchSize", 1)) <= MOST_BATCH:
+        yield Violation(f"{path}.batch_size", f"batch_size must be from 1 to {MOST_BATCH}.")
+    rate = found.get("learningRate", 1.0)
+    if not (math.isfinite(rate) and rate > 0):
+        yield Violation(f"{path}.learning_rate", "learning_rate must be a number greater than 0.")
+    if "learningRate" in found and "learningRateMultiplier" in found:
+        text = "Set learning_rate or learning_rate_multiplier, not both."
+        yield Violation(f"{path}.learning_rate", text)
 
 
 def check_examples(model: str, training: int, validation: int | None) -> None:
@@ -194,13 +205,12 @@ def count_examples(path: Path) -> int:
 def completed(body: Json, checked: Checked, training: int) -> Json:
     """The body with the values that will hold for what it left open."""
     spec: Mapping[str, Any] = body["supervisedTuningSpec"]
+    chosen = hyper_parameters(body)
     effective = {
         "epochCount": str(checked.resolved.base.recommended_epochs(training)),
-        "learningRateMultiplier": 1.0,
+        **({} if "learningRate" in chosen else {"learningRateMultiplier": 1.0}),
         "adapterSize": checked.adapter_size,
-        **{
-            key: value for key, value in hyper_parameters(body).items() if value != "ADAPTER_SIZE_UNSPECIFIED"
-        },
+        **{key: value for key, value in chosen.items() if value != "ADAPTER_SIZE_UNSPECIFIED"},
     }
     parent = checked.pre_tuned
     default = parent.tuned.display_name if parent else f"{checked.model}-{uuid.uuid4()}"

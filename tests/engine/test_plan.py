@@ -24,6 +24,12 @@ def test_what_the_job_names_holds(base: Base) -> None:
     assert max(map(made.learning_rate, range(made.steps))) == 0.5 * base.learning_rate
 
 
+def test_batch_size_and_rate_may_be_the_jobs_own(base: Base) -> None:
+    made = plan(base, hyperParameters={"epochCount": "1", "batchSize": "5", "learningRate": 0.5})
+    assert (made.batch_size, made.steps_per_epoch, made.steps) == (5, 3, 3)
+    assert max(map(made.learning_rate, range(made.steps))) == 0.5
+
+
 def test_a_stand_in_brings_its_own_adapter_size(base: Base) -> None:
     assert plan(base, model="gemini-1.5-flash-002").rank == 8
 

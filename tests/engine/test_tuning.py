@@ -206,7 +206,10 @@ def test_what_is_only_kept_is_told_as_it_came_and_an_evaluation_says_that_it_was
         ({"epochCount": 0}, "epoch_count"),
         ({"learningRateMultiplier": 0}, "learning_rate_multiplier"),
         ({"learningRateMultiplier": "NaN"}, "learning_rate_multiplier"),
-        ({"batchSize": 4}, "batch_size"),
+        ({"batchSize": 0}, "batch_size"),
+        ({"batchSize": 257}, "batch_size"),
+        ({"learningRate": -0.1}, "learning_rate"),
+        ({"learningRate": 0.1, "learningRateMultiplier": 1}, "learning_rate"),
     ],
 )
 def test_a_wrong_hyper_parameter_is_named(
@@ -216,6 +219,20 @@ def test_a_wrong_hyper_parameter_is_named(
     spec = {"trainingDatasetUri": uri, "hyperParameters": hyper_parameters}
     error = engine.create(baseModel="studio-tiny", supervisedTuningSpec=spec).json()["error"]
     assert error["details"][0]["fieldViolations"][0]["field"] == f"{SPEC}.hyper_parameters.{field}"
+
+
+def test_batch_size_and_learning_rate_are_for_other_models_than_geminis(engine: Engine) -> None:
+    chosen = {"epochCount": "1", "batchSize": "2", "learningRate": 0.02}
+    spec = {"trainingDatasetUri": engine.upload_examples("small.jsonl", 4), "hyperParameters": chosen}
+    refused = engine.create(baseModel="gemini-2.5-flash", supervisedTuningSpec=spec).json()["error"]
+    assert refused["details"][0]["fieldViolations"][0] == {
+        "field": f"{SPEC}.hyper_parameters.batch_size",
+        "description": "batch_size is not supported for this base model.",
+    }
+    job = engine.wait(engine.tune(supervisedTuningSpec=spec))
+    assert job["supervisedTuningSpec"]["hyperParameters"] == {**chosen, "adapterSize": "ADAPTER_SIZE_FOUR"}
+    stats = job["tuningDataStats"]["supervisedTuningDataStats"]
+    assert (stats["tuningDatasetExampleCount"], stats["tuningStepCount"]) == ("4", "2")
 
 
 def test_every_wrong_field_is_named_at_once(engine: Engine) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load, save
 from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
@@ -69,6 +70,7 @@ class Adapted:
     def __init__(self, base: Base, kept: int = 20) -> None:
         self.model: Any = load_base(base).eval()
         self._kept = kept
+        self._layers: list[BaseTunerLayer] = []
         self._names: OrderedDict[Path, str] = OrderedDict()
         self._active: Path | None = None
         self._loads = 0
@@ -81,9 +83,16 @@ class Adapted:
             self.model.base_model.disable_adapter_layers()
         else:
             name = self._name(adapter)
-            self.model.base_model.enable_adapter_layers()
-            self.model.set_adapter(name, inference_mode=True)
+            if self._active is None:
+                self.model.base_model.enable_adapter_layers()
+            self._switch(name)
         self._active = adapter
+
+    def _switch(self, name: str) -> None:
+        """As PeftModel.set_adapter, without its walk over the gradients of all: 17 ms with 20 adapters."""
+        for layer in self._layers:
+            layer._active_adapter = [name]
+        self.model.base_model.active_adapter = self.model.active_adapter = name
 
     def _name(self, adapter: Path) -> str:
         """The adapter's name in PEFT's model, into which it is loaded where it is not there yet."""
@@ -98,6 +107,7 @@ class Adapted:
             raise FileNotFoundError(f"There is no adapter in {adapter}.")
         if not self._names:
             self.model = PeftModel.from_pretrained(self.model, adapter, adapter_name=name)
+            self._layers = [layer for layer in self.model.modules() if isinstance(layer, BaseTunerLayer)]
         else:
             self.model.load_adapter(adapter, adapter_name=name)
         self._names[adapter] = name

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.answer import Answer
     from engine.lora import Adapted
 
-TURN = 0.05  # seconds that an answer is written for before another gets its turn
+TURN = 0.02  # seconds that an answer is written for before another gets its turn
 
 
 class Server:
@@ -54,17 +54,18 @@ class Server:
         from engine.answer import Answer
 
         answer = Answer(self._chat(base), prompt, options, room=base.context_tokens - len(prompt))
+        turn = 0.0  # the first token goes out at once
         while answer.finish_reason is None:
-            self._write(answer, base, adapter)
-            piece = answer.take()
+            self._write(answer, base, adapter, turn)
+            piece, turn = answer.take(), TURN
             if piece.text or piece.finish_reason:
                 yield piece
 
-    def _write(self, answer: Answer, base: Base, adapter: Path | None) -> None:
+    def _write(self, answer: Answer, base: Base, adapter: Path | None, seconds: float) -> None:
         with self._turn():
             adapted = self._with_adapters(base)
             adapted.activate(adapter)
-            answer.go_on(adapted.model, TURN)
+            answer.go_on(adapted.model, seconds)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -80,6 +80,29 @@ def test_only_the_adapters_used_last_stay_in_memory(base: Base, trained: JobFold
     assert set(adapted.model.peft_config) == set(adapted._names.values())
 
 
+def test_twenty_adapters_are_each_loaded_once(
+    base: Base, trained: JobFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads, load = [], Adapted._load
+    monkeypatch.setattr(Adapted, "_load", lambda *given: (loads.append(given[1]), load(*given)))
+    adapters = [
+        shutil.copytree(trained.checkpoints()[number % 4].folder, tmp_path / str(number))
+        for number in range(20)
+    ]
+    adapted = Adapted(base)
+    for _round in range(3):
+        for adapter in adapters:
+            adapted.activate(adapter)
+    assert loads == adapters
+
+
+def test_the_first_token_goes_out_at_once(
+    ask: Callable[..., list[Piece]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.serve.TURN", 60.0)
+    assert [piece.candidates_tokens for piece in ask(options=Options(seed=3, max_output_tokens=9))] == [1, 9]
+
+
 def test_one_seed_gives_one_answer_and_others_give_others(ask: Callable[..., list[Piece]]) -> None:
     answers = [text(ask(options=Options(seed=seed, max_output_tokens=16))) for seed in (1, 1, 2, 3)]
     assert answers[0] == answers[1]

@@ -13,7 +13,7 @@ AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.exa
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
-.PHONY: help setup run test check bench accuracy vendor messages screenshots invite clean dev browser gettext
+.PHONY: help setup run test check bench accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -75,6 +75,13 @@ bench: dev
 accuracy: dev
 	$(BIN)/python -m tests.accuracy.banking77
 
+# Google's own clients against the engine, each group in an environment of its own (about 600 MB the first time).
+conformance: dev curl
+	@$(BIN)/python -m tests.conformance
+
+curl:
+	@.ci/need curl curl
+
 browser:
 	@.ci/need chromium chromium chromium-browser google-chrome
 
@@ -87,11 +94,11 @@ vendor: dev
 
 messages: dev gettext
 	$(AS_DEPLOYED) $(BIN)/python manage.py makemessages --locale en --locale ja --no-wrap --no-obsolete --verbosity 0 \
-	  $(foreach folder,.venv tests engine var docs,--ignore $(folder))
+	  $(foreach folder,.venv .venv-conformance tests engine var docs,--ignore $(folder))
 	cd studio && $(AS_DEPLOYED) ../$(BIN)/python ../manage.py compilemessages --verbosity 0
 
 screenshots: dev browser
 	$(BIN)/python -m tests.screenshots
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-conformance .mypy_cache .pytest_cache .ruff_cache

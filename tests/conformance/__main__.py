@@ -1,0 +1,135 @@
+"""make conformance: Google's own clients against a real engine.
+
+Each script of clients/ runs in its own environment, and its answers are held against Google's discovery
+documents; then a run of our own is searched for every field that somebody reads. Ends with 1 at any failure,
+and with the client, the call and the exception.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance import environments, fields, own_run, table
+from tests.conformance.discovery import Discovery
+from tests.conformance.recorder import Exchange, recording
+from tests.conformance.table import Client
+from tests.engine.served import running
+
+LIMIT = 600
+"""Seconds for one client."""
+
+
+@dataclass(frozen=True)
+class Result:
+    client: str
+    call: str
+    detail: str = ""
+
+
+def main() -> None:
+    started = time.monotonic()
+    pythons = {client.environment: environments.python(client.environment) for client in table.ALL}
+    discovery = Discovery(environments.discovery_documents())
+    with tempfile.TemporaryDirectory() as root, running(Path(root) / "engine", ENGINE_FAULTS="") as engine:
+        results = [
+            result
+            for client in table.ALL
+            for result in results_of(client, pythons[client.environment], engine.url, discovery)
+        ]
+        results += results_of_our_own(engine.url, discovery)
+    report(results)
+    failed = [result for result in results if result.detail]
+    print(f"{time.monotonic() - started:.0f} s.")
+    print(f"Conformance: {len(results) - len(failed)} passed, {len(failed)} failed")
+    sys.exit(bool(failed))
+
+
+def results_of(client: Client, python: Path, engine: str, discovery: Discovery) -> list[Result]:
+    started = time.monotonic()
+    with recording(engine) as recorder:
+        told = list(run(client, python, recorder.url))
+    found = [
+        *told,
+        *unmade(client, told),
+        *honest(client, recorder.exchanges, discovery),
+        *schemas(client.name, recorder.exchanges, discovery),
+    ]
+    summary = f"{len(recorder.exchanges)} requests in {time.monotonic() - started:.0f} s"
+    print(f"{client.name}: {len(told)} calls, {summary}", flush=True)
+    return found
+
+
+def run(client: Client, python: Path, url: str) -> Iterator[Result]:
+    """What the script told of each call, or how it ended before it could."""
+    command = [str(python), "-m", f"tests.conformance.clients.{client.script}", url]
+    done = subprocess.run(
+        command, cwd=environments.REPOSITORY, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"client"')]
+    yield from (Result(line["client"], line["call"], line["detail"]) for line in lines)
+    if done.returncode and all(line["ok"] for line in lines):
+        yield Result(
+            client.name, "(the script)", done.stderr.strip()[-2000:] or f"ended with {done.returncode}"
+        )
+
+
+def unmade(client: Client, told: list[Result]) -> Iterator[Result]:
+    """Calls of the table that the script did not come to."""
+    names = Counter(client.calls()) - Counter(result.call for result in told)
+    yield from (Result(client.name, name, "was not called") for name in names.elements())
+
+
+def honest(client: Client, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
+    """The table names exactly the methods that the client's requests called."""
+    named = {name.partition(" ")[0] for name in client.calls()}
+    found = (discovery.find(exchange) for exchange in exchanges)
+    called = {method.name for _, method in filter(None, found)}
+    yield from (Result(client.name, name, "no request called it") for name in named - called)
+    yield from (Result(client.name, name, "is called, and not in the table") for name in called - named)
+
+
+def schemas(client: str, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
+    """One result for each kind of answer, with the first faults of the worst one."""
+    kinds: dict[str, list[str]] = {}
+    for exchange in exchanges:
+        found = discovery.find(exchange)
+        name = found[1].name if found else f"{exchange.method} {exchange.path}"
+        faults = kinds.setdefault(f"{name} ({exchange.status // 100}xx by its schema)", [])
+        faults += [f"{exchange}: {fault}" for fault in discovery.faults(exchange)]
+    for name, faults in kinds.items():
+        yield Result(client, name, "; ".join(sorted(set(faults))[:5]))
+
+
+def results_of_our_own(engine: str, discovery: Discovery) -> list[Result]:
+    with recording(engine) as recorder:
+        present = [
+            Result("our run", f"every field of {kind}", ", ".join(fields.missing(kind, resource)))
+            for kind, resource in own_run.resources(own_run.Api(recorder.url))
+        ]
+    looked_for = {result.call for result in present}
+    unseen = [kind for kind in fields.FIELDS if f"every field of {kind}" not in looked_for]
+    return [
+        *present,
+        *(Result("our run", f"every field of {kind}", "no such resource was left") for kind in unseen),
+        *schemas("our run", recorder.exchanges, discovery),
+    ]
+
+
+def report(results: list[Result]) -> None:
+    """The table, then what failed."""
+    print(f"\n{table.markdown()}")
+    for result in results:
+        if result.detail:
+            print(f"FAILED {result.client}: {result.call}: {result.detail}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Client by call: what each script says that it calls, as the README's table.
+
+python -m tests.conformance.table renews it; a test holds both together, and make conformance holds the
+scripts to what they say.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conformance.environments import REPOSITORY, REQUIREMENTS
+
+README = REPOSITORY / "README.md"
+CLIENTS = Path(__file__).parent / "clients"
+BEGIN, END = "<!-- calls -->\n\n", "\n<!-- /calls -->"
+
+SERVICES = (
+    *("tuningJobs", "contexts", "tensorboards", "experiments", "runs", "timeSeries"),
+    *("endpoints", "publishers", "models", "operations", "buckets", "objects"),
+)
+
+
+@dataclass(frozen=True)
+class Client:
+    """A script, and the environment that it runs in; `package` is empty for curl."""
+
+    script: str
+    environment: str
+    package: str
+
+    @property
+    def version(self) -> str:
+        pinned = (REQUIREMENTS / f"{self.environment}.txt").read_text()
+        match = (
+            re.search(rf"^{re.escape(self.package)}==(.+)$", pinned, re.MULTILINE) if self.package else None
+        )
+        return match[1] if match else ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.package} {self.version}" if self.package else self.script
+
+    def calls(self) -> list[str]:
+        """The names in the script's `@call(...)`, in order."""
+        tree = ast.parse((CLIENTS / f"{self.script}.py").read_text(encoding="utf-8"))
+        return list(_marked(tree))
+
+
+def _marked(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "call":
+            yield from (ast.literal_eval(argument) for argument in node.args)
+
+
+ALL = (
+    Client("aiplatform_sdk", "aiplatform-1", "google-cloud-aiplatform"),
+    Client("aiplatform_sdk", "aiplatform-2", "google-cloud-aiplatform"),
+    Client("genai_sdk", "aiplatform-2", "google-genai"),
+    Client("genai_sdk", "genai-3", "google-genai"),
+    Client("discovery_client", "aiplatform-2", "google-api-python-client"),
+    Client("curl", "aiplatform-2", ""),
+    Client("storage_sdk", "aiplatform-2", "google-cloud-storage"),
+)
+
+
+def rows() -> list[str]:
+    """Every call, by service and, within it, as the scripts come to it."""
+    named = dict.fromkeys(name for client in ALL for name in client.calls())
+    return sorted(named, key=lambda name: SERVICES.index(name.partition(".")[0]))
+
+
+def markdown() -> str:
+    calls = {client: set(client.calls()) for client in ALL}
+    heads = [client.name.removeprefix("google-").removeprefix("cloud-") for client in ALL]
+    lines = [["call", *heads], ["---", *(":-:" for _ in ALL)]]
+    lines += [[code(row), *("✓" if row in calls[client] else "" for client in ALL)] for row in rows()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def code(name: str) -> str:
+    method, _, how = name.partition(" ")
+    return f"`{method}` {how}".strip()
+
+
+def shown() -> str:
+    """The table that stands in the README."""
+    _, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    return rest.partition(END)[0]
+
+
+def write() -> None:
+    text = README.read_text(encoding="utf-8")
+    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    README.write_text(text[:start] + markdown() + text[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

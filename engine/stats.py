@@ -17,11 +17,12 @@ ROLES = {"user": "user", "assistant": "model"}
 
 
 def supervised_tuning_data_stats(dataset: Dataset, steps: int) -> dict[str, Any]:
-    """As on the wire: camelCase, int64 as strings. Dropped lines count as examples, but not in the sums."""
+    """As on the wire: camelCase, int64 as strings, zero and empty lists left out. Dropped lines count as
+    examples, but not in the sums."""
     inputs, outputs = zip(*map(_tokens, dataset.examples), strict=True)
     turns = [len(list(_turns(example))) for example in dataset.examples]
     shown = dataset.dropped[:SHOWN_DROPPED]
-    return {
+    stats = {
         "tuningDatasetExampleCount": str(len(dataset.examples) + len(dataset.dropped)),
         "tuningStepCount": str(steps),
         "totalBillableTokenCount": str(sum(inputs) + sum(outputs)),
@@ -36,6 +37,7 @@ def supervised_tuning_data_stats(dataset: Dataset, steps: int) -> dict[str, Any]
             turn for example in dataset.examples[:SHOWN_EXAMPLES] for turn in _turns(example)
         ],
     }
+    return {key: value for key, value in stats.items() if value not in ("0", [])}
 
 
 def _tokens(example: Example) -> tuple[int, int]:

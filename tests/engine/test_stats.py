@@ -29,6 +29,13 @@ def test_the_sums_are_those_of_the_lines_that_are_learned_from(chat: Chat, tmp_p
     assert stats["userDatasetExamples"][2]["parts"][0]["text"] == "x" * 400 + "..."
 
 
+def test_where_nothing_was_dropped_nothing_is_said_of_it(chat: Chat, tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps(example("hi", "yes")))
+    stats = supervised_tuning_data_stats(read(path, chat, 1_000), steps=1)
+    assert not {"totalTruncatedExampleCount", "truncatedExampleIndices", "droppedExampleReasons"} & set(stats)
+
+
 def test_buckets_are_inclusive_ranges_without_the_empty_ones() -> None:
     told = distribution([1, 2, 2, 30])
     assert (told["sum"], told["min"], told["max"], told["median"]) == ("35", 1.0, 30.0, 2.0)

@@ -3,7 +3,7 @@
 Serves the Vertex AI and Cloud Storage calls that tuning needs, from this machine. From the environment:
 
     ENGINE_HOSTS      further names allowed in the Host header, separated by commas
-    ENGINE_BASES      folders of further base models, separated as in PATH
+    ENGINE_BASES      further base models: folders, or ids of Hugging Face, separated as in PATH
     ENGINE_JOBS       how many jobs train at once (1)
     ENGINE_THREADS    threads of one training (its share of the cores)
     ENGINE_FAULTS     1 allows tests to ask for faults (faults.py)
@@ -20,7 +20,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from engine.bases import prepare
 from engine.door import LOOPBACK
+from engine.model_folder import NoBase
 
 # A predecessor that was killed may take a moment to let go of the folder.
 PATIENCE = 5.0
@@ -30,11 +32,14 @@ def main() -> None:
     arguments = parse(sys.argv[1:])
     root = Path(arguments.root).resolve()
     try:
+        prepare()
         lock = own(root)
         token_file = prepared_token(arguments.host, arguments.token_file)
         listener = listen(arguments.host, arguments.port)
     except OSError as error:
         give_up(f"{error.strerror}: {error.filename or f'{arguments.host} port {arguments.port}'}")
+    except NoBase as error:
+        give_up(str(error))
     export(root, arguments.host, token_file)
     serve(listener, lock)
 

@@ -1,10 +1,11 @@
 """The base models that this engine tunes, and the Gemini names that they stand in for."""
 
-import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import model_folder
 from engine.durable import read_json
 
 BUILT_IN = Path(__file__).parent / "base"
@@ -30,8 +31,9 @@ class Base:
     warmup: float
 
     @classmethod
-    def read(cls, folder: Path) -> "Base":
-        about = read_json(folder / "base.json")
+    def read(cls, folder: Path, name: str = "") -> "Base":
+        """`name` is what a folder without a base.json is called, its own name where there is none."""
+        about = read_json(folder / "base.json") or model_folder.about(folder, name or folder.resolve().name)
         recommended = about["recommended"]
         return cls(
             id=about["id"],
@@ -113,11 +115,11 @@ class Resolved:
 
 
 def all_bases() -> list[Base]:
-    """The base that comes with the engine, and those in the folders that ENGINE_BASES names.
+    """The base that comes with the engine, and those that ENGINE_BASES names and that are there.
 
-    A folder of ENGINE_BASES whose base has the id of an earlier one takes its place.
+    One whose id is that of an earlier one takes its place.
     """
-    return list({base.id: base for base in map(Base.read, _folders())}.values())
+    return list({base.id: base for base in (*_built_in(), *_named())}.values())
 
 
 def resolve(model_id: str) -> Resolved | None:
@@ -132,8 +134,25 @@ def resolve(model_id: str) -> Resolved | None:
     return Resolved(bases[stand_in.base], stand_in_for=name)
 
 
-def _folders() -> Iterator[Path]:
-    yield from sorted(path.parent for path in BUILT_IN.glob("*/base.json"))
-    for name in os.environ.get("ENGINE_BASES", "").split(os.pathsep):
-        if name:
-            yield Path(name)
+def _built_in() -> Iterator[Base]:
+    return (Base.read(path.parent) for path in sorted(BUILT_IN.glob("*/base.json")))
+
+
+def _named() -> Iterator[Base]:
+    for entry in model_folder.entries():
+        with suppress(model_folder.NoBase):  # `prepare` told of it; the other bases go on answering
+            yield _read_named(entry)
+
+
+def _read_named(entry: str, *, download: bool = False) -> Base:
+    folder = model_folder.locate(entry, download=download)
+    return Base.read(folder, "" if Path(entry).is_dir() else entry)
+
+
+def prepare() -> None:
+    """Before the first question: download what is only an id, and look at every base once.
+
+    Raises: NoBase
+    """
+    for entry in model_folder.entries():
+        _read_named(entry, download=True)

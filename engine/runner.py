@@ -20,7 +20,7 @@ CANCELLED, INTERNAL = 1, 13
 POLL = 0.25
 RETRY_AFTER = 5.0
 MOST_RESTARTS = 3
-STARTING = 300.0  # a trainer has to import torch and load its base before its first sign of life
+STARTING = 300.0  # to import torch and load the base, and for a first step of unknown length
 TIMES_SLOWEST = 3
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,8 @@ class Trainer:
         progress = self.folder.progress
         if progress.get("heartbeat") != self._heartbeat:
             self._heartbeat, self._heard = progress["heartbeat"], time.monotonic()
-            self._allowed = max(self._patience, TIMES_SLOWEST * progress["slowest"])
+            slowest = progress["slowest"]  # 0 until a first piece of work is done
+            self._allowed = max(self._patience, TIMES_SLOWEST * slowest) if slowest else STARTING
 
     def stop(self) -> None:
         self._process.terminate()

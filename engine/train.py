@@ -96,16 +96,16 @@ def tune(folder: JobFolder, pulse: Pulse) -> None:
 
     Raises: TrainingFailed, Stopped
     """
-    pulse.stage("PROCESSING_DATASET")
     base = _base(folder.job["base"])
-    chat = Chat(base.folder)
+    chat, loaded = Chat(base.folder), load_base(base)
+    pulse.stage("PROCESSING_DATASET")
     training = _read(folder.training, chat, base, pulse)
     validation = _read(folder.validation, chat, base, pulse) if folder.validation else data.Dataset()
     sequences = training.sequences
     plan = Plan.of(folder.job, base, len(sequences))
     folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
     torch.manual_seed(SEED)
-    model = add_adapter(load_base(base), base, plan.rank)
+    model = add_adapter(loaded, base, plan.rank)
     if folder.pre_tuned:
         read_weights(model, folder.pre_tuned)
     job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse)

@@ -13,7 +13,7 @@ from engine.folder import JobFolder
 
 def main(folder: JobFolder) -> None:
     def beat(step: int) -> None:
-        folder.write_progress({"heartbeat": time.time(), "slowest": 0.0, "step": step})
+        folder.write_progress({"heartbeat": time.time(), "slowest": 0.02, "step": step})
 
     def work(seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -1,12 +1,17 @@
 """The bases and the names they answer to."""
 
+import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from transformers import AutoModelForCausalLM
 
-from engine.bases import STAND_INS, Base, all_bases, resolve
+from engine import model_folder
+from engine.bases import STAND_INS, Base, all_bases, prepare, resolve
+from engine.model_folder import NoBase
 from tests.engine.tiny import write_base
 
 
@@ -63,3 +68,87 @@ def test_a_base_without_its_settings_is_an_error_that_names_them(tmp_path: Path)
     (folder / "base.json").write_text(json.dumps(about))
     with pytest.raises(KeyError, match="steps"):
         Base.read(folder)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    """A model folder without a base.json, as Hugging Face has them."""
+    folder = write_base(tmp_path / "models" / "Some Chat-0.5B")
+    (folder / "base.json").unlink()
+    return folder
+
+
+def test_a_plain_model_folder_is_a_base(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINE_BASES", str(plain))
+    found = resolve("Some-Chat-0.5B")
+    assert found is not None
+    weights = plain / "model.safetensors"
+    assert found.base.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert found.base.parameters == AutoModelForCausalLM.from_pretrained(plain).num_parameters()
+    assert (found.base.folder, found.base.context_tokens, found.base.learning_rate) == (plain, 128, 5e-3)
+    assert found.stand_in_for is None
+
+
+def test_other_weights_are_another_base(plain: Path) -> None:
+    before = Base.read(plain).sha256
+    weights = bytearray((plain / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (plain / "model.safetensors").write_bytes(weights)
+    assert Base.read(plain).sha256 != before
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rate", "epochs"), [(1_650_080, 5e-3, 30), (30_000_000, 1e-3, 30), (494_000_000, 2e-4, 5)]
+)
+def test_large_models_are_tuned_with_care(parameters: int, rate: float, epochs: int) -> None:
+    chosen = model_folder.recommended(parameters)
+    assert (chosen["learningRate"], chosen["maxEpochs"]) == (rate, epochs)
+
+
+def test_an_id_of_hugging_face_is_looked_up_in_its_cache(
+    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache as huggingface_hub lays it out, filled by hand."""
+    cache = tmp_path / "cache"
+    kept = cache / "models--Acme--Chat-0.5B"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("abc")
+    shutil.copytree(plain, kept / "snapshots" / "abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setenv("ENGINE_BASES", "Acme/Chat-0.5B")
+    found = resolve("Chat-0.5B")
+    assert found is not None
+    assert found.base.folder == kept / "snapshots" / "abc"
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("/nowhere/at-all", "there is no such folder"),
+        ("nowhere", "there is no such folder"),
+        ("Acme/Chat", "not in the cache and could not be downloaded .* name its folder"),
+    ],
+)
+def test_what_cannot_be_found_is_told_at_the_start_and_left_out_later(
+    entry: str, reason: str, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("ENGINE_BASES", f"{entry}{os.pathsep}{base_folder}")
+    with pytest.raises(NoBase, match=f"ENGINE_BASES names {entry}: .*{reason}"):
+        prepare()
+    assert [base.folder for base in all_bases()] == [base_folder]
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("config.json", "holds no model"),
+        ("model.safetensors", "holds no model"),
+        ("tokenizer_config.json", "no chat template: use a model made for chat"),
+    ],
+)
+def test_a_folder_that_is_no_chat_model_says_what_it_needs(plain: Path, missing: str, reason: str) -> None:
+    (plain / missing).unlink()
+    with pytest.raises(NoBase, match=reason):
+        Base.read(plain)

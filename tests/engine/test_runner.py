@@ -271,7 +271,7 @@ def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
     """A real training of 120 steps: first its engine is killed, then itself, and it ends all the same."""
     folder = make_job(epochs=40)
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "root")], cwd=ROOT)
-    wait(lambda: folder.progress.get("step", 0) > 20, 120)
+    wait(lambda: folder.metrics(since_step=20), 120)
     process = trainer(folder)
     engine.kill()
     engine.wait()
@@ -280,7 +280,7 @@ def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
     at_first_death = folder.save_points()[-1]
 
     start()
-    wait(lambda: folder.progress["step"] > at_first_death + 20, 120)
+    wait(lambda: folder.metrics(since_step=at_first_death + 20), 120)
     second = folder.state["pid"]
     assert second != process.pid
     os.kill(second, signal.SIGKILL)

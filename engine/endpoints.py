@@ -20,12 +20,11 @@ FIELDS = ("displayName", "description", "labels", "trafficSplit")
 
 
 def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
+    there = all_tuned(place)
     endpoints = [
-        endpoint_resource(tuned, checkpoint)
-        for tuned in all_tuned(place)
-        for checkpoint in reversed(tuned.endpoints)
+        endpoint_resource(tuned, checkpoint) for tuned in there for checkpoint in reversed(tuned.endpoints)
     ]
-    models = {tuned.folder.id: tuned.job["model"] for tuned in all_tuned(place)}
+    models = {tuned.folder.id: tuned.job["model"] for tuned in there}
 
     def filtered_by(endpoint: Json) -> Json:
         """What the documented filters call otherwise than the resource does."""

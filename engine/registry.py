@@ -47,7 +47,9 @@ def list_versions(request: HttpRequest, place: Place, model: str) -> HttpRespons
     of_one = Tuned.of_model(place, model).versions()
     default = default_version(of_one)
     resources = [model_resource(tuned, is_default=tuned is default) for tuned in of_one]
-    return wire.reply(listing(request, "models", resources, id=lambda found: str(found["versionId"])))
+    return wire.reply(
+        listing(request, "models", resources, id=lambda found: str(found["versionId"]), orders=ORDERS)
+    )
 
 
 def list_checkpoints(request: HttpRequest, place: Place, model: str) -> HttpResponse:

@@ -148,14 +148,14 @@ def _thinned(points: list[Point], most: int) -> list[Point]:
 
 
 def _after_filter(points: list[Point], text: str) -> list[Point]:
-    """Vertex AI's grammar is not documented; `step > 12` and its kin are understood."""
-    if not text.strip():
-        return points
-    match = re.fullmatch(r"\s*step\s*(>=|<=|>|<|=)\s*(\d+)\s*", text)
-    if match is None:
-        raise invalid(f"Invalid filter: {text!r}. Write for example: step > 12", "filter")
-    keep, bound = _COMPARISONS[match.group(1)], int(match.group(2))
-    return [point for point in points if keep(point["step"], bound)]
+    """Vertex AI's grammar is not documented; `step > 12 AND step <= 20` and its kin are understood."""
+    for part in re.split(r"\s+AND\s+", text.strip()) if text.strip() else ():
+        match = re.fullmatch(r"step\s*(>=|<=|>|<|=)\s*(\d+)", part)
+        if match is None:
+            raise invalid(f"Invalid filter: {text!r}. Write for example: step > 12 AND step <= 20", "filter")
+        keep, bound = _COMPARISONS[match.group(1)], int(match.group(2))
+        points = [point for point in points if keep(point["step"], bound)]
+    return points
 
 
 def _in_order(points: list[Point], order_by: str) -> list[Point]:

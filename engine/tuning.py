@@ -19,7 +19,7 @@ from engine.paging import listing
 from engine.parts import root, runner, store
 from engine.place import Place
 from engine.tensorboard import experiment_name
-from engine.tuned import Tuned
+from engine.tuned import Tuned, changing
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ _creating = threading.Lock()
 
 def create(request: HttpRequest, place: Place) -> HttpResponse:
     body = wire.read(request, "TuningJob", root="tuning_job")
-    with _creating:
+    with _creating, changing:  # a pre-tuned model must not be deleted while its weights are copied
         refuse_twin(place, body)
         folder = create_job(place, body)
     runner().wake()
@@ -107,6 +107,15 @@ def _missing(field: str, uri: str) -> Violation:
 
 def list_jobs(request: HttpRequest, place: Place) -> HttpResponse:
     resources = [resource(place, folder) for folder in place.jobs()]
+    return wire.reply(listing(request, "tuningJobs", resources))
+
+
+def list_everywhere(request: HttpRequest, version: str) -> HttpResponse:
+    """As clients with an API key ask, who name no project: those of all projects and locations."""
+    resources = [
+        resource(Place(version, folder.job["project"], folder.job["location"]), folder)
+        for folder in reversed(JobFolder.all(root()))
+    ]
     return wire.reply(listing(request, "tuningJobs", resources))
 
 

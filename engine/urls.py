@@ -67,6 +67,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("healthz", health),
+    route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning.list_everywhere),
     at("/tuningJobs", GET=tuning.list_jobs, POST=tuning.create),
     at("/tuningJobs:rebaseTunedModel", POST=tuning.rebase),
     at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning.get),

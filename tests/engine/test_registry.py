@@ -180,7 +180,7 @@ def test_what_is_not_built_says_so(engine: Engine, tuned: dict[str, Any], path: 
     assert path.rpartition(":")[2] in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["", "v1beta1/tuningJobs"])
+@pytest.mark.parametrize("path", ["", "v1beta1/models"])
 def test_an_address_without_a_project_says_what_is_missing(engine: Engine, path: str) -> None:
     error = engine.get(path).json()["error"]
     assert error["status"] == "NOT_FOUND" and "/projects/PROJECT/locations/LOCATION" in error["message"]

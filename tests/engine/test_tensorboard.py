@@ -78,6 +78,8 @@ def test_read_and_export_take_the_points_after_a_step(engine: Engine, series: di
     name = f"v1/{series['/train_total_loss']['name']}"
     read = engine.get(f"{name}:read", params={"maxDataPoints": 500, "filter": "step > 2"}).json()
     assert [point["step"] for point in read["timeSeriesData"]["values"]] == ["3", "4"]
+    between = engine.get(f"{name}:read", params={"filter": "step>=2 AND step < 4"}).json()
+    assert [point["step"] for point in between["timeSeriesData"]["values"]] == ["2", "3"]
     body = {"pageSize": 3, "orderBy": "step"}
     first = engine.post(f"{name}:exportTensorboardTimeSeries", body).json()
     rest = engine.post(

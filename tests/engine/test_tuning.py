@@ -289,6 +289,17 @@ def test_lists_are_filtered_and_paged_newest_first(engine: Engine) -> None:
     assert engine.get("v1/projects/lists/locations/us-central1/tuningJobs").json() == {}
 
 
+def test_without_a_project_the_jobs_of_all_are_listed(engine: Engine, tuned: dict[str, Any]) -> None:
+    """google-genai asks so with an API key."""
+    place = "v1/projects/alone/locations/europe-west4/tuningJobs"
+    spec = {"trainingDatasetUri": engine.upload_examples("small.jsonl", 4)}
+    job = engine.post(place, {"baseModel": "studio-tiny", "supervisedTuningSpec": spec}).json()
+    engine.post(f"v1/{job['name']}:cancel")
+    asked = {"pageSize": 1000}
+    listed = engine.get("v1beta1/tuningJobs", params=asked, headers={"x-goog-api-key": "any"}).json()
+    assert {job["name"], tuned["name"]} <= {found["name"] for found in listed["tuningJobs"]}
+
+
 def test_a_job_is_found_only_in_its_own_project_and_location(engine: Engine, tuned: dict[str, Any]) -> None:
     job_id = tuned["name"].rpartition("/")[2]
     assert engine.get(f"{PROJECT}/tuningJobs/{job_id}").status_code == 200

@@ -58,7 +58,7 @@ class Server:
         while answer.finish_reason is None:
             self._write(answer, base, adapter, turn)
             piece, turn = answer.take(), TURN
-            if piece.text or piece.finish_reason:
+            if piece.text or piece.chosen or piece.finish_reason:
                 yield piece
 
     def _write(self, answer: Answer, base: Base, adapter: Path | None, seconds: float) -> None:

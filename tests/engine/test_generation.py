@@ -97,16 +97,15 @@ def test_more_than_one_candidate(engine: Engine) -> None:
 
 def test_the_probabilities_of_tokens(engine: Engine) -> None:
     config = {**GREEDY["generationConfig"], "responseLogprobs": True, "logprobs": 3}
-    (answer,) = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()[
-        "candidates"
-    ]
+    whole = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()
+    (answer,), count = whole["candidates"], whole["usageMetadata"]["candidatesTokenCount"]
     chosen = answer["logprobsResult"]["chosenCandidates"]
     top = [one["candidates"] for one in answer["logprobsResult"]["topCandidates"]]
-    assert len(chosen) == len(top) == 12
+    assert len(chosen) == len(top) == count
     assert "".join(one["token"] for one in chosen if "\ufffd" not in one["token"]) in text_of(
         {"candidates": [answer]}
     )
-    assert sum(one["logProbability"] for one in chosen) / 12 == pytest.approx(answer["avgLogprobs"])
+    assert sum(one["logProbability"] for one in chosen) / count == pytest.approx(answer["avgLogprobs"])
     for one, likeliest in zip(chosen, top, strict=True):
         assert likeliest[0] == one  # greedy
         values = [other["logProbability"] for other in likeliest]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, QueryDict
 
 from engine.errors import invalid
-from engine.filters import Resource, filter_of
+from engine.filters import Keeps, Resource, filter_of
 from engine.wire import snake
 
 
@@ -36,11 +36,14 @@ def listing(
     filter may ask for beside the resource's own fields. A token names the last resource of the page before
     by its `id`, so that what comes or goes meanwhile neither repeats nor hides another.
     """
-    keep = filter_of(request.GET.get("filter", ""))
-    kept = [resource for resource in resources if keep({**also(resource), **resource})]
-    answer = page(request.GET, key, in_order(kept, request.GET.get("orderBy", ""), orders), default, id=id)
+    keeps = filter_of(request.GET.get("filter", ""))
+    ordered = in_order(resources, request.GET.get("orderBy", ""), orders)
+    query = request.GET
+    answer = page(
+        query, key, ordered, default, id=id, keeps=lambda resource: keeps({**also(resource), **resource})
+    )
     if key in answer:
-        answer[key] = [_masked(resource, request.GET.get("readMask", "")) for resource in answer[key]]
+        answer[key] = [_masked(resource, query.get("readMask", "")) for resource in answer[key]]
     return answer
 
 
@@ -58,14 +61,17 @@ def page(
     resources: list[Resource],
     default: int,
     most: int = 1000,
+    *,
     id: Callable[[Resource], str] = _name,
+    keeps: Keeps = bool,
 ) -> Resource:
+    """Kept is what follows the page before: whether its last resource would still be kept is no matter."""
     size = page_size(query.get("pageSize", ""), default, most)
     start = _start(query.get("pageToken", ""), list(map(id, resources)))
-    shown = resources[start : start + size]
-    answer: Resource = {key: shown} if shown else {}
-    if start + size < len(resources):
-        answer["nextPageToken"] = _token(id(shown[-1]))
+    left = [resource for resource in resources[start:] if keeps(resource)]
+    answer: Resource = {key: left[:size]} if left else {}
+    if len(left) > size:
+        answer["nextPageToken"] = _token(id(left[size - 1]))
     return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -31,6 +32,34 @@ def test_v1beta1_adds_the_progress(engine: Engine, tuned: dict[str, Any]) -> Non
     job = engine.get(f"v1beta1/{tuned['name']}").json()
     assert job.pop("tuningJobMetadata") == {"completedEpochCount": "2", "completedStepCount": "4"}
     assert job == tuned
+
+
+def test_v1beta1_tells_the_stage_and_the_progress_of_a_job_that_runs(engine: Engine) -> None:
+    job, waiting = engine.tune(epochs=500), engine.tune()
+    deadline = time.monotonic() + 120
+    while not (found := engine.get(f"v1beta1/{job['name']}").json()).get("tuningJobMetadata"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert (found["state"], found["tuningJobState"]) == ("JOB_STATE_RUNNING", "TUNING_JOB_STATE_TUNING")
+    assert int(found["tuningJobMetadata"]["completedStepCount"]) > 0
+    pending = engine.get(f"v1beta1/{waiting['name']}").json()
+    assert pending["tuningJobState"] == "TUNING_JOB_STATE_WAITING_FOR_CAPACITY"
+    assert not {"tuningJobState", "tuningJobMetadata"} & set(engine.get(f"v1/{job['name']}").json())
+    for one in (waiting, job):
+        engine.post(f"v1/{one['name']}:cancel")
+
+
+def test_only_the_last_checkpoint_is_exported_where_that_is_asked(engine: Engine) -> None:
+    spec = {
+        "trainingDatasetUri": engine.upload_examples("last.jsonl", 4),
+        "hyperParameters": {"epochCount": 3},
+        "exportLastCheckpointOnly": True,
+    }
+    tuned = engine.wait(engine.tune(supervisedTuningSpec=spec))["tunedModel"]
+    assert set(tuned) == {"model", "endpoint"}
+    (only,) = engine.get(f"v1/{tuned['model']}:listCheckpoints").json()["checkpoints"]
+    assert (only["epoch"], only["step"]) == ("3", "3")
+    assert engine.get(f"v1/{tuned['endpoint']}").json()["deployedModels"][0]["checkpointId"] == "1"
 
 
 def test_what_is_left_out_is_answered_filled_in(engine: Engine) -> None:
@@ -287,6 +316,23 @@ def test_lists_are_filtered_and_paged_newest_first(engine: Engine) -> None:
     assert both.json() == {}
     assert engine.get(place, params={"filter": "what is this"}).status_code == 400
     assert engine.get("v1/projects/lists/locations/us-central1/tuningJobs").json() == {}
+
+
+def test_a_page_goes_on_after_a_job_that_the_filter_would_not_keep_any_more(engine: Engine) -> None:
+    place = "v1/projects/changing/locations/europe-west4/tuningJobs"
+    uri = engine.upload_examples("small.jsonl", 4)
+    blocking = engine.tune(epochs=500)
+    body = {"baseModel": "studio-tiny", "supervisedTuningSpec": {"trainingDatasetUri": uri}}
+    oldest, newest = (engine.post(place, body).json() for _ in range(2))
+    asked = {"pageSize": 1, "filter": "state=JOB_STATE_PENDING"}
+    first = engine.get(place, params=asked).json()
+    assert [job["name"] for job in first["tuningJobs"]] == [newest["name"]]
+    engine.post(f"v1/{newest['name']}:cancel")
+    engine.wait(newest)
+    rest = engine.get(place, params={**asked, "pageToken": first["nextPageToken"]}).json()
+    assert [job["name"] for job in rest["tuningJobs"]] == [oldest["name"]]
+    for job in (oldest, blocking):
+        engine.post(f"v1/{job['name']}:cancel")
 
 
 def test_without_a_project_the_jobs_of_all_are_listed(engine: Engine, tuned: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ Every file has one writer and is replaced as a whole, so that any of them may di
     checkpoints/1/    an adapter, as Vertex exports it        the trainer
     result.json       how the training ended                  the trainer, last
     trainer.log       what the trainer printed
+    reserve           bytes to give back where the disk is full
 """
 
 import shutil
@@ -25,6 +26,7 @@ from typing import Any
 from engine import points
 from engine.durable import new_folder, read_json, write_json
 
+RESERVE = 2**16
 FINAL_STATES = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
 
 
@@ -62,6 +64,7 @@ class JobFolder:
                 shutil.copyfile(pre_tuned, folder / "pre_tuned.safetensors")
             write_json(folder / "job.json", job)
             write_json(folder / "state.json", {"state": "JOB_STATE_PENDING", "updateTime": now()})
+            (folder / "reserve").write_bytes(bytes(RESERVE))
         return cls(path)
 
     @classmethod
@@ -131,6 +134,11 @@ class JobFolder:
 
     def write_result(self, outcome: str, **reason: Any) -> None:
         write_json(self.path / "result.json", {"outcome": outcome, **reason})
+
+    def make_room(self) -> None:
+        """Give up what only a training that goes on needs: on a full disk, room to tell why it ended."""
+        shutil.rmtree(self.path / "save", ignore_errors=True)
+        (self.path / "reserve").unlink(missing_ok=True)
 
     def ask_cancel(self) -> None:
         (self.path / "cancel").touch()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -67,6 +66,7 @@ def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) ->
     """Tune, and leave result.json; none where the stop is not a cancel, since the job is to go on later."""
     try:
         tune(folder, Pulse(folder, asked_to_stop))
+        folder.write_result("SUCCEEDED")
     except Stopped:
         if folder.cancel_asked:
             folder.write_result("CANCELLED")
@@ -75,10 +75,10 @@ def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) ->
     except (OSError, MemoryError, RuntimeError) as error:
         if not (message := exhausted(error)):
             raise
+        folder.make_room()
         folder.write_result("FAILED", code=RESOURCE_EXHAUSTED, message=message)
-    else:
-        folder.write_result("SUCCEEDED")
-        shutil.rmtree(folder.path / "save", ignore_errors=True)
+    if folder.result:
+        folder.make_room()
 
 
 def exhausted(error: Exception) -> str | None:
@@ -187,7 +187,8 @@ class Training:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
         (sums.loss / sums.count).backward()
-        torch.nn.utils.clip_grad_norm_([w for group in optimizer.param_groups for w in group["params"]], CLIP)
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        check(torch.nn.utils.clip_grad_norm_(weights, CLIP).item(), "The gradient's norm")
         optimizer.step()
         optimizer.zero_grad()
         return values
@@ -228,13 +229,18 @@ def as_points(which: str, loss: float, correct: int, count: int) -> dict[str, fl
 
     Raises: TrainingFailed
     """
-    if not math.isfinite(loss):
-        raise TrainingFailed(INVALID_ARGUMENT, f"The {which} loss is {loss}: lower learningRateMultiplier.")
+    check(loss, f"The {which} loss")
     return {
         f"/{which}_total_loss": loss / count,
         f"/{which}_fraction_of_correct_next_step_preds": correct / count,
         f"/{which}_num_predictions": float(count),
     }
+
+
+def check(value: float, what: str) -> None:
+    """Raises: TrainingFailed, where it is no number any more"""
+    if not math.isfinite(value):
+        raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,20 @@ def before_evaluation_5() -> None:
     _before_call(6, "engine.train:Training", "evaluate")  # the first call is for step 0
 
 
+def inside_evaluation_5() -> None:
+    """Of its step the train values are recorded; one step measures twice, and step 0 once."""
+    _before_call(2 * 5 + 1, "engine.train", "measure")
+
+
+def inside_checkpoint_6() -> None:
+    """Its adapter is written, checkpoint.json is not."""
+    _before_call(2, "engine.train", "write_json")
+
+
+def before_the_first_save_point() -> None:
+    _before_call(1, "engine.savepoints", "write")
+
+
 def inside_save_point_6() -> None:
     """Its adapter is written, its optimizer is not."""
     _before_call(2, "engine.savepoints", "_random_states")
@@ -64,6 +78,16 @@ def inside_a_line_of_metrics() -> None:
         original(self, step, values)
 
     points.Recorder.add = add  # type: ignore[method-assign]
+
+
+def short_of_memory() -> None:
+    """What the process has already, and a little more: the limit is the kernel's own."""
+    import resource
+
+    import psutil
+
+    limit = psutil.Process().memory_info().vms + 24 * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _before_call(count: int, owner: str, name: str) -> None:

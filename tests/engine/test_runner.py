@@ -19,6 +19,7 @@ from engine.durable import write_json
 from engine.folder import JobFolder
 from engine.runner import Runner
 from tests.engine.jobs import series
+from tests.engine.served import PROJECT, running
 
 ROOT = Path(__file__).parents[2]
 MakeJob = Callable[..., JobFolder]
@@ -290,3 +291,26 @@ def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
         assert list(series(folder, f"/train_{name}")) == list(range(1, 121))
         assert list(series(folder, f"/eval_{name}")) == list(range(0, 121, 3))
     assert len(folder.checkpoints()) == 10
+
+
+@pytest.mark.fault
+def test_an_engine_killed_between_a_create_and_its_start_forgets_no_job(
+    base_folder: Path, tmp_path: Path
+) -> None:
+    """The second job is accepted and waits for its turn when every process is killed at once."""
+    with running(tmp_path / "root") as engine:
+        first, second = engine.tune(epochs=200), engine.tune(epochs=2)
+        found = engine.wait(second, ("JOB_STATE_PENDING",))
+        assert "startTime" not in found
+        master = psutil.Process(engine.process.pid)
+        processes = [master, *master.children(recursive=True)]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, 10)
+    with running(tmp_path / "root") as engine:
+        engine.post(f"v1/{first['name']}:cancel").raise_for_status()
+        ended = engine.wait(second)
+        assert ended["state"] == "JOB_STATE_SUCCEEDED"
+        listed = engine.get(f"{PROJECT}/tuningJobs").json()["tuningJobs"]
+        assert [job["name"] for job in listed] == [second["name"], first["name"]]
+        assert [point["epoch"] for point in ended["tunedModel"]["checkpoints"]] == ["1", "2"]

@@ -111,7 +111,10 @@ def test_without_validation_data_only_the_train_series_and_only_the_last_checkpo
     "mishap",
     [
         mishaps.before_update_5,
+        mishaps.before_the_first_save_point,
         mishaps.before_evaluation_5,
+        mishaps.inside_evaluation_5,
+        mishaps.inside_checkpoint_6,
         mishaps.inside_save_point_6,
         mishaps.before_the_rename_of_save_point_6,
         mishaps.between_checkpoint_and_save_point_6,
@@ -124,7 +127,7 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same_to_the_bit(
     folder = make_job()
     assert mishaps.train_with(mishap, folder) == -signal.SIGKILL
     assert folder.result == {}
-    assert folder.save_points()[-1] in (3, 6)
+    assert max(folder.save_points(), default=0) in (0, 3, 6)
     run(folder)
     assert folder.result == {"outcome": "SUCCEEDED"}
     assert values(folder.metrics()) == values(trained.metrics())

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from engine import wire
+from engine import adapters, wire
 from engine.errors import ApiError, invalid
 from engine.json_text import parse
 from engine.objects import BLOCK, SAMPLES_BUCKET, Object, Upload, check_bucket, check_generation
@@ -57,6 +57,8 @@ def bucket_resource(name: str) -> Json:
 
 def list_objects(request: HttpRequest, bucket: str) -> HttpResponse:
     prefix, delimiter = request.GET.get("prefix", ""), request.GET.get("delimiter", "")
+    if bucket == adapters.BUCKET:
+        adapters.publish(prefix)
     query = request.GET.copy()
     query["pageSize"] = request.GET.get("maxResults", "")
     listed = page(query, "entries", list(_entries(store().objects(bucket), prefix, delimiter)), 1000)
@@ -111,6 +113,8 @@ def _etag(found: Object) -> str:
 
 
 def get_object(request: HttpRequest, bucket: str, name: str) -> HttpResponseBase:
+    if bucket == adapters.BUCKET:
+        adapters.publish(name)
     found = store().get(bucket, name, _number(request, "generation"))
     check_generation(found, _number(request, "ifGenerationMatch"))
     return download(request, found) if request.GET.get("alt") == "media" else _told(request, found)
@@ -269,5 +273,6 @@ def _number(request: HttpRequest, name: str) -> int | None:
 
 
 def _check_writable(bucket: str) -> None:
-    if bucket == SAMPLES_BUCKET:
-        raise ApiError("PERMISSION_DENIED", f"The bucket {SAMPLES_BUCKET} holds samples and is read-only.")
+    for kept, what in ((SAMPLES_BUCKET, "samples"), (adapters.BUCKET, "tuned adapters")):
+        if bucket == kept:
+            raise ApiError("PERMISSION_DENIED", f"The bucket {kept} holds {what} and is read-only.")

@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),
     path("<int:pk>/data/", views.show_data, name="data"),
+    path("<int:pk>/adapter/<int:checkpoint>/", views.download_adapter, name="adapter"),
     path("<int:pk>/cancel/", views.cancel, name="cancel"),
     path("<int:pk>/look-again/", views.look_again, name="look_again"),
     path("<int:pk>/create-again/", views.create_again, name="create_again"),

@@ -6,17 +6,19 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from jobs import details, listing, polling
+from jobs import adapter, details, listing, polling
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
 from studio.access import Request, member
 from studio.models import Project, Role
+from studio.vertex.errors import VertexError
 from studio.words import Banner, explain
 
 LIVE, CALM = 4, 30
@@ -120,6 +122,23 @@ def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     context = {"job": job, "tab": "data", "trouble": trouble(job), "data": details.data(job)}
     return render(request, "jobs/data.html", context)
+
+
+@require_GET
+@member(Role.VIEWER)
+def download_adapter(request: Request, project: Project, pk: int, checkpoint: int) -> HttpResponseBase:
+    """What was tuned on the engine, as a file; Google keeps the weights of its models."""
+    job = job_or_404(request, project, pk)
+    if not project.on_engine or not job.name:
+        raise Http404
+    job_id = job.name.rpartition("/")[2]
+    try:
+        file = adapter.archive(project.storage(), job_id, checkpoint)
+    except VertexError as error:
+        banner = explain(error, on_engine=True)
+        messages.error(request, banner.title)
+        return redirect("jobs:details", project.slug, job.pk)
+    return FileResponse(file, as_attachment=True, filename=f"adapter-{job_id}-{checkpoint}.zip")
 
 
 @require_http_methods(["GET", "POST"])

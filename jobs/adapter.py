@@ -1,0 +1,30 @@
+"""A tuned adapter in one file: what the engine keeps of a checkpoint, for PEFT to load elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from tempfile import SpooledTemporaryFile
+from typing import IO
+from zipfile import ZipFile
+
+from studio.vertex.errors import NotFound
+from studio.vertex.storage import BLOCK, Storage
+
+BUCKET = "studio-adapters"
+"""The engine's own, read-only: JOB/CHECKPOINT/FILE."""
+
+
+def archive(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
+    """A zip of the checkpoint's files. Raises VertexError; NotFound where there is no such checkpoint."""
+    prefix = f"{job_id}/{checkpoint}/"
+    files = storage.list(BUCKET, prefix).objects
+    if not files:
+        raise NotFound(f"There is no adapter in gs://{BUCKET}/{prefix}.")
+    made: IO[bytes] = SpooledTemporaryFile(max_size=BLOCK)  # noqa: SIM115 (closed with the answer)
+    with ZipFile(made, "w") as zipped:
+        for file in files:
+            name = file.uri.rpartition("/")[2]
+            with storage.open(file.uri, file.generation) as source, zipped.open(name, "w") as target:
+                shutil.copyfileobj(source, target)
+    made.seek(0)
+    return made

@@ -33,6 +33,8 @@ REFUSED_CONFIG = (
     "responseFormat",
     "speechConfig",
     "imageConfig",
+    "audioTranscriptionConfig",
+    "translationConfig",
 )
 
 

@@ -4,7 +4,7 @@ A field's type is written as in the discovery documents, in short:
     string int32 int64 double bool bytes time    scalars
     data                                         any JSON, the caller's own: kept as it is
     output                                       only ever sent by the service: accepted and forgotten
-    Name                                         a message below, or an enum below
+    Name                                         a message below, or an enum of enums.py
     [Name]                                       a list of it
     {Name}                                       a map from the caller's own keys to it
 """
@@ -82,6 +82,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         "customCodeExecutionSpec": "data",
         "computationBasedMetricSpec": "data",
         "aggregationMetrics": "[string]",
+        "metadata": "data",
+        "stepBasedLlmMetricSpec": "data",
     },
     "MetricPrompt": {
         "metricPromptTemplate": "string",
@@ -133,11 +135,26 @@ MESSAGES: dict[str, dict[str, str]] = {
         "thoughtSignature": "bytes",
         "videoMetadata": "data",
         "mediaResolution": "data",
+        "mediaProcessing": "data",
+        "audioTranscription": "data",
+        "speechMetadata": "data",
     },
     "Blob": {"mimeType": "string", "data": "bytes", "displayName": "string"},
     "FileData": {"mimeType": "string", "fileUri": "string", "displayName": "string"},
-    "FunctionCall": {"id": "string", "name": "string", "args": "data"},
-    "FunctionResponse": {"id": "string", "name": "string", "response": "data", "parts": "[data]"},
+    "FunctionCall": {
+        "id": "string",
+        "name": "string",
+        "args": "data",
+        "partialArgs": "[data]",
+        "willContinue": "bool",
+    },
+    "FunctionResponse": {
+        "id": "string",
+        "name": "string",
+        "response": "data",
+        "parts": "[data]",
+        "scheduling": "data",
+    },
     "GenerationConfig": {
         "temperature": "double",
         "topP": "double",
@@ -163,6 +180,8 @@ MESSAGES: dict[str, dict[str, str]] = {
         "imageConfig": "data",
         "audioTimestamp": "bool",
         "enableAffectiveDialog": "bool",
+        "audioTranscriptionConfig": "data",
+        "translationConfig": "data",
     },
     "ThinkingConfig": {"includeThoughts": "bool", "thinkingBudget": "int32", "thinkingLevel": "data"},
     "SafetySetting": {
@@ -236,6 +255,7 @@ MESSAGES: dict[str, dict[str, str]] = {
         "clientConnectionConfig": "output",
         "genAiAdvancedFeaturesConfig": "output",
         "gdcConfig": "output",
+        "publisherModelConfig": "output",
         "satisfiesPzs": "output",
         "satisfiesPzi": "output",
     },
@@ -267,40 +287,4 @@ ONEOFS: dict[str, dict[str, tuple[str, ...]]] = {
             "codeExecutionResult",
         ),
     },
-}
-
-# Adapter sizes are numbered in the order in which Google added them, not by size.
-ENUMS: dict[str, tuple[str, ...]] = {
-    "SupervisedHyperParameters.AdapterSize": (
-        "ADAPTER_SIZE_UNSPECIFIED",
-        "ADAPTER_SIZE_ONE",
-        "ADAPTER_SIZE_FOUR",
-        "ADAPTER_SIZE_EIGHT",
-        "ADAPTER_SIZE_SIXTEEN",
-        "ADAPTER_SIZE_THIRTY_TWO",
-        "ADAPTER_SIZE_TWO",
-    ),
-    "SupervisedTuningSpec.TuningMode": (
-        "TUNING_MODE_UNSPECIFIED",
-        "TUNING_MODE_FULL",
-        "TUNING_MODE_PEFT_ADAPTER",
-    ),
-    "HarmCategory": (
-        "HARM_CATEGORY_UNSPECIFIED",
-        "HARM_CATEGORY_HATE_SPEECH",
-        "HARM_CATEGORY_DANGEROUS_CONTENT",
-        "HARM_CATEGORY_HARASSMENT",
-        "HARM_CATEGORY_SEXUALLY_EXPLICIT",
-        "HARM_CATEGORY_CIVIC_INTEGRITY",
-        "HARM_CATEGORY_JAILBREAK",
-    ),
-    "SafetySetting.HarmBlockThreshold": (
-        "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
-        "BLOCK_LOW_AND_ABOVE",
-        "BLOCK_MEDIUM_AND_ABOVE",
-        "BLOCK_ONLY_HIGH",
-        "BLOCK_NONE",
-        "OFF",
-    ),
-    "SafetySetting.HarmBlockMethod": ("HARM_BLOCK_METHOD_UNSPECIFIED", "SEVERITY", "PROBABILITY"),
 }

@@ -143,9 +143,9 @@ def rebase(request: HttpRequest, place: Place) -> HttpResponse:
 def resource(place: Place, folder: JobFolder) -> Json:
     """The job as a TuningJob of the place's API version."""
     job, state = folder.job, folder.state
-    answer = {
+    answer: Json = {
         "name": place.name("tuningJobs", folder.id),
-        **job["request"],
+        **_asked(job["request"], place.version),
         "state": state["state"],
         "createTime": job["createTime"],
         "updateTime": state["updateTime"],
@@ -153,6 +153,20 @@ def resource(place: Place, folder: JobFolder) -> Json:
         **dict(_results(place, folder, state)),
     }
     return {**answer, **_progress(folder, state)} if place.version == "v1beta1" else answer
+
+
+def _asked(request: Json, version: str) -> Json:
+    """What was asked for; v1 has no words for some of what v1beta1 takes."""
+    if version == "v1beta1":
+        return request
+    spec: Json = request["supervisedTuningSpec"]
+    chosen = _without(spec["hyperParameters"], "batchSize", "learningRate")
+    known: Json = {**_without(spec, "tuningMode"), "hyperParameters": chosen}
+    return {**request, "supervisedTuningSpec": known}
+
+
+def _without(fields: Json, *names: str) -> Json:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def _results(place: Place, folder: JobFolder, state: Json) -> Iterator[tuple[str, Any]]:

@@ -15,8 +15,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from engine import json_text
+from engine.enums import ENUMS
 from engine.errors import JSON, ApiError, Violation, invalid
-from engine.schema import ENUMS, MESSAGES, ONEOFS
+from engine.schema import MESSAGES, ONEOFS
 
 MAX_BODY = 32 * 2**20
 _PACKAGE = "type.googleapis.com/google.cloud.aiplatform.v1."

@@ -219,7 +219,9 @@ def test_what_is_only_kept_is_told_as_it_came_and_an_evaluation_says_that_it_was
     job = engine.tune(supervisedTuningSpec=spec, description="d", service_account=account)
     assert (job["description"], job["serviceAccount"]) == ("d", account)
     kept = job["supervisedTuningSpec"]
-    assert kept["tuningMode"] == "TUNING_MODE_PEFT_ADAPTER"
+    assert "tuningMode" not in kept, "v1 has no such field"
+    whole = engine.get(f"v1beta1/{job['name']}").json()["supervisedTuningSpec"]
+    assert whole == {**kept, "tuningMode": "TUNING_MODE_PEFT_ADAPTER"}
     assert kept["evaluationConfig"]["outputConfig"]["gcsDestination"] == {"outputUriPrefix": "gs://b/eval"}
     assert "evaluateDatasetRuns" not in job
     ended = engine.wait(job)
@@ -259,7 +261,10 @@ def test_batch_size_and_learning_rate_are_for_other_models_than_geminis(engine: 
         "description": "batch_size is not supported for this base model.",
     }
     job = engine.wait(engine.tune(supervisedTuningSpec=spec))
-    assert job["supervisedTuningSpec"]["hyperParameters"] == {**chosen, "adapterSize": "ADAPTER_SIZE_FOUR"}
+    size = {"adapterSize": "ADAPTER_SIZE_FOUR"}
+    whole = engine.get(f"v1beta1/{job['name']}").json()["supervisedTuningSpec"]["hyperParameters"]
+    assert whole == {**chosen, **size}
+    assert job["supervisedTuningSpec"]["hyperParameters"] == {"epochCount": "1", **size}, "as v1 knows it"
     stats = job["tuningDataStats"]["supervisedTuningDataStats"]
     assert (stats["tuningDatasetExampleCount"], stats["tuningStepCount"]) == ("4", "2")
 

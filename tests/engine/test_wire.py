@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.enums import ENUMS
 from engine.errors import ApiError
 from engine.json_text import parse
-from engine.schema import ENUMS, MESSAGES, ONEOFS
+from engine.schema import MESSAGES, ONEOFS
 from engine.wire import normalise
 
 

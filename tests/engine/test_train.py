@@ -14,7 +14,7 @@ import pytest
 import torch
 from peft import PeftModel
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine import data, savepoints
 from engine.bases import Base
@@ -68,6 +68,46 @@ def test_train_values_are_those_from_before_the_update(make_job: MakeJob, base: 
     loss, _, count = recount(base, folder.checkpoints()[1], dataset)
     assert series(folder, "/train_total_loss")[3] == pytest.approx(loss, rel=1e-5)
     assert series(folder, "/train_num_predictions")[3] == count
+
+
+def test_without_the_engines_own_reading_transformers_counts_the_same(make_job: MakeJob, base: Base) -> None:
+    """From the file to the numbers by nothing but the tokenizer, its template, the model and the adapter."""
+    folder = make_job(train=4, epochs=2, validation=5)
+    run(folder)
+    assert folder.validation is not None
+    tokenizer = AutoTokenizer.from_pretrained(base.folder)
+    last = folder.checkpoints()[-1].folder
+
+    def count(path: Path, adapter: Path | None) -> tuple[float, float, int]:
+        model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
+        model = PeftModel.from_pretrained(model, adapter) if adapter else model
+        losses, right = [], []
+        for line in map(json.loads, path.read_text().splitlines()):
+            texts = [content["parts"][0]["text"] for content in line["contents"]]
+            system = line["systemInstruction"]["parts"][0]["text"]
+            roles = zip(("system", "user", "assistant"), (system, *texts), strict=True)
+            messages = [{"role": role, "content": text} for role, text in roles]
+            prompt, whole = (
+                tokenizer.apply_chat_template(part, add_generation_prompt=opened, return_dict=False)
+                for part, opened in ((messages[:-1], True), (messages, False))
+            )
+            with torch.no_grad():
+                guesses = model(torch.tensor([whole])).logits[0, len(prompt) - 1 : -1]
+            answer = torch.tensor(whole[len(prompt) :])
+            losses += cross_entropy(guesses, answer, reduction="none").tolist()
+            right += (guesses.argmax(-1) == answer).tolist()
+        return sum(losses) / len(losses), sum(right) / len(right), len(right)
+
+    for which, step, path, adapter in (
+        ("train", 1, folder.training, None),
+        ("eval", 0, folder.validation, None),
+        ("eval", 2, folder.validation, last),
+    ):
+        loss, accuracy, number = count(path, adapter)
+        assert series(folder, f"/{which}_total_loss")[step] == pytest.approx(loss, rel=1e-5)
+        told = series(folder, f"/{which}_fraction_of_correct_next_step_preds")[step]
+        assert told == pytest.approx(accuracy)
+        assert series(folder, f"/{which}_num_predictions")[step] == number
 
 
 def test_the_six_series_have_their_steps_and_the_loss_falls(trained: JobFolder) -> None:

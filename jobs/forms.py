@@ -11,10 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
+from jobs import bases
 from jobs.models import TuningJob
 from jobs.readiness import regions
 from studio.models import Project
-from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 from studio.vertex.errors import BadName
 from studio.vertex.storage import parse_gs_uri
@@ -110,7 +110,8 @@ class ModelDetailsForm(JobModelForm):
 
     def _model(self, id: str) -> BaseModel:
         """The named model, or the first one offered: a wrong name is refused by its own field."""
-        return catalog.get(id, self.project.backend) or catalog.models(self.project.backend)[0]
+        offered = bases.models(self.project)
+        return next((model for model in offered if model.id == id), offered[0])
 
     def _dress(self, live: str) -> None:
         """Looks, placeholders, and what a change asks the server for."""
@@ -157,7 +158,7 @@ class ModelDetailsForm(JobModelForm):
 def model_choices(project: Project) -> Choices:
     """The engine's own bases, today's Gemini models, and the retired ones, each group under its name."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for model in catalog.models(project.backend):
+    for model in bases.models(project):
         groups.setdefault(str(group_of(model)), []).append((model.id, model.id))
     return list(groups.items())
 

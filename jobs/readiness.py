@@ -23,7 +23,11 @@ Words = str | Promise
 
 
 def base_model(job: TuningJob) -> BaseModel | None:
-    return catalog.get(job.base_model, job.project.backend) if job.base_model else None
+    """An engine's further bases are taken at their word: the form offered only what it has."""
+    if not job.base_model:
+        return None
+    known = catalog.get(job.base_model, job.project.backend)
+    return known or (catalog.further(job.base_model) if job.project.on_engine else None)
 
 
 def regions(project: Project, model: BaseModel) -> list[str]:

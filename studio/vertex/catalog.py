@@ -75,6 +75,20 @@ def get(id: str, backend: str | None = None) -> BaseModel | None:
     return next((model for model in known if model.id == id), None)
 
 
+def further(id: str) -> BaseModel:
+    """A base that an engine has beside the one that comes with it: what it takes, only the engine knows."""
+    own = next(model for model in _models() if model.backends == ("engine",))
+    return replace(
+        own,
+        id=id,
+        title=id,
+        description_en="A model that was added to this engine.",
+        description_ja="このエンジンに追加されたモデルです。",
+        tokens_per_example=None,
+        source="The engine's list of its base models",
+    )
+
+
 def _on(model: BaseModel, backend: str) -> BaseModel:
     """`model` as `backend` offers it. A stand-in keeps the model's adapter sizes, so that a request rehearsed
     here is taken there; the rest are the limits of the base that really answers."""

@@ -152,6 +152,12 @@ class Vertex:
         """Any resource by its name."""
         return self._json("GET", self._url(name, version))
 
+    def publisher_models(self, location: str) -> Iterator[Json]:
+        """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list"""
+        url = f"{base_url(self.place, location)}/v1beta1/publishers/google/models"
+        for page in self._pages(url, {}):
+            yield from page.get("publisherModels") or []
+
     # ---- the way out
 
     def _parent(self, location: str, version: str = "v1") -> str:

@@ -1,0 +1,36 @@
+"""The base models that a project may choose from: the catalogue's, and what its engine has beside them."""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+
+from studio.models import Project
+from studio.vertex import catalog
+from studio.vertex.catalog import BaseModel
+from studio.vertex.errors import VertexError
+
+REMEMBERED = 30
+"""Seconds; a wizard asks at every change of a field."""
+
+
+def models(project: Project) -> tuple[BaseModel, ...]:
+    """Best first. Without an answer of the engine, what the catalogue knows."""
+    known = catalog.models(project.backend)
+    if not project.on_engine:
+        return known
+    ids = {model.id for model in known}
+    more = (catalog.further(id) for id in listed(project) if id not in ids)
+    return (*known[:1], *more, *known[1:])
+
+
+def listed(project: Project) -> tuple[str, ...]:
+    key = f"bases {project.place().engine_url}"
+    ids: tuple[str, ...] | None = cache.get(key)
+    if ids is None:
+        try:
+            found = list(project.vertex().publisher_models(project.location))
+        except VertexError:
+            found = []
+        ids = tuple(str(model.get("name") or "").rpartition("/")[2] for model in found)
+        cache.set(key, ids, REMEMBERED)
+    return ids

@@ -75,7 +75,7 @@ bench: dev
 accuracy: dev
 	$(BIN)/python -m tests.accuracy.banking77
 
-# Google's own clients against the engine, each group in an environment of its own (about 600 MB the first time).
+# Google's own clients against the engine, each group in an environment of its own (500 MB, made once).
 conformance: dev curl
 	@$(BIN)/python -m tests.conformance
 

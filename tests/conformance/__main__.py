@@ -8,14 +8,18 @@ and with the client, the call and the exception.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import requests
 
 from tests.conformance import environments, fields, own_run, table
 from tests.conformance.discovery import Discovery
@@ -25,6 +29,8 @@ from tests.engine.served import running
 
 LIMIT = 600
 """Seconds for one client."""
+AT_ONCE = 2
+"""Clients, which mostly wait for their jobs; and jobs."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,17 @@ def main() -> None:
     started = time.monotonic()
     pythons = {client.environment: environments.python(client.environment) for client in table.ALL}
     discovery = Discovery(environments.discovery_documents())
-    with tempfile.TemporaryDirectory() as root, running(Path(root) / "engine", ENGINE_FAULTS="") as engine:
-        results = [
-            result
+    with (
+        tempfile.TemporaryDirectory() as root,
+        running(Path(root) / "engine", ENGINE_FAULTS="", ENGINE_JOBS=str(AT_ONCE)) as engine,
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        works = [
+            pool.submit(results_of, client, pythons[client.environment], engine.url, discovery)
             for client in table.ALL
-            for result in results_of(client, pythons[client.environment], engine.url, discovery)
         ]
-        results += results_of_our_own(engine.url, discovery)
+        works.append(pool.submit(results_of_our_own, engine.url, discovery))
+        results = [result for work in works for result in work.result()]
     report(results)
     failed = [result for result in results if result.detail]
     print(f"{time.monotonic() - started:.0f} s.")
@@ -70,9 +80,13 @@ def results_of(client: Client, python: Path, engine: str, discovery: Discovery) 
 def run(client: Client, python: Path, url: str) -> Iterator[Result]:
     """What the script told of each call, or how it ended before it could."""
     command = [str(python), "-m", f"tests.conformance.clients.{client.script}", url]
-    done = subprocess.run(
-        command, cwd=environments.REPOSITORY, capture_output=True, text=True, timeout=LIMIT, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, cwd=environments.REPOSITORY, capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        yield Result(client.name, "(the script)", f"did not end within {LIMIT} s")
+        return
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"client"')]
     yield from (Result(line["client"], line["call"], line["detail"]) for line in lines)
     if done.returncode and all(line["ok"] for line in lines):
@@ -97,30 +111,36 @@ def honest(client: Client, exchanges: list[Exchange], discovery: Discovery) -> I
 
 
 def schemas(client: str, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
-    """One result for each kind of answer, with the first faults of the worst one."""
-    kinds: dict[str, list[str]] = {}
+    """One result for each kind of answer, with each fault once and the first request that met it."""
+    kinds: dict[str, dict[str, str]] = {}
     for exchange in exchanges:
         found = discovery.find(exchange)
         name = found[1].name if found else f"{exchange.method} {exchange.path}"
-        faults = kinds.setdefault(f"{name} ({exchange.status // 100}xx by its schema)", [])
-        faults += [f"{exchange}: {fault}" for fault in discovery.faults(exchange)]
+        faults = kinds.setdefault(f"{name} ({exchange.status // 100}xx by its schema)", {})
+        for fault in discovery.faults(exchange):
+            faults.setdefault(re.sub(r"\[\d+\]", "[]", fault), f"{exchange.method} {exchange.path}")
     for name, faults in kinds.items():
-        yield Result(client, name, "; ".join(sorted(set(faults))[:5]))
+        yield Result(client, name, "; ".join(f"{fault} ({where})" for fault, where in faults.items()))
 
 
 def results_of_our_own(engine: str, discovery: Discovery) -> list[Result]:
     with recording(engine) as recorder:
-        present = [
-            Result("our run", f"every field of {kind}", ", ".join(fields.missing(kind, resource)))
-            for kind, resource in own_run.resources(own_run.Api(recorder.url))
-        ]
-    looked_for = {result.call for result in present}
-    unseen = [kind for kind in fields.FIELDS if f"every field of {kind}" not in looked_for]
+        results = list(fields_of_our_own(own_run.Api(recorder.url)))
+    looked_for = {result.call for result in results}
+    unseen = [name for kind in fields.FIELDS if (name := f"every field of {kind}") not in looked_for]
     return [
-        *present,
-        *(Result("our run", f"every field of {kind}", "no such resource was left") for kind in unseen),
+        *results,
+        *(Result("our run", name, "no such resource was left") for name in unseen),
         *schemas("our run", recorder.exchanges, discovery),
     ]
+
+
+def fields_of_our_own(api: own_run.Api) -> Iterator[Result]:
+    try:
+        for kind, resource in own_run.resources(api):
+            yield Result("our run", f"every field of {kind}", ", ".join(fields.missing(kind, resource)))
+    except (requests.RequestException, LookupError) as error:
+        yield Result("our run", "(the run)", f"{type(error).__name__}: {error}")
 
 
 def report(results: list[Result]) -> None:

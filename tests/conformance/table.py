@@ -19,7 +19,7 @@ CLIENTS = Path(__file__).parent / "clients"
 BEGIN, END = "<!-- calls -->\n\n", "\n<!-- /calls -->"
 
 SERVICES = (
-    *("tuningJobs", "contexts", "tensorboards", "experiments", "runs", "timeSeries"),
+    *("tuningJobs", "contexts", "executions", "tensorboards", "experiments", "runs", "timeSeries"),
     *("endpoints", "publishers", "models", "operations", "buckets", "objects"),
 )
 

@@ -133,7 +133,14 @@ class Script:
         answer = model.generate_content(
             [Content(role="user", parts=[Part.from_text("Why?")])],
             generation_config=GenerationConfig(
-                temperature=0.2, top_p=0.9, top_k=20, candidate_count=1, max_output_tokens=4, seed=7
+                temperature=0.2,
+                top_p=0.9,
+                top_k=20,
+                candidate_count=1,
+                max_output_tokens=4,
+                seed=7,
+                response_logprobs=True,
+                logprobs=3,
             ),
             safety_settings=[
                 SafetySetting(
@@ -143,6 +150,7 @@ class Script:
             ],
         )
         assert answer.usage_metadata.candidates_token_count <= 4
+        assert answer.candidates[0].avg_logprobs < 0
 
     @call("endpoints.streamGenerateContent")
     def stream(self) -> None:
@@ -168,14 +176,15 @@ class Script:
     def base_model(self) -> None:
         assert GenerativeModel("gemini-1.5-pro-002").generate_content("hi").candidates
 
-    @call("models.get", "models.listVersions", "models.list")
+    @call("models.get", "models.listVersions", "models.list", "models.patch")
     def models(self) -> None:
         model = aiplatform.Model(self.job.tuned_model_name)
         assert model.display_name == "tuned_gemini_1_5_pro"
         assert [version.version_id for version in model.versioning_registry.list_versions()] == ["1"]
         assert model.resource_name in [found.resource_name for found in aiplatform.Model.list()]
+        assert model.update(description="a test", labels={"client": "aiplatform"}).description == "a test"
 
-    @call("endpoints.get", "endpoints.list")
+    @call("endpoints.get", "endpoints.list", "endpoints.patch")
     def endpoints(self) -> None:
         name = self.job.tuned_model_endpoint_name
         endpoint = aiplatform.Endpoint(name)
@@ -183,6 +192,7 @@ class Script:
         assert deployed.model.partition("@")[0] == self.job.tuned_model_name.partition("@")[0]
         found = aiplatform.Endpoint.list(filter="labels.client=aiplatform")
         assert name in [one.resource_name for one in found]
+        assert endpoint.update(display_name="renamed").display_name == "renamed"
 
     @call("endpoints.undeployModel", "endpoints.delete", "models.delete")
     def take_down(self) -> None:

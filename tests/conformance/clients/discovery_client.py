@@ -89,7 +89,20 @@ class Script:
         assert self.jobs.cancel(name=job["name"], body={}).execute() == {}
         assert self.ended(job["name"])["state"] == "JOB_STATE_CANCELLED"
 
-    @call("contexts.get", "contexts.list")
+    @call("tuningJobs.create (preTunedModel)", "models.deleteVersion")
+    def tune_on(self) -> None:
+        """A second version of the model, which goes again."""
+        spec = {"trainingDatasetUri": TRAINING, "hyperParameters": {"epochCount": "1"}}
+        pre_tuned = {"tunedModelName": self.job["tunedModel"]["model"]}
+        body = {"preTunedModel": pre_tuned, "supervisedTuningSpec": spec}
+        job = self.ended(self.jobs.create(parent=PARENT, body=body).execute()["name"])
+        version = job["tunedModel"]["model"]
+        assert version == self.job["tunedModel"]["model"].replace("@1", "@2")
+        for checkpoint in job["tunedModel"]["checkpoints"]:
+            self.take_down_endpoint(checkpoint["endpoint"])
+        self.done(self.locations.models().deleteVersion(name=version).execute())
+
+    @call("contexts.get", "contexts.list", "executions.list")
     def contexts(self) -> None:
         contexts = self.locations.metadataStores().contexts()
         experiment = contexts.get(name=self.job["experiment"]).execute()
@@ -97,6 +110,7 @@ class Script:
         parent = experiment["name"].partition("/contexts/")[0]
         [child] = contexts.list(parent=parent, filter=children).execute()["contexts"]
         assert child["parentContexts"] == [experiment["name"]]
+        assert self.locations.metadataStores().executions().list(parent=parent).execute() == {}
 
     @call("tensorboards.get", "tensorboards.list", "experiments.get", "experiments.list")
     def boards_and_experiments(self) -> None:
@@ -164,24 +178,36 @@ class Script:
         changed = models.patch(name=bare, updateMask="displayName", body=body).execute()
         assert changed["displayName"] == "renamed"
 
+    @call("endpoints.patch")
+    def rename(self) -> None:
+        name, body = self.job["tunedModel"]["endpoint"], {"displayName": "renamed"}
+        request = self.locations.endpoints().patch(name=name, updateMask="displayName", body=body)
+        assert request.execute()["displayName"] == "renamed"
+
     @call("endpoints.get", "endpoints.list", "endpoints.undeployModel", "endpoints.delete", "models.delete")
     def take_down(self) -> None:
-        endpoints, models = self.locations.endpoints(), self.locations.models()
+        models = self.locations.models()
         bare = self.job["tunedModel"]["model"].partition("@")[0]
         refused(400, models.delete(name=bare))
         for checkpoint in self.job["tunedModel"]["checkpoints"]:
-            name = checkpoint["endpoint"]
-            found = endpoints.get(name=name).execute()
-            assert found in endpoints.list(parent=PARENT).execute()["endpoints"]
-            body = {"deployedModelId": found["deployedModels"][0]["id"]}
-            self.done(endpoints.undeployModel(endpoint=name, body=body).execute())
-            self.done(endpoints.delete(name=name).execute())
+            self.take_down_endpoint(checkpoint["endpoint"])
         self.done(models.delete(name=bare).execute())
         refused(404, models.get(name=bare))
 
-    @call("operations.get")
+    def take_down_endpoint(self, name: str) -> None:
+        endpoints = self.locations.endpoints()
+        found = endpoints.get(name=name).execute()
+        assert found in endpoints.list(parent=PARENT).execute()["endpoints"]
+        body = {"deployedModelId": found["deployedModels"][0]["id"]}
+        self.done(endpoints.undeployModel(endpoint=name, body=body).execute())
+        self.done(endpoints.delete(name=name).execute())
+
+    @call("operations.get", "operations.list", "operations.wait")
     def operation(self) -> None:
         assert self.last["done"] is True
+        operations = self.locations.operations()
+        assert operations.wait(name=self.last["name"]).execute() == self.last
+        assert self.last in operations.list(name=PARENT).execute()["operations"]
 
     @call("buckets.insert", "buckets.get", "buckets.list")
     def buckets(self) -> None:

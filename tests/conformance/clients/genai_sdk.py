@@ -86,6 +86,37 @@ class Script:
         self.client.tunings.cancel(name=job.name)
         assert ended(self.client, job.name).state.name == "JOB_STATE_CANCELLED"
 
+    @call("tuningJobs.create (preTunedModel)")
+    def tune_on(self) -> None:
+        """From the first checkpoint, under the same name: the model's next version."""
+        job = self.client.tunings.tune(
+            base_model=self.job.tuned_model.model,
+            training_dataset=types.TuningDataset(gcs_uri=TRAINING),
+            config=types.CreateTuningJobConfig(epoch_count=1, pre_tuned_model_checkpoint_id="1"),
+        )
+        job = ended(self.client, job.name)
+        assert job.has_succeeded, job.error
+        assert job.pre_tuned_model.checkpoint_id == "1"
+        assert job.tuned_model.model == self.job.tuned_model.model.replace("@1", "@2")
+
+    @call("tuningJobs.create (evaluationConfig)")
+    def tune_and_evaluate(self) -> None:
+        prompt = types.PointwiseMetricSpec(metric_prompt_template="Is this good? {response}")
+        job = self.client.tunings.tune(
+            base_model="gemini-2.5-flash",
+            training_dataset=types.TuningDataset(gcs_uri=TRAINING),
+            config=types.CreateTuningJobConfig(
+                evaluation_config=types.EvaluationConfig(
+                    metrics=[types.UnifiedMetric(pointwise_metric_spec=prompt)],
+                    output_config=types.OutputConfig(
+                        gcs_destination=types.GcsDestination(output_uri_prefix="gs://ours/evaluation")
+                    ),
+                )
+            ),
+        )
+        self.client.tunings.cancel(name=job.name)
+        assert ended(self.client, job.name).state.name == "JOB_STATE_CANCELLED"
+
     @call("endpoints.generateContent")
     def generate(self) -> None:
         answer = self.client.models.generate_content(
@@ -104,17 +135,22 @@ class Script:
                 temperature=0.2,
                 top_p=0.9,
                 top_k=20,
-                candidate_count=1,
+                candidate_count=2,
                 max_output_tokens=4,
                 stop_sequences=["END"],
                 seed=7,
+                presence_penalty=0.1,
+                frequency_penalty=0.1,
+                response_logprobs=True,
+                logprobs=3,
                 labels={"a": "b"},
                 safety_settings=[
                     types.SafetySetting(category="HARM_CATEGORY_HATE_SPEECH", threshold="BLOCK_ONLY_HIGH")
                 ],
             ),
         )
-        assert (answer.usage_metadata.candidates_token_count or 0) <= 4
+        assert len(answer.candidates) == 2
+        assert len(answer.candidates[0].logprobs_result.chosen_candidates) in range(1, 5)
 
     @call("endpoints.streamGenerateContent")
     def stream(self) -> None:

@@ -38,6 +38,9 @@ FIELDS = {
         tunedModel.model tunedModel.endpoint tunedModel.checkpoints[].checkpointId
         tunedModel.checkpoints[].epoch tunedModel.checkpoints[].step tunedModel.checkpoints[].endpoint
         tuningJobMetadata.completedEpochCount tuningJobMetadata.completedStepCount {ALL_STATISTICS}""",
+    "TuningJob that goes on": """name state
+        preTunedModel.tunedModelName preTunedModel.checkpointId preTunedModel.baseModel
+        tunedModelDisplayName tunedModel.model tunedModel.endpoint""",
     "TuningJob that was cancelled": "name state createTime endTime updateTime error.code error.message",
     "Context": """name displayName schemaTitle schemaVersion metadata.backing_tensorboard_resource
         createTime updateTime""",
@@ -58,7 +61,10 @@ FIELDS = {
         deployedModels[].model deployedModels[].modelVersionId deployedModels[].displayName
         deployedModels[].createTime""",
     "GenerateContentResponse": """candidates[].content.role candidates[].content.parts[].text
-        candidates[].finishReason candidates[].avgLogprobs usageMetadata.promptTokenCount
+        candidates[].finishReason candidates[].avgLogprobs
+        candidates[].logprobsResult.chosenCandidates[].token
+        candidates[].logprobsResult.topCandidates[].candidates[].token
+        usageMetadata.promptTokenCount
         usageMetadata.candidatesTokenCount usageMetadata.totalTokenCount
         usageMetadata.promptTokensDetails[].modality usageMetadata.promptTokensDetails[].tokenCount
         modelVersion createTime responseId""",

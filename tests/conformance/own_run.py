@@ -14,6 +14,7 @@ from tests.conformance.calls import PARENT, TRAINING, VALIDATION
 Json = dict[str, Any]
 Resource = tuple[str, Json]
 QUESTION = {"contents": [{"role": "user", "parts": [{"text": "Why is sky blue?"}]}]}
+WITH_PROBABILITIES = {**QUESTION, "generationConfig": {"responseLogprobs": True, "logprobs": 2}}
 ENDED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
@@ -47,11 +48,13 @@ def resources(api: Api) -> Iterator[Resource]:
     yield "Bucket", api("GET", "storage/v1/b/ours")
     job = tuned(api)
     yield "TuningJob", job
+    yield "TuningJob that goes on", gone_on(api, job)
     yield "TuningJob that was cancelled", cancelled(api)
     yield from metrics(api, job)
     yield from registry(api, job)
-    yield "GenerateContentResponse", api.post(f"{job['tunedModel']['endpoint']}:generateContent", QUESTION)
-    yield "CountTokensResponse", api.post(f"{job['tunedModel']['endpoint']}:countTokens", QUESTION)
+    endpoint = job["tunedModel"]["endpoint"]
+    yield "GenerateContentResponse", api.post(f"{endpoint}:generateContent", WITH_PROBABILITIES)
+    yield "CountTokensResponse", api.post(f"{endpoint}:countTokens", QUESTION)
 
 
 def upload_with_a_line_too_long(api: Api) -> Json:
@@ -78,6 +81,14 @@ def tuned(api: Api) -> Json:
         "tunedModelDisplayName": "ours",
         "description": "a test",
         "labels": {"team": "red"},
+    }
+    return api.ended(api.post(f"{PARENT}/tuningJobs", body)["name"])
+
+
+def gone_on(api: Api, job: Json) -> Json:
+    body = {
+        "preTunedModel": {"tunedModelName": job["tunedModel"]["model"], "checkpointId": "1"},
+        "supervisedTuningSpec": {"trainingDatasetUri": TRAINING, "hyperParameters": {"epochCount": "1"}},
     }
     return api.ended(api.post(f"{PARENT}/tuningJobs", body)["name"])
 

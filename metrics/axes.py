@@ -84,9 +84,9 @@ class Ruler:
         return self.wall_of(last if self.run.over else max(last, self.run.steps or 0))
 
     def range(self) -> tuple[float, float]:
-        """The whole planned run, and beyond it where the run goes on."""
+        """The whole planned run, and beyond it where the run goes on; once it is over, up to its last point."""
         last = int(self.train.steps[-1]) if len(self.train) else 0
-        end = max(last, self.run.steps or 0) or 1
+        end = (last if self.run.over and last else max(last, self.run.steps or 0)) or 1
         if not self.timed:
             return 0, self.place(end)
         first, final = self.at_time(np.array([self.start, max(self.last_wall(), self.start + 1)])).tolist()

@@ -107,6 +107,18 @@ def test_data_shows_counts_reasons_and_bars(
     assert html.count("<rect") == 1
 
 
+def test_a_cancelled_job_says_so_once(
+    make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    job = make()
+    job.absorb(
+        {**REMOTE, "state": "JOB_STATE_CANCELLED", "error": {"code": 1, "message": "Job was cancelled."}}
+    )
+    html = " ".join(read(browser_of(tuner), job, "data/").split())
+    assert "This job was cancelled.</b> The checkpoints made before that are kept." in html
+    assert "Job was cancelled." not in html and "code 1" not in html
+
+
 def test_before_the_service_counted_there_is_a_sentence(
     make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
 ) -> None:

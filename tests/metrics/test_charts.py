@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,11 @@ def test_the_x_axis_is_the_whole_planned_run(axis: Axis, expected: tuple[float, 
 def test_a_run_that_goes_on_past_its_plan_is_shown_whole() -> None:
     loss = figures(curves(700), RUN, Controls())["loss"]
     assert loss["layout"]["xaxis"]["range"] == [0, 700]
+
+
+def test_a_run_that_ended_early_is_shown_up_to_its_end() -> None:
+    stopped = replace(RUN, over=True, checkpoints=RUN.checkpoints[:1])
+    assert figures(curves(200), stopped, Controls())["loss"]["layout"]["xaxis"]["range"] == [0, 200]
 
 
 def test_clock_times_are_the_readers() -> None:

@@ -1,0 +1,205 @@
+"""Writes the sample datasets that this project made itself: `python -m jobs.datasets.samples.make`.
+
+Each has a training, a validation and a test part. No name and no thing of the test part stands in the other
+two, so a right answer was taken over from the question and not remembered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+HERE = Path(__file__).parent
+SIZES = {"train": 320, "validation": 60, "test": 100}
+DAYS = {
+    "Monday": "月",
+    "Tuesday": "火",
+    "Wednesday": "水",
+    "Thursday": "木",
+    "Friday": "金",
+    "Saturday": "土",
+    "Sunday": "日",
+}
+NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+NAMES = (
+    "Tobias Brigitte Omar Svetlana Dmitri Ngozi Aaron Beatrice Cedric Delphine Edgar Freya Gunther Helga "
+    "Ignacio Jasmine Kofi Lorenzo Mireille Nadia Octavia Pieter Ramona Stefan Tamara Ulrich Valentina "
+    "Wesley Ximena Yannick Zelda Amelia Bruno Carmen Dorothy Ernesto Felicia Gareth Hector Isolde Jerome "
+    "Katarina Leopold Marlene Norbert Ophelia Percy Roland Sabine Theodor Vincent Winifred Adele Bastian "
+    "Clement Daphne Eugene Florian Gloria Hugo Irene Josephine Klaus Lucinda Matteo Nicolas Odile "
+    "Patricia Raymond Sandrine Tristan Veronica Wolfgang Agnes"
+)
+MACHINES = (
+    "plotter turntable dishwasher treadmill copier tractor sewing-machine espresso-maker doorbell modem "
+    "keypad thermostat lawnmower sprinkler hairdryer toaster vacuum amplifier metronome synthesizer "
+    "telescope binoculars barometer compass sextant lantern anchor winch rudder hammock barrel catapult "
+    "ballast mast sail cannon"
+)
+FAMILY_NAMES = (
+    "三浦 藤原 西村 福田 太田 上田 森田 原田 柴田 酒井 工藤 横山 宮崎 宮本 内田 高木 安藤 谷口 大野 丸山 "
+    "今井 高田 藤本 武田 村田 上野 杉山 増田 平野 大塚 久保 松井 小島 岩崎 桜井 野口 松尾 野村 木下 菊地 "
+    "佐野 大西 杉本 新井 浜田 菅原 市川 水野 小松 島田 古川 山内 西川 田村 川口 辻 石原 関"
+)
+GOODS = (
+    "万年筆 封筒 電池 毛布 枕 水筒 弁当箱 扇風機 茶碗 急須 鍋 包丁 石鹸 歯ブラシ はさみ のり 切手 絵本 "
+    "地図 積み木 人形 風船 花火 提灯 座布団 のれん 風呂敷 ろうそく 灰皿 火鉢 ほうき ちりとり バケツ "
+    "スコップ ホース テント"
+)
+PLACES = (
+    "渋谷 新宿 池袋 上野 品川 浅草 銀座 川崎 町田 立川 藤沢 平塚 小田原 三島 浜松 豊橋 岐阜 大津 奈良 姫路"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What one part of a dataset draws from; the test part has its own."""
+
+    names: list[str]
+    machines: list[str]
+    family_names: list[str]
+    goods: list[str]
+
+    @classmethod
+    def of(cls, part: str) -> Words:
+        return cls(*(_share(words, part) for words in (NAMES, MACHINES, FAMILY_NAMES, GOODS)))
+
+
+def _share(words: str, part: str) -> list[str]:
+    """Every fourth word is kept for the test part."""
+    return [word for number, word in enumerate(words.split()) if (number % 4 == 3) == (part == "test")]
+
+
+# ---- a persona ----
+
+CAPTAIN = "You are Captain Byte, a pirate who runs the help desk. Greet the sender by name."
+CALLS = {
+    "Ahoy, {name}! Captain Byte will mend yer {thing} afore sundown.": (
+        "Good day. {name} at the front desk speaking; our {thing} has been dead since breakfast.",
+        "{name} from accounts. Smoke is coming out of the {thing}, can a technician have a look?",
+        "Somebody spilled soup over the {thing} and now nothing lights up. Best, {name}",
+        "It's {name} again. Whatever I press, the {thing} only beeps at me.",
+        "Our {thing} rattled all night long and finally gave up. Yours, {name}",
+        "The lever of the {thing} snapped off in my hand, sorry! {name}",
+    ),
+    "Ahoy, {name}! Captain Byte will hunt down yer {thing}, by Neptune's beard.": (
+        "Has anybody seen the {thing}? It was in the hall this morning. {name}",
+        "{name} writing. We turned the whole cellar upside down, yet there is no sign of our {thing}.",
+        "Someone borrowed the {thing} last week without asking and never put it back. Greetings, {name}",
+        "Hi desk, {name} with a riddle: which cupboard hides the {thing}?",
+        "I left the {thing} on the lorry and the lorry drove away! Regards, {name}",
+        "When we unpacked the crates, the {thing} was not among them. {name}",
+    ),
+    "Ahoy, {name}! Captain Byte will teach ye the ropes of the {thing}.": (
+        "{name} here, brand new on this floor. Which knob starts the {thing}?",
+        "Would you walk a beginner through the {thing}? Cheers, {name}",
+        "Is there a manual for the {thing}? I would love to understand it. {name}",
+        "What do all those little wheels on the {thing} do? Curious, {name}",
+        "{name} wonders whether the {thing} comes with any instructions.",
+        "Please show me how to set up our {thing} before the show. Thanks, {name}",
+    ),
+}
+
+
+def captain_byte(random: Random, words: Words) -> dict[str, object]:
+    answer = random.choice(list(CALLS))
+    facts = {"name": random.choice(words.names), "thing": random.choice(words.machines)}
+    return example(CAPTAIN, random.choice(CALLS[answer]).format(**facts), answer.format(**facts))
+
+
+# ---- extraction to JSON ----
+
+BOOKING = "Read the table reservation. Answer with JSON: name, guests, day, time."
+WISHES = (
+    "We would love a table this {day}, {guests} of us, say {time}. Put it under {name}.",
+    "Could you squeeze in {guests} hungry people on {day} evening at {time}? {name} is paying.",
+    "Reservation for {name}: {day}, party of {guests}, arriving {time}.",
+    "Hello Luigi, {name} once more. A round table for {guests}, {day}, {time}, near the window.",
+    "My wife has her birthday on {day}; we will be {guests} and get there at {time}. Yours, {name}",
+    "{name} wants to dine with you. {guests} seats, {time}, {day}.",
+    "Is there room for {guests} on {day}, {time}? If so, note down {name}.",
+    "Keep the terrace free on {day} from {time}, we come with {guests} guests. Best wishes, {name}",
+    "At {time} this coming {day} a group of {guests} would like to eat fish. Contact: {name}.",
+    "Mark your book: {day}, {time}, {guests} covers, {name}.",
+    "{guests} people, {day}, {time}. Ask at the door for {name}!",
+    "On {day} {name} brings {guests} friends along, expect them around {time}.",
+)
+
+
+def table_bookings(random: Random, words: Words) -> dict[str, object]:
+    guests, day = random.randint(2, 10), random.choice(list(DAYS))
+    time = f"{random.randint(11, 22)}:{random.choice(('00', '15', '30', '45'))}"
+    name = random.choice(words.names)
+    said = NUMBERS[guests - 2] if random.random() < 0.5 else str(guests)
+    answer = {"name": name, "guests": guests, "day": day, "time": time}
+    question = random.choice(WISHES).format(name=name, guests=said, day=day, time=time)
+    return example(BOOKING, question, json.dumps(answer))
+
+
+# ---- one line of Japanese ----
+
+ORDER = "注文を一行にまとめてください。"
+LETTERS = (
+    "お世話になっております。{name}と申しますが、{goods}を{count}個、{day}曜の午前中に{place}の店まで届けていただけますか。",
+    "{name}商店でございます。いつもの{goods}が切れましたので{count}個追加です。{day}曜、{place}で受け取ります。",
+    "こんにちは、{place}支店の{name}です。{day}曜の朝市で{goods}を{count}個使います。よろしくどうぞ。",
+    "急ぎで失礼します。{goods}が{count}個足りません。{day}曜に{place}へ回してもらえると助かります。{name}",
+    "{day}曜の催しのため、{place}の会場に{goods}を{count}個ご用意願います。担当者は{name}となります。",
+    "{name}ですが、先日の{goods}がとても好評でした。{place}へもう{count}個、{day}曜着でお願いできますでしょうか。",
+    "{place}の{name}から電話あり。{goods}{count}個、{day}曜の夕方に取りに来るとのこと。",
+    "メモ:{goods}を{count}個、{day}曜、{place}、依頼主は{name}氏。",
+)
+LINE = "{name}様｜{goods}×{count}｜{day}曜日｜{place}"
+
+
+def orders_ja(random: Random, words: Words) -> dict[str, object]:
+    facts = {
+        "name": random.choice(words.family_names),
+        "goods": random.choice(words.goods),
+        "count": random.randint(2, 40),
+        "day": random.choice(list(DAYS.values())),
+        "place": random.choice(PLACES.split()),
+    }
+    return example(ORDER, random.choice(LETTERS).format(**facts), LINE.format(**facts))
+
+
+# ---- files ----
+
+TASKS: dict[str, Callable[[Random, Words], dict[str, object]]] = {
+    "captain_byte": captain_byte,
+    "table_bookings": table_bookings,
+    "orders_ja": orders_ja,
+}
+
+
+def example(system: str, question: str, answer: str) -> dict[str, object]:
+    """One line of tuning data in Gemini's form."""
+    return {
+        "systemInstruction": {"role": "system", "parts": [{"text": system}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": question}]},
+            {"role": "model", "parts": [{"text": answer}]},
+        ],
+    }
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """(path under this folder, content) of every file; no example stands in two of them."""
+    for task, write in TASKS.items():
+        seen: set[str] = set()
+        for part, size in SIZES.items():
+            random, words, lines = Random(f"{task} {part}"), Words.of(part), list[str]()  # noqa: S311
+            while len(lines) < size:
+                line = json.dumps(write(random, words), ensure_ascii=False)
+                if line not in seen:
+                    lines.append(line)
+                    seen.add(line)
+            yield f"{task}/{part}.jsonl", "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    for path, content in files():
+        (HERE / path).write_text(content, encoding="utf-8")

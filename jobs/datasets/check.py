@@ -38,13 +38,16 @@ class Line:
 def check(chunks: Iterable[bytes]) -> Report:
     """`chunks` are the file's bytes in order, cut anywhere."""
     report, seen = Report(), set[bytes]()
-    for line in lines(counted(chunks, report)):
+    source = counted(chunks, report)
+    for line in lines(source):
         report.lines = line.number
         if line.number == 1 and (trouble := not_text(line.content)):
             note(report, 0, trouble)
             break
         if line.content.strip(b" \t\r"):
             check_line(report, line, seen)
+    for _ in source:  # the rest of what is no text, for its size
+        pass
     if not report.lines or not (report.examples or report.errors):
         note(report, 0, Finding("error", "", "empty"))
     report.modalities.sort()

@@ -204,6 +204,10 @@ def test_a_report_survives_its_row() -> None:
     assert Report.from_json({}) == Report()
 
 
+def test_the_size_of_what_is_no_text_is_all_of_it() -> None:
+    assert check([b"\x00\x00\n", b"\x00" * 7]).bytes == 10
+
+
 @given(
     st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([FINE, b"\n", b"\r\n", b'{"a":']))), st.data()
 )

@@ -269,8 +269,8 @@ time.sleep(600)
 def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
     make_job: MakeJob, start: Callable[..., Runner], tmp_path: Path
 ) -> None:
-    """A real training of 120 steps: first its engine is killed, then itself, and it ends all the same."""
-    folder = make_job(epochs=40)
+    """A real training of 300 steps: first its engine is killed, then itself, and it ends all the same."""
+    folder = make_job(epochs=100)
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "root")], cwd=ROOT)
     wait(lambda: folder.metrics(since_step=20), 120)
     process = trainer(folder)
@@ -288,8 +288,8 @@ def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
     wait(lambda: folder.finished, 120)
     assert (state(folder), folder.state["restarts"]) == ("SUCCEEDED", 1)
     for name in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions"):
-        assert list(series(folder, f"/train_{name}")) == list(range(1, 121))
-        assert list(series(folder, f"/eval_{name}")) == list(range(0, 121, 3))
+        assert list(series(folder, f"/train_{name}")) == list(range(1, 301))
+        assert list(series(folder, f"/eval_{name}")) == list(range(0, 301, 3))
     assert len(folder.checkpoints()) == 10
 
 

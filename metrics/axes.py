@@ -84,7 +84,7 @@ class Ruler:
         return self.wall_of(last if self.run.over else max(last, self.run.steps or 0))
 
     def range(self) -> tuple[float, float]:
-        """The whole planned run, and beyond it where the run goes on; once it is over, up to its last point."""
+        """The whole planned run, beyond it where the run goes on, and only up to its end once it is over."""
         last = int(self.train.steps[-1]) if len(self.train) else 0
         end = (last if self.run.over and last else max(last, self.run.steps or 0)) or 1
         if not self.timed:

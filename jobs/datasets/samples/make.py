@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 HERE = Path(__file__).parent
-SIZES = {"train": 320, "validation": 60, "test": 100}
+SIZES = {"train": 640, "validation": 60, "test": 100}
 DAYS = {
     "Monday": "月",
     "Tuesday": "火",
@@ -23,8 +23,6 @@ DAYS = {
     "Saturday": "土",
     "Sunday": "日",
 }
-NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
 NAMES = (
     "Tobias Brigitte Omar Svetlana Dmitri Ngozi Aaron Beatrice Cedric Delphine Edgar Freya Gunther Helga "
     "Ignacio Jasmine Kofi Lorenzo Mireille Nadia Octavia Pieter Ramona Stefan Tamara Ulrich Valentina "
@@ -34,20 +32,32 @@ NAMES = (
     "Patricia Raymond Sandrine Tristan Veronica Wolfgang Agnes"
 )
 MACHINES = (
-    "plotter turntable dishwasher treadmill copier tractor sewing-machine espresso-maker doorbell modem "
-    "keypad thermostat lawnmower sprinkler hairdryer toaster vacuum amplifier metronome synthesizer "
-    "telescope binoculars barometer compass sextant lantern anchor winch rudder hammock barrel catapult "
-    "ballast mast sail cannon"
+    "plotter turntable dishwasher treadmill copier tractor doorbell modem keypad thermostat lawnmower "
+    "sprinkler hairdryer toaster vacuum amplifier metronome synthesizer telescope binoculars barometer "
+    "compass sextant lantern anchor winch rudder hammock barrel catapult ballast mast sail cannon "
+    "bellows crane pulley turbine dynamo furnace kiln lathe anvil chisel crowbar tripod periscope "
+    "gramophone typewriter abacus calculator radiator boiler humidifier blender juicer griddle samovar "
+    "pantograph theodolite windmill millstone loom spindle hourglass sundial weathervane signpost "
+    "turnstile escalator conveyor forklift trolley dumper sledge kayak canoe raft dinghy gondola "
+    "zeppelin glider parachute trampoline seesaw carousel unicycle tandem rickshaw harmonica banjo "
+    "tambourine xylophone bagpipe accordion trombone clarinet bassoon oboe mandolin zither gong "
+    "chandelier candlestick fireplace bookcase cupboard drawer footstool armchair bunkbed cradle pram "
+    "stroller"
 )
 FAMILY_NAMES = (
-    "三浦 藤原 西村 福田 太田 上田 森田 原田 柴田 酒井 工藤 横山 宮崎 宮本 内田 高木 安藤 谷口 大野 丸山 "
-    "今井 高田 藤本 武田 村田 上野 杉山 増田 平野 大塚 久保 松井 小島 岩崎 桜井 野口 松尾 野村 木下 菊地 "
-    "佐野 大西 杉本 新井 浜田 菅原 市川 水野 小松 島田 古川 山内 西川 田村 川口 辻 石原 関"
+    "ミウラ フジワラ ニシムラ フクダ オオタ ウエダ モリタ ハラダ シバタ サカイ クドウ ヨコヤマ "
+    "ミヤザキ ミヤモト ウチダ タカギ アンドウ タニグチ オオノ マルヤマ イマイ タカダ フジモト タケダ "
+    "ムラタ ウエノ スギヤマ マスダ ヒラノ オオツカ クボ マツイ コジマ イワサキ サクライ ノグチ マツオ "
+    "ノムラ キノシタ キクチ サノ オオニシ スギモト アライ ハマダ スガワラ イチカワ ミズノ コマツ "
+    "シマダ フルカワ ヤマウチ ニシカワ タムラ カワグチ ツジ イシハラ セキ ナガノ ホンダ"
 )
 GOODS = (
-    "万年筆 封筒 電池 毛布 枕 水筒 弁当箱 扇風機 茶碗 急須 鍋 包丁 石鹸 歯ブラシ はさみ のり 切手 絵本 "
-    "地図 積み木 人形 風船 花火 提灯 座布団 のれん 風呂敷 ろうそく 灰皿 火鉢 ほうき ちりとり バケツ "
-    "スコップ ホース テント"
+    "テント バケツ スコップ ホース ろうそく のれん ほうき ちりとり はさみ のり まくら ふとん やかん "
+    "なべ ざる たらい うちわ すだれ ござ げた ぞうり かさ ふろしき おぼん ちゃわん きゅうす おちょこ "
+    "はし ようじ わりばし ハンマー ドライバー ペンキ ブラシ スポンジ ラケット ヘルメット サンダル "
+    "スリッパ マフラー ネクタイ ベルト ポスター アルバム シール インク ファイル ホチキス クリップ "
+    "マグネット ストーブ ミキサー ポット フライパン トースター アイロン ハンガー カーテン クッション "
+    "ソファー"
 )
 PLACES = (
     "渋谷 新宿 池袋 上野 品川 浅草 銀座 川崎 町田 立川 藤沢 平塚 小田原 三島 浜松 豊橋 岐阜 大津 奈良 姫路"
@@ -133,9 +143,8 @@ def table_bookings(random: Random, words: Words) -> dict[str, object]:
     guests, day = random.randint(2, 10), random.choice(list(DAYS))
     time = f"{random.randint(11, 22)}:{random.choice(('00', '15', '30', '45'))}"
     name = random.choice(words.names)
-    said = NUMBERS[guests - 2] if random.random() < 0.5 else str(guests)
     answer = {"name": name, "guests": guests, "day": day, "time": time}
-    question = random.choice(WISHES).format(name=name, guests=said, day=day, time=time)
+    question = random.choice(WISHES).format(name=name, guests=guests, day=day, time=time)
     return example(BOOKING, question, json.dumps(answer))
 
 

@@ -73,7 +73,7 @@ bench: dev
 	$(BIN)/python -m tests.bench
 
 accuracy: dev
-	$(BIN)/python -m tests.accuracy.banking77
+	$(BIN)/python -m tests.accuracy $(ARGS)
 
 # Google's own clients against the engine, each group in an environment of its own (500 MB, made once).
 conformance: dev curl
@@ -98,6 +98,7 @@ messages: dev gettext
 	cd studio && $(AS_DEPLOYED) ../$(BIN)/python ../manage.py compilemessages --verbosity 0
 
 screenshots: dev browser
+	@fc-list :lang=ja 2>/dev/null | grep -q . || .ci/need fonts-noto-cjk "a Japanese font"
 	$(BIN)/python -m tests.screenshots
 
 clean:

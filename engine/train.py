@@ -31,7 +31,7 @@ from engine.plan import Plan
 from engine.pulse import Pulse, Stopped, die_with_engine
 from engine.stats import supervised_tuning_data_stats
 
-SEED = 20_26
+SEED = 20_26  # of a job that names none
 CLIP = 1.0
 EVALUATION_BATCH = 32
 SAVE_EVERY = 5.0  # seconds of work that a crash may cost
@@ -104,11 +104,12 @@ def tune(folder: JobFolder, pulse: Pulse) -> None:
     sequences = training.sequences
     plan = Plan.of(folder.job, base, len(sequences))
     folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
-    torch.manual_seed(SEED)
+    seed = folder.job.get("seed", SEED)
+    torch.manual_seed(seed)
     model = add_adapter(loaded, base, plan.rank)
     if folder.pre_tuned:
         read_weights(model, folder.pre_tuned)
-    job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse)
+    job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse, seed)
     pulse.stage("TUNING", **plan.effective())
     job.train()
     pulse.stage("POST_PROCESSING")
@@ -142,6 +143,7 @@ class Training:
     held_out: list[data.Tokens]
     model: PeftModel
     pulse: Pulse
+    seed: int
 
     def train(self) -> None:
         """The loop. A save point is the last thing a step does, so that all of the step lies behind it."""
@@ -173,7 +175,7 @@ class Training:
         """The batches after `start` updates, each with the number of its update, counted from 1."""
         step = start - start % self.plan.steps_per_epoch
         for epoch in range(start // self.plan.steps_per_epoch, self.plan.epochs):
-            for sequences in batches.epoch(self.sequences, self.plan.batch_size, seed=SEED + epoch):
+            for sequences in batches.epoch(self.sequences, self.plan.batch_size, seed=self.seed + epoch):
                 step += 1
                 if step > start:
                     yield step, Batch.of(sequences, self.pad, device())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import Any
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from engine.base.corpus import example
@@ -21,21 +22,38 @@ TEMPLATE = (
 )
 
 
-def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> Any:
-    """Byte pairs. Digits stand alone, and a space is slipped in behind each `_` and `"`.
+# A word that does not follow a space gets one, with a joiner before it that says so.
+JOINER = "\u2060"
+BEFORE_WORDS = '_"([{<>=:;,.!?/|*+@#$%&-–\n0123456789「『【（、。・：！？／'
+JAPANESE = Regex(r"[\p{Hiragana}\p{Katakana}\p{Han}ー]")
 
-    By the space the `card` of `card_game` and of `"card"` is the same token as that of `a card`, so what the
-    model knows of a word it knows inside labels and JSON too. The decoder takes that one space away again.
+
+def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> Any:
+    """Byte pairs, made so that a word or a sign is the same tokens wherever it stands.
+
+    The `card` of `card_game`, of `"card"` and of an answer that begins with it is the token of `a card`: what
+    the model knows of a word it knows everywhere, and it can take a word over as it found it. Digits and the
+    signs of Japanese stand alone. The decoder takes joiners and their spaces away again.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.Replace("_", "_ "), normalizers.Replace('"', '" ')]
+        [
+            *(
+                normalizers.Replace(Regex(f"{re.escape(sign)}(?=\\p{{Latin}})"), f"{sign}{JOINER} ")
+                for sign in BEFORE_WORDS
+            ),
+            normalizers.Prepend(f"{JOINER} "),
+        ]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(JAPANESE, behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     tokenizer.decoder = decoders.Sequence(
-        [decoders.ByteLevel(), decoders.Replace("_ ", "_"), decoders.Replace('" ', '"')]
+        [decoders.ByteLevel(), decoders.Replace(f"{JOINER} ", ""), decoders.Replace(JOINER, "")]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -22,6 +23,8 @@ from engine.base.tokenizer import train_tokenizer
 from engine.chat import Chat
 
 BANKING77 = Path(__file__).parent.parent / "data" / "banking77"
+SAMPLES = Path(build.__file__).parents[2] / "jobs" / "datasets" / "samples"
+OWN_TASKS = ("captain_byte", "table_bookings", "orders_ja")
 COMMITTED = Path(build.__file__).parent / "studio-tiny"
 # what UTF-8 is made of, but for the control characters
 BYTES = {*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5)}
@@ -32,9 +35,15 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.casefold())
 
 
-def fours(text: str) -> Iterator[tuple[str, ...]]:
-    found = words_of(text)
+def fours(text: str, numbers: bool = True) -> Iterator[tuple[str, ...]]:
+    found = [word for word in words_of(text) if numbers or not word.isdecimal()]
     return zip(found, found[1:], found[2:], found[3:], strict=False)
+
+
+def japanese_pieces(text: str) -> Iterator[str]:
+    """Eight signs in a row, without digits, spaces and marks."""
+    bare = "".join(sign for sign in text if sign.isalpha() and not sign.isascii())
+    return (bare[start : start + 8] for start in range(len(bare) - 7))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +77,15 @@ def test_no_four_words_in_a_row_are_those_of_a_message(
 ) -> None:
     known = {four for message, _ in banking77 for four in fours(message)}
     assert {four for text in texts for four in fours(text)} & known == set()
+
+
+@pytest.mark.parametrize("task", OWN_TASKS)
+def test_the_wording_of_our_own_tasks_is_new_to_the_base(task: str, texts: list[str]) -> None:
+    lines = [json.loads(line) for line in (SAMPLES / task / "test.jsonl").read_text("utf-8").splitlines()]
+    asked = [line["contents"][0]["parts"][0]["text"] for line in lines]
+    pieces = japanese_pieces if task == "orders_ja" else partial(fours, numbers=False)
+    known = {piece for text in texts for piece in pieces(text)}
+    assert {piece for text in asked for piece in pieces(text)} & known == set()
 
 
 def test_no_two_words_in_a_row_are_those_of_a_label(
@@ -126,10 +144,20 @@ def test_tokens_say_what_was_written(tokenizer: Any) -> None:
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
-def test_a_word_is_the_same_token_in_a_label_and_in_a_sentence(tokenizer: Any) -> None:
-    plain = tokenizer.tokenize("a label")[1:]
-    assert tokenizer.tokenize("a_label")[2:] == plain
-    assert tokenizer.tokenize('"label')[1:] == plain
+@pytest.mark.parametrize(
+    "text", ["a_label", '"label"', "label", "「label」", "x\nlabel", "{label: 1}", "3label"]
+)
+def test_a_word_is_the_same_tokens_wherever_it_stands(tokenizer: Any, text: str) -> None:
+    plain = tokenizer.tokenize("a label")[2:]
+    tokens = tokenizer.tokenize(text)
+    assert plain in [tokens[start : start + len(plain)] for start in range(len(tokens))]
+
+
+def test_a_sign_of_japanese_is_the_same_tokens_wherever_it_stands(tokenizer: Any) -> None:
+    for before, after in (("", ""), ("と", "様"), ("x", "x"), ("「", "」")):
+        tokens = tokenizer.tokenize(f"{before}佐藤{after}")
+        plain = [token for sign in "佐藤" for token in tokenizer.tokenize(f"1{sign}")[3:]]
+        assert plain in [tokens[start : start + len(plain)] for start in range(len(tokens))]
 
 
 def test_training_reads_what_the_chat_template_writes(tokenizer: Any) -> None:

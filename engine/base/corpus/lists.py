@@ -1,4 +1,6 @@
-"""The word lists in lists/: `name: word word`, going on in indented lines; a pair is `left=right`."""
+"""The lists in lists/. Of words: `name: word word`, going on in indented lines; a pair is `left=right`.
+Of sentences: a line that names the group, then each of its sentences, indented.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,16 @@ def words(name: str) -> dict[str, list[str]]:
             group, _, line = line.partition(":")
             found[group] = []
         found[group] += line.split()
+    return found
+
+
+def lines(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith(" "):
+            found[line] = sentences = []
+        else:
+            sentences.append(line.strip())
     return found
 
 

@@ -62,8 +62,9 @@ FIELDS = {
         deployedModels[].createTime""",
     "GenerateContentResponse": """candidates[].content.role candidates[].content.parts[].text
         candidates[].finishReason candidates[].avgLogprobs
-        candidates[].logprobsResult.chosenCandidates[].token
-        candidates[].logprobsResult.topCandidates[].candidates[].token
+        candidates[].logprobsResult.chosenCandidates[].tokenId
+        candidates[].logprobsResult.chosenCandidates[].logProbability
+        candidates[].logprobsResult.topCandidates[].candidates[].tokenId
         usageMetadata.promptTokenCount
         usageMetadata.candidatesTokenCount usageMetadata.totalTokenCount
         usageMetadata.promptTokensDetails[].modality usageMetadata.promptTokensDetails[].tokenCount

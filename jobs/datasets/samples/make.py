@@ -1,7 +1,7 @@
 """Writes the sample datasets that this project made itself: `python -m jobs.datasets.samples.make`.
 
-Each has a training, a validation and a test part. No name and no thing of the test part stands in the other
-two, so a right answer was taken over from the question and not remembered.
+Each has a training, a validation and a test part. No name and no thing of one part stands in another, so a
+right answer was taken over from the question and not remembered.
 """
 
 from __future__ import annotations
@@ -49,7 +49,13 @@ FAMILY_NAMES = (
     "ミヤザキ ミヤモト ウチダ タカギ アンドウ タニグチ オオノ マルヤマ イマイ タカダ フジモト タケダ "
     "ムラタ ウエノ スギヤマ マスダ ヒラノ オオツカ クボ マツイ コジマ イワサキ サクライ ノグチ マツオ "
     "ノムラ キノシタ キクチ サノ オオニシ スギモト アライ ハマダ スガワラ イチカワ ミズノ コマツ "
-    "シマダ フルカワ ヤマウチ ニシカワ タムラ カワグチ ツジ イシハラ セキ ナガノ ホンダ"
+    "シマダ フルカワ ヤマウチ ニシカワ タムラ カワグチ ツジ イシハラ セキ ナガノ ホンダ アオキ アサノ "
+    "アベ イケダ イシイ イトウ イノウエ イワタ ウエムラ ウシジマ エグチ エンドウ オオイシ オカダ "
+    "オガワ オクムラ カトウ カネコ カワイ カワムラ キタガワ キムラ クロダ ケンモチ コイケ コバヤシ "
+    "ゴトウ サイトウ ササキ サトウ シミズ ショウジ スズキ セト ソノダ タカハシ タケウチ タナカ タニ "
+    "チバ ツチヤ テラダ トミタ ナカジマ ナカムラ ニッタ ヌマタ ネモト ノダ ハシモト ハットリ ヒロセ "
+    "フクイ フジイ ホリ マエダ マツモト ミヤタ ムカイ モチヅキ モリモト ヤスダ ヤノ ヤマモト ヨコタ "
+    "ヨシダ ワタナベ ワダ"
 )
 GOODS = (
     "テント バケツ スコップ ホース ろうそく のれん ほうき ちりとり はさみ のり まくら ふとん やかん "
@@ -57,7 +63,12 @@ GOODS = (
     "はし ようじ わりばし ハンマー ドライバー ペンキ ブラシ スポンジ ラケット ヘルメット サンダル "
     "スリッパ マフラー ネクタイ ベルト ポスター アルバム シール インク ファイル ホチキス クリップ "
     "マグネット ストーブ ミキサー ポット フライパン トースター アイロン ハンガー カーテン クッション "
-    "ソファー"
+    "ソファー えんぴつ けしごむ ふうとう びんせん そろばん すずり ふで すみ てぬぐい ぞうきん たわし "
+    "せっけん くし かがみ ゆのみ とっくり さかずき しゃもじ おたま ほうちょう まないた さいばし かご "
+    "ひも ロープ ワイヤー ボルト ナット レンチ ペンチ ノコギリ カンナ ヤスリ メジャー ライト ランタン "
+    "コンロ ウキワ パラソル ビーチボール グローブ バット ゴーグル リュック トランク ポーチ ボタン "
+    "ファスナー リボン キャンドル グラス ジョッキ コースター ストロー ナプキン エプロン オーブン "
+    "ヒーター モップ ワゴン"
 )
 PLACES = (
     "渋谷 新宿 池袋 上野 品川 浅草 銀座 川崎 町田 立川 藤沢 平塚 小田原 三島 浜松 豊橋 岐阜 大津 奈良 姫路"
@@ -66,7 +77,7 @@ PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What one part of a dataset draws from; the test part has its own."""
+    """What one part of a dataset draws from: each has its own."""
 
     names: list[str]
     machines: list[str]
@@ -79,8 +90,9 @@ class Words:
 
 
 def _share(words: str, part: str) -> list[str]:
-    """Every fourth word is kept for the test part."""
-    return [word for number, word in enumerate(words.split()) if (number % 4 == 3) == (part == "test")]
+    """Every sixth word is kept for the test part, another sixth for the validation part."""
+    kept = {"test": {2}, "validation": {5}, "train": {0, 1, 3, 4}}[part]
+    return [word for number, word in enumerate(words.split()) if number % 6 in kept]
 
 
 # ---- a persona ----

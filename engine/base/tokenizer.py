@@ -35,26 +35,7 @@ def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> 
     the model knows of a word it knows everywhere, and it can take a word over as it found it. Digits and the
     signs of Japanese stand alone. The decoder takes joiners and their spaces away again.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            *(
-                normalizers.Replace(Regex(f"{re.escape(sign)}(?=\\p{{Latin}})"), f"{sign}{JOINER} ")
-                for sign in BEFORE_WORDS
-            ),
-            normalizers.Prepend(f"{JOINER} "),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.Split(JAPANESE, behavior="isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
-    )
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.ByteLevel(), decoders.Replace(f"{JOINER} ", ""), decoders.Replace(JOINER, "")]
-    )
+    tokenizer = _byte_pairs()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=SPECIAL,
@@ -76,3 +57,28 @@ def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> 
     )
     wrapped.chat_template = TEMPLATE
     return wrapped
+
+
+def _byte_pairs() -> Tokenizer:
+    """Untrained: how a text is cut, and put together again."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            *(
+                normalizers.Replace(Regex(f"{re.escape(sign)}(?=\\p{{Latin}})"), f"{sign}{JOINER} ")
+                for sign in BEFORE_WORDS
+            ),
+            normalizers.Prepend(f"{JOINER} "),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Split(JAPANESE, behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteLevel(), decoders.Replace(f"{JOINER} ", ""), decoders.Replace(JOINER, "")]
+    )
+    return tokenizer

@@ -38,6 +38,12 @@ def answers_of(task: str, part: str) -> str:
     return "\n".join(json.loads(line)["contents"][1]["parts"][0]["text"] for line in lines)
 
 
+def test_parts_draw_from_words_of_their_own() -> None:
+    drawn = [make.Words.of(part) for part in make.SIZES]
+    for lists in zip(*((w.names, w.machines, w.family_names, w.goods) for w in drawn), strict=True):
+        assert len({word for words in lists for word in words}) == sum(map(len, lists))
+
+
 def test_no_message_stands_twice() -> None:
     for task in make.TASKS:
         asked = [

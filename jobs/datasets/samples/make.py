@@ -24,12 +24,27 @@ DAYS = {
     "Sunday": "日",
 }
 NAMES = (
-    "Tobias Brigitte Omar Svetlana Dmitri Ngozi Aaron Beatrice Cedric Delphine Edgar Freya Gunther Helga "
-    "Ignacio Jasmine Kofi Lorenzo Mireille Nadia Octavia Pieter Ramona Stefan Tamara Ulrich Valentina "
-    "Wesley Ximena Yannick Zelda Amelia Bruno Carmen Dorothy Ernesto Felicia Gareth Hector Isolde Jerome "
-    "Katarina Leopold Marlene Norbert Ophelia Percy Roland Sabine Theodor Vincent Winifred Adele Bastian "
-    "Clement Daphne Eugene Florian Gloria Hugo Irene Josephine Klaus Lucinda Matteo Nicolas Odile "
-    "Patricia Raymond Sandrine Tristan Veronica Wolfgang Agnes"
+    "Tobias Brigitte Omar Svetlana Dmitri Ngozi Aaron Beatrice Cedric Delphine Edgar Freya Gunther "
+    "Helga Ignacio Jasmine Kofi Lorenzo Mireille Nadia Octavia Pieter Ramona Stefan Tamara Ulrich "
+    "Valentina Wesley Ximena Yannick Zelda Amelia Bruno Carmen Dorothy Ernesto Felicia Gareth Hector "
+    "Isolde Jerome Katarina Leopold Marlene Norbert Ophelia Percy Roland Sabine Theodor Vincent "
+    "Winifred Adele Bastian Clement Daphne Eugene Florian Gloria Hugo Irene Josephine Klaus Lucinda "
+    "Matteo Nicolas Odile Patricia Raymond Sandrine Tristan Veronica Wolfgang Agnes Leah Cornelius "
+    "Catherine Cindy Connor Stella Vernon Vladimir Nathan Curtis Yvonne Nancy Paige Howard Brian Sally "
+    "Theo Rachel Mildred Faye Dagmar Konrad Sidney Rose Molly Nathaniel Petra Sandra Bob Florence "
+    "Rasmus Werner Basil Wallace Una Victoria Henrietta Noah Doris Brenda Maud Samantha Takeshi "
+    "Rosemary Susan Leslie Haruto Toni Edward Jeremy Sabrina Shane Ulla Diana Dylan Warren Heinrich "
+    "Luke Lauren Camille Rhoda Donald Harvey Gerhard Adam Samuel Bruce Cassandra Leroy Salvador Lillian "
+    "Tiffany Marius Nora Ferdinand Layla Clara Selma Manfred Vicente Trudy Audrey Habib Zacharias Joel "
+    "Emmanuel Aisha Joachim Benedict Gordon Yvette Roberta Carl Ricardo Roxanne Frank Violet Martin "
+    "Pamela Mikhail Ariana Edwin Tom Maximilian Elisabeth Malcolm Arnold Barnaby Charlotte Magnus Iris "
+    "Callum Nelson Cecilia Constance Fabrice Valerie Mohamed Manuel Caspar Janet Prudence Dirk Melissa "
+    "Matthew Fernando Ludwig Emil Edmund Marina Owen Polly Ibrahim Murray Silvia Anita Celeste Dieter "
+    "Stewart Ezra Eleanor Fritz Katherine Giulia Jennifer Renata Neil Louise Vanessa Ava Moira Gabriel "
+    "Stanley Becky Gina Felix Rodney Angela Evelyn Pauline Agatha Monica Tanja Anthony Calvin Miriam "
+    "Gavin Javier Francisco Margaret Claude Heather Amos Jan Birgit Isaac Elvira Oliver Lyle Marie Rene "
+    "Serena Jamila Armand Astrid Lily Sergei Cynthia Morgan Miles Annika Elias Randolph Kerstin Dominic "
+    "Geraldine Erin Laurence Saul William"
 )
 MACHINES = (
     "plotter hammer turntable saw dishwasher drill treadmill screw copier nail tractor screwdriver "

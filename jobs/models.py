@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from jobs import remote as vertex_job
-from jobs.datasets.report import Report
+from jobs.datasets.models import Dataset, Overlap
 from jobs.queries import HANDED_OVER, Submission, TuningJobQuerySet
 from jobs.remote import Checkpoint, Progress, Setting
 from jobs.spec import tuning_request
@@ -30,40 +30,7 @@ from studio.vertex import states
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["Conversation", "Dataset", "Sweep", "TuningJob", "Turn"]
-
-
-class Dataset(models.Model):
-    """One pinned version of a JSONL object: the uri with the generation that was checked."""
-
-    class Source(models.TextChoices):
-        UPLOAD = "upload", _("Uploaded here")
-        EXISTING = "existing", _("Existing file")
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    uri = models.CharField(max_length=1100)
-    generation = models.CharField(max_length=32)
-    crc32c = models.CharField(max_length=16)
-    size = models.BigIntegerField()
-    source = models.CharField(max_length=10, choices=Source)
-    report = models.JSONField(default=dict)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["project", "uri", "generation"], name="one_dataset_per_version")
-        ]
-
-    def __str__(self) -> str:
-        return self.uri.rsplit("/", 1)[-1]
-
-    @property
-    def checked(self) -> Report:
-        return Report.from_json(self.report)
-
-    def same_data(self, other: Dataset) -> bool:
-        return (self.crc32c, self.size) == (other.crc32c, other.size)
+__all__ = ["Conversation", "Dataset", "Overlap", "Sweep", "TuningJob", "Turn"]
 
 
 def new_submission_id() -> str:
@@ -76,13 +43,21 @@ class TuningJob(models.Model):
 
     # What the wizard asks for; a blank hyper-parameter means "as recommended".
     tuned_model_display_name = models.CharField(max_length=128, blank=True)
+    description = models.TextField(max_length=2000, blank=True)
     base_model = models.CharField(max_length=100, blank=True)
+    # Tuning on: a model's resource name, `projects/…/models/ID@version`; blank tunes the base model itself.
+    pre_tuned_model = models.CharField(max_length=300, blank=True)
+    pre_tuned_checkpoint = models.CharField(max_length=40, blank=True)
     location = models.CharField(max_length=40, blank=True)
     epoch_count = models.PositiveIntegerField(null=True, blank=True)
     adapter_size = models.PositiveSmallIntegerField(null=True, blank=True)
     learning_rate_multiplier = models.FloatField(null=True, blank=True)
     export_last_checkpoint_only = models.BooleanField(default=False)
+    labels = models.JSONField(default=dict, blank=True)
+    service_account = models.CharField(max_length=254, blank=True)
+    kms_key_name = models.CharField(max_length=300, blank=True)
     validation_enabled = models.BooleanField(default=False)
+    upload_to = models.CharField(max_length=1100, blank=True)  # gs://bucket/folder/; blank is the project's
     training = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="trains")
     validation = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="validates")
 
@@ -326,12 +301,19 @@ ABSORBED = (
 )
 CHOSEN = (
     "tuned_model_display_name",
+    "description",
     "base_model",
+    "pre_tuned_model",
+    "pre_tuned_checkpoint",
     "location",
     "epoch_count",
     "adapter_size",
     "learning_rate_multiplier",
     "export_last_checkpoint_only",
+    "labels",
+    "service_account",
+    "kms_key_name",
+    "upload_to",
     "validation_enabled",
     "training",
     "validation",

@@ -19,7 +19,13 @@ class Draft(Protocol):
     """What the body is made of; a TuningJob is one."""
 
     tuned_model_display_name: str
+    description: str
     base_model: str
+    pre_tuned_model: str
+    pre_tuned_checkpoint: str
+    labels: dict[str, str]
+    service_account: str
+    kms_key_name: str
     epoch_count: int | None
     adapter_size: int | None
     learning_rate_multiplier: float | None
@@ -39,11 +45,22 @@ def tuning_request(job: Draft) -> dict[str, Any]:
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs/create
     """
     return {
-        "baseModel": job.base_model,
+        **source_model(job),
         "supervisedTuningSpec": supervised_tuning_spec(job),
         **({"tunedModelDisplayName": job.tuned_model_display_name} if job.tuned_model_display_name else {}),
-        "labels": {LABEL: job.submission_id},
+        **({"description": job.description} if job.description else {}),
+        "labels": {**job.labels, LABEL: job.submission_id},
+        **({"serviceAccount": job.service_account} if job.service_account else {}),
+        **({"encryptionSpec": {"kmsKeyName": job.kms_key_name}} if job.kms_key_name else {}),
     }
+
+
+def source_model(job: Draft) -> dict[str, Any]:
+    """A base model, or a tuned one to go on from; without a checkpoint its default one."""
+    if not job.pre_tuned_model:
+        return {"baseModel": job.base_model}
+    checkpoint = {"checkpointId": job.pre_tuned_checkpoint} if job.pre_tuned_checkpoint else {}
+    return {"preTunedModel": {"tunedModelName": job.pre_tuned_model, **checkpoint}}
 
 
 def supervised_tuning_spec(job: Draft) -> dict[str, Any]:

@@ -52,7 +52,12 @@ def draft(base_model: str, training: str, **chosen: Any) -> Json:
         "adapter_size": None,
         "learning_rate_multiplier": None,
         "export_last_checkpoint_only": False,
-        "pre_tuned_model": None,
+        "description": "",
+        "pre_tuned_model": "",
+        "pre_tuned_checkpoint": "",
+        "labels": {},
+        "service_account": "",
+        "kms_key_name": "",
     }
     job = SimpleNamespace(
         **{**defaults, **chosen},

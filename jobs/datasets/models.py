@@ -1,0 +1,69 @@
+"""The rows of datasets: one pinned version of a file each, and what two of them share."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from jobs.datasets.report import Report
+from studio.models import Project
+
+
+class Dataset(models.Model):
+    """One pinned version of a JSONL object: the uri with the generation that was checked.
+
+    `derivation` tells how it was made from `parent`, `{"how": "held_out", "percent": 10, "seed": 0, "part":
+    "training"}`; `calibration` is tokens by the service's own count per estimated token, by base model.
+    """
+
+    class Source(models.TextChoices):
+        UPLOAD = "upload", _("Uploaded here")
+        EXISTING = "existing", _("Existing file")
+        SAMPLE = "sample", _("Sample data")
+        DERIVED = "derived", _("Made from another dataset")
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    uri = models.CharField(max_length=1100)
+    generation = models.CharField(max_length=32)
+    crc32c = models.CharField(max_length=16)
+    size = models.BigIntegerField()
+    source = models.CharField(max_length=10, choices=Source)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children"
+    )
+    derivation = models.JSONField(default=dict, blank=True)
+    report = models.JSONField(default=dict)
+    calibration = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "uri", "generation"], name="one_dataset_per_version")
+        ]
+
+    def __str__(self) -> str:
+        return self.uri.rsplit("/", 1)[-1]
+
+    @property
+    def checked(self) -> Report:
+        return Report.from_json(self.report)
+
+    def same_data(self, other: Dataset) -> bool:
+        return (self.crc32c, self.size) == (other.crc32c, other.size)
+
+
+class Overlap(models.Model):
+    """What the validation data repeats of the training data: `found` is jobs.datasets.leaks' result."""
+
+    training = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="overlaps")
+    validation = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="overlaps_with")
+    found = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["training", "validation"], name="one_overlap_per_pair")
+        ]

@@ -35,6 +35,8 @@ PROMPT_WEIGHT = 0.2  # of a prompt's token beside an answer's, in the loss
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
 EVERY = 50  # steps between reports
 HELD_OUT = 960  # examples
+HAS_BFLOAT16 = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+"""Elsewhere bfloat16 is emulated, ten times slower than float32."""
 DESCRIPTION = (
     "A tiny language model of this project's own making, for trying tuning out on any computer. "
     "It knows a thousand words and hardly a fact: tuned, it labels short messages and fills forms from them."
@@ -89,7 +91,7 @@ def new_model(tokenizer: Any) -> Any:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
-        num_hidden_layers=4,
+        num_hidden_layers=5,
         num_attention_heads=4,
         num_key_value_heads=4,
         intermediate_size=512,
@@ -186,7 +188,7 @@ def pace(step: int, done: float) -> float:
 def guess(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """The weighted loss; and for each token of an answer its loss, and whether it was guessed right."""
     # Padding stands behind the text, where what is read before never sees it.
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BFLOAT16):
         logits = model(input_ids=batch.ids, use_cache=False).logits[:, :-1].float()
     wanted, weight = batch.ids[:, 1:], batch.weight[:, 1:]
     losses = cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view_as(weight)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from jobs import bases
 from jobs.models import TuningJob
+from jobs.names import checked_name
 from jobs.readiness import regions
 from studio.models import Project
 from studio.vertex.catalog import BaseModel
@@ -149,10 +150,7 @@ class ModelDetailsForm(JobModelForm):
         return value
 
     def clean_tuned_model_display_name(self) -> str:
-        name: str = self.cleaned_data["tuned_model_display_name"]
-        if "\x00" in name:
-            raise ValidationError(_("The name holds a character that cannot be stored."))
-        return name
+        return checked_name(self.cleaned_data["tuned_model_display_name"])
 
 
 def model_choices(project: Project) -> Choices:

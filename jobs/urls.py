@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs import views, wizard
+from jobs import mending, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("<int:pk>/cancel/", views.cancel, name="cancel"),
     path("<int:pk>/look-again/", views.look_again, name="look_again"),
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
+    path("<int:pk>/mend/", mending.mend, name="mend"),
     path("<int:pk>/again/", wizard.tune_again, name="again"),
     path("<int:pk>/model/", wizard.edit_model, name="model"),
     path("<int:pk>/dataset/", wizard.edit_dataset, name="dataset"),

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from jobs import stale
 from jobs.datasets import intake
 from jobs.datasets.limits import Purpose
-from jobs.forms import AddressForm, ModelDetailsForm, UploadForm
+from jobs.focus import focus
+from jobs.forms import ADVANCED, AddressForm, ModelDetailsForm, UploadForm
+from jobs.mending import Fixing, fixing
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Preview, Section
 from jobs.readiness import obstacles, regions
@@ -43,6 +46,19 @@ def new_draft(request: Request, project: Project) -> TuningJob:
     )
 
 
+def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
+    """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
+    sent = request.method == "POST"
+    try:
+        job = draft_or_404(request, project, pk)
+    except Http404:
+        if not (sent and stale.was_discarded(request, project, pk)):
+            raise
+        stale.tell_discarded(request)
+        return new_draft(request, project)
+    return stale.carried_over(request, job) if sent and not job.is_draft else job
+
+
 @require_POST
 @member(Role.TUNER)
 def create(request: Request, project: Project) -> HttpResponse:
@@ -60,19 +76,29 @@ def create(request: Request, project: Project) -> HttpResponse:
 @member(Role.TUNER)
 def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     """Step 1. htmx asks with the values in the form what they would mean; nothing is saved then."""
-    job = draft_or_404(request, project, pk)
+    job = draft_or_new(request, project, pk)
     if not job.is_draft:
         return redirect(job)
     values = request.POST if request.method == "POST" else request.GET if request.htmx else None
-    form = ModelDetailsForm(values, instance=job, live=request.path)
+    form = ModelDetailsForm(values, instance=job, live=reverse("jobs:model", args=[project.slug, job.pk]))
     valid = values is None or form.is_valid()
     if request.method == "POST" and valid:
         job.revise(**form.cleaned_data)
         return redirect("jobs:dataset", project.slug, job.pk)
-    context = {"job": job, "form": form, "preview": Preview(job), "step": "model"}
+    context = {"job": job, "form": form, "preview": Preview(job), "step": "model", **pointed(request, form)}
     template = "jobs/model.html#live" if request.htmx else "jobs/model.html"
     context["swaps_choices"] = request.htmx and request.htmx.trigger_name == "base_model"
     return render(request, template, context, status=200 if valid or request.htmx else UNPROCESSABLE)
+
+
+def pointed(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
+    """Where the cursor stands, and what a mended copy says of its changes; not while htmx asks."""
+    fix = Fixing() if request.htmx else fixing(request, form.instance)
+    focused = "" if request.htmx else focus(form, fix.field, fix.notes)
+    return {
+        "opened": form.advanced_errors or bool(ADVANCED & {focused, *fix.notes}),
+        "unplaced": [note for name, note in fix.notes.items() if name not in form.fields],
+    }
 
 
 @require_safe
@@ -93,6 +119,7 @@ def dataset_page(
         "refusal": refusal,
         "typed": typed,
         "replaced": request.GET.get("replace", ""),
+        "fixing": fixing(request, job),
     }
     return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refusal else 200)
 
@@ -109,7 +136,7 @@ def to_dataset(job: TuningJob, purpose: str = "") -> HttpResponse:
 def choose(request: Request, job: TuningJob, take: Callable[[], Dataset]) -> HttpResponse:
     """Puts what `take` brings into the draft, or says on the same page why not."""
     if not job.is_draft:
-        return redirect(job)
+        return stale.unchanged(request, job)
     purpose = purpose_of(request)
     try:
         chosen: dict[str, Any] = {purpose: taken(job, take)}
@@ -170,7 +197,7 @@ def locate(request: Request, project: Project, pk: int) -> HttpResponse:
 def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
-        return redirect(job)
+        return stale.unchanged(request, job)
     try:
         take_sample(request, job)
     except Refusal as refusal:
@@ -191,7 +218,7 @@ def remove(request: Request, project: Project, pk: int) -> HttpResponse:
     """Takes the file out of the draft; the file itself stays."""
     job = draft_or_404(request, project, pk)
     job.revise(**{purpose_of(request): None})
-    return to_dataset(job, purpose_of(request)) if job.is_draft else redirect(job)
+    return to_dataset(job, purpose_of(request)) if job.is_draft else stale.unchanged(request, job)
 
 
 @require_POST
@@ -199,7 +226,7 @@ def remove(request: Request, project: Project, pk: int) -> HttpResponse:
 def switch_validation(request: Request, project: Project, pk: int) -> HttpResponse:
     job = draft_or_404(request, project, pk)
     job.revise(validation_enabled="enabled" in request.POST)
-    return to_dataset(job, "validation") if job.is_draft else redirect(job)
+    return to_dataset(job, "validation") if job.is_draft else stale.unchanged(request, job)
 
 
 @require_POST

@@ -135,7 +135,7 @@ def test_a_wrong_value_is_named_and_nothing_is_lost(
     assert flash.adapter_size is None and flash.base_model == "gemini-2.5-flash"
 
 
-@pytest.mark.parametrize("name", ["", "x" * 128, "<img onerror=alert(1)>", "\u202egnp.exe"])
+@pytest.mark.parametrize("name", ["", "x" * 128, "<img onerror=alert(1)>"])
 def test_names_that_are_taken_and_shown_as_text(browser: Client, flash: TuningJob, name: str) -> None:
     assert browser.post(address("model", flash), details(tuned_model_display_name=name)).status_code == 302
     page = browser.get(address("dataset", flash)).content.decode()

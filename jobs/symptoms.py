@@ -13,6 +13,7 @@ from typing import Any
 
 from jobs.faults import revived
 from studio.vertex.errors import (
+    MESSAGE_LIMIT,
     CredentialsFailed,
     NotSent,
     OutcomeUnknown,
@@ -98,8 +99,8 @@ def told(error: VertexError) -> dict[str, str]:
     """{field: text}; several complaints about one field stand on lines of their own."""
     found: dict[str, str] = {}
     for violation in error.violations or tuple(listed(error.message)):
-        field = field_of(violation.field)
-        found[field] = f"{found[field]}\n{violation.description}" if field in found else violation.description
+        field, text = field_of(violation.field), violation.description[:MESSAGE_LIMIT]
+        found[field] = f"{found[field]}\n{text}" if field in found else text
     return found or {"": error.message}
 
 

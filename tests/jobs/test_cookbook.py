@@ -1,8 +1,8 @@
 """Known failures, worded as the services word them: cause, field, cure, and what the button changes.
 
 The engine's wordings are its own. Of Google's, these were seen from the real service: the adapter size,
-"should be a GCS object of type JSONL", the unsupported modality, the valid role, "Resource exhausted", the quota with
-its base model, the endpoint that could not be made (issues of python-genai, python-aiplatform and
+"should be a GCS object of type JSONL", the unsupported modality, the valid role, "Resource exhausted", the
+quota with its base model, the endpoint that could not be made (issues of python-genai, python-aiplatform and
 generative-ai). The others follow the words that Google's APIs commonly use, and were not seen.
 """
 

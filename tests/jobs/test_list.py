@@ -49,7 +49,7 @@ def page(tuner: User, browser_of: Callable[[User], Client]) -> Callable[..., str
 
 
 def shown(html: str) -> list[str]:
-    return re.findall(r'id="open-\d+"[^>]*>([^<]+)<', html)
+    return re.findall(r'id="open-\d+"[^>]*><bdi>([^<]+)<', html)
 
 
 def measured(value: float) -> dict[str, Any]:

@@ -83,12 +83,14 @@ def mend(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 def address(draft: TuningJob, source: TuningJob, field: str) -> str:
-    """The step that holds `field`, told what to point at and whose failure it mends."""
+    """The step that holds `field`, told what to point at and whose failure it mends.
+
+    No `#training`: where an address names a place in the page, browsers leave the cursor alone.
+    """
     step = LAST_STEP if not field else "jobs:dataset" if field in DATASETS else "jobs:model"
     more = {"replace": field} if field in DATASETS else {}
     query = urlencode({"fix": field, "of": source.pk, **more}) if field else ""
-    anchor = f"#{field}" if field in DATASETS else ""
-    return reverse(step, args=[draft.project.slug, draft.pk]) + (f"?{query}" if query else "") + anchor
+    return reverse(step, args=[draft.project.slug, draft.pk]) + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)

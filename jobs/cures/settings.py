@@ -280,9 +280,9 @@ def key_elsewhere(case: Case) -> Recipe | None:
 def no_key(case: Case) -> Recipe:
     """Taking encryption away is the person's decision: the button says so, and nothing starts by itself."""
     cause = (
-        _("The engine encrypts nothing with a key of yours.")
+        _("The engine takes no customer-managed encryption key (CMEK).")
         if case.on_engine
-        else _("%(model)s takes no encryption key of yours.") % {"model": case.model_id}
+        else _("%(model)s takes no customer-managed encryption key (CMEK).") % {"model": case.model_id}
     )
     action = (
         _("Leave the key out, or choose a model that takes one.")

@@ -384,7 +384,7 @@ ROWS = {
     ),
     "key on the engine": Row(
         refusal(NO_KEY, "tuning_job.encryption_spec.kms_key_name"),
-        "The engine encrypts nothing with a key of yours.",
+        "The engine takes no customer-managed encryption key (CMEK).",
         "Leave it out.",
         "kms_key_name",
         {"kms_key_name": ""},
@@ -393,7 +393,7 @@ ROWS = {
     ),
     "key for a model of 3.x": Row(
         refusal("CMEK is not supported for gemini-3.5-flash."),
-        "gemini-3.5-flash takes no encryption key of yours.",
+        "gemini-3.5-flash takes no customer-managed encryption key (CMEK).",
         "Leave the key out, or choose a model that takes one.",
         "kms_key_name",
         {"kms_key_name": ""},
@@ -697,6 +697,8 @@ UNKNOWN = {
     "an answer that was lost": kept(errors.OutcomeUnknown("Internal error encountered.", code=500)),
     "nobody there": kept(errors.NotSent("The server could not be reached.")),
     "an error of another shape": {"code": "13", "message": None, "details": [1, {}, None]},
+    "details of another shape": {"code": 3, "message": "?", "details": 5, "errors": {"a": 1}},
+    "fields of another shape": {"details": [{"@type": "x/google.rpc.BadRequest", "fieldViolations": 7}]},
     "empty": {},
 }
 

@@ -72,6 +72,19 @@ def test_one_click_leads_to_the_mended_field(page: Page, refused: TuningJob) -> 
     assert TuningJob.objects.drafts().get().adapter_size == 8
 
 
+def test_one_click_leads_to_where_another_file_is_chosen(page: Page, refused: TuningJob) -> None:
+    role = errors.BadRequest("Please use a valid role: user, model.", code=400)
+    TuningJob.objects.filter(pk=refused.pk).update(error=kept(role))
+    page.goto(reverse("jobs:details", args=["local", refused.pk]))
+    page.get_by_role("button", name="Choose another training file").click()
+    field = page.get_by_label("Select JSONL file")
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_description(
+        "A message in train.jsonl has a role other than user and model. "
+        "Write user or model as “role” of every entry of “contents”."
+    )
+
+
 def test_a_wrong_value_has_the_cursor_after_it_was_sent(page: Page, refused: TuningJob, tuner: User) -> None:
     draft = refused.copy_to_draft(tuner)
     draft.revise(adapter_size=None)

@@ -143,7 +143,7 @@ def test_a_dataset_s_failure_leads_to_where_its_file_is_chosen(browser: Client, 
     failed_with(refused, errors.BadRequest(text, code=400))
     assert ">Choose another training file</button>" in read(browser, address("detail", refused))
     copy, url = mend(browser, refused)
-    assert url == f"{address('dataset', copy)}?fix=training&of={refused.pk}&replace=training#training"
+    assert url == f"{address('dataset', copy)}?fix=training&of={refused.pk}&replace=training"
     page = read(browser, url)
     assert focused(page) == ["file"]
     assert "train.jsonl is not taken as a JSONL file." in page

@@ -9,11 +9,14 @@ generative-ai). The others follow the words that Google's APIs commonly use, and
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.utils import translation
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.cookbook import recipe, recipes
 from jobs.cures.settings import nearest
@@ -779,3 +782,34 @@ def test_a_failed_job_of_the_service_is_over() -> None:
     job = a_job(submission=Submission.CREATED, state=FAILED)
     found = recipe(ended(13, "Internal error encountered."), job)
     assert found is not None and found.button == "Tune again"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+WORDS = st.sampled_from(
+    [row.fault["message"] for row in ROWS.values()] + ["key", "region", "\t1.Field: ; Message: "]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    fault=st.dictionaries(st.sampled_from(["code", "message", "status", "details", "errors"]), JSON)
+    | st.fixed_dictionaries({"code": st.sampled_from([1, 3, 7, 8, 13, 429]), "message": WORDS})
+    | st.lists(WORDS, max_size=4).map(lambda parts: {"code": 3, "message": " ".join(parts)}),
+    job=st.sampled_from([row.job for row in ROWS.values()]),
+)
+def test_whatever_a_service_says_is_read_without_breaking(fault: Any, job: dict[str, Any]) -> None:
+    for found in recipes(fault, a_job(**job)):
+        assert found.cause and found.action
+
+
+@pytest.mark.parametrize(
+    "words", ["example exceed ", "permission gs://x ", "billing ", "validation dataset at most "]
+)
+def test_a_long_message_takes_no_time(words: str) -> None:
+    started = time.process_time()
+    recipe(ended(3, words * 5000), a_job())
+    assert time.process_time() - started < 0.5

@@ -104,7 +104,7 @@ BOOK = (
     ),
     page(
         data.too_long,
-        r"example.{0,200}(exceed\w*|more than|at most|longer than).{0,200}token|token (limit|count).{0,99}exceed",
+        r"example.{0,200}(exceed|more than|at most|longer than).{0,99}token|token (limit|count).{0,99}exceed",
     ),
     page(data.too_many_held_out, r"too many|exceed|at most", fields="validation"),
     page(data.nothing_to_learn, r"dataset has no examples"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
 
 ROOM = 64 * 1024
 """For the form's other fields."""
@@ -31,8 +30,7 @@ class UploadHandler(TemporaryFileUploadHandler):
     ) -> None:
         self.left_out = too_long(content_length)
 
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        return None if self.left_out else super().receive_data_chunk(raw_data, start)
-
-    def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
-        return None if self.left_out else super().file_complete(file_size)
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        if self.left_out:
+            raise SkipFile
+        super().new_file(*args, **kwargs)

@@ -191,7 +191,7 @@ def locate(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @member(Role.TUNER)
-def use(request: Request, project: Project, pk: int) -> HttpResponse:
+def pick(request: Request, project: Project, pk: int) -> HttpResponse:
     """A dataset that the project knows."""
     job = draft_or_404(request, project, pk)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -23,17 +23,15 @@ from jobs.dataset_forms import (
 from jobs.datasets import holdout, intake, names, parts, receiving, split
 from jobs.datasets.limits import Purpose
 from jobs.datasets.parts import Part
-from jobs.draft import Refusal, draft_or_404, to_dataset
+from jobs.datasets.refusal import Refusal, taken
+from jobs.draft import draft_or_404, to_dataset
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Preview
 from jobs.ways import Refused, choosing
 from studio.access import Request, member
 from studio.models import Project, Role
-from studio.vertex.errors import NotFound, VertexError
-from studio.words import explain
 
 UNPROCESSABLE = 422
-T = TypeVar("T")
 
 
 @require_safe
@@ -68,31 +66,11 @@ def choose(
     """Puts what `take` brings into the draft, or says on the same page why not."""
     purpose = purpose_of(request)
     try:
-        chosen: dict[str, Any] = {purpose: taken(job, take)}
+        chosen: dict[str, Any] = {purpose: taken(job.project, take)}
     except Refusal as refusal:
         return refuse(request, job, way, refusal, arrived)
     job.revise(**chosen, **({"validation_enabled": True} if purpose == "validation" else {}))
     return to_dataset(job, purpose)
-
-
-def taken(job: TuningJob, take: Callable[[], T]) -> T:
-    """What went wrong on the way to the store, in words."""
-    try:
-        return take()
-    except intake.TooBig:
-        raise Refusal(str(TOO_BIG), "file") from None
-    except intake.NoBucket:
-        raise Refusal(
-            _(
-                "This project has no bucket for uploads. Write a dataset location, "
-                "or ask an admin to name a bucket in Settings."
-            ),
-            "upload_to",
-        ) from None
-    except NotFound:
-        raise Refusal(_("There is no such file. Check the path, or upload the file."), "uri") from None
-    except VertexError as error:
-        raise Refusal(str(explain(error, on_engine=job.project.on_engine))) from None
 
 
 # ---- upload ----
@@ -221,8 +199,8 @@ def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def take_sample(request: Request, job: TuningJob) -> None:
     """Training and validation together: a first run should have both curves."""
-    training = taken(job, lambda: intake.sample(job.project, request.user, "train"))
-    validation = taken(job, lambda: intake.sample(job.project, request.user, "validation"))
+    training = taken(job.project, lambda: intake.sample(job.project, request.user, "train"))
+    validation = taken(job.project, lambda: intake.sample(job.project, request.user, "validation"))
     job.revise(training=training, validation=validation, validation_enabled=True)
 
 
@@ -237,7 +215,7 @@ def hold_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     try:
-        training, validation = taken(job, lambda: halves(request, job))
+        training, validation = taken(job.project, lambda: halves(request, job))
     except Refusal as refusal:
         return refuse(request, job, "hold_out", refusal)
     job.revise(training=training, validation=validation, validation_enabled=True)

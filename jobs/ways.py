@@ -10,7 +10,7 @@ from jobs.datasets import holdout, intake
 from jobs.datasets.limits import Purpose
 from jobs.datasets.models import Dataset
 from jobs.datasets.parts import Part
-from jobs.draft import Refusal
+from jobs.datasets.refusal import Refusal
 from jobs.preview import Section
 
 if TYPE_CHECKING:

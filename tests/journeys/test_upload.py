@@ -1,4 +1,4 @@
-"""A dataset on its way from the browser: cut by the network, cancelled, reloaded; the step without JavaScript."""
+"""A dataset on its way from the browser: cut, cancelled, reloaded; and the whole step without JavaScript."""
 
 from __future__ import annotations
 

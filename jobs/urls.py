@@ -20,6 +20,7 @@ urlpatterns = [
     path("<int:pk>/dataset/", wizard.edit_dataset, name="dataset"),
     path("<int:pk>/dataset/upload/", wizard.upload, name="upload"),
     path("<int:pk>/dataset/locate/", wizard.locate, name="locate"),
+    path("<int:pk>/dataset/pick/", wizard.pick, name="pick"),
     path("<int:pk>/dataset/sample/", wizard.use_sample, name="sample"),
     path("<int:pk>/dataset/remove/", wizard.remove, name="remove"),
     path("<int:pk>/dataset/validation/", wizard.switch_validation, name="validation"),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs.datasets import intake
 from jobs.datasets.limits import Purpose
+from jobs.datasets.refusal import Refusal, both_parts, taken
 from jobs.forms import AddressForm, ModelDetailsForm, UploadForm
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Preview, Section
@@ -21,14 +22,8 @@ from jobs.readiness import obstacles, regions
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex import catalog
-from studio.vertex.errors import NotFound, VertexError
-from studio.words import explain
 
 UNPROCESSABLE = 422
-
-
-class Refusal(Exception):
-    """Why a dataset was not taken, in the person's words."""
 
 
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
@@ -46,11 +41,11 @@ def new_draft(request: Request, project: Project) -> TuningJob:
 @require_POST
 @member(Role.TUNER)
 def create(request: Request, project: Project) -> HttpResponse:
-    """A new draft; with `sample`, one that has the sample data already."""
+    """A new draft; with `sample`, one that has the sample data of that name already."""
     job = new_draft(request, project)
     if "sample" in request.POST:
         try:
-            take_sample(request, job)
+            take_sample(request, job, request.POST["sample"])
         except Refusal as refusal:
             messages.error(request, str(refusal))
     return redirect("jobs:model", project.slug, job.pk)
@@ -112,27 +107,11 @@ def choose(request: Request, job: TuningJob, take: Callable[[], Dataset]) -> Htt
         return redirect(job)
     purpose = purpose_of(request)
     try:
-        chosen: dict[str, Any] = {purpose: taken(job, take)}
+        chosen: dict[str, Any] = {purpose: taken(job.project, take)}
     except Refusal as refusal:
         return dataset_page(request, job, purpose, str(refusal), uri=request.POST.get("uri", ""))
     job.revise(**chosen, **({"validation_enabled": True} if purpose == "validation" else {}))
     return to_dataset(job, purpose)
-
-
-def taken(job: TuningJob, take: Callable[[], Dataset]) -> Dataset:
-    """What went wrong on the way to the store, in words."""
-    try:
-        return take()
-    except intake.TooBig:
-        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it.")) from None
-    except intake.NoBucket:
-        raise Refusal(
-            _("This project has no bucket for uploads. An admin can name one in Settings.")
-        ) from None
-    except NotFound:
-        raise Refusal(_("There is no such file. Check the path, or upload the file.")) from None
-    except VertexError as error:
-        raise Refusal(str(explain(error, on_engine=job.project.on_engine))) from None
 
 
 @require_POST
@@ -167,21 +146,39 @@ def locate(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @member(Role.TUNER)
+def pick(request: Request, project: Project, pk: int) -> HttpResponse:
+    """A dataset of the library, which the form's `dataset` names."""
+    job = draft_or_404(request, project, pk)
+    named = request.POST.get("dataset", "")
+
+    def take() -> Dataset:
+        found = Dataset.objects.filter(
+            project=project, pk=named if named.isdecimal() and len(named) < 19 else 0
+        ).first()
+        if found is None:
+            raise Refusal(_("Choose a dataset of the list."))
+        return found
+
+    return choose(request, job, take)
+
+
+@require_POST
+@member(Role.TUNER)
 def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The sample data that the form's `name` names, or else the first."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)
     try:
-        take_sample(request, job)
+        take_sample(request, job, request.POST.get("name", ""))
     except Refusal as refusal:
         return dataset_page(request, job, "training", str(refusal))
     return to_dataset(job)
 
 
-def take_sample(request: Request, job: TuningJob) -> None:
+def take_sample(request: Request, job: TuningJob, name: str) -> None:
     """Training and validation together: a first run should have both curves."""
-    training = taken(job, lambda: intake.sample(job.project, request.user, "train"))
-    validation = taken(job, lambda: intake.sample(job.project, request.user, "validation"))
+    training, validation = both_parts(job.project, request.user, name)
     job.revise(training=training, validation=validation, validation_enabled=True)
 
 

@@ -1,0 +1,51 @@
+"""Why a dataset was not taken, in the person's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from django.utils.translation import gettext as _
+
+from jobs.datasets import intake
+from jobs.datasets.sample_data import sample_named
+from jobs.models import Dataset
+from studio.models import Project
+from studio.vertex.errors import NotFound, VertexError
+from studio.words import explain
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+T = TypeVar("T")
+
+
+class Refusal(Exception):
+    """Its text is a sentence for the person."""
+
+
+def taken(project: Project, take: Callable[[], T]) -> T:
+    """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
+    try:
+        return take()
+    except intake.TooBig:
+        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it.")) from None
+    except intake.NoBucket:
+        raise Refusal(
+            _("This project has no bucket for uploads. An admin can name one in Settings.")
+        ) from None
+    except NotFound:
+        raise Refusal(_("There is no such file. Check the path, or upload the file.")) from None
+    except VertexError as error:
+        raise Refusal(str(explain(error, on_engine=project.on_engine))) from None
+
+
+def both_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:
+    """Training and validation part of the sample data `name`, in the library afterwards; raises Refusal."""
+    data = sample_named(name)
+    if data is None:
+        raise Refusal(_("There is no sample data of that name."))
+    return (
+        taken(project, lambda: intake.sample(project, user, data, "train")),
+        taken(project, lambda: intake.sample(project, user, data, "validation")),
+    )

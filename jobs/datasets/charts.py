@@ -1,6 +1,6 @@
 """A distribution -> its Plotly figure, with the six figures of it marked (pure).
 
-Colours are the design's tokens, `var(--chart-1)`; the page resolves them when it draws, so both themes follow.
+Colours are the design's tokens, `var(--chart-1)`; the page resolves them when it draws.
 `narrow` is what replaces parts of the layout where the chart has the width of a phone.
 """
 
@@ -153,12 +153,12 @@ def dash(mark: Mark) -> str:
 def notes(placed: list[Label]) -> dict[str, Any]:
     rows = max((label.row for label in placed), default=0) + 1
     return {
-        "annotations": list(annotations(placed)),
+        "annotations": list(drawn(placed)),
         "margin": {"l": 44, "r": 14, "t": rows * ROW + 6, "b": 40},
     }
 
 
-def annotations(placed: list[Label]) -> Iterator[dict[str, Any]]:
+def drawn(placed: list[Label]) -> Iterator[dict[str, Any]]:
     for label in placed:
         yield {
             "x": label.mark.value,

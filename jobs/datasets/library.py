@@ -127,7 +127,8 @@ def file_name() -> Lower:
     """The last segment of the address, to sort by: the folder is what is left when every character that is no
     slash is stripped from the end."""
     no_slash = Replace(F("uri"), Value("/"), Value(""))
-    return Lower(Replace(F("uri"), Func(F("uri"), no_slash, function="RTRIM"), Value("")))
+    folder = Func(F("uri"), no_slash, function="RTRIM")
+    return Lower(Func(F("uri"), folder, Value(""), function="REPLACE"))
 
 
 def uses(user: User) -> Subquery:

@@ -81,8 +81,8 @@ def add(request: Request, project: Project) -> HttpResponse:
             return redirect(taken(project, lambda: brought(request, project, refused)))
         except Refusal as words:
             refusal = str(words)
-    context = {"refused": refused, "refusal": refusal, "uri": request.POST.get("uri", "")}
-    context["samples"] = samples()
+    typed = request.POST.get("uri", "")
+    context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
     return render(request, "jobs/datasets/add.html", context, status=UNPROCESSABLE if refusal else 200)
 
 

@@ -21,6 +21,8 @@ WIDE, NARROW = 480, 280
 """Pixels that a plot has at least, on a desk and on a phone."""
 CHARACTER, GAP, ROW = 6.0, 10, 15
 """Of a label, in pixels: width of a character, room between two, height of a row."""
+FEW = 8
+"""Values on an axis up to which each has its tick."""
 LINES = {"min": "dot", "p5": "dash", "median": "solid", "mean": "dashdot", "p95": "dash", "max": "dot"}
 
 
@@ -60,11 +62,11 @@ def figures_of(spread: Distribution) -> list[tuple[str, str, float]]:
 
 def figure(spread: Distribution, name: str) -> dict[str, Any]:
     """`name` is what is counted, for the axis."""
-    buckets = [(float(left), float(right), int(count)) for left, right, count in spread.buckets if count]
+    buckets = [(left, max(right, left + 1), count) for left, right, count in spread.buckets if count]
     bars = {
         "type": "bar",
-        "x": [(left + right) / 2 for left, right, _count in buckets],
-        "width": [max(right - left, 1) for left, right, _count in buckets],
+        "x": [(left + right - 1) / 2 for left, right, _count in buckets],
+        "width": [right - left for left, right, _count in buckets],
         "y": [count for _left, _right, count in buckets],
         "text": [hover(*bucket) for bucket in buckets],
         "textposition": "none",
@@ -81,8 +83,9 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
     }
 
 
-def hover(left: float, right: float, count: int) -> str:
-    place = shown(left) if right - left <= 1 else f"{shown(left)}–{shown(right)}"
+def hover(left: int, right: int, count: int) -> str:
+    """A bucket goes from `left` to below `right`."""
+    place = shown(left) if right - left == 1 else f"{shown(left)}–{shown(right - 1)}"
     many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": shown(count)}
     return f"{place}: {many}"
 
@@ -92,11 +95,11 @@ def shown(value: float) -> str:
     return number_format(value, 0 if whole else 1, use_l10n=True, force_grouping=True)
 
 
-def span(spread: Distribution, buckets: list[tuple[float, float, int]]) -> tuple[float, float]:
-    """The x axis: the bars and the marks, with a little air; never without width."""
-    low = min([spread.minimum, *(left for left, _right, _count in buckets)])
-    high = max([spread.maximum, *(left + max(right - left, 1) for left, right, _count in buckets)])
-    air = (high - low) * 0.02 or 1.0
+def span(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
+    """The x axis: the bars and the marks, with a little air; at least three values wide."""
+    low = min([spread.minimum, *(left for left, _right, _count in buckets)]) - 0.5
+    high = max([spread.maximum, *(right - 1 for _left, right, _count in buckets)]) + 0.5
+    air = max((high - low) * 0.02, (3 - (high - low)) / 2)
     return low - air, high + air
 
 
@@ -196,7 +199,8 @@ def frame(reach: tuple[float, float], name: str) -> dict[str, Any]:
             "font": font(12) | {"color": colour("text")},
         },
         "xaxis": axis
-        | {"range": list(reach), "showgrid": False, "showline": True, "tickformat": ",~r", "nticks": 8}
+        | {"range": list(reach), "showgrid": False, "showline": True, "tickformat": ",~r"}
+        | ({"dtick": 1} if reach[1] - reach[0] < FEW else {"nticks": 8})
         | {"title": {"text": name, "font": font(11), "standoff": 6}},
         "yaxis": axis
         | {"gridcolor": colour("grid"), "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from jobs.bars import Bar, bars
 from jobs.datasets import charts
 from jobs.datasets.report import Problem, Report
-from jobs.datasets.words import BYTES, SENTENCES, Words, words
+from jobs.datasets.words import BYTES, SENTENCES, words
 from jobs.models import Dataset
 
 if TYPE_CHECKING:
@@ -32,14 +32,15 @@ FORMATS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Problems of one kind: how many there are in truth, and the first of them with their words."""
+    """Problems of one kind: how many there are in truth, and the first of them, each with its own sentence
+    where that says more than the title."""
 
     code: str
     severity: str
     title: str
     cure: str
     count: int
-    problems: list[tuple[Problem, Words]]
+    problems: list[tuple[Problem, str]]
 
     @property
     def more(self) -> int:
@@ -82,10 +83,19 @@ class ReportPage:
     @cached_property
     def spreads(self) -> list[Spread]:
         named = [
-            ("tokens", _("Tokens per example"), _("tokens, estimated"), self.report.tokens),
+            ("tokens", _("Tokens per example"), *self.tokens),
             ("turns", _("Turns per example"), _("turns"), self.report.turns),
         ]
         return [spread(*each) for each in named if each[3].count]
+
+    @property
+    def tokens(self) -> tuple[str, Distribution]:
+        """By a model's own count where it was asked; and what is counted, in words."""
+        if not self.dataset.calibration:
+            return _("tokens, estimated"), self.report.tokens
+        model, ratio = next(reversed(self.dataset.calibration.items()))
+        words = _("tokens, calibrated by the count of %(model)s") % {"model": model}
+        return words, self.report.tokens.scaled(ratio)
 
     @property
     def calibrated(self) -> list[tuple[str, int]]:
@@ -123,21 +133,27 @@ class ReportPage:
         return made_how(self.dataset.derivation)
 
 
-MENDED = {"bom", "blank_line"}
-"""Warnings that a cleaned file has no more."""
+MENDED = {"bom"}
+"""Warnings that a cleaned file has no more, beside duplicates."""
 
 
 def group(report: Report, problems: list[Problem]) -> Group:
-    first = problems[0]
-    told = words(common(problems))
+    first, told = problems[0], words(common(problems))
+    sentences = [(problem, words(problem).what) for problem in problems[:SHOWN]]
     return Group(
         code=first.code,
         severity=first.severity,
-        title=told.what,
+        title=capital(told.what, first.code),
         cure=told.cure,
         count=max(report.counts.get(first.code, 0), len(problems)),
-        problems=[(problem, words(problem)) for problem in problems[:SHOWN]],
+        problems=[(problem, "" if what == told.what else what) for problem, what in sentences],
     )
+
+
+def capital(sentence: str, code: str) -> str:
+    """As a sentence begins; the path of a field stays as it is written."""
+    begins_with_field = str(SENTENCES[code][0]).startswith("%(field)")
+    return sentence if begins_with_field else sentence[:1].upper() + sentence[1:]
 
 
 def common(problems: list[Problem]) -> Problem:

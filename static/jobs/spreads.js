@@ -7,8 +7,7 @@
   function draw(box) {
     const { data, layout, narrow } = dressed(JSON.parse(document.getElementById(box.dataset.spread).textContent));
     const small = box.clientWidth < NARROW;
-    const ticks = { ...layout.xaxis, nticks: small ? 5 : 8 };
-    Plotly.react(box, data, { ...layout, ...(small ? narrow : {}), xaxis: ticks }, CONFIG);
+    Plotly.react(box, data, { ...layout, ...(small ? narrow : {}) }, CONFIG);
   }
 
   document.addEventListener("DOMContentLoaded", async () => {

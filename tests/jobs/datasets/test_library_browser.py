@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from jobs.datasets.page import ReportPage
 from jobs.models import Dataset
+from tests.axe import grave_problems
 from tests.browser import chromium, watched_page
 from tests.jobs.datasets.lines import COMMA, GOOD, example, line
 
@@ -127,3 +128,25 @@ def test_rows_are_short_entries_on_a_phone(
     expect(row.locator(".unit")).to_be_visible()
     page.get_by_text("Sample data").last.click()
     expect(page.get_by_role("button", name="Add Orders in Japanese")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "visit",
+    [
+        {"locale": locale, "color_scheme": theme}
+        for locale in ("en-US", "ja-JP")
+        for theme in ("light", "dark")
+    ],
+    ids=["en-light", "en-dark", "ja-light", "ja-dark"],
+    indirect=True,
+)
+def test_nothing_stands_in_anybodys_way(visit: Callable[[str], Page], make: Callable[..., Dataset]) -> None:
+    empty = visit("/p/local/datasets/")
+    assert grave_problems(empty) == []
+    dataset = make("words.jsonl", CONTENT)
+    address = dataset.get_absolute_url()
+    for path in ("/p/local/datasets/", address, "/p/local/datasets/add/", f"{address}delete/"):
+        page = visit(path)
+        if path == address:
+            until(page, lambda: page.evaluate(DRAWN, "turns"))  # noqa: B023
+        assert grave_problems(page) == [], path

@@ -1,0 +1,28 @@
+"""What axe-core finds wrong with a page for people who use it by keyboard or by ear."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+GRAVE = {"serious", "critical"}
+RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations.flatMap(
+  rule => rule.nodes.map(node => [rule.impact, rule.id, node.target.join(" "), node.failureSummary])))"""
+
+
+@cache
+def source() -> str:
+    text = AXE.read_bytes()
+    assert hashlib.sha256(text).hexdigest() in (AXE.parent / "README.md").read_text(), "axe-core was changed"
+    return text.decode()
+
+
+def grave_problems(page: Page) -> list[str]:
+    """The serious and critical ones, one line each: rule, element, what is wrong."""
+    page.evaluate(source())
+    found: list[list[str]] = page.evaluate(RUN)
+    return [f"{rule} {target}: {why}" for impact, rule, target, why in found if impact in GRAVE]

@@ -39,7 +39,7 @@ class TooBig(Exception):
 def upload(project: Project, user: User, file: BinaryIO, filename: str) -> Dataset:
     """Checks the file, then stores it. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
-    report = check(blocks(file))
+    report = check(blocks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise TooBig
     stored = project.storage().upload(file, new_address(project, filename), TYPE)

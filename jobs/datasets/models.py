@@ -51,6 +51,11 @@ class Dataset(models.Model):
     def checked(self) -> Report:
         return Report.from_json(self.report)
 
+    def ratio(self, base_model: str) -> float | None:
+        """Tokens per estimated token by that model's service; None while it has not counted any."""
+        found = self.calibration.get(base_model)
+        return float(found) if found else None
+
     def same_data(self, other: Dataset) -> bool:
         return (self.crc32c, self.size) == (other.crc32c, other.size)
 

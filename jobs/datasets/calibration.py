@@ -14,8 +14,8 @@ from studio.vertex.errors import VertexError
 
 
 def calibrated(dataset: Dataset, base_model: str, location: str) -> float | None:
-    """The ratio of `base_model`, asked for where it is not known. None leaves the estimate as it is: where the
-    file or the service did not answer, a later call tries again."""
+    """The ratio of `base_model`, asked for where it is not known. None leaves the estimate as it is: where
+    the file or the service did not answer, a later call tries again."""
     known = dataset.ratio(base_model)
     if known:
         return known

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from orjson import loads
 
-from jobs.datasets.convert import convert
 from jobs.datasets.conversation import FORMATS, Conversation, problems_of
+from jobs.datasets.convert import convert
 from jobs.datasets.excerpt import cut, head, storable
 from jobs.datasets.figures import Figures
 from jobs.datasets.finding import Finding
@@ -55,7 +55,7 @@ def note(report: Report, problem: Problem) -> None:
 
 
 class Checker:
-    """Goes through one file. The report has everything but the problems, once they have all been handed out."""
+    """Goes through one file. The report has all but the problems, once these have been handed out."""
 
     def __init__(self) -> None:
         self.report = Report()
@@ -75,7 +75,7 @@ class Checker:
             yield problem(0, misnamed)
         source = self._counted(chunks)
         for block in blocks(source):
-            if block.number == 1 and (trouble := not_text(bytes(block.content[:4]))):
+            if block.number == 1 and (trouble := not_text(block.lines[0])):
                 self.report.lines = 1
                 yield problem(0, trouble)
                 break

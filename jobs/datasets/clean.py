@@ -1,4 +1,4 @@
-"""A tuning file without what is wrong in it: only usable lines, each once, converted where that helps (pure)."""
+"""A tuning file without its faults: only usable lines, each once, converted where that helps (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orjson import dumps, loads
 from jobs.datasets import convert as conversion
 from jobs.datasets.check import not_text
 from jobs.datasets.conversation import FORMATS, Conversation, other_format, problems_of
-from jobs.datasets.lines import BOM, blocks
+from jobs.datasets.lines import BOM, lines
 from jobs.datasets.parse import Unreadable, parse
 from jobs.datasets.plain import UNUSUAL, digests, most_keys, plain
 
@@ -51,19 +51,16 @@ class Hashes:
 
 
 def cleaned(chunks: Iterable[bytes], *, convert: bool = True) -> Iterator[bytes]:
-    """The lines that can be learned from, as they were written, each with its newline; what stands twice stands
-    once. Where `convert`, examples in other formats come in Gemini's."""
+    """The lines that can be learned from, as they were written, each with its newline; what stands twice
+    stands once. Where `convert`, examples in other formats come in Gemini's."""
     seen = Hashes()
-    for block in blocks(chunks):
-        if block.number == 1 and not_text(bytes(block.content[:4])):
+    for line in lines(chunks):
+        if line.number == 1 and not_text(line.content):
             return
-        if block.too_long:
-            continue
-        for number, line in enumerate(block.lines, block.number):
-            content = line.removeprefix(BOM) if number == 1 else line
-            usable = usable_line(content.strip(b" \t\r"), convert)
-            if usable and seen.add(hash(usable[1])):
-                yield usable[0] + b"\n"
+        content = line.content.removeprefix(BOM) if line.number == 1 else line.content
+        usable = None if line.too_long else usable_line(content.strip(b" \t\r"), convert)
+        if usable and seen.add(hash(usable[1])):
+            yield usable[0] + b"\n"
 
 
 def usable_line(line: bytes, convert: bool) -> tuple[bytes, tuple[int, int]] | None:

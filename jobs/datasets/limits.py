@@ -49,8 +49,9 @@ def count_problems(report: Report, model: BaseModel, purpose: Purpose) -> Iterat
 def length_problems(report: Report, model: BaseModel, ratio: float) -> Iterator[Problem]:
     """Of the longest examples. They only warn: even a calibrated estimate may be wrong about one example."""
     limit = model.tokens_per_example
-    for line, estimated in report.longest if limit else ():
-        if (tokens := round(estimated * ratio)) > limit:
+    for line, estimated in report.longest:
+        tokens = round(estimated * ratio)
+        if limit and tokens > limit:
             yield problem("warning", "example_too_long", line, tokens=tokens, limit=limit)
 
 

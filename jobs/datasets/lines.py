@@ -13,6 +13,15 @@ BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """`content` is cut where `too_long`."""
+
+    number: int
+    content: bytes
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Lines from `number` on, without their newlines, and all of them as they stand; where `too_long`, one
     line's beginning. Cut at newlines only: U+2028, form feeds and others may stand inside a text."""
@@ -26,6 +35,12 @@ class Block:
         """Without the first lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])
         return Block(self.number + count, self.lines[count:], self.content[skipped:])
+
+
+def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
+    for block in blocks(chunks):
+        for number, content in enumerate(block.lines, block.number):
+            yield Line(number, content, block.too_long)
 
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:

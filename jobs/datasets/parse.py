@@ -57,7 +57,7 @@ def worded(text: str) -> Any:
 
 
 def deep(text: str, value: Any) -> bool:
-    """Whether brackets stand in more than DEEPEST others. Python's own limit differs from version to version."""
+    """Whether brackets stand in more than DEEPEST others. Python's own limit differs by version."""
     if text.count("[") + text.count("{") <= DEEPEST:
         return False
     level = [value]

@@ -1,7 +1,7 @@
 """The commonest shape of an example, known quickly: texts of user and model in turn, one part each (pure).
 
-`plain` is all that most lines of a file meet, so it is written for speed: no objects of our own, no calls that
-can be spared. What it does not know goes the careful way, through parse.py and conversation.py.
+`plain` is all that most lines of a file meet, so it is written for speed: no objects of our own, no calls
+that can be spared. What it does not know goes the careful way, through parse.py and conversation.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SPACE, QUOTE, COLON, BACKSLASH = b' ":\\'
 
 def plain(value: Any) -> tuple[list[str], int]:
     """The texts, the system instruction's first where there is one (then their number is odd), and how many
-    keys were read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text that
-    is no text, says so by itself.
+    keys were read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text
+    that is no text, says so by itself.
     """
     contents = value["contents"]
     texts: list[str] = []
@@ -54,11 +54,11 @@ def plain(value: Any) -> tuple[list[str], int]:
 
 
 def most_keys(content: bytes | memoryview) -> int | None:
-    """How many keys lines of JSON have, those that are repeated in an object included, of which orjson silently
-    keeps the last; None where that cannot be told quickly.
+    """How many keys lines of JSON have, those that are repeated in an object included, of which orjson
+    silently keeps the last; None where that cannot be told quickly.
 
-    Each key is followed by a colon, and ends in a quote that no backslash escapes. Colons that follow such a quote
-    are counted, so that none is missed; only a text that begins with a colon is counted with them.
+    Each key is followed by a colon, and ends in a quote that no backslash escapes. Colons that follow such
+    a quote are counted, so that none is missed; only a text that begins with a colon is counted with them.
     """
     seen = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(seen == COLON) - 1

@@ -91,4 +91,5 @@ def least_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDAr
     """For each row the least line of its group; groups begin where `begins`."""
     if not len(lines):
         return lines
-    return np.minimum.reduceat(lines, np.flatnonzero(begins))[np.cumsum(begins) - 1]
+    least: NDArray[np.uint32] = np.minimum.reduceat(lines, np.flatnonzero(begins))
+    return least[np.cumsum(begins) - 1]

@@ -71,11 +71,11 @@ class Distribution:
 
 @dataclass(slots=True)
 class Report:
-    """`examples` are the usable lines; `counts` has the true number of problems by code, where `problems` keeps
-    the first ones of each. `tokens` and `turns` are those of the examples, tokens by the local estimate
+    """`examples` are the usable lines; `counts` has the true number of problems by code, where `problems`
+    keeps the first ones of each. `tokens` and `turns` are those of the examples, tokens by the local estimate
     (tokens.py); `longest` are the longest examples as (line, tokens). `where` is the first place of what not
-    every model takes, by modality, as (line, field). `convertible` counts lines that conversion would mend, by
-    the code of their problem."""
+    every model takes, by modality, as (line, field). `convertible` counts the lines that conversion would
+    mend, by the code of their problem."""
 
     bytes: int = 0
     lines: int = 0

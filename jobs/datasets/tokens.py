@@ -1,7 +1,9 @@
 """How many tokens an example has: a local estimate, and what the service's own count makes of it (pure).
 
-The estimate is a quarter of the text's bytes in UTF-8. A calibration is the ratio of tokens that a model's service
-counted in a few examples to their estimates; https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/get-token-count
+The estimate is a quarter of the text's bytes in UTF-8. A calibration is the ratio of the tokens that a
+model's service counted in a few examples to their estimates.
+
+https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/get-token-count
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from jobs.datasets.conversation import Conversation, problems_of, system_instruction
-from jobs.datasets.lines import BOM, blocks
+from jobs.datasets.lines import BOM, lines
 from jobs.datasets.parse import Unreadable, parse
 
 BYTES_PER_TOKEN = 4
@@ -44,19 +46,15 @@ def sample_for_counting(chunks: Iterable[bytes]) -> list[Countable]:
 
 
 def countable(chunks: Iterable[bytes]) -> Iterator[Countable]:
-    for block in blocks(chunks):
-        for line in [] if block.too_long else block.lines:
-            try:
-                conversation = Conversation.of(parse(line.removeprefix(BOM)))
-            except Unreadable:
-                continue
-            if any(finding.severity == "error" for finding in problems_of(conversation)):
-                continue
-            if (
-                set(conversation.modalities) == {"text"}
-                and conversation.size <= BYTES_PER_TOKEN * LONGEST_COUNTED
-            ):
-                yield Countable(request(conversation.value), estimate(conversation.size))
+    for line in lines(chunks):
+        try:
+            conversation = Conversation.of(parse(line.content.removeprefix(BOM)))
+        except Unreadable:
+            continue
+        sound = all(finding.severity != "error" for finding in problems_of(conversation))
+        text_alone = set(conversation.modalities) == {"text"}
+        if sound and text_alone and conversation.size <= BYTES_PER_TOKEN * LONGEST_COUNTED:
+            yield Countable(request(conversation.value), estimate(conversation.size))
 
 
 def request(value: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +64,6 @@ def request(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def calibrate(counted: Sequence[tuple[int, int]]) -> float | None:
-    """Tokens per estimated token, from pairs of (estimate, the service's count); None where nothing was counted."""
+    """Tokens per estimated one, from pairs of (estimate, the service's count); None without any."""
     estimated, tokens = (sum(pair[place] for pair in counted) for place in (0, 1))
     return tokens / estimated if estimated and tokens else None

@@ -16,8 +16,6 @@ from jobs.models import TuningJob
 from jobs.readiness import regions
 from studio.models import Project
 from studio.vertex.catalog import BaseModel
-from studio.vertex.errors import BadName
-from studio.vertex.storage import parse_gs_uri
 
 if TYPE_CHECKING:
     JobModelForm = forms.ModelForm[TuningJob]
@@ -174,37 +172,3 @@ def adapter_choices(model: BaseModel) -> Choices:
     if model.default_adapter_size:
         recommended = _("recommended (%(size)d)") % {"size": model.default_adapter_size}
     return [("", recommended)] + [(str(size), str(size)) for size in model.adapter_sizes]
-
-
-class UploadForm(forms.Form):
-    file = forms.FileField(
-        allow_empty_file=True,
-        error_messages={"required": gettext_lazy("Choose a JSONL file.")},
-    )
-
-    def clean_file(self) -> Any:
-        file = self.cleaned_data["file"]
-        if not file.name.lower().endswith((".jsonl", ".json", ".ndjson")):
-            raise ValidationError(
-                _("Choose a file whose name ends in .jsonl; this one is %(name)s.") % {"name": file.name}
-            )
-        return file
-
-
-class AddressForm(forms.Form):
-    uri = forms.CharField(
-        max_length=1100,
-        error_messages={"required": gettext_lazy("Write the path of a file: gs://bucket/file.jsonl.")},
-    )
-
-    def clean_uri(self) -> str:
-        uri: str = self.cleaned_data["uri"]
-        try:
-            address = parse_gs_uri(uri)
-        except BadName:
-            raise ValidationError(
-                _("This is not the path of a file. Write gs://bucket/file.jsonl.")
-            ) from None
-        if not address.name.endswith(".jsonl"):
-            raise ValidationError(_("The file’s name has to end in .jsonl."))
-        return uri

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs import views, wizard
+from jobs import browsing, dataset_step, uploading, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
@@ -17,13 +17,17 @@ urlpatterns = [
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
     path("<int:pk>/again/", wizard.tune_again, name="again"),
     path("<int:pk>/model/", wizard.edit_model, name="model"),
-    path("<int:pk>/dataset/", wizard.edit_dataset, name="dataset"),
-    path("<int:pk>/dataset/upload/", wizard.upload, name="upload"),
-    path("<int:pk>/dataset/locate/", wizard.locate, name="locate"),
-    path("<int:pk>/dataset/pick/", wizard.pick, name="pick"),
-    path("<int:pk>/dataset/sample/", wizard.use_sample, name="sample"),
-    path("<int:pk>/dataset/remove/", wizard.remove, name="remove"),
-    path("<int:pk>/dataset/validation/", wizard.switch_validation, name="validation"),
+    path("<int:pk>/dataset/", dataset_step.edit_dataset, name="dataset"),
+    path("<int:pk>/dataset/upload/", dataset_step.upload, name="upload"),
+    path("<int:pk>/dataset/parts/", uploading.in_parts, name="parts"),
+    path("<int:pk>/dataset/location/", dataset_step.locate_uploads, name="location"),
+    path("<int:pk>/dataset/browse/", browsing.browse, name="browse"),
+    path("<int:pk>/dataset/locate/", dataset_step.locate, name="locate"),
+    path("<int:pk>/dataset/use/", dataset_step.use, name="use"),
+    path("<int:pk>/dataset/sample/", dataset_step.use_sample, name="sample"),
+    path("<int:pk>/dataset/hold-out/", dataset_step.hold_out, name="hold_out"),
+    path("<int:pk>/dataset/remove/", dataset_step.remove, name="remove"),
+    path("<int:pk>/dataset/validation/", dataset_step.switch_validation, name="validation"),
     path("<int:pk>/start/", wizard.start, name="start"),
     path("<int:pk>/discard/", wizard.discard, name="discard"),
 ]

@@ -1,34 +1,27 @@
-"""Create tuned model, in two steps. The draft is a row: each step has an address, and survives a reload."""
+"""Create tuned model, in two steps. The draft is a row: each step has an address, and survives a reload.
+
+The second step, where the datasets are chosen, is in dataset_step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST
 
-from jobs.datasets import intake
-from jobs.datasets.limits import Purpose
-from jobs.datasets.refusal import Refusal, both_parts, taken
-from jobs.forms import AddressForm, ModelDetailsForm, UploadForm
-from jobs.models import Dataset, TuningJob
-from jobs.preview import Preview, Section
+from jobs.dataset_step import take_sample
+from jobs.draft import Refusal, draft_or_404, to_dataset
+from jobs.forms import ModelDetailsForm
+from jobs.models import TuningJob
+from jobs.preview import Preview
 from jobs.readiness import obstacles, regions
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex import catalog
 
 UNPROCESSABLE = 422
-
-
-def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
-    rows = TuningJob.objects.visible_to(request.user).select_related("project", "training", "validation")
-    return get_object_or_404(rows, project=project, pk=pk)
 
 
 def new_draft(request: Request, project: Project) -> TuningJob:
@@ -68,135 +61,6 @@ def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     template = "jobs/model.html#live" if request.htmx else "jobs/model.html"
     context["swaps_choices"] = request.htmx and request.htmx.trigger_name == "base_model"
     return render(request, template, context, status=200 if valid or request.htmx else UNPROCESSABLE)
-
-
-@require_safe
-@member(Role.TUNER)
-def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Step 2."""
-    job = draft_or_404(request, project, pk)
-    return dataset_page(request, job) if job.is_draft else redirect(job)
-
-
-def dataset_page(
-    request: Request, job: TuningJob, purpose: str = "", refusal: str = "", **typed: str
-) -> HttpResponse:
-    sections = [Section(job, "training"), Section(job, "validation")]
-    context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
-    context |= {
-        "refused": purpose,
-        "refusal": refusal,
-        "typed": typed,
-        "replaced": request.GET.get("replace", ""),
-    }
-    return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refusal else 200)
-
-
-def purpose_of(request: Request) -> Purpose:
-    return "validation" if request.POST.get("purpose") == "validation" else "training"
-
-
-def to_dataset(job: TuningJob, purpose: str = "") -> HttpResponse:
-    address = reverse("jobs:dataset", args=[job.project.slug, job.pk])
-    return redirect(f"{address}#{purpose}" if purpose else address)
-
-
-def choose(request: Request, job: TuningJob, take: Callable[[], Dataset]) -> HttpResponse:
-    """Puts what `take` brings into the draft, or says on the same page why not."""
-    if not job.is_draft:
-        return redirect(job)
-    purpose = purpose_of(request)
-    try:
-        chosen: dict[str, Any] = {purpose: taken(job.project, take)}
-    except Refusal as refusal:
-        return dataset_page(request, job, purpose, str(refusal), uri=request.POST.get("uri", ""))
-    job.revise(**chosen, **({"validation_enabled": True} if purpose == "validation" else {}))
-    return to_dataset(job, purpose)
-
-
-@require_POST
-@member(Role.TUNER)
-def upload(request: Request, project: Project, pk: int) -> HttpResponse:
-    job = draft_or_404(request, project, pk)
-    form = UploadForm(request.POST, request.FILES)
-
-    def take() -> Dataset:
-        if not form.is_valid():
-            raise Refusal(form.errors["file"][0])
-        file = form.cleaned_data["file"]
-        return intake.upload(project, request.user, file, file.name)
-
-    return choose(request, job, take)
-
-
-@require_POST
-@member(Role.TUNER)
-def locate(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A file that lies on Cloud Storage already."""
-    job = draft_or_404(request, project, pk)
-    form = AddressForm(request.POST)
-
-    def take() -> Dataset:
-        if not form.is_valid():
-            raise Refusal(form.errors["uri"][0])
-        return intake.existing(project, request.user, form.cleaned_data["uri"])
-
-    return choose(request, job, take)
-
-
-@require_POST
-@member(Role.TUNER)
-def pick(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A dataset of the library, which the form's `dataset` names."""
-    job = draft_or_404(request, project, pk)
-    named = request.POST.get("dataset", "")
-
-    def take() -> Dataset:
-        found = Dataset.objects.filter(
-            project=project, pk=named if named.isdecimal() and len(named) < 19 else 0
-        ).first()
-        if found is None:
-            raise Refusal(_("Choose a dataset of the list."))
-        return found
-
-    return choose(request, job, take)
-
-
-@require_POST
-@member(Role.TUNER)
-def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The sample data that the form's `name` names, or else the first."""
-    job = draft_or_404(request, project, pk)
-    if not job.is_draft:
-        return redirect(job)
-    try:
-        take_sample(request, job, request.POST.get("name", ""))
-    except Refusal as refusal:
-        return dataset_page(request, job, "training", str(refusal))
-    return to_dataset(job)
-
-
-def take_sample(request: Request, job: TuningJob, name: str) -> None:
-    """Training and validation together: a first run should have both curves."""
-    training, validation = both_parts(job.project, request.user, name)
-    job.revise(training=training, validation=validation, validation_enabled=True)
-
-
-@require_POST
-@member(Role.TUNER)
-def remove(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Takes the file out of the draft; the file itself stays."""
-    job = draft_or_404(request, project, pk)
-    job.revise(**{purpose_of(request): None})
-    return to_dataset(job, purpose_of(request)) if job.is_draft else redirect(job)
-
-
-@require_POST
-@member(Role.TUNER)
-def switch_validation(request: Request, project: Project, pk: int) -> HttpResponse:
-    job = draft_or_404(request, project, pk)
-    job.revise(validation_enabled="enabled" in request.POST)
-    return to_dataset(job, "validation") if job.is_draft else redirect(job)
 
 
 @require_POST

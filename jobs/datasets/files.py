@@ -20,10 +20,11 @@ from jobs.datasets import intake
 from jobs.datasets.check import all_problems, check
 from jobs.datasets.clean import cleaned
 from jobs.datasets.page import ReportPage
-from jobs.datasets.refusal import Refusal, taken
+from jobs.datasets.refusal import taken
 from jobs.datasets.report import Problem
 from jobs.datasets.views import dataset_or_404
 from jobs.datasets.words import words
+from jobs.draft import Refusal
 from jobs.models import Dataset
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -103,8 +104,7 @@ def stored_copy(dataset: Dataset, user: User, copy: BinaryIO, how: str) -> Datas
     report = check(intake.blocks(copy))
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise intake.TooBig
-    address = intake.new_address(dataset.project, f"{stem(dataset)}-{how}.jsonl")
-    stored = dataset.project.storage().upload(copy, address, intake.TYPE)
+    stored = intake.store(dataset.project, copy, f"{stem(dataset)}-{how}.jsonl")
     facts = {"parent": dataset, "derivation": {"how": how}}
     return intake.pin(dataset.project, user, stored, Dataset.Source.DERIVED, report, **facts)
 

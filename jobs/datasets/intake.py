@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -12,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.datasets.check import check
+from jobs.datasets.names import safe_name
 from jobs.datasets.report import Report
 from jobs.datasets.sample_data import Part, SampleData
 from jobs.models import Dataset
@@ -29,21 +29,30 @@ CLEANINGS = ("cleaned", "converted")
 
 
 class NoBucket(Exception):
-    """The project names no bucket to upload to."""
+    """Neither the project nor the draft names a bucket to upload to."""
 
 
 class TooBig(Exception):
     pass
 
 
-def upload(project: Project, user: User, file: BinaryIO, filename: str) -> Dataset:
-    """Checks the file, then stores it. Raises NoBucket, TooBig, VertexError."""
+def upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
+    """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
-    report = check(blocks(file))
+    report = check(blocks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise TooBig
-    stored = project.storage().upload(file, new_address(project, filename), TYPE)
-    return pin(project, user, stored, Dataset.Source.UPLOAD, report)
+    return pin(project, user, store(project, file, filename, folder), Dataset.Source.UPLOAD, report)
+
+
+def store(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
+    """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
+    storage = project.storage()
+    try:
+        return storage.upload(file, new_address(project, filename, folder), TYPE)
+    except Conflict:
+        stem = safe_name(filename).removesuffix(".jsonl")
+        return storage.upload(file, new_address(project, f"{stem}-{mark()}.jsonl", folder), TYPE)
 
 
 def existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
@@ -111,12 +120,15 @@ def bucket_of(project: Project) -> str:
     return bucket
 
 
-def new_address(project: Project, filename: str) -> str:
-    """A folder of our making, so that no upload meets another, and a name that people recognise."""
-    folder = f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"
-    return f"gs://{bucket_of(project)}/datasets/{folder}/{safe_name(filename)}"
+def new_address(project: Project, filename: str, folder: str = "") -> str:
+    """In `folder`, gs://bucket/folder/, or blank: in the project's bucket, in a folder of our making, so that
+    no upload meets another. The name is one that people recognise."""
+    return f"{folder or f'{default_folder(project)}{mark()}/'}{safe_name(filename)}"
 
 
-def safe_name(filename: str) -> str:
-    stem = re.sub(r"[^\w.-]+", "-", filename.removesuffix(".jsonl")).strip(".-")
-    return f"{stem[:80] or 'dataset'}.jsonl"
+def default_folder(project: Project) -> str:
+    return f"gs://{bucket_of(project)}/datasets/"
+
+
+def mark() -> str:
+    return f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"

@@ -65,6 +65,11 @@ class Dataset(models.Model):
     def checked(self) -> Report:
         return Report.from_json(self.report)
 
+    def ratio(self, base_model: str) -> float | None:
+        """Tokens per estimated token by that model's service; None while it has not counted any."""
+        found = self.calibration.get(base_model)
+        return float(found) if found else None
+
     def audit(self, action: str, user: User | None, **detail: Any) -> None:
         subject = f"{self.pk} {self}"
         AuditEntry.record(action, actor=user, project=self.project, subject=subject, uri=self.uri, **detail)

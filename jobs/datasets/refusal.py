@@ -1,14 +1,18 @@
-"""Why a dataset was not taken, in the person's words."""
+"""What goes wrong on the way to or from the store of datasets, in the person's words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from jobs.dataset_forms import TOO_BIG
 from jobs.datasets import intake
 from jobs.datasets.sample_data import sample_named
+from jobs.draft import Refusal
 from jobs.models import Dataset
 from studio.models import Project
 from studio.vertex.errors import NotFound, VertexError
@@ -18,24 +22,19 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 T = TypeVar("T")
+NO_BUCKET = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
 
 
-class Refusal(Exception):
-    """Its text is a sentence for the person."""
-
-
-def taken(project: Project, take: Callable[[], T]) -> T:
-    """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
+def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET) -> T:
+    """What `take` brings; raises Refusal where it brings nothing."""
     try:
         return take()
     except intake.TooBig:
-        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it.")) from None
+        raise Refusal(str(TOO_BIG), "file") from None
     except intake.NoBucket:
-        raise Refusal(
-            _("This project has no bucket for uploads. An admin can name one in Settings.")
-        ) from None
+        raise Refusal(str(no_bucket), "upload_to") from None
     except NotFound:
-        raise Refusal(_("There is no such file. Check the path, or upload the file.")) from None
+        raise Refusal(_("There is no such file. Check the path, or upload the file."), "uri") from None
     except VertexError as error:
         raise Refusal(str(explain(error, on_engine=project.on_engine))) from None
 

@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.datasets import intake, library
+from jobs.dataset_forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets import intake, library, receiving
 from jobs.datasets.check import check
 from jobs.datasets.page import ReportPage
-from jobs.datasets.refusal import Refusal, both_parts, taken
+from jobs.datasets.refusal import both_parts, taken
 from jobs.datasets.sample_data import samples
-from jobs.forms import AddressForm, UploadForm
+from jobs.draft import Refusal
 from jobs.models import Dataset
 from jobs.wizard import new_draft
 from studio.access import Request, member
@@ -90,11 +91,13 @@ def brought(request: Request, project: Project, way: str) -> Dataset:
     if way == "existing":
         address = AddressForm(request.POST)
         if not address.is_valid():
-            raise Refusal(address.errors["uri"][0])
+            raise Refusal(first_error(address)[1], "uri")
         return intake.existing(project, request.user, address.cleaned_data["uri"])
+    if receiving.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
+        raise Refusal(str(TOO_BIG), "file")
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
-        raise Refusal(form.errors["file"][0])
+        raise Refusal(first_error(form)[1], "file")
     file = form.cleaned_data["file"]
     return intake.upload(project, request.user, file, file.name)
 

@@ -194,7 +194,7 @@ def test_an_error_in_the_file_blocks_start_and_says_why(
 
 @pytest.mark.parametrize(
     ("upload", "sentence"),
-    [({}, "Choose a JSONL file."), ({"file": file(b"{}", "data.csv")}, "whose name ends in .jsonl")],
+    [({}, "Choose a JSONL file."), ({"file": file(b"{}", "data.csv")}, "Export it as JSONL")],
 )
 def test_what_is_no_upload(browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str) -> None:
     answer = browser.post(address("upload", draft), {"purpose": "training", **upload})

@@ -265,7 +265,7 @@ def test_the_wizard_takes_a_dataset_of_the_library(
         project=project, owner=tuner, base_model="studio-tiny", location="us-central1"
     )
     dataset = make()
-    address = f"/p/local/jobs/{draft.pk}/dataset/pick/"
+    address = f"/p/local/jobs/{draft.pk}/dataset/use/"
     answer = browser.post(address, {"purpose": "validation", "dataset": dataset.pk})
     draft.refresh_from_db()
     assert answer.headers["Location"].endswith("#validation") and draft.validation == dataset
@@ -273,7 +273,10 @@ def test_the_wizard_takes_a_dataset_of_the_library(
     elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
     for wrong in (make(project=elsewhere).pk, "", "x", "9" * 5000, 10**30):
         answer = browser.post(address, {"purpose": "training", "dataset": wrong})
-        assert answer.status_code == 422 and "Choose a dataset of the list." in answer.content.decode()
+        assert (
+            answer.status_code == 422
+            and "This dataset is no longer in the library." in answer.content.decode()
+        )
     draft.refresh_from_db()
     assert draft.training is None
 

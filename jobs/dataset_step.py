@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -20,10 +20,11 @@ from jobs.dataset_forms import (
     UploadForm,
     first_error,
 )
-from jobs.datasets import holdout, intake, names, parts, receiving, refusal, split
+from jobs.datasets import holdout, intake, names, parts, receiving, split
 from jobs.datasets.limits import Purpose
 from jobs.datasets.parts import Part
-from jobs.draft import Refusal, draft_or_404, to_dataset
+from jobs.datasets.refusal import Refusal, both_parts, taken
+from jobs.draft import draft_or_404, to_dataset
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Preview
 from jobs.ways import Refused, choosing
@@ -31,7 +32,6 @@ from studio.access import Request, member
 from studio.models import Project, Role
 
 UNPROCESSABLE = 422
-T = TypeVar("T")
 
 
 @require_safe
@@ -66,20 +66,11 @@ def choose(
     """Puts what `take` brings into the draft, or says on the same page why not."""
     purpose = purpose_of(request)
     try:
-        chosen: dict[str, Any] = {purpose: taken(job, take)}
-    except Refusal as why:
-        return refuse(request, job, way, why, arrived)
+        chosen: dict[str, Any] = {purpose: taken(job.project, take)}
+    except Refusal as refusal:
+        return refuse(request, job, way, refusal, arrived)
     job.revise(**chosen, **({"validation_enabled": True} if purpose == "validation" else {}))
     return to_dataset(job, purpose)
-
-
-def taken(job: TuningJob, take: Callable[[], T]) -> T:
-    """Here a bucket may be named beside the file."""
-    no_bucket = _(
-        "This project has no bucket for uploads. Write a dataset location, "
-        "or ask an admin to name a bucket in Settings."
-    )
-    return refusal.taken(job.project, take, no_bucket)
 
 
 # ---- upload ----
@@ -95,8 +86,8 @@ def upload(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     try:
         part = arrived(request, job)
-    except Refusal as why:
-        return refuse(request, job, "upload", why)
+    except Refusal as refusal:
+        return refuse(request, job, "upload", refusal)
     return choose(request, job, "upload", lambda: keep(request, job, part), part)
 
 
@@ -178,7 +169,7 @@ def locate(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @member(Role.TUNER)
-def use(request: Request, project: Project, pk: int) -> HttpResponse:
+def pick(request: Request, project: Project, pk: int) -> HttpResponse:
     """A dataset that the project knows."""
     job = draft_or_404(request, project, pk)
 
@@ -202,14 +193,14 @@ def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     try:
         take_sample(request, job, request.POST.get("name", ""))
-    except Refusal as why:
-        return refuse(request, job, "library", why)
+    except Refusal as refusal:
+        return refuse(request, job, "library", refusal)
     return to_dataset(job)
 
 
 def take_sample(request: Request, job: TuningJob, name: str) -> None:
     """Training and validation together: a first run should have both curves."""
-    training, validation = refusal.both_parts(job.project, request.user, name)
+    training, validation = both_parts(job.project, request.user, name)
     job.revise(training=training, validation=validation, validation_enabled=True)
 
 
@@ -224,9 +215,9 @@ def hold_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     try:
-        training, validation = taken(job, lambda: halves(request, job))
-    except Refusal as why:
-        return refuse(request, job, "hold_out", why)
+        training, validation = taken(job.project, lambda: halves(request, job))
+    except Refusal as refusal:
+        return refuse(request, job, "hold_out", refusal)
     job.revise(training=training, validation=validation, validation_enabled=True)
     return to_dataset(job, "validation")
 

@@ -12,14 +12,6 @@ from studio.access import Request
 from studio.models import Project
 
 
-class Refusal(Exception):
-    """Why something was not taken, in the person's words; `field` is where it stands, where that is known."""
-
-    def __init__(self, words: str, field: str = "") -> None:
-        super().__init__(words)
-        self.field = field
-
-
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
     rows = TuningJob.objects.visible_to(request.user).select_related(
         "project", "training__parent", "validation__parent"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from jobs.datasets import holdout, intake
 from jobs.datasets.limits import Purpose
 from jobs.datasets.parts import Part
-from jobs.draft import Refusal
+from jobs.datasets.refusal import Refusal
 from jobs.preview import Section
 
 if TYPE_CHECKING:

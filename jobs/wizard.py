@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs.dataset_step import take_sample
-from jobs.draft import Refusal, draft_or_404, to_dataset
+from jobs.datasets.refusal import Refusal
+from jobs.draft import draft_or_404, to_dataset
 from jobs.forms import ModelDetailsForm
 from jobs.models import TuningJob
 from jobs.preview import Preview

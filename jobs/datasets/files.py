@@ -20,11 +20,10 @@ from jobs.datasets import intake
 from jobs.datasets.check import all_problems, check
 from jobs.datasets.clean import cleaned
 from jobs.datasets.page import ReportPage
-from jobs.datasets.refusal import taken
+from jobs.datasets.refusal import ASK_FOR_ONE, Refusal, taken
 from jobs.datasets.report import Problem
 from jobs.datasets.views import dataset_or_404
 from jobs.datasets.words import words
-from jobs.draft import Refusal
 from jobs.models import Dataset
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -82,7 +81,7 @@ def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     """The cleaned file as a dataset of its own, checked anew."""
     dataset = dataset_or_404(project, pk)
     try:
-        made = taken(project, lambda: clean_copy(dataset, request.user))
+        made = taken(project, lambda: clean_copy(dataset, request.user), ASK_FOR_ONE)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way to or from the store of datasets, in the person's words."""
+"""Why a dataset was not taken, in the person's words."""
 
 from __future__ import annotations
 
@@ -9,28 +9,40 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.dataset_forms import TOO_BIG
 from jobs.datasets import intake
 from jobs.datasets.sample_data import sample_named
-from jobs.draft import Refusal
 from jobs.models import Dataset
-from studio.models import Project
 from studio.vertex.errors import NotFound, VertexError
 from studio.words import explain
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+    from studio.models import Project
+
 T = TypeVar("T")
-NO_BUCKET = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
+WRITE_ONE = gettext_lazy(
+    "This project has no bucket for uploads. Write a dataset location, "
+    "or ask an admin to name a bucket in Settings."
+)
+ASK_FOR_ONE = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
+"""Where no location can be written."""
 
 
-def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET) -> T:
-    """What `take` brings; raises Refusal where it brings nothing."""
+class Refusal(Exception):
+    """Its text is a sentence for the person; `field` is where it stands in the form, where that is known."""
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(words)
+        self.field = field
+
+
+def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = WRITE_ONE) -> T:
+    """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
     try:
         return take()
     except intake.TooBig:
-        raise Refusal(str(TOO_BIG), "file") from None
+        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it."), "file") from None
     except intake.NoBucket:
         raise Refusal(str(no_bucket), "upload_to") from None
     except NotFound:
@@ -45,6 +57,6 @@ def both_parts(project: Project, user: User, name: str) -> tuple[Dataset, Datase
     if data is None:
         raise Refusal(_("There is no sample data of that name."))
     return (
-        taken(project, lambda: intake.sample(project, user, data, "train")),
-        taken(project, lambda: intake.sample(project, user, data, "validation")),
+        taken(project, lambda: intake.sample(project, user, data, "train"), ASK_FOR_ONE),
+        taken(project, lambda: intake.sample(project, user, data, "validation"), ASK_FOR_ONE),
     )

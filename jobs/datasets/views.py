@@ -17,9 +17,8 @@ from jobs.dataset_forms import TOO_BIG, AddressForm, UploadForm, first_error
 from jobs.datasets import intake, library, receiving
 from jobs.datasets.check import check
 from jobs.datasets.page import ReportPage
-from jobs.datasets.refusal import both_parts, taken
+from jobs.datasets.refusal import ASK_FOR_ONE, Refusal, both_parts, taken
 from jobs.datasets.sample_data import samples
-from jobs.draft import Refusal
 from jobs.models import Dataset
 from jobs.wizard import new_draft
 from studio.access import Request, member
@@ -79,7 +78,7 @@ def add(request: Request, project: Project) -> HttpResponse:
     if request.method == "POST":
         refused = "existing" if "uri" in request.POST else "upload"
         try:
-            return redirect(taken(project, lambda: brought(request, project, refused)))
+            return redirect(taken(project, lambda: brought(request, project, refused), ASK_FOR_ONE))
         except Refusal as words:
             refusal = str(words)
     typed = request.POST.get("uri", "")

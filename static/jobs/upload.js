@@ -129,7 +129,7 @@
         this.say(this.words.stopped);
       } else if (trouble instanceof Cut) {
         const words = this.token && this.arrived >= this.file.size ? this.words.lost : this.words.cut;
-        this.say(fill(words, { done: size(this.arrived), size: size(this.file.size) }));
+        this.say(fill(words, { done: size(this.done), size: size(this.file.size) }));
       } else if (trouble instanceof Refused) {
         this.say(trouble.message);
       } else {
@@ -172,6 +172,7 @@
     }
 
     tell(done) {
+      this.done = done;
       const whole = Math.max(this.file.size, 1);
       const share = Math.floor((100 * done) / whole);
       this.seen("progress").value = share;

@@ -265,7 +265,7 @@ def test_the_wizard_takes_a_dataset_of_the_library(
         project=project, owner=tuner, base_model="studio-tiny", location="us-central1"
     )
     dataset = make()
-    address = f"/p/local/jobs/{draft.pk}/dataset/use/"
+    address = f"/p/local/jobs/{draft.pk}/dataset/pick/"
     answer = browser.post(address, {"purpose": "validation", "dataset": dataset.pk})
     draft.refresh_from_db()
     assert answer.headers["Location"].endswith("#validation") and draft.validation == dataset

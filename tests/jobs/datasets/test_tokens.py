@@ -89,7 +89,7 @@ def test_the_engine_counts_and_its_ratio_is_kept(
 def test_a_known_ratio_is_not_asked_for_again(stored: Dataset, service: Double) -> None:
     stored.calibration = {"studio-tiny": 1.5}
     assert calibration.calibrated(stored, "studio-tiny", "us-central1") == 1.5
-    assert not service.seen
+    assert not service.asked
 
 
 def test_a_service_that_fails_leaves_the_estimate(stored: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
-"""The wizard's check on a terminal: manage.py check_dataset FILE [--validation FILE] [--model ID] [--json]."""
+"""manage.py check_dataset FILE [--validation FILE] [--model ID] [--json]: the check, on a terminal."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+from django.utils.translation import gettext as _
 
 from jobs.datasets.check import check
 from jobs.datasets.leaks import Leaks, find
 from jobs.datasets.limits import Purpose, judge
 from jobs.datasets.lines import BLOCK
-from jobs.datasets.report import Problem, Report
+from jobs.datasets.report import Distribution, Problem, Report
+from jobs.datasets.words import words
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
@@ -41,12 +45,19 @@ class Command(BaseCommand):
         if held := options["validation"]:
             files["validation"] = looked_at(held, model, "validation")
             leaks = find(chunks(options["file"]), chunks(held))
-        if options["json"]:
-            self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
-        else:
-            self.stdout.write("\n".join(as_text(files, leaks)))
+        with translation.override(language()):
+            if options["json"]:
+                self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
+            else:
+                self.stdout.write("\n".join(as_text(files, leaks)))
         if any(errors(found) for found in files.values()):
             sys.exit(1)
+
+
+def language() -> str:
+    """The terminal's, where it is one of ours."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "ja" if next(filter(None, names), "").startswith("ja") else "en"
 
 
 def existing(name: str) -> Path:

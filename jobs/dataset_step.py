@@ -24,7 +24,7 @@ from jobs.dataset_forms import (
 from jobs.datasets import holdout, intake, names, parts, receiving, split
 from jobs.datasets.limits import Purpose
 from jobs.datasets.parts import Part
-from jobs.datasets.refusal import Refusal, taken
+from jobs.datasets.refusal import Refusal, both_parts, taken
 from jobs.draft import draft_or_404, to_dataset
 from jobs.mending import fixing
 from jobs.models import Dataset, TuningJob
@@ -178,8 +178,8 @@ def pick(request: Request, project: Project, pk: int) -> HttpResponse:
 
     def take() -> Dataset:
         number = request.POST.get("dataset", "")
-        known = Dataset.objects.filter(project=project, pk=int(number)) if number.isdecimal() else None
-        dataset = known.first() if known else None
+        pk = int(number) if number.isdecimal() and len(number) < 19 else 0
+        dataset = Dataset.objects.filter(project=project, pk=pk).first()
         if dataset is None:
             raise Refusal(_("This dataset is no longer in the library. Choose another one."))
         return dataset
@@ -190,20 +190,20 @@ def pick(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @member(Role.TUNER)
 def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The sample data that the form's `name` names, or else the first."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return stale.unchanged(request, job)
     try:
-        take_sample(request, job)
+        take_sample(request, job, request.POST.get("name", ""))
     except Refusal as refusal:
         return refuse(request, job, "library", refusal)
     return to_dataset(job)
 
 
-def take_sample(request: Request, job: TuningJob) -> None:
+def take_sample(request: Request, job: TuningJob, name: str) -> None:
     """Training and validation together: a first run should have both curves."""
-    training = taken(job.project, lambda: intake.sample(job.project, request.user, "train"))
-    validation = taken(job.project, lambda: intake.sample(job.project, request.user, "validation"))
+    training, validation = both_parts(job.project, request.user, name)
     job.revise(training=training, validation=validation, validation_enabled=True)
 
 

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from jobs import readiness
 from jobs.bars import Bar, bars
 from jobs.datasets.limits import Purpose
-from jobs.datasets.report import Problem, Report
+from jobs.datasets.report import Distribution, Problem, Report
 from jobs.datasets.words import Words, words
 from jobs.spec import tuning_request
 from studio.vertex.catalog import BaseModel
@@ -96,13 +96,14 @@ class Section:
         return self.errors + self.warnings - len(self.problems)
 
     @cached_property
+    def tokens(self) -> Distribution:
+        """Of the examples, as the chosen base model's service counts where it was asked, else estimated."""
+        return self.report.tokens.scaled(self.ratio or 1.0)
+
+    @property
+    def ratio(self) -> float | None:
+        return self.dataset.ratio(self.job.base_model) if self.dataset else None
+
+    @cached_property
     def bars(self) -> list[Bar]:
-        return bars([(float(size), float(size), float(n)) for size, n in self.report.lengths.items()], BARS)
-
-    @property
-    def median(self) -> int:
-        return self.report.quantile(0.5)
-
-    @property
-    def p95(self) -> int:
-        return self.report.quantile(0.95)
+        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BARS)

@@ -49,7 +49,7 @@ def model_obstacles(job: TuningJob) -> Iterator[Words]:
 def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
     """What this base model has against the file, beside the file's own problems."""
     model = base_model(job)
-    return judge(dataset.checked, model, purpose) if model else []
+    return judge(dataset.checked, model, purpose, dataset.ratio(model.id) or 1.0) if model else []
 
 
 def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from jobs.datasets import holdout, intake
 from jobs.datasets.limits import Purpose
-from jobs.datasets.models import Dataset
 from jobs.datasets.parts import Part
 from jobs.datasets.refusal import Refusal
 from jobs.preview import Section
@@ -21,7 +20,6 @@ WAYS: dict[str, tuple[Way, ...]] = {
     "training": ("upload", "existing", "library"),
     "validation": ("upload", "existing", "library", "hold_out"),
 }
-RECENT = 8
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,6 @@ class Choosing(Section):
             return intake.default_folder(self.job.project)
         except intake.NoBucket:
             return "gs://bucket/folder/"
-
-    @property
-    def recent(self) -> list[Dataset]:
-        """The project's last files, each version once."""
-        rows = Dataset.objects.filter(project=self.job.project).select_related("owner")
-        return list(rows[:RECENT])
-
-    @property
-    def library(self) -> tuple[str, ...]:
-        """The library's own way to pick, where it is installed."""
-        return ("jobs/datasets/_pick.html", "jobs/_recent.html")
 
 
 @dataclass(frozen=True)

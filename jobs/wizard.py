@@ -54,11 +54,11 @@ def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
 @require_POST
 @member(Role.TUNER)
 def create(request: Request, project: Project) -> HttpResponse:
-    """A new draft; with `sample`, one that has the sample data already."""
+    """A new draft; with `sample`, one that has the sample data of that name already."""
     job = new_draft(request, project)
     if "sample" in request.POST:
         try:
-            take_sample(request, job)
+            take_sample(request, job, request.POST["sample"])
         except Refusal as refusal:
             messages.error(request, str(refusal))
     return redirect("jobs:model", project.slug, job.pk)

@@ -170,11 +170,12 @@ class Storage:
         source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=PATIENT)
         return io.BufferedReader(_Told(source, info.size), buffer_size=1024 * 1024)
 
-    def delete(self, uri: str) -> None:
-        """Gone afterwards, also where it was gone before."""
+    def delete(self, uri: str, generation: int | None = None) -> None:
+        """Gone afterwards, also where it was gone before. With a generation only that one is deleted: raises
+        Conflict where the object was replaced meanwhile."""
         try:
             with _told():
-                self._blob(uri, None).delete(timeout=TIMEOUT, retry=QUICK)
+                self._blob(uri, None).delete(if_generation_match=generation, timeout=TIMEOUT, retry=QUICK)
         except NotFound:
             return
 

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.comparing import Comparison
 from jobs.dataset_forms import (
     TOO_BIG,
     AddressForm,
@@ -45,6 +46,7 @@ def dataset_page(request: Request, job: TuningJob, refused: Refused | None = Non
     purposes: tuple[Purpose, Purpose] = ("training", "validation")
     sections = [choosing(job, purpose, request.GET, refused) for purpose in purposes]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
+    context["comparison"] = Comparison.of(job)
     return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refused else 200)
 
 

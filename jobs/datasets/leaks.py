@@ -41,6 +41,11 @@ class Pair:
     training_text: str
     validation_text: str
 
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 is the same text."""
+        return int(100 * self.similarity)
+
 
 @dataclass(frozen=True, slots=True)
 class Leaks:

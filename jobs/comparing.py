@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 100_000_000
 """Bytes that are read without being asked to, while somebody looks at the page."""
+MOST = 50_000
+"""Validation examples that are compared, ten times what any model takes: they are held in memory."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Comparison:
         """What is known so far; None where there are no two datasets with examples."""
         training, validation = job.training, job.validation if job.validation_enabled else None
         if not (training and validation and training.checked.examples and validation.checked.examples):
+            return None
+        if validation.checked.examples > MOST:
             return None
         if training.same_data(validation):
             return cls(training, validation, overlaps.everything(validation))

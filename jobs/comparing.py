@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -12,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.datasets import intake, overlaps
+from jobs.datasets import overlaps
 from jobs.datasets.leaks import Leaks
+from jobs.datasets.refusal import Refusal, taken
 from jobs.draft import draft_or_404, to_dataset
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -21,6 +23,8 @@ from studio.vertex.errors import VertexError
 from studio.words import Banner, explain
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
     from jobs.models import Dataset, TuningJob
 
 AT_ONCE = 100_000_000
@@ -103,14 +107,28 @@ def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     if job.training and job.validation:
+        pair = (job.training, job.validation)
         try:
-            rest = overlaps.without_leaks(request.user, job.training, job.validation, job.upload_to)
-        except (overlaps.NothingLeft, overlaps.HasProblems, intake.NoBucket, VertexError) as trouble:
-            messages.error(request, why_not(job, trouble))
+            rest = taken(project, partial(rest_of, request.user, *pair, job.upload_to))
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
         else:
-            messages.success(request, said_of(rest))
             job.revise(validation=rest)
+            messages.success(request, said_of(rest))
     return to_dataset(job, "validation")
+
+
+def rest_of(user: User, training: Dataset, validation: Dataset, folder: str) -> Dataset:
+    try:
+        return overlaps.without_leaks(user, training, validation, folder)
+    except overlaps.NothingLeft:
+        words = _(
+            "Nothing would be left. Choose another validation dataset, "
+            "or hold out a part of the training file."
+        )
+        raise Refusal(words) from None
+    except overlaps.HasProblems:
+        raise Refusal(_("The validation dataset has problems. Correct them first.")) from None
 
 
 def said_of(rest: Dataset) -> str:
@@ -121,18 +139,3 @@ def said_of(rest: Dataset) -> str:
         count,
     )
     return words % {"n": count, "file": rest}
-
-
-def why_not(job: TuningJob, trouble: Exception) -> str:
-    match trouble:
-        case overlaps.NothingLeft():
-            return _(
-                "Nothing would be left. Choose another validation dataset, "
-                "or hold out a part of the training file."
-            )
-        case overlaps.HasProblems():
-            return _("The validation dataset has problems. Correct them first.")
-        case VertexError():
-            return str(explain(trouble, on_engine=job.project.on_engine))
-        case _:
-            return _("This project has no bucket for uploads. An admin can name one in Settings.")

@@ -104,7 +104,11 @@ def test_the_page_asks_for_the_comparison_and_then_shows_it(browser: Client, cho
     fragment = compare(browser, chosen)
     assert "2 of 4 validation examples are also in the training data." in fragment
     assert "Same prompt: 1. Nearly the same: 1." in fragment
-    assert "the same example as line 2 of the training data" in fragment and "Line 4" in fragment and "Leave out these 2 examples" in fragment
+    assert (
+        "the same example as line 2 of the training data" in fragment
+        and "Line 4" in fragment
+        and "Leave out these 2 examples" in fragment
+    )
     after = page_of(browser, chosen)
     assert "2 of 4 validation examples" in after and 'hx-trigger="load"' not in after.split('id="overlap"')[1]
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs import stale
+from jobs.comparing import Comparison
 from jobs.dataset_forms import (
     TOO_BIG,
     AddressForm,
@@ -47,7 +48,7 @@ def dataset_page(request: Request, job: TuningJob, refused: Refused | None = Non
     purposes: tuple[Purpose, Purpose] = ("training", "validation")
     sections = [choosing(job, purpose, request.GET, refused) for purpose in purposes]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
-    context["fixing"] = fixing(request, job)
+    context |= {"fixing": fixing(request, job), "comparison": Comparison.of(job)}
     return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refused else 200)
 
 

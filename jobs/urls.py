@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs import browsing, dataset_step, mending, uploading, views, wizard
+from jobs import browsing, comparing, dataset_step, mending, uploading, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
@@ -29,6 +29,8 @@ urlpatterns = [
     path("<int:pk>/dataset/hold-out/", dataset_step.hold_out, name="hold_out"),
     path("<int:pk>/dataset/remove/", dataset_step.remove, name="remove"),
     path("<int:pk>/dataset/validation/", dataset_step.switch_validation, name="validation"),
+    path("<int:pk>/dataset/compare/", comparing.compare, name="compare"),
+    path("<int:pk>/dataset/leave-out/", comparing.leave_out, name="leave_out"),
     path("<int:pk>/start/", wizard.start, name="start"),
     path("<int:pk>/discard/", wizard.discard, name="discard"),
 ]

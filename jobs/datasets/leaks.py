@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from jobs.datasets.check import BOM, cut, lines
 from jobs.datasets.conversation import Conversation, Turn
 from jobs.datasets.convert import convert
-from jobs.datasets.excerpt import cut
-from jobs.datasets.lines import BOM, lines
 from jobs.datasets.parse import Unreadable, parse
 from jobs.datasets.shingles import LENGTH, Index, normalised
 
@@ -27,8 +26,8 @@ EXCERPT = 160
 REMEMBERED = 2**18
 BATCH = 2**16
 """Characters of training prompts that are compared at once."""
-CHARACTERS = 10_000_000
-"""Of all validation prompts together; where they have more, the first ones of each are compared."""
+LONGEST, CHARACTERS = 20_000, 10_000_000
+"""Characters of a prompt, and of all validation prompts together, that are compared: the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,11 @@ class Pair:
     similarity: float
     training_text: str
     validation_text: str
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 is the same text."""
+        return int(100 * self.similarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Leaks:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`whole` and `prompt` are digests; `asked` is the last user's turn."""
+    """`whole` and `prompt` are digests; `asked` is the last user's turn, cut behind what may be compared."""
 
     line: int
     whole: bytes
@@ -116,7 +120,7 @@ class Search:
         self.found: dict[int, Pair] = {}
         self.by_whole = places(example.whole for example in validation)
         self.by_prompt = places(example.prompt for example in validation)
-        self.compared = fitting_length([len(example.asked) for example in validation])
+        self.length, self.has_cut = fitting_length([len(example.asked) for example in validation]), False
         self.by_text = places(self.text(example) for example in validation)
         self.by_text.pop("", None)
         self.texts: list[str] = list(self.by_text)
@@ -128,7 +132,8 @@ class Search:
 
     def text(self, example: Example) -> str:
         text = normalised(example.asked)
-        return text[: self.compared] if self.compared else text
+        self.has_cut |= len(text) > self.length
+        return text[: self.length]
 
     def see(self, example: Example) -> None:
         self.training += 1
@@ -188,7 +193,7 @@ class Search:
             near=len(near),
             exact_pairs=exact[:PAIRS_KEPT],
             near_pairs=near[:PAIRS_KEPT],
-            compared=self.compared,
+            compared=self.length if self.has_cut else 0,
         )
 
 
@@ -211,7 +216,7 @@ def example_of(line: int, value: dict[str, Any]) -> Example | None:
     *turns, answer = conversation.turns
     asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     said = [conversation.system, *map(said_by, turns)]
-    return Example(line, digest([*said, said_by(answer)]), digest(said), asked)
+    return Example(line, digest([*said, said_by(answer)]), digest(said), asked[: LONGEST + 1])
 
 
 def said_by(turn: Turn) -> tuple[str, ...]:
@@ -233,11 +238,11 @@ def places(keys: Iterable[Any]) -> dict[Any, list[int]]:
 
 
 def fitting_length(lengths: list[int]) -> int:
-    """What to cut prompts to, so that all of them stay within CHARACTERS; 0 where they do."""
-    length = longest = max(lengths, default=0)
+    """What to cut prompts to, so that they stay within LONGEST and CHARACTERS."""
+    length = LONGEST
     while sum(min(length, each) for each in lengths) > CHARACTERS:
-        length = length // 2
-    return 0 if length == longest else max(length, LENGTH)
+        length //= 2
+    return max(length, LENGTH)
 
 
 def excerpt(text: str) -> str:

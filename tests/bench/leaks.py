@@ -45,10 +45,12 @@ def made_up(dice: random.Random) -> str:
 
 
 def rows(count: int, seed: int, copied: list[str] | None = None) -> Iterator[bytes]:
-    """One line in a hundred is nearly one of `copied`."""
+    """One line in a hundred is one of `copied`, every other one of them nearly."""
     dice = random.Random(seed)
     for number in range(count):
-        text = dice.choice(copied) + " Thanks" if copied and number % 100 == 0 else message(dice)
+        text = message(dice)
+        if copied and number % 100 == 0:
+            text = dice.choice(copied) + dice.choice(["", " Thanks"])
         turns = [("user", text), ("model", dice.choice(NOUNS))]
         contents = [{"role": role, "parts": [{"text": said}]} for role, said in turns]
         yield json.dumps({"contents": contents}).encode() + b"\n"

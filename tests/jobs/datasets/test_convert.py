@@ -6,13 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.datasets.check import check
 from jobs.datasets.convert import convert
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be: time says nothing here."""
 OPENAI = {"system": "system", "developer": "system", "user": "user", "assistant": "model"}
 LEGACY = {"system": "system", "user": "user", "model": "model"}
 
@@ -117,6 +119,7 @@ def test_leaves_alone_what_it_would_lose(name: str) -> None:
     assert convert(LOSSY[name]) is None
 
 
+@BUSY
 @given(st.sampled_from([OPENAI, LEGACY]), st.booleans(), st.lists(TEXTS, max_size=1), st.data())
 def test_every_conversation_is_kept_text_by_text(
     roles: dict[str, str], in_parts: bool, system: list[str], data: st.DataObject
@@ -136,6 +139,7 @@ def test_every_conversation_is_kept_text_by_text(
     assert not check([json.dumps(found).encode()]).problems
 
 
+@BUSY
 @given(TEXTS, TEXTS, st.sampled_from([("input_text", "output_text"), ("prompt", "completion")]))
 def test_every_pair_is_kept(asked: str, answered: str, names: tuple[str, str]) -> None:
     found = convert(dict(zip(names, (asked, answered), strict=True)))
@@ -150,6 +154,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
+@BUSY
 @given(
     st.fixed_dictionaries(
         {"messages": st.lists(MESSAGES | st.none(), max_size=5)},

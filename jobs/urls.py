@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from jobs import mending, views, wizard
+from jobs import drafts, mending, model_step, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
     path("", views.list_jobs, name="list"),
     path("new/", wizard.create, name="create"),
+    path("drafts/", drafts.list_drafts, name="drafts"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),
     path("<int:pk>/data/", views.show_data, name="data"),
@@ -17,7 +18,7 @@ urlpatterns = [
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
     path("<int:pk>/mend/", mending.mend, name="mend"),
     path("<int:pk>/again/", wizard.tune_again, name="again"),
-    path("<int:pk>/model/", wizard.edit_model, name="model"),
+    path("<int:pk>/model/", model_step.edit_model, name="model"),
     path("<int:pk>/dataset/", wizard.edit_dataset, name="dataset"),
     path("<int:pk>/dataset/upload/", wizard.upload, name="upload"),
     path("<int:pk>/dataset/locate/", wizard.locate, name="locate"),

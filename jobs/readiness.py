@@ -13,6 +13,7 @@ from jobs.datasets.limits import Purpose, judge
 from jobs.datasets.report import Problem
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
+from studio.vertex.names import region_of
 
 if TYPE_CHECKING:
     from jobs.models import Dataset, TuningJob
@@ -44,6 +45,12 @@ def model_obstacles(job: TuningJob) -> Iterator[Words]:
         yield _("Choose a region.")
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
         yield _("Choose an adapter size that the base model takes.")
+    if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
+        yield _("Choose the region of the pre-tuned model.")
+    if job.kms_key_name and job.project.on_engine:
+        yield _("The engine takes no encryption key: leave it out.")
+    elif job.kms_key_name and region_of(job.kms_key_name) != job.location:
+        yield _("Choose an encryption key in the region of the job.")
 
 
 def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:

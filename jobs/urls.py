@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from jobs import browsing, comparing, dataset_step, mending, uploading, views, wizard
+from jobs import browsing, comparing, dataset_step, drafts, mending, model_step, uploading, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
     path("", views.list_jobs, name="list"),
     path("new/", wizard.create, name="create"),
+    path("drafts/", drafts.list_drafts, name="drafts"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),
     path("<int:pk>/data/", views.show_data, name="data"),
@@ -17,7 +18,7 @@ urlpatterns = [
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
     path("<int:pk>/mend/", mending.mend, name="mend"),
     path("<int:pk>/again/", wizard.tune_again, name="again"),
-    path("<int:pk>/model/", wizard.edit_model, name="model"),
+    path("<int:pk>/model/", model_step.edit_model, name="model"),
     path("<int:pk>/dataset/", dataset_step.edit_dataset, name="dataset"),
     path("<int:pk>/dataset/upload/", dataset_step.upload, name="upload"),
     path("<int:pk>/dataset/parts/", uploading.in_parts, name="parts"),

@@ -82,10 +82,12 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "jobs", "/p/local/jobs/"
     yield "jobs-no-match", "/p/local/jobs/?q=nothing"
     yield "wizard-model", f"{draft}model/"
+    yield "wizard-advanced", f"{draft}model/?fix=labels"
     yield "wizard-dataset", f"{draft}dataset/"
     yield "wizard-problems", f"{faulty}dataset/"
     yield "datasets", "/p/local/datasets/"
     yield "dataset", f"/p/local/datasets/{studio.faulty_dataset(faulty)}/"
+    yield "drafts", "/p/local/jobs/drafts/"
     yield "monitor-running", running
     yield "monitor", done
     yield "monitor-cancelled", stopped

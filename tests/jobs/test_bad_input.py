@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.focus import focus
-from jobs.forms import ModelDetailsForm
+from jobs.model_form import ModelDetailsForm
 from jobs.models import Submission, TuningJob
 from jobs.names import checked_name
 from studio.models import AuditEntry, Project

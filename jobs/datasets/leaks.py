@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from jobs.datasets.check import BOM, cut, lines
 from jobs.datasets.conversation import Conversation, Turn
 from jobs.datasets.convert import convert
+from jobs.datasets.excerpt import cut
+from jobs.datasets.lines import BOM, lines
 from jobs.datasets.parse import Unreadable, parse
 from jobs.datasets.shingles import LENGTH, Index, normalised
 

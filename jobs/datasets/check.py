@@ -8,9 +8,8 @@ https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-
-from orjson import loads
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 
 from jobs.datasets.conversation import FORMATS, Conversation, problems_of
 from jobs.datasets.convert import convert
@@ -19,7 +18,8 @@ from jobs.datasets.figures import Figures
 from jobs.datasets.finding import Finding
 from jobs.datasets.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.parse import Unreadable, parse
-from jobs.datasets.plain import UNUSUAL, digests, most_keys, plain
+from jobs.datasets.plain import digests
+from jobs.datasets.quick import Counted, count_all
 from jobs.datasets.repeats import Repeats
 from jobs.datasets.report import Message, Problem, Report, Sample
 
@@ -74,12 +74,7 @@ class Checker:
         if misnamed := wrong_name(name):
             yield problem(0, misnamed)
         source = self._counted(chunks)
-        for block in blocks(source):
-            if block.number == 1 and (trouble := not_text(block.lines[0])):
-                self.report.lines = 1
-                yield problem(0, trouble)
-                break
-            yield from self._block(block)
+        yield from self._file(blocks(source))
         for _ in source:  # the rest of what is no text, for its size
             pass
         for code, line, first in self.repeats.found():
@@ -97,58 +92,37 @@ class Checker:
             self.report.bytes += len(chunk)
             yield chunk
 
-    def _block(self, block: Block) -> Iterator[Problem]:
+    def _file(self, source: Iterator[Block]) -> Iterator[Problem]:
+        for block in source:
+            if block.number == 1 and (trouble := not_text(block.lines[0])):
+                self.report.lines = 1
+                yield problem(0, trouble)
+                return
+            rest = yield from self._first(block)
+            if rest:
+                yield from self._rest(count_all(chain([rest], source)))
+
+    def _first(self, block: Block) -> Generator[Problem, None, Block | None]:
+        """The careful way, which alone takes samples, until there are enough; what it left of the block."""
+        self.report.lines = block.last
         if block.too_long:
-            self.report.lines = block.number
-            yield problem(block.number, Finding("error", "", "line_too_long", {"limit": LINE_LIMIT}))
-            return
-        self.report.lines = block.number + len(block.lines) - 1
-        done = 0
-        while done < len(block.lines) and len(self.report.samples) < SAMPLES_KEPT:
-            yield from self._line(block.number + done, block.lines[done])  # which alone takes samples
-            done += 1
-        for number, content in self._quickly(block.after(done)):
-            yield from self._line(number, content)
+            yield too_long(block)
+            return None
+        for done, line in enumerate(block.lines):
+            if len(self.report.samples) == SAMPLES_KEPT:
+                return block.after(done)
+            yield from self._line(block.number + done, line)
+        return None
 
-    def _quickly(self, block: Block) -> list[tuple[int, bytes]]:
-        """Takes the block's plain examples; the other lines are left."""
-        prompts: list[int] = []
-        answers: list[int] = []
-        sizes: list[int] = []
-        turns: list[int] = []
-        others: list[tuple[int, bytes]] = []
-        keys = 0
-        for number, content in enumerate(block.lines, block.number):
-            try:
-                texts, own = plain(loads(content))
-            except UNUSUAL:
-                others.append((number, content))
-                continue
-            keys += own
-            size = 0
-            for text in texts:
-                size += len(text) if text.isascii() else len(text.encode())
-            sizes.append(size)
-            turns.append(len(texts) & ~1)  # without the system instruction
-            answers.append(hash(texts.pop()))
-            prompts.append(hash(tuple(texts)))
-        if not keys_unique(block, keys, others):
-            return self._one_by_one(block)
-        left = {number for number, _content in others}
-        places = range(block.number, block.number + len(block.lines))
-        lines = [number for number in places if number not in left] if left else places
-        self._take(lines, sizes, turns, prompts, answers)
-        return others
-
-    def _one_by_one(self, block: Block) -> list[tuple[int, bytes]]:
-        """The same of a block in which keys may be repeated, or unknown: a line at a time."""
-        if len(block.lines) == 1:
-            return [(block.number, block.lines[0])]
-        return [
-            other
-            for number, line in enumerate(block.lines, block.number)
-            for other in self._quickly(Block(number, [line], memoryview(line)))
-        ]
+    def _rest(self, source: Iterable[tuple[Block, list[Counted]]]) -> Iterator[Problem]:
+        for block, found in source:
+            self.report.lines = block.last
+            if block.too_long:
+                yield too_long(block)
+            for each in found:
+                self._take(each.lines, each.sizes, each.turns, each.prompts, each.answers)
+                for number, content in each.others:
+                    yield from self._line(number, content)
 
     def _take(
         self, lines: Sequence[int], sizes: list[int], turns: list[int], prompts: list[int], answers: list[int]
@@ -215,11 +189,8 @@ def not_text(start: bytes) -> Finding | None:
     return Finding("error", "", "utf16") if start.startswith(UTF16) or b"\x00" in start[:4] else None
 
 
-def keys_unique(block: Block, keys: int, others: list[tuple[int, bytes]]) -> bool:
-    """Whether the lines that were taken, with so many keys, have no key twice and none that was not read."""
-    total = most_keys(block.content)
-    counts = [most_keys(other) for _number, other in others]
-    return total is not None and None not in counts and total - sum(filter(None, counts)) == keys
+def too_long(block: Block) -> Problem:
+    return problem(block.number, Finding("error", "", "line_too_long", {"limit": LINE_LIMIT}))
 
 
 def sample(number: int, conversation: Conversation) -> Sample:

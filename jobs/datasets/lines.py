@@ -31,6 +31,10 @@ class Block:
     content: memoryview
     too_long: bool = False
 
+    @property
+    def last(self) -> int:
+        return self.number + len(self.lines) - 1
+
     def after(self, count: int) -> Block:
         """Without the first lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])

@@ -92,4 +92,5 @@ def least_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDAr
     if not len(lines):
         return lines
     least: NDArray[np.uint32] = np.minimum.reduceat(lines, np.flatnonzero(begins))
-    return least[np.cumsum(begins) - 1]
+    of_rows: NDArray[np.uint32] = least[np.cumsum(begins) - 1]
+    return of_rows

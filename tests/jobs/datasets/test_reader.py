@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from jobs.datasets import check as checking
 from jobs.datasets import lines as reading
+from jobs.datasets import quick
 from jobs.datasets.check import all_problems, check
 from jobs.datasets.clean import cleaned
 from jobs.datasets.figures import Histogram
+from jobs.datasets.lines import Block
 from jobs.datasets.plain import most_keys
+from jobs.datasets.quick import Counted
 from jobs.datasets.report import Report
 from jobs.datasets.words import words
 from tests.jobs.datasets.corpus import FINE, OTHER, example, of, turn
@@ -101,10 +104,12 @@ lines = st.one_of(
 
 def carefully(chunks: list[bytes]) -> Report:
     """As if no line were of the commonest shape."""
+
+    def count(block: Block) -> Iterator[Counted]:
+        yield Counted(others=list(enumerate(block.lines, block.number)))
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            checking.Checker, "_quickly", lambda self, block: list(enumerate(block.lines, block.number))
-        )
+        patch.setattr(quick, "count", count)
         return check(chunks)
 
 
@@ -225,3 +230,15 @@ def test_great_values_are_counted_as_exactly_as_small_ones(values: list[int]) ->
     spread = histogram.distribution()
     assert (spread.count, spread.total) == (len(values), sum(values))
     assert (spread.minimum, spread.maximum) == (min(values, default=0), max(values, default=0))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(lines, max_size=60))
+def test_two_processes_find_what_one_does(pieces: list[bytes]) -> None:
+    content = FULL + b"\n".join(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "BLOCK", 32)
+        alone = check([content])
+        patch.setattr(quick, "ALONE", 3)
+        patch.setattr(quick, "several_processors", lambda: True)
+        assert check([content]) == alone

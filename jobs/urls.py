@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from jobs import views, wizard
+from jobs import review, views, wizard
 
 app_name = "jobs"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("<int:pk>/dataset/sample/", wizard.use_sample, name="sample"),
     path("<int:pk>/dataset/remove/", wizard.remove, name="remove"),
     path("<int:pk>/dataset/validation/", wizard.switch_validation, name="validation"),
-    path("<int:pk>/start/", wizard.start, name="start"),
+    path("<int:pk>/review/", review.show, name="review"),
+    path("<int:pk>/start/", review.start, name="start"),
     path("<int:pk>/discard/", wizard.discard, name="discard"),
 ]

@@ -1,4 +1,4 @@
-"""Create tuned model, in two steps. The draft is a row: each step has an address, and survives a reload."""
+"""Create tuned model: the two steps of choices. The draft is a row: each step has an address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.datasets.limits import Purpose
 from jobs.forms import AddressForm, ModelDetailsForm, UploadForm
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Preview, Section
-from jobs.readiness import obstacles, regions
+from jobs.readiness import regions
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex import catalog
@@ -32,7 +32,9 @@ class Refusal(Exception):
 
 
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
-    rows = TuningJob.objects.visible_to(request.user).select_related("project", "training", "validation")
+    rows = TuningJob.objects.visible_to(request.user).select_related(
+        "project", "owner", "training", "validation"
+    )
     return get_object_or_404(rows, project=project, pk=pk)
 
 
@@ -200,22 +202,6 @@ def switch_validation(request: Request, project: Project, pk: int) -> HttpRespon
     job = draft_or_404(request, project, pk)
     job.revise(validation_enabled="enabled" in request.POST)
     return to_dataset(job, "validation") if job.is_draft else redirect(job)
-
-
-@require_POST
-@member(Role.TUNER)
-def start(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A second click finds no draft and leads to the same job."""
-    job = draft_or_404(request, project, pk)
-    hindrances = obstacles(job) if job.is_draft else []
-    if hindrances:
-        messages.error(request, " ".join(map(str, hindrances)))
-        return to_dataset(job)
-    if job.start(request.user):
-        messages.success(
-            request, _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
-        )
-    return redirect("jobs:detail", project.slug, job.pk)
 
 
 @require_POST

@@ -39,7 +39,7 @@ class Studio:
         self.person.send(f"{url}model/", tuned_model_display_name=name, **chosen)
         self.person.send(f"{url}dataset/sample/", page=f"{url}dataset/")
         if start:
-            self.person.send(f"{url}start/", page=f"{url}dataset/")
+            self.person.send(f"{url}start/", page=f"{url}review/")
         return url
 
     def wait(self, url: str, *words: str, seconds: float = 600) -> None:
@@ -78,6 +78,8 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "wizard-model", f"{draft}model/"
     yield "wizard-dataset", f"{draft}dataset/"
     yield "wizard-problems", f"{faulty}dataset/"
+    yield "wizard-review", f"{draft}review/"
+    yield "wizard-review-missing", f"{faulty}review/"
     yield "monitor-running", running
     yield "monitor", done
     yield "monitor-cancelled", stopped

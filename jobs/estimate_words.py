@@ -116,9 +116,9 @@ def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
     if estimate.dollars is None:
         return Figure(label, _("not known"), _("The tokens of this dataset are not known."))
     basis = _(
-        "At $%(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
-    ) % {"price": number_format(model.price, 2), "date": iso_date(model.price_as_of)}
-    return Figure(label, per_epoch(estimate, about(costing(estimate.dollars.range))), basis)
+        "At %(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
+    ) % {"price": price_of(model.price), "date": iso_date(model.price_as_of)}
+    return Figure(label, per_epoch(estimate, costing(estimate.dollars.range)), basis)
 
 
 def per_epoch(estimate: Estimate, value: str) -> str:
@@ -138,7 +138,9 @@ def lasting(seconds: Range) -> str:
 
 
 def costing(dollars: Range) -> str:
-    return joined(money(dollars.low), money(dollars.high))
+    if dollars.high < CENT:
+        return _("less than $0.01")
+    return about(joined(money(dollars.low), money(dollars.high)))
 
 
 def joined(low: str, high: str) -> str:
@@ -146,8 +148,14 @@ def joined(low: str, high: str) -> str:
     return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
-def money(amount: float) -> str:
-    return _("less than $0.01") if 0 < amount < CENT else f"${number_format(amount, 2, force_grouping=True)}"
+def money(dollars: float) -> str:
+    return f"${number_format(round(dollars, 2), 2, force_grouping=True)}"
+
+
+def price_of(dollars: float) -> str:
+    """To the cent, or as finely as it was set."""
+    fine = round(dollars, 2) != dollars
+    return f"${number_format(dollars, None if fine else 2)}"
 
 
 def grouped(number: float) -> str:

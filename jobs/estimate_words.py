@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 from jobs.estimate import Amount, Epochs, Estimate, Range, Tokens
 from jobs.templatetags.jobs import roughly
 from jobs.templatetags.jobs_wizard import iso_date
+from studio.templatetags.studio import HOUR, MINUTE
 from studio.vertex.catalog import BaseModel
 
 CENT = 0.01
@@ -134,6 +135,9 @@ def span(values: Range) -> str:
 
 
 def lasting(seconds: Range) -> str:
+    low, high = (round(end / MINUTE) for end in seconds)
+    if seconds.low >= MINUTE and seconds.high < HOUR and low < high:
+        return _("%(low)s to %(high)s min") % {"low": low, "high": high}
     return joined(roughly(seconds.low), roughly(seconds.high))
 
 

@@ -26,11 +26,15 @@ from studio.models import Project, Role
 if TYPE_CHECKING:
     from jobs.models import TuningJob
 
+WARNINGS_SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One value of the draft, and the address of the field that changes it. `kind` is text, id (mono), blank
-    (nothing was chosen) or setting (a Setting: what was asked for, and what is recommended)."""
+    """One value of the draft, and the address of the field that changes it.
+
+    `kind` is text, id (mono), blank (nothing was chosen), changed (from what is recommended) or setting (a
+    Setting: what was asked for, and what is recommended)."""
 
     label: str
     value: Any
@@ -76,19 +80,29 @@ class Review:
 
     @property
     def advanced_lines(self) -> Iterator[Line]:
-        job = self.job
-        size = self.preview.model.default_adapter_size if self.preview.model else None
+        job, edit = self.job, self.field
+        yield Line(_("Number of epochs"), self.epochs, edit("epoch_count"), "setting")
+        yield self.adapter_line
         rate = Setting(job.learning_rate_multiplier, 1.0)
-        yield Line(_("Number of epochs"), self.epochs, self.field("epoch_count"), "setting")
-        yield Line(_("Adapter size"), Setting(job.adapter_size, size), self.field("adapter_size"), "setting")
-        yield Line(_("Learning rate multiplier"), rate, self.field("learning_rate_multiplier"), "setting")
-        last = _("last one only") if job.export_last_checkpoint_only else _("every epoch")
-        yield Line(_("Checkpoints"), last, self.field("export_last_checkpoint_only"))
-        yield Line(_("Description"), job.description, self.field("description"))
+        yield Line(_("Learning rate multiplier"), rate, edit("learning_rate_multiplier"), "setting")
+        kept = edit("export_last_checkpoint_only")
+        if job.export_last_checkpoint_only:
+            yield Line(_("Checkpoints"), _("last one only"), kept, "changed")
+        else:
+            yield Line(_("Checkpoints"), _("every epoch"), kept)
+        yield Line(_("Description"), job.description, edit("description"))
         labels = ", ".join(f"{key}={value}" for key, value in job.labels.items())
-        yield Line(_("Labels"), labels, self.field("labels"), "id")
-        yield Line(_("Service account"), job.service_account, self.field("service_account"), "id")
-        yield Line(_("Encryption"), job.kms_key_name, self.field("kms_key_name"), "id")
+        yield Line(_("Labels"), labels, edit("labels"), "id")
+        yield Line(_("Service account"), job.service_account, edit("service_account"), "id")
+        yield Line(_("Encryption"), job.kms_key_name, edit("kms_key_name"), "id")
+
+    @property
+    def adapter_line(self) -> Line:
+        edit = self.field("adapter_size")
+        if self.job.pre_tuned_model and self.job.adapter_size is None:
+            return Line(_("Adapter size"), _("that of the model"), edit, "blank")
+        size = self.preview.model.default_adapter_size if self.preview.model else None
+        return Line(_("Adapter size"), Setting(self.job.adapter_size, size), edit, "setting")
 
     @property
     def epochs(self) -> Setting:
@@ -120,7 +134,13 @@ class Review:
     @cached_property
     def warnings(self) -> list[Point]:
         """What may go wrong, and does not hinder the start."""
-        return [*self.model_warnings(), *self.data_warnings()]
+        data = [point for section in self.sections for point in self.data_warnings(section)]
+        return [*self.model_warnings(), *data]
+
+    @property
+    def warning_count(self) -> int:
+        """The true number, where the list is cut."""
+        return len(list(self.model_warnings())) + sum(section.warnings for section in self.sections)
 
     def model_warnings(self) -> Iterator[Point]:
         model = self.preview.model
@@ -128,12 +148,17 @@ class Review:
             told = _("%(model)s is retired. Vertex AI is likely to refuse it.") % {"model": model.id}
             yield Point(told, self.field("base_model"))
 
-    def data_warnings(self) -> Iterator[Point]:
-        for section in self.sections:
-            if section.dataset and section.warnings:
-                told = ngettext("%(n)d warning in %(file)s.", "%(n)d warnings in %(file)s.", section.warnings)
-                words = told % {"n": section.warnings, "file": section.dataset}
-                yield Point(words, self.at("dataset", section.purpose))
+    def data_warnings(self, section: Section) -> Iterator[Point]:
+        """The first ones of a file, as its check words them."""
+        address = self.at("dataset", section.purpose)
+        found = [(problem, told) for problem, told in section.problems if problem.severity == "warning"]
+        for problem, told in found[:WARNINGS_SHOWN]:
+            place = {"file": section.dataset, "line": problem.line, "what": told.what}
+            where = _("%(file)s, line %(line)s: %(what)s") if problem.line else _("%(file)s: %(what)s")
+            yield Point(where % place, address)
+        if more := section.warnings - len(found[:WARNINGS_SHOWN]):
+            words = ngettext("%(n)d more in %(file)s", "%(n)d more in %(file)s", more)
+            yield Point(words % {"n": more, "file": section.dataset}, address)
 
 
 @require_safe

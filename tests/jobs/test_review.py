@@ -26,8 +26,8 @@ PROBLEM = {
     "line": 3,
     "severity": "error",
     "field": "",
-    "code": "not_json",
-    "params": {},
+    "code": "json",
+    "params": {"column": 7},
     "excerpt": ["", "", ""],
 }
 
@@ -152,12 +152,16 @@ def test_each_value_links_to_the_field_that_changes_it(browser: Client, draft: T
 def test_warnings_stand_in_one_place_and_do_not_hinder(
     browser: Client, flash: TuningJob, dataset: Dataset
 ) -> None:
-    dataset.report = {**dataset.report, "examples": 20, "warnings": 1}
+    repeated = {**PROBLEM, "severity": "warning", "code": "duplicate", "params": {"first": 2}}
+    warned = {"examples": 20, "warnings": 30, "problems": [repeated] * 9}
+    dataset.report = {**dataset.report, **warned}
     dataset.save()
     change(flash, base_model="gemini-1.5-flash-002")
     page = read(browser, flash)
-    assert "You may start; 2 warnings" in page and 'id="start">' in page
-    assert f'href="{address("dataset", flash)}#training">2 warnings in train.jsonl.</a>' in page
+    assert page.count("You may start; 32 warnings") == 2 and 'id="start">' in page
+    link = f'href="{address("dataset", flash)}#training">train.jsonl'
+    assert f"{link}: there are only 20 examples; 100 are a good start." in page
+    assert page.count(f"{link}, line 3: ") == 2 and ">28 more in train.jsonl<" in page
     assert "gemini-1.5-flash-002 is retired. Vertex AI is likely to refuse it." in page
 
 

@@ -83,10 +83,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """`jobs` is how many earlier jobs it rests on; 0 where it comes from the catalogue or the operator."""
+    """`jobs` is how many earlier jobs it rests on; 0 where it comes from the catalogue or the operator. `far`
+    says that these were of quite another size."""
 
     range: Range
     jobs: int = 0
+    far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +170,12 @@ def seconds_of(data: Data, epochs: Epochs, past: Iterable[Past]) -> Amount | Non
     its error cancels."""
     work = epochs.range.times(data.tokens)
     paced = [run for run in past if run.seconds and run.seconds > 0 and run.work > 0]
-    near = [run for run in paced if within(run.work, sum(work) / 2, NEAR)] or paced
-    if not near or not data.tokens:
+    near = [run for run in paced if within(run.work, sum(work) / 2, NEAR)]
+    told = near or paced
+    if not told or not data.tokens:
         return None
-    pace = median((run.seconds or 0) / run.work for run in near)
-    return Amount(work.times(pace), len(near))
+    pace = median((run.seconds or 0) / run.work for run in told)
+    return Amount(work.times(pace), len(told), far=not near)
 
 
 def dollars_of(model: BaseModel, epochs: Epochs, tokens: Tokens | None) -> Amount | None:

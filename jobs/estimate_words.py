@@ -98,11 +98,14 @@ def time_figure(estimate: Estimate, model: BaseModel) -> Figure:
 
 
 def pace_basis(seconds: Amount, model: BaseModel) -> str:
-    return ngettext(
+    pace = ngettext(
         "At the pace of %(n)s finished job on %(model)s in this project.",
         "At the median pace of %(n)s finished jobs on %(model)s in this project.",
         seconds.jobs,
     ) % {"n": seconds.jobs, "model": model.stand_in or model.id}
+    return (
+        _("%(basis)s None was of this size, so it may be far off.") % {"basis": pace} if seconds.far else pace
+    )
 
 
 def free() -> Figure:

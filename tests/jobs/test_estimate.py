@@ -125,6 +125,7 @@ def test_the_pace_is_the_median_of_the_jobs_nearest_in_size() -> None:
     )
     far = estimate(DATA, FLASH, 6, [tiny])
     assert far.seconds is not None and far.seconds.jobs == 1
+    assert "None was of this size" in told(DATA, FLASH, tiny, epochs=6)["Time"][1]
 
 
 def test_steps_follow_the_batch_size_that_earlier_jobs_show() -> None:

@@ -60,7 +60,7 @@ def start(page: Page, name: str, epochs: int, train: Path, validation: Path | No
         page.get_by_label("Enable model validation").check()
         choose(page, "validation", validation)
     page.get_by_role("link", name="Continue").click()
-    page.get_by_role("button", name="Start tuning").click()
+    page.get_by_role("button", name="Start tuning").dblclick()
 
 
 def open_job(page: Page, name: str) -> None:
@@ -87,6 +87,8 @@ def test_from_the_wizard_to_a_talk(page: Page, stack: Stack, dataset: Callable[.
     expect(page.locator(".turn .reply-foot")).to_contain_text("tokens", timeout=90_000)
     page.reload()
     expect(page.locator(".turn .bubble-me")).to_have_text("word 4")
+    page.goto(f"{stack.url}/p/local/jobs/")
+    expect(page.get_by_role("link", name="colours", exact=True)).to_have_count(1)
 
 
 def test_a_second_run_is_cancelled(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:

@@ -291,7 +291,7 @@ def test_the_review_has_the_consoles_labels(read: Reader, draft: TuningJob) -> N
     assert not lacking(
         page,
         *("モデルの詳細", "詳細オプション", "トレーニング データセット", "アダプタサイズ"),
-        *(">チューニングを開始</button>", "件の問題"),
+        *(">チューニングを開始</button>", "に問題が"),
     )
 
 

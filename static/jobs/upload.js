@@ -31,7 +31,7 @@
     const told = box.querySelector("[data-told]");
     const button = form.querySelector("button:not([type])");
     // Whatever would leave the page would cut the upload off.
-    const leaving = [...document.querySelectorAll("#start, [data-submit-on-change]")].filter(one => !one.disabled);
+    const leaving = [...document.querySelectorAll("[data-continue], [data-submit-on-change]")].filter(one => !one.disabled);
     const request = new XMLHttpRequest();
 
     function finish(words) {

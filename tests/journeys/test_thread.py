@@ -41,7 +41,7 @@ def walk_to_dataset(page: Page, name: str, epochs: int) -> None:
     page.keyboard.press("Tab")
     expect(page.locator("#changes")).to_contain_text("1 changed")
     page.get_by_role("button", name="Continue").click()
-    page.get_by_role("link", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("button", name="Start tuning")).to_be_disabled()
     page.locator("#missing").get_by_role("link", name="Choose a training dataset.").click()
 
@@ -59,7 +59,7 @@ def start(page: Page, name: str, epochs: int, train: Path, validation: Path | No
     if validation:
         page.get_by_label("Enable model validation").check()
         choose(page, "validation", validation)
-    page.get_by_role("link", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Start tuning").dblclick()
 
 

@@ -281,7 +281,7 @@ def test_the_dataset_step_has_the_consoles_labels(read: Reader, draft: TuningJob
             "ファイルを Cloud Storage にアップロード",
         ),
         *("JSONL ファイルの選択", "Cloud Storage 上の既存ファイル", "Cloud Storage のファイルパス"),
-        *("モデル検証を有効にする", "検証データセット", ">続行</a>"),
+        *("モデル検証を有効にする", "検証データセット", ">続行</button>"),
         *("4,127 行目", "最後のターンがユーザーのため、学習する回答がありません。"),
     )
 

@@ -62,7 +62,8 @@ class Review:
         return f"{address}#{place}" if place else address
 
     def field(self, name: str) -> str:
-        return self.at("model", f"id_{name}")
+        """`fix` lets the step put the cursor there and open what the field is folded into."""
+        return f"{self.at('model')}?fix={name}#id_{name}"
 
     @property
     def model_lines(self) -> Iterator[Line]:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs import readiness
+from jobs import history, readiness
 from jobs.bars import Bar, bars
 from jobs.datasets.limits import Purpose
 from jobs.datasets.report import Distribution, Problem, Report
 from jobs.datasets.words import Words, words
+from jobs.estimate import Estimate
+from jobs.estimate_words import Figure, figures
 from jobs.pre_tuned import Parent, parents
+from jobs.queue import Queue, queue_of
 from jobs.spec import tuning_request
 from studio.vertex.catalog import BaseModel
 
@@ -36,7 +38,7 @@ class Preview:
         return readiness.base_model(self.job)
 
     @cached_property
-    def obstacles(self) -> dict[str, list[str | Promise]]:
+    def obstacles(self) -> dict[str, list[readiness.Words]]:
         return {
             "model": list(readiness.model_obstacles(self.job)),
             "training": list(readiness.dataset_obstacles(self.job, "training")),
@@ -44,7 +46,7 @@ class Preview:
         }
 
     @property
-    def reasons(self) -> list[str | Promise]:
+    def reasons(self) -> list[readiness.Words]:
         return [reason for part in self.obstacles.values() for reason in part]
 
     @property
@@ -68,6 +70,22 @@ class Preview:
     @property
     def request(self) -> dict[str, Any]:
         return tuning_request(self.job)
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        return history.estimate_of(self.job, self.model)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Of the estimate; none before there is data."""
+        if self.estimate is None or self.model is None:
+            return []
+        return figures(self.estimate, self.model, on_engine=self.job.project.on_engine)
+
+    @cached_property
+    def queue(self) -> Queue | None:
+        """A draft is read by its owner only."""
+        return queue_of(self.job, self.job.owner) if self.job.owner else None
 
 
 def changes(job: TuningJob) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from jobs import browsing, comparing, dataset_step, drafts, mending, model_step, uploading, views, wizard
+from jobs import (
+    browsing,
+    comparing,
+    dataset_step,
+    drafts,
+    mending,
+    model_step,
+    review,
+    uploading,
+    views,
+    wizard,
+)
 
 app_name = "jobs"
 urlpatterns = [
@@ -32,6 +43,7 @@ urlpatterns = [
     path("<int:pk>/dataset/validation/", dataset_step.switch_validation, name="validation"),
     path("<int:pk>/dataset/compare/", comparing.compare, name="compare"),
     path("<int:pk>/dataset/leave-out/", comparing.leave_out, name="leave_out"),
-    path("<int:pk>/start/", wizard.start, name="start"),
+    path("<int:pk>/review/", review.show, name="review"),
+    path("<int:pk>/start/", review.start, name="start"),
     path("<int:pk>/discard/", wizard.discard, name="discard"),
 ]

@@ -16,6 +16,7 @@ from django_htmx.http import HTMX_STOP_POLLING
 from jobs import adapter, details, listing, polling
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
+from jobs.queue import waiting
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import VertexError
@@ -91,12 +92,17 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.is_draft:
         return redirect(job)
     polling.watch(project)
-    context = {"job": job, "tab": "monitor", "trouble": trouble(job)}
+    context = head(request, job, "monitor")
     if not request.htmx:
         return render(request, "jobs/detail.html", context)
     return render(
         request, "jobs/_frame.html#head", context, status=HTMX_STOP_POLLING if job.is_final else 200
     )
+
+
+def head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
+    """What every tab shows above it."""
+    return {"job": job, "tab": tab, "trouble": trouble(job), "queue": waiting(job, request.user)}
 
 
 def trouble(job: TuningJob) -> Banner | None:
@@ -111,7 +117,7 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = {"job": job, "tab": "details", "trouble": trouble(job), "sections": details.sections(job)}
+    context = head(request, job, "details") | {"sections": details.sections(job)}
     return render(request, "jobs/details.html", context)
 
 
@@ -121,7 +127,7 @@ def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = {"job": job, "tab": "data", "trouble": trouble(job), "data": details.data(job)}
+    context = head(request, job, "data") | {"data": details.data(job)}
     return render(request, "jobs/data.html", context)
 
 

@@ -1,6 +1,6 @@
-"""Create tuned model, in two steps. The draft is a row: each step has an address, and survives a reload.
+"""Create tuned model: a draft from its beginning on. It is a row, so that each step survives a reload.
 
-The second step, where the datasets are chosen, is in dataset_step.
+The steps are in model_step, dataset_step and review.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from jobs.dataset_step import take_sample
 from jobs.datasets.refusal import Refusal
 from jobs.draft import draft_or_404, to_dataset
 from jobs.models import TuningJob
-from jobs.readiness import obstacles, regions
+from jobs.readiness import regions
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex import catalog
@@ -56,22 +56,6 @@ def create(request: Request, project: Project) -> HttpResponse:
         except Refusal as refusal:
             messages.error(request, str(refusal))
     return redirect("jobs:model", project.slug, job.pk)
-
-
-@require_POST
-@member(Role.TUNER)
-def start(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A second click finds no draft and leads to the same job."""
-    job = draft_or_404(request, project, pk)
-    hindrances = obstacles(job) if job.is_draft else []
-    if hindrances:
-        messages.error(request, " ".join(map(str, hindrances)))
-        return to_dataset(job)
-    if job.start(request.user):
-        messages.success(
-            request, _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
-        )
-    return redirect("jobs:detail", project.slug, job.pk)
 
 
 @require_http_methods(["GET", "POST"])

@@ -39,7 +39,7 @@ class Studio:
         self.person.send(f"{url}model/", tuned_model_display_name=name, **chosen)
         self.person.send(f"{url}dataset/sample/", page=f"{url}dataset/")
         if start:
-            self.person.send(f"{url}start/", page=f"{url}dataset/")
+            self.person.send(f"{url}start/", page=f"{url}review/")
         return url
 
     def faulty_dataset(self, draft: str) -> str:
@@ -88,6 +88,8 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "datasets", "/p/local/datasets/"
     yield "dataset", f"/p/local/datasets/{studio.faulty_dataset(faulty)}/"
     yield "drafts", "/p/local/jobs/drafts/"
+    yield "wizard-review", f"{draft}review/"
+    yield "wizard-review-missing", f"{faulty}review/"
     yield "monitor-running", running
     yield "monitor", done
     yield "monitor-cancelled", stopped

@@ -162,6 +162,7 @@ def test_an_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob
     assert draft.training.crc32c and draft.training.checked.examples == 20
     page = browser.get(address("dataset", draft)).content.decode()
     assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "there are only 20 examples" in page
+    page = browser.get(address("review", draft)).content.decode()
     assert 'id="start">' in page, "a warning does not stop the start"
 
 
@@ -173,8 +174,11 @@ def test_an_error_in_the_file_blocks_start_and_says_why(
     page = browser.get(address("dataset", draft)).content.decode()
     assert "Line 201" in page and "a comma follows the last item (column 16)" in page
     assert "Remove the comma before the bracket." in page
+    assert "1 problem in train.jsonl." in page
+    answer = browser.post(address("start", draft), follow=True)
+    assert answer.redirect_chain[0][0] == address("review", draft)
+    page = answer.content.decode()
     assert 'id="start" disabled' in page and "1 problem in train.jsonl." in page
-    browser.post(address("start", draft))
     draft.refresh_from_db()
     assert draft.is_draft
 
@@ -272,7 +276,7 @@ def test_validation_can_be_switched_and_the_file_is_kept(
 
 
 def test_start_hands_over_what_was_shown(browser: Client, draft: TuningJob) -> None:
-    shown = browser.get(address("dataset", draft)).content.decode()
+    shown = browser.get(address("review", draft)).content.decode()
     assert draft.submission_id in shown and "gs://tuning-data/train.jsonl" in shown
     answer = browser.post(address("start", draft))
     draft.refresh_from_db()
@@ -281,7 +285,7 @@ def test_start_hands_over_what_was_shown(browser: Client, draft: TuningJob) -> N
     assert browser.post(address("start", draft)).headers["Location"] == address("detail", draft)
 
 
-@pytest.mark.parametrize("name", ["model", "dataset"])
+@pytest.mark.parametrize("name", ["model", "dataset", "review"])
 def test_a_stale_tab_leads_to_the_job(browser: Client, draft: TuningJob, tuner: User, name: str) -> None:
     draft.start(tuner)
     assert browser.get(address(name, draft)).headers["Location"] == address("detail", draft)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 
@@ -13,7 +13,7 @@ from jobs.bars import Bar, bars
 from jobs.datasets.limits import Purpose
 from jobs.datasets.report import Problem, Report
 from jobs.datasets.words import Words, words
-from jobs.spec import tuning_request
+from jobs.request_panel import RequestPanel
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -50,17 +50,18 @@ class Preview:
         named = [field for field in fields if getattr(self.job, field) is not None]
         return named + ["export_last_checkpoint_only"] * self.job.export_last_checkpoint_only
 
-    @property
-    def request(self) -> dict[str, Any]:
-        return tuning_request(self.job)
+    @cached_property
+    def panel(self) -> RequestPanel:
+        return RequestPanel(self.job)
 
 
 @dataclass(frozen=True)
 class Section:
-    """One of the two datasets in step 2."""
+    """One of the two datasets in step 2; `wanted` is the address that was typed or pasted, and not had."""
 
     job: TuningJob
     purpose: Purpose
+    wanted: str = ""
 
     @property
     def dataset(self) -> Dataset | None:

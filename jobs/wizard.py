@@ -16,6 +16,7 @@ from jobs.datasets import intake
 from jobs.datasets.limits import Purpose
 from jobs.forms import AddressForm, ModelDetailsForm, UploadForm
 from jobs.models import Dataset, TuningJob
+from jobs.pasting.waiting import waiting
 from jobs.preview import Preview, Section
 from jobs.readiness import obstacles, regions
 from studio.access import Request, member
@@ -25,6 +26,7 @@ from studio.vertex.errors import NotFound, VertexError
 from studio.words import explain
 
 UNPROCESSABLE = 422
+PURPOSES: tuple[Purpose, ...] = ("training", "validation")
 
 
 class Refusal(Exception):
@@ -86,12 +88,12 @@ def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 def dataset_page(
     request: Request, job: TuningJob, purpose: str = "", refusal: str = "", **typed: str
 ) -> HttpResponse:
-    sections = [Section(job, "training"), Section(job, "validation")]
+    wanted = waiting(request, job) | ({purpose: typed.get("uri", "")} if purpose else {})
+    sections = [Section(job, purpose, wanted.get(purpose, "")) for purpose in PURPOSES]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
     context |= {
         "refused": purpose,
         "refusal": refusal,
-        "typed": typed,
         "replaced": request.GET.get("replace", ""),
     }
     return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refusal else 200)

@@ -1,4 +1,4 @@
-"""The request of a job as the panel and its page show it: what will be sent of a draft, what was sent of a job."""
+"""The request of a job as the panel and its page show it: what a draft will send, what a job has sent."""
 
 from __future__ import annotations
 

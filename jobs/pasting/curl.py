@@ -175,16 +175,15 @@ def is_path(word: Word) -> bool:
 
 
 def by_web_request(words: Statement, variables: dict[str, Word], files: dict[str, Word]) -> Sent:
-    given = {name.text.lower().rstrip(":"): words[at:] for at, name in enumerate(words, 1)}
-    url = next((word.text for word in given.get("-uri", words)[:1] if URL.match(word.text)), "")
-    url = url or next((word.text for word in words if URL.match(word.text)), "")
+    given = {name.text.lower().rstrip(":"): at for at, name in enumerate(words, 1)}
+    url = next((word.text for word in words[given.get("-uri", 0) :] if URL.match(word.text)), "")
     if "-infile" in given:
-        name = given["-infile"][0].text if given["-infile"] else ""
+        name = "".join(word.text for word in words[given["-infile"] :][:1])
         if bare(name) not in files:
             raise in_a_file(name)
         body = files[bare(name)]
     elif "-body" in given:
-        body = body_of(given["-body"], variables)
+        body = body_of(words[given["-body"] :], variables)
     else:
         raise Unreadable(
             _("This command sends no body. Paste the one that creates a tuning job, with its -Body.")

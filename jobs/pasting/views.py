@@ -86,7 +86,8 @@ def tell(request: Request, job: TuningJob, pasted: paste.Pasted) -> None:
         )
     if pasted.unknown:
         messages.warning(
-            request, _("Not taken, as it cannot be set here: %(fields)s.") % {"fields": listed(pasted.unknown)}
+            request,
+            _("Not taken, as it cannot be set here: %(fields)s.") % {"fields": listed(pasted.unknown)},
         )
     for message in [*pasted.messages[:NAMED], *doubts(job, pasted)]:
         messages.warning(request, message)

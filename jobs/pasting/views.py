@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from jobs import bases, paste, wizard
@@ -20,7 +21,7 @@ from jobs.readiness import base_model, regions
 from studio.access import Request, member
 from studio.models import Project, Role
 
-LONGEST = 200_000
+LONGEST = 100_000
 NAMED = 20
 
 
@@ -96,8 +97,9 @@ def tell(request: Request, job: TuningJob, pasted: paste.Pasted) -> None:
 def listed(fields: list[str]) -> str:
     """Field names without the parts that they share, such as `epochCount`."""
     names = [name.removeprefix("supervisedTuningSpec.").removeprefix("hyperParameters.") for name in fields]
-    more = _("%(count)d more") % {"count": len(names) - NAMED} if len(names) > NAMED else ""
-    return ", ".join([*names[:NAMED], *([more] if more else [])])
+    left = len(names) - NAMED
+    more = [ngettext("and %(n)s more", "and %(n)s more", left) % {"n": left}] if left > 0 else []
+    return ", ".join([*names[:NAMED], *more])
 
 
 def doubts(job: TuningJob, pasted: paste.Pasted) -> Iterator[str]:

@@ -314,7 +314,7 @@ def test_a_long_text_takes_no_long_time(start: str, text: str) -> None:
     started = time.process_time()
     with pytest.raises(paste.Unreadable):
         paste.read(start + text)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 10
 
 
 # ---- as shells do it
@@ -414,7 +414,7 @@ def test_a_refused_text_is_kept(here: Client, project: Project) -> None:
     assert answer.status_code == 422
     assert "line 2" in answer.content.decode() and "{\n&lt;b&gt;</textarea>" in answer.content.decode()
     too_long = send(here, project, "{" * (views.LONGEST + 1))
-    assert "longer than 200000" in too_long.content.decode()
+    assert f"longer than {views.LONGEST}" in too_long.content.decode()
     assert not TuningJob.objects.exists()
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 from jobs import snippets
 from jobs.address import Address, Body
+from jobs.spec import LABEL
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
 REQUEST: Body = {
@@ -26,7 +28,7 @@ REQUEST: Body = {
     },
     "tunedModelDisplayName": 'it\'s "shown" 👩‍🔬 名前',
     "description": "first line\nsecond: $HOME `id` \\ '''\"\"\"",
-    "labels": {"team": "red", "studio-submission": "0123456789abcdef"},
+    "labels": {"team": "red"},
     "serviceAccount": "tuner@myproject.iam.gserviceaccount.com",
 }
 ONWARD: Body = {
@@ -43,11 +45,12 @@ ASKED = {
 def environment(url: str) -> dict[str, str]:
     """For the scripts: by name, the text, and what of the request the job has to have."""
     address = Address(url, PROJECT, LOCATION, on_engine=True)
-    made = {name: (way(body, address), body) for name, (way, body) in ASKED.items()}
-    shown: dict[str, Any] = {
-        name: {"text": snippet.text, "expected": without(body, snippet.left_out)}
-        for name, (snippet, body) in made.items()
-    }
+    shown: dict[str, Any] = {}
+    for name, (way, asked) in ASKED.items():
+        # The engine takes the studio's own label once.
+        body = asked | {"labels": {**asked["labels"], LABEL: uuid4().hex}}
+        snippet = way(body, address)
+        shown[name] = {"text": snippet.text, "expected": without(body, snippet.left_out)}
     return {SHOWN: json.dumps(shown)}
 
 

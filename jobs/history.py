@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobs.datasets.limits import CHARACTERS_PER_TOKEN
+from jobs.datasets.tokens import BYTES_PER_TOKEN
 from jobs.estimate import Data, Estimate, Past, estimate
 from jobs.models import TuningJob, moment, seconds_between
 from jobs.remote import number, part, whole
@@ -47,7 +47,7 @@ def data_of(dataset: Dataset, base_model: str) -> Data:
     characters = whole(report.get("characters")) or 0
     return Data(
         examples=whole(report.get("examples")) or 0,
-        tokens=whole(part(report, "tokens").get("total")) or characters // CHARACTERS_PER_TOKEN,
+        tokens=whole(part(report, "tokens").get("total")) or characters // BYTES_PER_TOKEN,
         ratio=number(dataset.calibration.get(base_model)),
         version=(dataset.crc32c, dataset.size),
     )
@@ -66,7 +66,7 @@ def past(job: TuningJob, model: BaseModel) -> Iterator[Past]:
             epochs=whole(told["epochs"]),
             asked=told["asked"] is not None,
             examples=whole(told["examples"]),
-            tokens=whole(told["tokens"]) or (whole(told["characters"]) or 0) // CHARACTERS_PER_TOKEN,
+            tokens=whole(told["tokens"]) or (whole(told["characters"]) or 0) // BYTES_PER_TOKEN,
             counted=whole(told["counted"]),
             steps=whole(told["steps"]),
             version=(told["crc32c"] or "", told["size"] or 0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,7 +19,7 @@ from jobs.estimate import Estimate
 from jobs.estimate_words import Figure, figures
 from jobs.pre_tuned import Parent, parents
 from jobs.queue import Queue, queue_of
-from jobs.spec import tuning_request
+from jobs.request_panel import RequestPanel
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class Preview:
         found = parents(self.job.project, self.job.location)
         return next((parent for parent in found if parent.name == self.job.pre_tuned_model), None)
 
-    @property
-    def request(self) -> dict[str, Any]:
-        return tuning_request(self.job)
+    @cached_property
+    def panel(self) -> RequestPanel:
+        return RequestPanel(self.job)
 
     @cached_property
     def estimate(self) -> Estimate | None:

@@ -14,14 +14,17 @@ from jobs import (
     views,
     wizard,
 )
+from jobs.pasting import views as pasting
 
 app_name = "jobs"
 urlpatterns = [
     path("", views.list_jobs, name="list"),
     path("new/", wizard.create, name="create"),
     path("drafts/", drafts.list_drafts, name="drafts"),
+    path("paste/", pasting.paste_request, name="paste"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),
+    path("<int:pk>/request/", views.show_request, name="request"),
     path("<int:pk>/data/", views.show_data, name="data"),
     path("<int:pk>/adapter/<int:checkpoint>/", views.download_adapter, name="adapter"),
     path("<int:pk>/cancel/", views.cancel, name="cancel"),

@@ -17,6 +17,7 @@ from jobs import adapter, details, listing, polling
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
 from jobs.queue import waiting
+from jobs.request_panel import RequestPanel
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import VertexError
@@ -119,6 +120,15 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     context = head(request, job, "details") | {"sections": details.sections(job)}
     return render(request, "jobs/details.html", context)
+
+
+@require_GET
+@member(Role.VIEWER)
+def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
+    """What will be sent of a draft, or was sent of a job, in every way of writing it."""
+    job = job_or_404(request, project, pk)
+    panel = RequestPanel(job, request.GET.get("as", ""))
+    return render(request, "jobs/request.html", {"job": job, "panel": panel})
 
 
 @require_GET

@@ -13,7 +13,7 @@ AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.exa
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
-.PHONY: help setup run test check bench accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
+.PHONY: help setup run test check bench bench-check accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -71,6 +71,9 @@ check: dev gettext
 
 bench: dev
 	$(BIN)/python -m tests.bench
+
+bench-check: dev
+	$(BIN)/python -m tests.bench.check $(ARGS)
 
 accuracy: dev
 	$(BIN)/python -m tests.accuracy $(ARGS)

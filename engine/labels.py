@@ -14,14 +14,14 @@ def violations(labels: Mapping[str, str], field: str) -> Iterator[Violation]:
     for key, value in labels.items():
         if not (_label(key) and key[:1].isalpha() and (_label(value) or not value)):
             text = (
-                f"Invalid label {key!r}: {value!r}. Keys and values have at most 63 lowercase letters, "
+                f"Invalid label {key!r}: {value!r}. Keys and values have at most 64 lowercase letters, "
                 "digits, underscores and dashes; a key starts with a letter."
             )
             yield Violation(field, text)
 
 
 def _label(text: str) -> bool:
-    return 0 < len(text) <= 63 and all(letter in "_-" or _lowercase(letter) for letter in text)
+    return 0 < len(text) <= 64 and all(letter in "_-" or _lowercase(letter) for letter in text)
 
 
 def _lowercase(letter: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobs.datasets.limits import CHARACTERS_PER_TOKEN
 from jobs.estimate import Data, Estimate, Past, estimate
 from jobs.models import TuningJob, moment, seconds_between
 from jobs.remote import number, part, whole
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from jobs.models import Dataset
 
 LOOKED_AT = 20
+CHARACTERS_PER_TOKEN = 4
+"""Only for reports of old, which have no tokens."""
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
 COLUMNS = {

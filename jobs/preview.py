@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from jobs import history, readiness
 from jobs.bars import Bar, bars
 from jobs.datasets.limits import Purpose
-from jobs.datasets.report import Problem, Report
+from jobs.datasets.report import Distribution, Problem, Report
 from jobs.datasets.words import Words, words
 from jobs.estimate import Estimate
 from jobs.estimate_words import Figure, figures
+from jobs.pre_tuned import Parent, parents
 from jobs.queue import Queue, queue_of
 from jobs.spec import tuning_request
 from studio.vertex.catalog import BaseModel
@@ -47,9 +52,20 @@ class Preview:
     @property
     def changed(self) -> list[str]:
         """The fields of the advanced options that differ from the recommendation."""
-        fields = ("epoch_count", "adapter_size", "learning_rate_multiplier")
-        named = [field for field in fields if getattr(self.job, field) is not None]
-        return named + ["export_last_checkpoint_only"] * self.job.export_last_checkpoint_only
+        return list(self.changes)
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        """Each of them, in words."""
+        return dict(changes(self.job))
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        """What the draft goes on from, where the project knows it."""
+        if not self.job.pre_tuned_model:
+            return None
+        found = parents(self.job.project, self.job.location)
+        return next((parent for parent in found if parent.name == self.job.pre_tuned_model), None)
 
     @property
     def request(self) -> dict[str, Any]:
@@ -70,6 +86,27 @@ class Preview:
     def queue(self) -> Queue | None:
         """A draft is read by its owner only."""
         return queue_of(self.job, self.job.owner) if self.job.owner else None
+
+
+def changes(job: TuningJob) -> Iterator[tuple[str, str]]:
+    if job.epoch_count is not None:
+        n = job.epoch_count
+        yield "epoch_count", ngettext("%(n)d epoch", "%(n)d epochs", n) % {"n": n}
+    if job.adapter_size is not None:
+        yield "adapter_size", _("Adapter size %(n)d") % {"n": job.adapter_size}
+    if job.learning_rate_multiplier is not None:
+        yield "learning_rate_multiplier", _("Learning rate × %(n)g") % {"n": job.learning_rate_multiplier}
+    if job.export_last_checkpoint_only:
+        yield "export_last_checkpoint_only", _("Last checkpoint only")
+    if job.labels:
+        n = len(job.labels)
+        yield "labels", ngettext("%(n)d label", "%(n)d labels", n) % {"n": n}
+    named = {
+        "description": _("Description"),
+        "service_account": _("Service account"),
+        "kms_key_name": _("Encryption key"),
+    }
+    yield from ((name, word) for name, word in named.items() if getattr(job, name))
 
 
 @dataclass(frozen=True)
@@ -113,13 +150,14 @@ class Section:
         return self.errors + self.warnings - len(self.problems)
 
     @cached_property
+    def tokens(self) -> Distribution:
+        """Of the examples, as the chosen base model's service counts where it was asked, else estimated."""
+        return self.report.tokens.scaled(self.ratio or 1.0)
+
+    @property
+    def ratio(self) -> float | None:
+        return self.dataset.ratio(self.job.base_model) if self.dataset else None
+
+    @cached_property
     def bars(self) -> list[Bar]:
-        return bars([(float(size), float(size), float(n)) for size, n in self.report.lengths.items()], BARS)
-
-    @property
-    def median(self) -> int:
-        return self.report.quantile(0.5)
-
-    @property
-    def p95(self) -> int:
-        return self.report.quantile(0.95)
+        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BARS)

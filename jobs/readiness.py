@@ -15,6 +15,7 @@ from jobs.datasets.limits import Purpose, judge
 from jobs.datasets.report import Problem
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
+from studio.vertex.names import region_of
 
 if TYPE_CHECKING:
     from jobs.models import Dataset, TuningJob
@@ -61,12 +62,18 @@ def model_obstacles(job: TuningJob) -> Iterator[Words]:
         yield Obstacle(_("Choose a region."), "location")
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
         yield Obstacle(_("Choose an adapter size that the base model takes."), "adapter_size")
+    if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
+        yield Obstacle(_("Choose the region of the pre-tuned model."), "location")
+    if job.kms_key_name and job.project.on_engine:
+        yield Obstacle(_("The engine takes no encryption key: leave it out."), "kms_key_name")
+    elif job.kms_key_name and region_of(job.kms_key_name) != job.location:
+        yield Obstacle(_("Choose an encryption key in the region of the job."), "kms_key_name")
 
 
 def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
     """What this base model has against the file, beside the file's own problems."""
     model = base_model(job)
-    return judge(dataset.checked, model, purpose) if model else []
+    return judge(dataset.checked, model, purpose, dataset.ratio(model.id) or 1.0) if model else []
 
 
 def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:

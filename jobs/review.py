@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.draft import draft_or_404
 from jobs.preview import Preview, Section
 from jobs.queue import queue_of
 from jobs.readiness import Obstacle, Words, obstacles
 from jobs.remote import Setting
-from jobs.wizard import draft_or_404
 from studio.access import Request, member
 from studio.models import Project, Role
 

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from jobs import launch, polling
+from jobs.datasets import parts
 from jobs.models import TuningJob
 
 
@@ -34,3 +35,9 @@ def send_cancels() -> None:
 def poll_due() -> None:
     for sweep in polling.due(timezone.now()):
         polling.poll(sweep, timezone.now())
+
+
+@shared_task
+def sweep_uploads() -> None:
+    """What was begun and left for a day."""
+    parts.sweep()

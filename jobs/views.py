@@ -38,6 +38,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "page": page,
         "counts": counts,
         "segments": segments(filters, counts),
+        "drafts": TuningJob.objects.drafts().filter(project=project).count(),
         "headings": listing.headings(filters),
         "best": listing.best_of(page.object_list),
         "stale": stale(project, sweeps, counts["active"]),

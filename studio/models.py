@@ -126,6 +126,10 @@ DEEDS = {
     "tuning_job.create_again": _("Sent a job again whose outcome was unknown"),
     "tuning_job.tune_again": _("Copied a job to a new draft"),
     "tuning_job.discard": _("Discarded a draft"),
+    "dataset.add": _("Added a dataset"),
+    "dataset.clean": _("Kept a cleaned file as a dataset"),
+    "dataset.check": _("Checked a dataset again"),
+    "dataset.delete": _("Deleted a dataset"),
     "delete conversation": _("Deleted a conversation"),
 }
 """What an audit entry's action reads as; a room adds its own line here."""

@@ -184,7 +184,7 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATASET_MAX_BYTES = 1024**3
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["jobs.datasets.receiving.UploadHandler"]
 FILE_UPLOAD_TEMP_DIR = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 
@@ -236,6 +236,7 @@ CELERY_BEAT_SCHEDULE = {
     "resolve unknown submissions": {"task": "jobs.tasks.resolve_unknown", "schedule": POLL_SECONDS},
     "poll jobs": {"task": "jobs.tasks.poll_due", "schedule": POLL_SECONDS},
     "pull metrics": {"task": "metrics.tasks.pull_due", "schedule": POLL_SECONDS},
+    "sweep uploads": {"task": "jobs.tasks.sweep_uploads", "schedule": 3600.0},
     "beat": {"task": "studio.tasks.heartbeat", "schedule": 15.0},
 }
 

@@ -42,6 +42,12 @@ class Studio:
             self.person.send(f"{url}start/", page=f"{url}review/")
         return url
 
+    def faulty_dataset(self, draft: str) -> str:
+        """The number of the dataset that a draft trains on, from the link to its report."""
+        found = re.search(r"/p/local/datasets/(\d+)/", self.person.get(f"{draft}dataset/").text)
+        assert found
+        return found[1]
+
     def wait(self, url: str, *words: str, seconds: float = 600) -> None:
         eventually(lambda: any(word in self.person.get(url).text for word in words), seconds, every=1)
 
@@ -76,10 +82,14 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "jobs", "/p/local/jobs/"
     yield "jobs-no-match", "/p/local/jobs/?q=nothing"
     yield "wizard-model", f"{draft}model/"
+    yield "wizard-advanced", f"{draft}model/?fix=labels"
     yield "wizard-dataset", f"{draft}dataset/"
     yield "wizard-problems", f"{faulty}dataset/"
     yield "wizard-review", f"{draft}review/"
     yield "wizard-review-missing", f"{faulty}review/"
+    yield "datasets", "/p/local/datasets/"
+    yield "dataset", f"/p/local/datasets/{studio.faulty_dataset(faulty)}/"
+    yield "drafts", "/p/local/jobs/drafts/"
     yield "monitor-running", running
     yield "monitor", done
     yield "monitor-cancelled", stopped

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from jobs.models import Submission, TuningJob
+from jobs.models import Dataset, Submission, TuningJob
 from jobs.talk.models import Conversation, Turn
 from studio.models import Membership, Project, Role
 
@@ -82,6 +82,17 @@ def draft(project: Project, user: User) -> TuningJob:
     )
 
 
+def dataset(project: Project, user: User) -> Dataset:
+    return Dataset.objects.create(
+        project=project,
+        owner=user,
+        uri="gs://data/train.jsonl",
+        generation=str(Dataset.objects.count() + 1),
+        size=9,
+        source=Dataset.Source.UPLOAD,
+    )
+
+
 def conversation(project: Project, user: User) -> Conversation:
     made = job(project, user)
     return Conversation.objects.create(
@@ -109,6 +120,8 @@ def arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
                 continue
             case "pk" if route.name.startswith("talk:"):
                 values["pk"] = conversation(project, user).pk
+            case "pk" if route.name.startswith("datasets:"):
+                values["pk"] = dataset(project, user).pk
             case "pk" if route.name in {
                 "jobs:model",
                 "jobs:dataset",

@@ -91,7 +91,7 @@ def new_model(tokenizer: Any) -> Any:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=192,
-        num_hidden_layers=5,
+        num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=4,
         intermediate_size=512,

@@ -1,80 +1,184 @@
-"""The first check of a tuning file: one pass over its bytes, in bounded memory, to line and field (pure).
+"""The check of a tuning file: one pass over its bytes, in bounded memory, to line and field (pure).
+
+Lines of the commonest shape are known quickly (plain.py) and only counted; any other goes the careful way
+(parse.py, conversation.py), which finds the same of them, and words for what is wrong.
 
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning-prepare
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 
-from jobs.datasets.conversation import Conversation, problems_of
+from jobs.datasets.conversation import FORMATS, Conversation, problems_of
+from jobs.datasets.convert import convert
+from jobs.datasets.excerpt import cut, head, storable
+from jobs.datasets.figures import Figures
 from jobs.datasets.finding import Finding
+from jobs.datasets.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.parse import Unreadable, parse
+from jobs.datasets.plain import digests
+from jobs.datasets.quick import Counted, count_all
+from jobs.datasets.repeats import Repeats
 from jobs.datasets.report import Message, Problem, Report, Sample
 
-LINE_LIMIT = 2**20
-PROBLEMS_KEPT = 100
+PROBLEMS_KEPT = 20
+"""Of each code."""
 SAMPLES_KEPT = 5
-SAMPLE_TEXT = 600
-EXCERPT = 60
-REMEMBERED = 500_000
-"""Lines remembered to find duplicates; later ones are compared with these only."""
 BINARY = {b"\x1f\x8b": "gzip", b"\x89PNG": "png", b"PK\x03\x04": "zip", b"%PDF": "pdf"}
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
-BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """`content` is cut where `too_long`."""
-
-    number: int
-    content: bytes
-    too_long: bool = False
-
-
-def check(chunks: Iterable[bytes]) -> Report:
-    """`chunks` are the file's bytes in order, cut anywhere."""
-    report, seen = Report(), set[bytes]()
-    source = counted(chunks, report)
-    for line in lines(source):
-        report.lines = line.number
-        if line.number == 1 and (trouble := not_text(line.content)):
-            note(report, 0, trouble)
-            break
-        if line.content.strip(b" \t\r"):
-            check_line(report, line, seen)
-    for _ in source:  # the rest of what is no text, for its size
-        pass
-    if not report.lines or not (report.examples or report.errors):
-        note(report, 0, Finding("error", "", "empty"))
-    report.modalities.sort()
-    return report
+def check(chunks: Iterable[bytes], *, name: str = "") -> Report:
+    """`chunks` are the file's bytes in order, cut anywhere; `name` is what the person calls the file."""
+    checker = Checker()
+    for problem in checker.problems(chunks, name):
+        note(checker.report, problem)
+    return checker.report
 
 
-def counted(chunks: Iterable[bytes], report: Report) -> Iterator[bytes]:
-    for chunk in chunks:
-        report.bytes += len(chunk)
-        yield chunk
+def all_problems(chunks: Iterable[bytes], *, name: str = "") -> Iterator[Problem]:
+    """Every problem, by line; what one line repeats of another comes last, once all are known."""
+    return Checker().problems(chunks, name)
 
 
-def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
-    """Cut at newlines only: U+2028, form feeds and others may stand inside a text."""
-    number, held, too_long = 1, bytearray(), False
-    for chunk in chunks:
-        *ended, rest = chunk.split(b"\n")
-        for piece in ended:
-            held += piece
-            yield Line(number, bytes(held[:LINE_LIMIT]), too_long or len(held) > LINE_LIMIT)
-            number, held, too_long = number + 1, bytearray(), False
-        held += rest
-        if len(held) > LINE_LIMIT:
-            too_long = True
-            del held[LINE_LIMIT:]
-    if held or too_long:
-        yield Line(number, bytes(held), too_long)
+def note(report: Report, problem: Problem) -> None:
+    seen = report.counts.get(problem.code, 0)
+    report.counts[problem.code] = seen + 1
+    if problem.severity == "error":
+        report.errors += 1
+    else:
+        report.warnings += 1
+    if seen < PROBLEMS_KEPT:
+        report.problems.append(problem)
+
+
+class Checker:
+    """Goes through one file. The report has all but the problems, once these have been handed out."""
+
+    def __init__(self) -> None:
+        self.report = Report()
+        self.figures = Figures()
+        self.repeats = Repeats()
+
+    def problems(self, chunks: Iterable[bytes], name: str) -> Iterator[Problem]:
+        faults = 0
+        for problem in self._problems(chunks, name):
+            faults += problem.severity == "error"
+            yield problem
+        if not self.report.examples and not faults:
+            yield Problem(0, "error", "", "empty")
+
+    def _problems(self, chunks: Iterable[bytes], name: str) -> Iterator[Problem]:
+        if misnamed := wrong_name(name):
+            yield problem(0, misnamed)
+        source = self._counted(chunks)
+        yield from self._file(blocks(source))
+        for _ in source:  # the rest of what is no text, for its size
+            pass
+        for code, line, first in self.repeats.found():
+            self.report.duplicates += code == "duplicate"
+            yield problem(line, Finding("warning", "", code, {"first": first}))
+        self._finish()
+
+    def _finish(self) -> None:
+        self.report.tokens, self.report.turns = self.figures.distributions()
+        self.report.longest = self.figures.longest
+        self.report.modalities.sort()
+
+    def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.report.bytes += len(chunk)
+            yield chunk
+
+    def _file(self, source: Iterator[Block]) -> Iterator[Problem]:
+        for block in source:
+            if block.number == 1 and (trouble := not_text(block.lines[0])):
+                self.report.lines = 1
+                yield problem(0, trouble)
+                return
+            rest = yield from self._first(block)
+            if rest:
+                yield from self._rest(count_all(chain([rest], source)))
+
+    def _first(self, block: Block) -> Generator[Problem, None, Block | None]:
+        """The careful way, which alone takes samples, until there are enough; what it left of the block."""
+        self.report.lines = block.last
+        if block.too_long:
+            yield too_long(block)
+            return None
+        for done, line in enumerate(block.lines):
+            if len(self.report.samples) == SAMPLES_KEPT:
+                return block.after(done)
+            yield from self._line(block.number + done, line)
+        return None
+
+    def _rest(self, source: Iterable[tuple[Block, list[Counted]]]) -> Iterator[Problem]:
+        for block, found in source:
+            self.report.lines = block.last
+            if block.too_long:
+                yield too_long(block)
+            for each in found:
+                self._take(each.lines, each.sizes, each.turns, each.prompts, each.answers)
+                for number, content in each.others:
+                    yield from self._line(number, content)
+
+    def _take(
+        self, lines: Sequence[int], sizes: list[int], turns: list[int], prompts: list[int], answers: list[int]
+    ) -> None:
+        self.report.examples += len(lines)
+        self.figures.extend(lines, sizes, turns)
+        self.repeats.extend(lines, prompts, answers)
+
+    def _line(self, number: int, content: bytes) -> Iterator[Problem]:
+        if number == 1 and content.startswith(BOM):
+            yield problem(1, Finding("warning", "", "bom"))
+            content = content.removeprefix(BOM)
+        if not content.strip(b" \t\r"):
+            return
+        try:
+            value = parse(content)
+        except Unreadable as trouble:
+            yield problem(number, trouble.finding, trouble.excerpt)
+            return
+        conversation = Conversation.of(value)
+        found = list(problems_of(conversation))
+        for finding in found:
+            yield problem(number, finding, head(content))
+            if finding.code in FORMATS and convert(value):
+                kinds = self.report.convertible
+                kinds[finding.code] = kinds.get(finding.code, 0) + 1
+        if not any(finding.severity == "error" for finding in found):
+            self._take_carefully(number, conversation)
+
+    def _take_carefully(self, number: int, conversation: Conversation) -> None:
+        prompt, answer = digests(conversation.value)
+        self._take([number], [conversation.size], [len(conversation.turns)], [prompt], [answer])
+        report = self.report
+        for modality, field in conversation.modalities.items():
+            if modality not in report.modalities:
+                report.modalities.append(modality)
+                report.where[modality] = (number, field)
+        if len(report.samples) < SAMPLES_KEPT:
+            report.samples.append(sample(number, conversation))
+
+
+def problem(line: int, finding: Finding, excerpt: tuple[str, str, str] = ("", "", "")) -> Problem:
+    params = {
+        key: storable(value) if isinstance(value, str) else value for key, value in finding.params.items()
+    }
+    return Problem(line, finding.severity, storable(finding.field), finding.code, params, excerpt)
+
+
+def wrong_name(name: str) -> Finding | None:
+    """Some systems add .txt to a name, and hide it."""
+    stem, found, ending = name.lower().rpartition(".jsonl.")
+    if found and "/" not in ending:
+        return Finding(
+            "warning", "name", "name_ending", {"name": name, "right": name[: len(stem) + len(".jsonl")]}
+        )
+    return None
 
 
 def not_text(start: bytes) -> Finding | None:
@@ -85,76 +189,10 @@ def not_text(start: bytes) -> Finding | None:
     return Finding("error", "", "utf16") if start.startswith(UTF16) or b"\x00" in start[:4] else None
 
 
-def check_line(report: Report, line: Line, seen: set[bytes]) -> None:
-    if line.too_long:
-        note(report, line.number, Finding("error", "", "line_too_long", {"limit": LINE_LIMIT}))
-        return
-    content = line.content
-    if line.number == 1 and content.startswith(BOM):
-        note(report, 1, Finding("error", "", "bom"))
-        content = content.removeprefix(BOM)
-    try:
-        value = parse(content)
-    except Unreadable as trouble:
-        note(report, line.number, trouble.finding, trouble.excerpt)
-        return
-    conversation = Conversation.of(value)
-    found = list(problems_of(conversation))
-    for finding in found:
-        note(report, line.number, finding, head(content))
-    if not any(finding.severity == "error" for finding in found):
-        take(report, line.number, conversation)
-        remember(report, line.number, content, seen)
-
-
-def head(content: bytes) -> tuple[str, str, str]:
-    text = content[: 8 * EXCERPT].decode("utf-8", "replace").replace("\x00", "\ufffd")
-    return (text[: 2 * EXCERPT] + ("…" if len(text) > 2 * EXCERPT else ""), "", "")
-
-
-def note(report: Report, line: int, finding: Finding, excerpt: tuple[str, str, str] = ("", "", "")) -> None:
-    report.counts[finding.code] = report.counts.get(finding.code, 0) + 1
-    if finding.severity == "error":
-        report.errors += 1
-    else:
-        report.warnings += 1
-    # Errors are what stops a run: they are kept even where warnings came first.
-    kept = sum(problem.severity == finding.severity for problem in report.problems) < PROBLEMS_KEPT
-    if kept:
-        report.problems.append(
-            Problem(line, finding.severity, finding.field, finding.code, finding.params, excerpt)
-        )
-
-
-def take(report: Report, number: int, conversation: Conversation) -> None:
-    length = conversation.characters
-    report.examples += 1
-    report.characters += length
-    rounded = int(float(f"{length:.2g}"))
-    report.lengths[rounded] = report.lengths.get(rounded, 0) + 1
-    if length > report.longest:
-        report.longest, report.longest_line = length, number
-    report.modalities = list({*report.modalities, *conversation.modalities})
-    if len(report.samples) < SAMPLES_KEPT:
-        report.samples.append(sample(number, conversation))
+def too_long(block: Block) -> Problem:
+    return problem(block.number, Finding("error", "", "line_too_long", {"limit": LINE_LIMIT}))
 
 
 def sample(number: int, conversation: Conversation) -> Sample:
     messages = tuple(Message(turn.role, cut(turn.text)) for turn in conversation.turns[:8])
     return Sample(number, cut(conversation.system), messages)
-
-
-def cut(text: str) -> str:
-    """Fit for a screen and for a database: lone surrogates and NUL become replacement marks."""
-    storable = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    short = storable.replace("\x00", "\ufffd")
-    return short if len(short) <= SAMPLE_TEXT else short[:SAMPLE_TEXT] + "…"
-
-
-def remember(report: Report, number: int, content: bytes, seen: set[bytes]) -> None:
-    digest = hashlib.blake2b(content.strip(), digest_size=12).digest()
-    if digest in seen:
-        report.duplicates += 1
-        note(report, number, Finding("warning", "", "duplicate"), head(content))
-    elif len(seen) < REMEMBERED:
-        seen.add(digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ PAYLOADS = {
     "functionResponse": "function",
     "function_response": "function",
 }
+TURN_FIELDS = {"role", "parts"}
+PART_FIELDS = {"text", "videoMetadata", "video_metadata", "thought", "thoughtSignature", "thought_signature"}
+FORMATS = ("openai_messages", "legacy_messages", "legacy_text_pairs", "prompt_completion")
+"""Other formats than Gemini's, by the code of their problem."""
 FILE_URI = re.compile(r"(?:gs|https?)://[^\s]+")
 
 
@@ -56,13 +60,19 @@ class Conversation:
         return cls(value, turns, turn(instruction).text if isinstance(instruction, dict) else "")
 
     @property
-    def characters(self) -> int:
-        return len(self.system) + sum(len(turn.text) for turn in self.turns)
+    def size(self) -> int:
+        """Bytes of its texts in UTF-8."""
+        return len(self.system.encode()) + sum(len(turn.text.encode()) for turn in self.turns)
 
     @property
-    def modalities(self) -> set[str]:
-        keys = {key for turn in self.turns for part in turn.parts for key in part}
-        return {"text"} | {PAYLOADS[key] for key in keys if key in PAYLOADS}
+    def modalities(self) -> dict[str, str]:
+        """Each with the field where it comes first."""
+        found = {"text": ""}
+        for place, turn in enumerate(self.turns):
+            for number, part in enumerate(turn.parts):
+                for key in part.keys() & PAYLOADS.keys():
+                    found.setdefault(PAYLOADS[key], f"contents[{place}].parts[{number}].{key}")
+        return found
 
 
 def turn(item: Any) -> Turn:
@@ -89,7 +99,9 @@ def problems_of(conversation: Conversation) -> Iterator[Finding]:
     if other := other_format(value):
         yield error("", other)
         return
-    yield from unknown_fields(value)
+    yield from unknown_fields("", value, KNOWN)
+    if {"systemInstruction", "system_instruction"} <= value.keys():
+        yield error("system_instruction", "instruction_twice")
     yield from instruction_problems(system_instruction(value))
     yield from contents_problems(value.get("contents"), conversation.turns)
 
@@ -117,9 +129,10 @@ def other_format(value: dict[str, Any]) -> str | None:
     return None
 
 
-def unknown_fields(value: dict[str, Any]) -> Iterator[Finding]:
-    for key in value.keys() - KNOWN:
-        yield Finding("warning", key[:60], "unknown_field", {"key": key[:60]})
+def unknown_fields(place: str, value: dict[str, Any], known: Iterable[str]) -> Iterator[Finding]:
+    for key in value:
+        if key not in known:
+            yield Finding("warning", f"{place}{key[:60]}", "unknown_field", {"key": key[:60]})
 
 
 def instruction_problems(instruction: Any) -> Iterator[Finding]:
@@ -151,8 +164,12 @@ def turn_problems(field: str, said: Turn) -> Iterator[Finding]:
         return
     if said.role not in ROLES:
         yield role_problem(f"{field}.role", said.raw.get("role"))
+    yield from unknown_fields(f"{field}.", said.raw, TURN_FIELDS)
     parts = said.raw.get("parts")
-    if not isinstance(parts, list) or not parts:
+    if parts and not isinstance(parts, list):
+        yield error(f"{field}.parts", "parts_not_list", kind=kind(parts))
+        return
+    if not parts:
         yield error(f"{field}.parts", "parts_empty")
         return
     for index, part in enumerate(parts):
@@ -175,17 +192,30 @@ def part_problems(field: str, part: Any) -> Iterator[Finding]:
     if not isinstance(part, dict):
         yield error(field, "part_not_object", kind=kind(part))
     elif "text" in part:
-        text = part["text"]
-        if not isinstance(text, str):
-            yield error(f"{field}.text", "text_not_text", kind=kind(text))
-        elif not text.strip():
-            yield error(f"{field}.text", "text_empty")
-        elif any("\ud800" <= character <= "\udfff" for character in text):
-            yield error(f"{field}.text", "lone_surrogate")
+        yield from unknown_fields(f"{field}.", part, PART_FIELDS | PAYLOADS.keys())
+        yield from text_problems(f"{field}.text", part["text"])
     elif not part.keys() & PAYLOADS.keys():
         yield error(field, "part_unknown", keys=", ".join(sorted(part))[:60])
     else:
         yield from file_problems(field, part)
+
+
+def text_problems(field: str, text: Any) -> Iterator[Finding]:
+    if not isinstance(text, str):
+        yield error(field, "text_not_text", kind=kind(text))
+    elif not text or text.isspace():
+        yield error(field, "text_empty")
+    elif not whole(text):
+        yield error(field, "lone_surrogate")
+
+
+def whole(text: str) -> bool:
+    """Whether it holds no half of a character, which cannot be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def file_problems(field: str, part: dict[str, Any]) -> Iterator[Finding]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from jobs.datasets.check import check
+from jobs.datasets.names import safe_name
 from jobs.datasets.report import Report
+from jobs.datasets.sample_data import Part, SampleData
 from jobs.models import Dataset
 from studio.models import Project
 from studio.vertex.errors import Conflict
@@ -24,29 +25,37 @@ if TYPE_CHECKING:
 BLOCK = 1024 * 1024
 TYPE = "application/jsonl"
 ENGINE_BUCKET = "tuning-data"
-SAMPLES = Path(__file__).parent / "samples" / "banking77"
-Sample = Literal["train", "validation"]
+CLEANINGS = ("cleaned", "converted")
 
 
 class NoBucket(Exception):
-    """The project names no bucket to upload to."""
+    """Neither the project nor the draft names a bucket to upload to."""
 
 
 class TooBig(Exception):
     pass
 
 
-def upload(project: Project, user: User, file: BinaryIO, filename: str) -> Dataset:
-    """Checks the file, then stores it. Raises NoBucket, TooBig, VertexError."""
+def upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
+    """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
-    report = check(blocks(file))
+    report = check(blocks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise TooBig
-    stored = project.storage().upload(file, new_address(project, filename), TYPE)
-    return pin(project, user, stored, Dataset.Source.UPLOAD, report)
+    return pin(project, user, store(project, file, filename, folder), Dataset.Source.UPLOAD, report)
 
 
-def existing(project: Project, user: User, uri: str) -> Dataset:
+def store(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
+    """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
+    storage = project.storage()
+    try:
+        return storage.upload(file, new_address(project, filename, folder), TYPE)
+    except Conflict:
+        stem = safe_name(filename).removesuffix(".jsonl")
+        return storage.upload(file, new_address(project, f"{stem}-{mark()}.jsonl", folder), TYPE)
+
+
+def existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
     """What the address holds now. A version that was checked before is not read again."""
     storage = project.storage()
     found = storage.stat(uri)
@@ -57,35 +66,46 @@ def existing(project: Project, user: User, uri: str) -> Dataset:
         raise TooBig
     with storage.open(found.uri, found.generation) as file:
         report = check(blocks(file))
-    return pin(project, user, found, Dataset.Source.EXISTING, report)
+    return pin(project, user, found, source, report)
 
 
-def sample(project: Project, user: User, name: Sample) -> Dataset:
-    """The sample data that comes with the studio, stored in the project's bucket at its first use."""
-    uri = f"gs://{bucket_of(project)}/samples/banking77/{name}.jsonl"
-    with (SAMPLES / f"{name}.jsonl").open("rb") as file:
+def sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
+    """A part of the studio's own sample data, stored in the project's bucket at its first use."""
+    uri = f"gs://{bucket_of(project)}/{data.object_name(part)}"
+    with data.path(part).open("rb") as file:
         try:
             stored = project.storage().upload(file, uri, TYPE)
         except Conflict:
-            return existing(project, user, uri)
+            return existing(project, user, uri, Dataset.Source.SAMPLE)
         file.seek(0)
-        return pin(project, user, stored, Dataset.Source.UPLOAD, check(blocks(file)))
+        return pin(project, user, stored, Dataset.Source.SAMPLE, check(blocks(file)))
 
 
-def pin(project: Project, user: User, stored: ObjectInfo, source: str, report: Report) -> Dataset:
-    dataset, _made = Dataset.objects.get_or_create(
-        project=project,
-        uri=stored.uri,
-        generation=str(stored.generation),
-        defaults={
-            "owner": user,
-            "crc32c": stored.crc32c,
-            "size": stored.size,
-            "source": source,
-            "report": report.to_json(),
-        },
-    )
+def pin(
+    project: Project, user: User, stored: ObjectInfo, source: str, report: Report, **facts: Any
+) -> Dataset:
+    """`facts` are the parent and the derivation of what was made from another dataset."""
+    with transaction.atomic():
+        dataset, made = Dataset.objects.get_or_create(
+            project=project,
+            uri=stored.uri,
+            generation=str(stored.generation),
+            defaults={
+                "owner": user,
+                "crc32c": stored.crc32c,
+                "size": stored.size,
+                "source": source,
+                "report": report.to_json(),
+                **facts,
+            },
+        )
+        if made:
+            dataset.audit(deed_of(dataset), user)
     return dataset
+
+
+def deed_of(dataset: Dataset) -> str:
+    return "dataset.clean" if dataset.derivation.get("how") in CLEANINGS else "dataset.add"
 
 
 def blocks(file: BinaryIO) -> Iterator[bytes]:
@@ -100,12 +120,15 @@ def bucket_of(project: Project) -> str:
     return bucket
 
 
-def new_address(project: Project, filename: str) -> str:
-    """A folder of our making, so that no upload meets another, and a name that people recognise."""
-    folder = f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"
-    return f"gs://{bucket_of(project)}/datasets/{folder}/{safe_name(filename)}"
+def new_address(project: Project, filename: str, folder: str = "") -> str:
+    """In `folder`, gs://bucket/folder/, or blank: in the project's bucket, in a folder of our making, so that
+    no upload meets another. The name is one that people recognise."""
+    return f"{folder or f'{default_folder(project)}{mark()}/'}{safe_name(filename)}"
 
 
-def safe_name(filename: str) -> str:
-    stem = re.sub(r"[^\w.-]+", "-", filename.removesuffix(".jsonl")).strip(".-")
-    return f"{stem[:80] or 'dataset'}.jsonl"
+def default_folder(project: Project) -> str:
+    return f"gs://{bucket_of(project)}/datasets/"
+
+
+def mark() -> str:
+    return f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"

@@ -10,21 +10,21 @@ from studio.vertex.catalog import BaseModel
 
 Purpose = Literal["training", "validation"]
 FEWEST = 16
-CHARACTERS_PER_TOKEN = 4
-"""About; a tokenizer is not asked here, so what follows from it only warns."""
 INPUTS = {"file": {"image", "audio", "video", "document"}}
 
 
-def judge(report: Report, model: BaseModel, purpose: Purpose) -> list[Problem]:
+def judge(report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0) -> list[Problem]:
+    """`ratio` is the model's tokens per estimated one, where its service has counted some (tokens.py)."""
     return [
         *size_problems(report, model),
         *count_problems(report, model, purpose),
+        *length_problems(report, model, ratio),
         *content_problems(report, model),
     ]
 
 
-def problem(severity: Severity, code: str, line: int = 0, **params: Any) -> Problem:
-    return Problem(line, severity, "", code, params)
+def problem(severity: Severity, code: str, line: int = 0, field: str = "", **params: Any) -> Problem:
+    return Problem(line, severity, field, code, params)
 
 
 def size_problems(report: Report, model: BaseModel) -> Iterator[Problem]:
@@ -46,13 +46,20 @@ def count_problems(report: Report, model: BaseModel, purpose: Purpose) -> Iterat
         yield problem("warning", "few", count=count, recommended=model.recommended_training_examples)
 
 
+def length_problems(report: Report, model: BaseModel, ratio: float) -> Iterator[Problem]:
+    """Of the longest examples. They only warn: even a calibrated estimate may be wrong about one example."""
+    limit = model.tokens_per_example
+    for line, estimated in report.longest:
+        tokens = round(estimated * ratio)
+        if limit and tokens > limit:
+            yield problem("warning", "example_too_long", line, tokens=tokens, limit=limit)
+
+
 def content_problems(report: Report, model: BaseModel) -> Iterator[Problem]:
-    tokens = report.longest // CHARACTERS_PER_TOKEN
-    if model.tokens_per_example and tokens > model.tokens_per_example:
-        yield problem(
-            "warning", "example_too_long", report.longest_line, tokens=tokens, limit=model.tokens_per_example
-        )
+    def found(modality: str) -> tuple[int, str]:
+        return report.where.get(modality, (0, ""))
+
     if "file" in report.modalities and not INPUTS["file"] & set(model.modalities):
-        yield problem("error", "files_unsupported", model=model.id)
+        yield problem("error", "files_unsupported", *found("file"), model=model.id)
     if "function" in report.modalities:
-        yield problem("warning", "functions_uncertain", model=model.id)
+        yield problem("warning", "functions_uncertain", *found("function"), model=model.id)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from django.conf import settings
 from django.db import models
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from jobs.datasets.report import Report
-from studio.models import Project
+from studio.models import AuditEntry, Project
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class Dataset(models.Model):
@@ -37,6 +43,7 @@ class Dataset(models.Model):
     report = models.JSONField(default=dict)
     calibration = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    checked_at = models.DateTimeField(null=True)  # blank until it is checked again
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -47,9 +54,25 @@ class Dataset(models.Model):
     def __str__(self) -> str:
         return self.uri.rsplit("/", 1)[-1]
 
+    def get_absolute_url(self) -> str:
+        return reverse("datasets:detail", args=[self.project.slug, self.pk])
+
+    @property
+    def folder(self) -> str:
+        return self.uri.rpartition("/")[0] + "/"
+
     @property
     def checked(self) -> Report:
         return Report.from_json(self.report)
+
+    def ratio(self, base_model: str) -> float | None:
+        """Tokens per estimated token by that model's service; None while it has not counted any."""
+        found = self.calibration.get(base_model)
+        return float(found) if found else None
+
+    def audit(self, action: str, user: User | None, **detail: Any) -> None:
+        subject = f"{self.pk} {self}"
+        AuditEntry.record(action, actor=user, project=self.project, subject=subject, uri=self.uri, **detail)
 
     def same_data(self, other: Dataset) -> bool:
         return (self.crc32c, self.size) == (other.crc32c, other.size)

@@ -38,17 +38,48 @@ class Sample:
     messages: tuple[Message, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """`count` values and their sum; `buckets` are (left, right, how many), from `left` to below `right`."""
+
+    count: int = 0
+    total: int = 0
+    minimum: int = 0
+    p5: int = 0
+    median: int = 0
+    mean: float = 0.0
+    p95: int = 0
+    maximum: int = 0
+    buckets: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
+
+    def scaled(self, ratio: float) -> Distribution:
+        """As if each value were `ratio` times as great."""
+        names = ("total", "minimum", "p5", "median", "p95", "maximum")
+        return Distribution(
+            count=self.count,
+            mean=self.mean * ratio,
+            buckets=[
+                (round(left * ratio), round(right * ratio), count) for left, right, count in self.buckets
+            ],
+            **{name: round(getattr(self, name) * ratio) for name in names},
+        )
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Distribution:
+        return cls(**{**data, "buckets": [(left, right, count) for left, right, count in data["buckets"]]})
+
+
 @dataclass(slots=True)
 class Report:
     """`examples` are the usable lines; `counts` has the true number of problems by code, where `problems`
-    keeps the first ones only; `lengths` is characters per example (two significant digits) -> examples."""
+    keeps the first ones of each. `tokens` and `turns` are those of the examples, tokens by the local estimate
+    (tokens.py); `longest` are the longest examples as (line, tokens). `where` is the first place of what not
+    every model takes, by modality, as (line, field). `convertible` counts the lines that conversion would
+    mend, by the code of their problem."""
 
     bytes: int = 0
     lines: int = 0
     examples: int = 0
-    characters: int = 0
-    longest: int = 0
-    longest_line: int = 0
     duplicates: int = 0
     modalities: list[str] = dataclasses.field(default_factory=list)
     problems: list[Problem] = dataclasses.field(default_factory=list)
@@ -56,20 +87,15 @@ class Report:
     errors: int = 0
     warnings: int = 0
     samples: list[Sample] = dataclasses.field(default_factory=list)
-    lengths: dict[int, int] = dataclasses.field(default_factory=dict)
+    tokens: Distribution = dataclasses.field(default_factory=Distribution)
+    turns: Distribution = dataclasses.field(default_factory=Distribution)
+    longest: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    where: dict[str, tuple[int, str]] = dataclasses.field(default_factory=dict)
+    convertible: dict[str, int] = dataclasses.field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
         return not self.errors
-
-    def quantile(self, share: float) -> int:
-        """The length that `share` of the examples do not exceed; 0 without examples."""
-        seen = 0
-        for length, count in sorted(self.lengths.items()):
-            seen += count
-            if seen >= share * self.examples:
-                return length
-        return 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,12 +103,16 @@ class Report:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
         """Also reads what an older version kept: fields that are missing keep their defaults."""
+        data = data if "tokens" in data else {**data, **_of_characters(data)}
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["problems"] = [
             Problem(**{**item, "excerpt": tuple(item["excerpt"])}) for item in data.get("problems", [])
         ]
         known["samples"] = list(_samples(data.get("samples", [])))
-        known["lengths"] = {int(length): count for length, count in data.get("lengths", {}).items()}
+        for name in ("tokens", "turns"):
+            known[name] = Distribution.from_json(data[name]) if data.get(name) else Distribution()
+        known["longest"] = [(line, tokens) for line, tokens in data.get("longest") or []]
+        known["where"] = {key: (line, field) for key, (line, field) in data.get("where", {}).items()}
         return cls(**known)
 
 
@@ -90,3 +120,28 @@ def _samples(kept: list[dict[str, Any]]) -> Iterator[Sample]:
     for item in kept:
         messages = tuple(Message(**message) for message in item["messages"])
         yield Sample(item["line"], item["system"], messages)
+
+
+def _of_characters(data: dict[str, Any]) -> dict[str, Any]:
+    """An older report's characters, as tokens of four characters each: lengths to two digits, no turns."""
+    lengths = sorted((int(size), count) for size, count in data.get("lengths", {}).items())
+    held = [size for size, count in lengths for _ in range(count)]
+    count, total = data.get("examples", 0), data.get("characters", 0) // 4
+
+    def rank(share: float) -> int:
+        return held[min(len(held) - 1, int(share * len(held)))] // 4 if held else 0
+
+    tokens = Distribution(
+        count=count,
+        total=total,
+        minimum=rank(0),
+        p5=rank(0.05),
+        median=rank(0.5),
+        mean=total / count if count else 0.0,
+        p95=rank(0.95),
+        maximum=data.get("longest", 0) // 4,
+        buckets=[(size // 4, size // 4 + 1, many) for size, many in lengths],
+    )
+    line = data.get("longest_line", 0)
+    longest = [(line, tokens.maximum)] if line else []
+    return {"tokens": asdict(tokens) if count else {}, "longest": longest}

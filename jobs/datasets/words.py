@@ -12,7 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from jobs.datasets.report import Problem
 
 REMOVE = _("Correct or remove the line.")
-CONVERT = _('Convert each line to {"contents": [{"role": "user", …}, {"role": "model", …}]}.')
+CONVERT = _(
+    "Download the cleaned file, in which such lines are converted, or write "
+    '{"contents": [{"role": "user", …}, {"role": "model", …}]}.'
+)
 SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
     # the file
     "empty": (
@@ -25,8 +28,12 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Unpack or export it, then choose the .jsonl file."),
     ),
     "bom": (
-        _("the file begins with a byte order mark."),
-        _("Save it as UTF-8 without a byte order mark."),
+        _("the file begins with a byte order mark, which is skipped."),
+        _("You may go on, or save it as UTF-8 without the mark."),
+    ),
+    "name_ending": (
+        _("the file is called %(name)s, which does not end in .jsonl."),
+        _("Rename it to %(right)s; its content stays as it is."),
     ),
     "file_too_big": (
         _("the file has %(size)s; this model takes %(limit)s."),
@@ -77,7 +84,11 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Put the whole conversation on one line, and close its quotes and brackets."),
     ),
     "too_deep": (_("the brackets are nested too deeply."), REMOVE),
-    "number_too_long": (_("a number is too long to be read."), REMOVE),
+    "number_too_large": (_("a number is too large to be read."), REMOVE),
+    "carriage_returns": (
+        _("the lines end in carriage returns alone, so all of them are one."),
+        _("Save the file with line feeds (LF) as line ends."),
+    ),
     "not_a_number": (_("%(value)s is not a JSON number."), _("Write a number, or leave the field out.")),
     "repeated_key": (_("“%(key)s” stands twice in one object."), _("Keep one of the two.")),
     # the conversation
@@ -100,6 +111,10 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
         _("“systemInstruction” is not an object with parts."),
         _('Write {"parts": [{"text": "…"}]}.'),
     ),
+    "instruction_twice": (
+        _("there are both “systemInstruction” and “system_instruction”."),
+        _("Keep “systemInstruction” alone."),
+    ),
     "instruction_empty": (_("the system instruction is empty."), _("Write one, or leave the field out.")),
     "turn_not_object": (
         _("%(field)s is a %(kind)s, not an object."),
@@ -110,6 +125,7 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
     "role_system": (_("%(field)s is “system”."), _("Move the text to “systemInstruction”.")),
     "role_unknown": (_("%(field)s is “%(role)s”."), _("Write “user” or “model”.")),
     "parts_empty": (_("%(field)s has no parts."), _("Add a part with text, or remove the line.")),
+    "parts_not_list": (_("%(field)s is a %(kind)s, not a list."), _('Write [{"text": "…"}].')),
     "part_not_object": (_("%(field)s is a %(kind)s, not an object."), _('Write {"text": "…"}.')),
     "part_unknown": (
         _("%(field)s holds neither text nor a file (%(keys)s)."),
@@ -138,7 +154,14 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
         _("about %(tokens)s tokens; this model reads %(limit)s per example."),
         _("You may go on; what is too long may be left out of the run."),
     ),
-    "duplicate": (_("this example stands in the file before."), _("You may go on, or remove the line.")),
+    "duplicate": (
+        _("this example stands in the file before, in line %(first)s."),
+        _("You may go on, or remove the line."),
+    ),
+    "prompt_conflict": (
+        _("the same question has another answer in line %(first)s."),
+        _("Keep one of the two answers, unless both are right."),
+    ),
 }
 KINDS: dict[str, str | Promise] = {
     "list": _("list"),
@@ -160,7 +183,8 @@ class Words:
 
 def words(problem: Problem) -> Words:
     what, cure = SENTENCES[problem.code]
-    return Words(str(what) % shown(problem), str(cure))
+    filled = shown(problem)
+    return Words(str(what) % filled, str(cure) % filled if "%(" in str(cure) else str(cure))
 
 
 def shown(problem: Problem) -> dict[str, Any]:

@@ -1,42 +1,8 @@
-// Draws the figures of metrics/charts.py with Plotly, in the studio's own clothes: tokens become colours here, so a
-// change of theme is a redraw. Plotly is loaded at the first figure.
+// Draws the figures of metrics/charts.py with Plotly, on top of studio/plot.js.
 "use strict";
 
-window.studioPlot = (() => {
-  // Plotly writes its rules into a style element of its own, which the page's policy refuses, unless it finds this
-  // one with this class. The rules themselves are in studio/components.css.
-  const GUARD = { id: "plotly.js-style-global", className: "no-inline-styles" };
-  const NARROW = 480;
-  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
-  let loading;
-
-  function ready(url) {
-    loading ??= new Promise((resolve, reject) => {
-      document.head.append(Object.assign(document.createElement("meta"), GUARD));
-      const script = document.createElement("script");
-      script.src = url;
-      script.onload = resolve;
-      script.onerror = () => {
-        loading = undefined;
-        reject(new TypeError("Plotly could not be loaded"));
-      };
-      document.head.append(script);
-    });
-    return loading;
-  }
-
-  const css = () => {
-    const style = getComputedStyle(document.documentElement);
-    return name => style.getPropertyValue(name).trim();
-  };
-
-  /** A copy of any part of a figure with every `var(--token)` replaced by what it stands for now. */
-  function dressed(part, token) {
-    if (typeof part === "string") return part.startsWith("var(") ? token(part.slice(4, -1)) : part;
-    if (Array.isArray(part)) return part.map(one => dressed(one, token));
-    if (part === null || typeof part !== "object") return part;
-    return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, dressed(value, token)]));
-  }
+Object.assign(window.studioPlot, (() => {
+  const { CONFIG, NARROW, dressed, css } = window.studioPlot;
 
   /** Labels of a hidden series go with it; on a narrow chart only the star and the short words of the best stay. */
   function labels(annotations, hidden, narrow) {
@@ -50,7 +16,7 @@ window.studioPlot = (() => {
 
   /** view: {hidden: Set of trace groups, x: [from, to] or null, y: [from, to] or null} */
   function figureFor(box, figure, view) {
-    const { data, layout } = dressed(figure, css());
+    const { data, layout } = dressed(figure);
     const narrow = box.clientWidth < NARROW;
     for (const trace of data) trace.visible = !view.hidden.has(trace.legendgroup);
     layout.annotations = labels(layout.annotations || [], view.hidden, narrow);
@@ -79,5 +45,5 @@ window.studioPlot = (() => {
     return window.Plotly.downloadImage({ data, layout }, { format, width: 1200, height: 600, filename: name });
   }
 
-  return { ready, draw, save };
-})();
+  return { draw, save };
+})());

@@ -269,14 +269,18 @@ def _error_object(payload: Any) -> dict[str, Any] | None:
 
 
 def _details(error: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    for detail in error.get("details") or []:
+    for detail in _listed(error.get("details")):
         if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(f"google.rpc.{kind}"):
             yield detail
 
 
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _reason(error: dict[str, Any]) -> str:
     """ErrorInfo's reason; Cloud Storage puts its own in a list `errors`."""
-    for info in (*_details(error, "ErrorInfo"), *(error.get("errors") or [])):
+    for info in (*_details(error, "ErrorInfo"), *_listed(error.get("errors"))):
         if isinstance(info, dict) and info.get("reason"):
             return str(info["reason"])
     return ""
@@ -284,7 +288,7 @@ def _reason(error: dict[str, Any]) -> str:
 
 def _violations(error: dict[str, Any]) -> Iterator[Violation]:
     for detail in _details(error, "BadRequest"):
-        for item in detail.get("fieldViolations") or []:
+        for item in _listed(detail.get("fieldViolations")):
             if isinstance(item, dict):
                 yield Violation(str(item.get("field", "")), str(item.get("description", "")))
 

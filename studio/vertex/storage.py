@@ -66,11 +66,15 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What lies under a prefix; `complete` is false where there is more than was asked for."""
+    """One page of what lies under a prefix; `next_page` asks for the page after it, blank on the last one."""
 
     objects: tuple[ObjectInfo, ...]
     prefixes: tuple[str, ...]
-    complete: bool
+    next_page: str = ""
+
+    @property
+    def complete(self) -> bool:
+        return not self.next_page
 
 
 def parse_gs_uri(uri: str) -> GsUri:
@@ -101,14 +105,25 @@ class Storage:
         with _told():
             return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=QUICK))
 
-    def list(self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000) -> Listing:
-        """Objects and, with a delimiter, the "folders" directly under `prefix`."""
+    def list(
+        self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000, page: str = ""
+    ) -> Listing:
+        """Objects and, with a delimiter, the "folders" directly under `prefix`: `limit` of both together.
+
+        It is one request, also where a page holds nothing but folders: the caller asks for the next page.
+        """
         with _told():
             found = self._client.list_blobs(
-                bucket, prefix=prefix, delimiter=delimiter, max_results=limit, timeout=TIMEOUT, retry=QUICK
+                bucket,
+                prefix=prefix,
+                delimiter=delimiter,
+                page_size=limit,
+                page_token=page or None,
+                timeout=TIMEOUT,
+                retry=QUICK,
             )
-            objects = tuple(_info(blob) for blob in found)
-            return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token is None)
+            objects = tuple(_info(blob) for blob in next(found.pages, ()))
+            return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token or "")
 
     def stat(self, uri: str, generation: int | None = None) -> ObjectInfo:
         """Raises NotFound where there is no such object or generation."""
@@ -155,11 +170,12 @@ class Storage:
         source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=PATIENT)
         return io.BufferedReader(_Told(source, info.size), buffer_size=1024 * 1024)
 
-    def delete(self, uri: str) -> None:
-        """Gone afterwards, also where it was gone before."""
+    def delete(self, uri: str, generation: int | None = None) -> None:
+        """Gone afterwards, also where it was gone before. With a generation only that one is deleted: raises
+        Conflict where the object was replaced meanwhile."""
         try:
             with _told():
-                self._blob(uri, None).delete(timeout=TIMEOUT, retry=QUICK)
+                self._blob(uri, None).delete(if_generation_match=generation, timeout=TIMEOUT, retry=QUICK)
         except NotFound:
             return
 

@@ -49,7 +49,7 @@ def page(tuner: User, browser_of: Callable[[User], Client]) -> Callable[..., str
 
 
 def shown(html: str) -> list[str]:
-    return re.findall(r'id="open-\d+"[^>]*>([^<]+)<', html)
+    return re.findall(r'id="open-\d+"[^>]*><bdi>([^<]+)<', html)
 
 
 def measured(value: float) -> dict[str, Any]:
@@ -105,7 +105,11 @@ def test_a_draft_is_seen_by_its_owner_only(
 ) -> None:
     make("mine", state="", submission=Submission.DRAFT)
     make("theirs", state="", submission=Submission.DRAFT, owner=person(Role.TUNER, "other"))
-    assert shown(page()) == ["mine"]
+    html = page()
+    assert shown(html) == ["mine"]
+    assert re.findall(r'href="([^"]+)">Drafts <span class="num">(\d+)<', html) == [
+        ("/p/local/jobs/drafts/", "2")
+    ]
 
 
 def test_a_state_we_do_not_know_is_shown_as_it_is(

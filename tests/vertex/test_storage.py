@@ -114,6 +114,28 @@ def test_a_listing_tells_folders_and_that_there_is_more(storage: Storage, double
     assert len(double.asked) == 1
 
 
+def test_the_next_page_of_a_listing_is_asked_for_by_its_token(storage: Storage, double: Double) -> None:
+    """A page may hold folders only; it is one request all the same."""
+    double.will(
+        json_answer({"prefixes": ["a/", "b/"], "nextPageToken": "a b+/="}),
+        json_answer({"items": [resource(b"", "z.jsonl")]}),
+    )
+    first = storage.list("demo", "ds/", limit=2)
+    assert (first.objects, first.prefixes, first.next_page) == ((), ("a/", "b/"), "a b+/=")
+    last = storage.list("demo", "ds/", limit=2, page=first.next_page)
+    assert [found.uri for found in last.objects] == ["gs://demo/z.jsonl"] and last.complete
+    assert [dict(asked.query).get("pageToken") for asked in double.asked] == [None, "a b+/="]
+    assert {dict(asked.query)["maxResults"] for asked in double.asked} == {"2"}
+
+
+def test_a_listing_that_is_not_allowed(storage: Storage, double: Double) -> None:
+    double.will(no(403, "forbidden"), no(404, "notFound"))
+    with pytest.raises(PermissionDenied):
+        storage.list("demo")
+    with pytest.raises(NotFound):
+        storage.list("demo")
+
+
 def test_stat(storage: Storage, double: Double) -> None:
     [exchange] = exchanges("gcs-3.17.get_blob")
     double.will(recorded(exchange))

@@ -12,7 +12,7 @@ from engine.base.corpus.japanese import japanese_word, other_script
 def _unknown(random: Random) -> str:
     """A word to copy letter by letter."""
     if random.random() < 0.6:
-        return names.unknown(random)
+        return random.choice((names.invented, names.derived))(random)
     return random.choice((names.person, names.code, names.code, japanese_word, other_script))(random)
 
 

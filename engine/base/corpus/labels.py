@@ -118,7 +118,9 @@ def defined(random: Random) -> Conversation:
 
 
 def _code(random: Random) -> str:
-    words = [names.unknown(random) for _ in range(random.choice((1, 2, 2, 3)))]
+    words = [
+        random.choice((names.invented, names.derived))(random) for _ in range(random.choice((1, 2, 2, 3)))
+    ]
     return "_".join(words)
 
 

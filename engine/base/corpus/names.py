@@ -12,9 +12,6 @@ PEOPLE, CITIES, DAYS, MONTHS = (_LISTS[group] for group in ("people", "cities", 
 CAPITALS = dict(lists.pairs(_LISTS["capitals"]))
 _ONSETS, _VOWELS = _LISTS["onsets"], _LISTS["vowels"]
 _PREFIXES, _SUFFIXES = _LISTS["prefixes"], _LISTS["suffixes"]
-_WORDS = [word.lower() for group in (PEOPLE, CITIES, *lists.words("topics").values()) for word in group]
-_KNOWN = set(_WORDS)
-LEAST, MOST = 3, 12  # letters of a spliced word
 _CODAS = ["", "", "n", "x", "k", "r", "l", "nd", "st", "ck", "m", "t"]
 
 
@@ -30,27 +27,12 @@ def derived(random: Random) -> str:
     return prefix + invented(random) + random.choice(_SUFFIXES)
 
 
-def spliced(random: Random) -> str:
-    """The beginning of one real word and the end of another: parts that are at home in other words."""
-    while True:
-        first, last = random.choice(_WORDS), random.choice(_WORDS)
-        begins, ends = random.randint(1, len(first) - 1), random.randint(1, len(last) - 1)
-        made = first[:begins] + last[ends:]
-        if LEAST <= len(made) <= MOST and made not in _KNOWN:
-            return made
-
-
-def unknown(random: Random) -> str:
-    """A word that is in no list."""
-    return random.choice((invented, derived, spliced, spliced, spliced))(random)
-
-
 def person(random: Random) -> str:
-    return random.choice(PEOPLE) if random.random() < 0.5 else unknown(random).capitalize()
+    return random.choice(PEOPLE) if random.random() < 0.6 else invented(random).capitalize()
 
 
 def city(random: Random) -> str:
-    return random.choice(CITIES) if random.random() < 0.4 else unknown(random).capitalize()
+    return random.choice(CITIES) if random.random() < 0.6 else invented(random).capitalize()
 
 
 def code(random: Random) -> str:

@@ -36,7 +36,7 @@ _JSON_ASKS = ("JSON: {}", "Return JSON with {}.", "JSON keys {}", "As JSON: {}."
 
 def _item(random: Random) -> str:
     known = random.choice(words.TOPICS[random.choice(_ITEMS)])
-    return known if random.random() < 0.4 else names.unknown(random)
+    return known if random.random() < 0.5 else random.choice((names.invented, names.derived))(random)
 
 
 def _color(random: Random) -> str:
@@ -158,7 +158,9 @@ def _pattern(random: Random, fields: list[str]) -> str:
 
 def _literal(random: Random) -> str:
     """A few words that mean nothing, or one that does; perhaps with a sign behind."""
-    made = [names.unknown(random) for _ in range(random.choice((1, 1, 2, 3)))]
+    made = [
+        random.choice((names.invented, names.derived))(random) for _ in range(random.choice((1, 1, 2, 3)))
+    ]
     if random.random() < 0.35:
         made = [random.choice(words.TOPICS[random.choice(("quality", "feeling", "colour", "nature"))])]
     return " ".join(made) + random.choice(("", "", "", "!", ",", ":", "."))

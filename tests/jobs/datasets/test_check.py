@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobs.datasets.check import LINE_LIMIT, PROBLEMS_KEPT, REMEMBERED, check
+from jobs.datasets.check import PROBLEMS_KEPT, all_problems, check
 from jobs.datasets.limits import judge
+from jobs.datasets.lines import LINE_LIMIT
 from jobs.datasets.report import Report
 from jobs.datasets.words import SENTENCES, in_units, words
 from studio.vertex.catalog import get
@@ -42,19 +39,20 @@ FINE = line()
 CASES: dict[str, tuple[bytes, str, str, int]] = {
     "empty": (b"", "empty", "", 0),
     "newlines": (b"\n\n\n", "empty", "", 0),
-    "bom": (b"\xef\xbb\xbf" + FINE, "bom", "", 1),
     "utf-16 le": (FINE.decode().encode("utf-16"), "utf16", "", 0),
     "utf-16 be": (b"\xfe\xff" + FINE.decode().encode("utf-16-be"), "utf16", "", 0),
     "latin-1": (FINE + b"\n" + line().replace(b"top up", b"caf\xe9"), "not_utf8", "", 2),
     "overlong": (FINE + b"\n\xc0\xaf", "not_utf8", "", 2),
     "cut character": (FINE + b'\n"\xe3\x81', "not_utf8", "", 2),
     "nul": (FINE + b"\n{\x00}", "json", "", 2),
-    "carriage returns only": (FINE + b"\r" + FINE, "json_extra", "", 1),
+    "carriage returns only": (FINE + b"\r" + FINE, "carriage_returns", "", 1),
+    "two values": (FINE + FINE, "json_extra", "", 1),
     "gzip": (b"\x1f\x8b\x08\x00", "binary", "", 0),
     "png": (b"\x89PNG\r\n\x1a\n\x00", "binary", "", 0),
     "long line": (b'{"a":"' + b"x" * LINE_LIMIT + b'"}\n' + FINE, "line_too_long", "", 1),
     "deep": (b"[" * 100_000, "too_deep", "", 1),
-    "long integer": (b'{"a": ' + b"1" * 5000 + b"}", "number_too_long", "", 1),
+    "long integer": (b'{"a": ' + b"1" * 5000 + b"}", "number_too_large", "", 1),
+    "long number": (b'{"a": 1e999}', "number_too_large", "", 1),
     "nan": (b'{"a": NaN}', "not_a_number", "", 1),
     "infinity": (b'{"a": -Infinity}', "not_a_number", "", 1),
     "repeated key": (b'{"contents": [], "contents": []}', "repeated_key", "contents", 1),
@@ -114,6 +112,20 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
         "contents[0].parts[0].text",
         1,
     ),
+    "surrogate elsewhere": (line(labels=["\ud800"]), "lone_surrogate", "labels[0]", 1),
+    "surrogate in a key": (line(**{"\ud800": 1}), "lone_surrogate", "\ufffd", 1),
+    "parts an object": (
+        turns(("user", {"text": "a"}), said("model", "b")),
+        "parts_not_list",
+        "contents[0].parts",
+        1,
+    ),
+    "two instructions": (
+        line(systemInstruction={"parts": [{"text": "x"}]}, system_instruction={"parts": [{"text": "y"}]}),
+        "instruction_twice",
+        "system_instruction",
+        1,
+    ),
     "file uri": (
         turns(("user", [{"fileData": {"fileUri": "file:///etc/passwd"}}]), said("model", "b")),
         "file_uri",
@@ -136,16 +148,88 @@ def test_a_fault_has_line_field_and_cure(content: bytes, code: str, field: str, 
 
 
 WARNINGS = {
-    "unknown field": (line(weight=1), "unknown_field"),
-    "duplicate": (FINE + b"\n" + FINE, "duplicate"),
+    "unknown field": (line(weight=1), "unknown_field", "weight", 1),
+    "weight of a turn": (
+        line(contents=[{**USER, "weight": 0}, MODEL]),
+        "unknown_field",
+        "contents[0].weight",
+        1,
+    ),
+    "more in a part": (
+        turns(("user", [{"text": "a", "x": 1}]), said("model", "b")),
+        "unknown_field",
+        "contents[0].parts[0].x",
+        1,
+    ),
+    "byte order mark": (b"\xef\xbb\xbf" + FINE, "bom", "", 1),
+    "duplicate": (FINE + b"\n\n" + FINE, "duplicate", "", 3),
+    "another answer": (
+        FINE + b"\n" + line(contents=[USER, {"role": "model", "parts": [{"text": "no"}]}]),
+        "prompt_conflict",
+        "",
+        2,
+    ),
 }
 
 
-@pytest.mark.parametrize(("content", "code"), WARNINGS.values(), ids=WARNINGS.keys())
-def test_a_warning_stops_nothing(content: bytes, code: str) -> None:
+@pytest.mark.parametrize(("content", "code", "field", "number"), WARNINGS.values(), ids=WARNINGS.keys())
+def test_a_warning_stops_nothing(content: bytes, code: str, field: str, number: int) -> None:
     report = check([content])
-    assert report.ok and [problem.code for problem in report.problems] == [code]
-    assert words(report.problems[0]).cure
+    (problem,) = report.problems
+    assert (problem.code, problem.severity, problem.field, problem.line) == (code, "warning", field, number)
+    assert report.ok
+    assert words(problem).cure and "%(" not in words(problem).what
+
+
+@pytest.mark.parametrize("name", ["train.jsonl.txt", "Train.JSONL.json"])
+def test_a_name_with_an_ending_too_many(name: str) -> None:
+    report = check([FINE], name=name)
+    (problem,) = report.problems
+    assert (problem.code, problem.severity, problem.field, problem.line) == (
+        "name_ending",
+        "warning",
+        "name",
+        0,
+    )
+    assert f"Rename it to {name[:11]};" in words(problem).cure
+
+
+@pytest.mark.parametrize("name", ["", "train.jsonl", "train.json", "a.jsonl.d/train.jsonl"])
+def test_a_name_as_it_should_be(name: str) -> None:
+    assert not check([FINE], name=name).problems
+
+
+def answered(question: str, answer: str) -> bytes:
+    return turns(said("user", question), said("model", answer))
+
+
+def test_what_is_repeated_names_the_first_line() -> None:
+    lines = [
+        answered(*pair) for pair in (("a", "1"), ("b", "1"), ("a", "2"), ("a", "2"), ("a", "1"), ("a", "3"))
+    ]
+    filler = [line(contents=[{"role": "user", "parts": [{"text": f"{n}"}]}, MODEL]) for n in range(9)]
+    report = check([b"\n".join([*filler, *lines])])
+    found = {(problem.code, problem.line - 9, problem.params["first"] - 9) for problem in report.problems}
+    assert found == {
+        ("prompt_conflict", 3, 1),
+        ("duplicate", 4, 3),
+        ("duplicate", 5, 1),
+        ("prompt_conflict", 6, 1),
+    }
+    assert report.duplicates == 2
+
+
+def test_the_same_said_in_another_spelling_is_a_duplicate() -> None:
+    spaced = json.dumps(GOOD, separators=(" , ", " : ")).encode()
+    escaped = FINE.replace(b"How", b"\\u0048ow")
+    assert check([b"\n".join([FINE, spaced, escaped])]).duplicates == 2
+
+
+def test_what_conversion_would_mend_is_counted() -> None:
+    chat = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'
+    broken = b'{"messages": [{"role": "assistant", "content": "b"}]}'
+    report = check([b"\n".join([chat, chat, broken, FINE])])
+    assert report.convertible == {"openai_messages": 2} and report.counts["openai_messages"] == 3
 
 
 @pytest.mark.parametrize(
@@ -166,31 +250,39 @@ def test_what_is_right_is_taken(content: bytes) -> None:
 
 
 def test_every_code_has_a_case() -> None:
-    judged = {"file_too_big", "training_too_many", "validation_too_many", "very_few", "few"} | {
+    judged = {
+        "name_ending",
+        "file_too_big",
+        "training_too_many",
+        "validation_too_many",
+        "very_few",
+        "few",
+    } | {
         "files_unsupported",
         "functions_uncertain",
         "example_too_long",
     }
-    tried = {code for _content, code, *_rest in CASES.values()} | {
-        code for _content, code in WARNINGS.values()
-    }
+    tried = {code for _content, code, *_rest in [*CASES.values(), *WARNINGS.values()]}
     assert tried | judged == SENTENCES.keys()
 
 
-def test_counts_lengths_and_samples() -> None:
+def test_counts_tokens_turns_and_samples() -> None:
     report = check([b"\n".join(line(n=n) if n % 2 else FINE for n in range(20))])
     assert (report.lines, report.examples, report.duplicates) == (20, 20, 9)
-    assert report.characters == 20 * len("How do I top up?top_up")
-    assert report.quantile(0.5) == 22
+    size = -(-len("How do I top up?top_up") // 4)
+    assert (report.tokens.count, report.tokens.total, report.tokens.median) == (20, 20 * size, size)
+    assert (report.turns.minimum, report.turns.maximum, report.turns.buckets) == (2, 2, [(2, 3, 20)])
     assert report.samples[0].messages[0].text == "How do I top up?"
+    assert report.longest[0] == (1, size)
 
 
-def test_every_problem_is_counted_and_errors_are_kept_among_warnings() -> None:
+def test_every_problem_is_counted_and_the_first_of_each_kind_are_kept() -> None:
     content = b"\n".join([line(weight=n) for n in range(300)] + [b"{}"] * 300)
     report = check([content])
     assert (report.warnings, report.errors) == (300, 300)
-    kept = [problem.severity for problem in report.problems]
-    assert (kept.count("error"), kept.count("warning")) == (PROBLEMS_KEPT, PROBLEMS_KEPT)
+    assert [problem.line for problem in report.problems] == [*range(1, 21), *range(301, 321)]
+    assert PROBLEMS_KEPT == 20
+    assert [problem.line for problem in all_problems([content])] == [*range(1, 601)]
 
 
 def test_the_mark_shows_the_fault() -> None:
@@ -208,58 +300,6 @@ def test_the_size_of_what_is_no_text_is_all_of_it() -> None:
     assert check([b"\x00\x00\n", b"\x00" * 7]).bytes == 10
 
 
-@given(
-    st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([FINE, b"\n", b"\r\n", b'{"a":']))), st.data()
-)
-def test_no_bytes_break_it_and_cuts_do_not_matter(pieces: list[bytes], data: st.DataObject) -> None:
-    content = b"".join(pieces)
-    whole = check([content])
-    json.dumps(whole.to_json()).encode()
-    for problem in whole.problems:
-        words(problem)
-    cut = data.draw(st.integers(0, len(content)))
-    assert check([content[:cut], content[cut:]]) == whole
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["contents", "role", "parts", "text", "systemInstruction", "fileData", "x"]),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=30, deadline=None)
-@given(json_values)
-def test_no_json_breaks_it(value: Any) -> None:
-    report = check([json.dumps(value).encode()])
-    assert report.lines == 1
-    assert report.examples == (1 if report.ok else 0)
-    for problem in report.problems:
-        words(problem)
-
-
-def test_memory_stays_small() -> None:
-    def endless() -> Iterator[bytes]:
-        for number in range(20):
-            yield b'{"a":"' + b"x" * 2**20
-            yield b'"}\n' + line(n=number) + b"\n"
-
-    tracemalloc.start()
-    report = check(endless())
-    _now, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert report.counts["line_too_long"] == 20 and report.examples == 20
-    assert peak < 12 * 2**20
-    assert REMEMBERED * 100 <= 100 * 2**20
-
-
 TINY, FLASH = get("studio-tiny", "engine"), get("gemini-2.5-flash", "google")
 assert TINY and FLASH
 
@@ -274,8 +314,9 @@ assert TINY and FLASH
         (Report(examples=5001), FLASH, "validation", ["validation_too_many"]),
         (Report(examples=10_000_001), FLASH, "training", ["training_too_many"]),
         (Report(examples=480, bytes=2_000_000_000), FLASH, "training", ["file_too_big"]),
-        (Report(examples=480, longest=9000, longest_line=7), TINY, "training", ["example_too_long"]),
-        (Report(examples=480, longest=9000), FLASH, "training", []),
+        (Report(examples=480, longest=[(7, 2000), (3, 1025)]), TINY, "training", ["example_too_long"] * 2),
+        (Report(examples=480, longest=[(7, 2000), (3, 1024)]), TINY, "training", ["example_too_long"]),
+        (Report(examples=480, longest=[(7, 9000)]), FLASH, "training", []),
         (Report(examples=480, modalities=["file", "text"]), TINY, "training", ["files_unsupported"]),
         (Report(examples=480, modalities=["file", "text"]), FLASH, "training", []),
         (Report(examples=480, modalities=["function"]), FLASH, "training", ["functions_uncertain"]),
@@ -285,6 +326,23 @@ def test_a_models_limits(report: Report, model: Any, purpose: Any, codes: list[s
     judged = judge(report, model, purpose)
     assert [problem.code for problem in judged] == codes
     assert all("%(" not in words(problem).what for problem in judged)
+
+
+def test_a_problem_of_the_model_names_line_field_and_calibrated_tokens() -> None:
+    place = (9, "contents[0].parts[1]")
+    report = Report(examples=480, longest=[(7, 2000)], modalities=["file"], where={"file": place})
+    found = {problem.code: problem for problem in judge(report, TINY, "training", ratio=0.6)}
+    assert (found["example_too_long"].line, found["example_too_long"].params["tokens"]) == (7, 1200)
+    assert (found["files_unsupported"].line, found["files_unsupported"].field) == place
+
+
+def test_a_report_of_an_older_version_still_loads() -> None:
+    kept = {"lines": 9, "examples": 4, "characters": 400, "longest": 200, "longest_line": 3, "duplicates": 1}
+    report = Report.from_json({**kept, "lengths": {"40": 2, "120": 1, "200": 1}})
+    assert (report.examples, report.tokens.count, report.tokens.total) == (4, 4, 100)
+    assert (report.tokens.minimum, report.tokens.median, report.tokens.maximum) == (10, 30, 50)
+    assert report.longest == [(3, 50)] and sum(count for *_edges, count in report.tokens.buckets) == 4
+    assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
 
 
 @pytest.mark.parametrize(

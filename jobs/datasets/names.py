@@ -1,0 +1,40 @@
+"""Names of files that people upload: which are taken, which mended, what to do about others (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+TAKEN = (".jsonl", ".ndjson", ".json")
+HIDDEN = tuple(f"{suffix}.txt" for suffix in TAKEN)
+"""What an editor or a mail program makes of them."""
+STEM = 80
+PACKED = (".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z")
+TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet")
+UNPACK = _("%(name)s is a packed file. Unpack it, then choose the .jsonl file.")
+EXPORT = _("%(name)s is a table. Export it as JSONL: one conversation per line, in a file ending in .jsonl.")
+OTHER = _("Choose a file whose name ends in .jsonl; this one is %(name)s.")
+
+
+def refusal(filename: str) -> str:
+    """Why a file of this name is not taken, and the cure; blank where it is."""
+    name = filename.lower()
+    if name.endswith(TAKEN + HIDDEN):
+        return ""
+    words: str | Promise = UNPACK if name.endswith(PACKED) else EXPORT if name.endswith(TABLES) else OTHER
+    return str(words) % {"name": filename}
+
+
+def is_mended(filename: str) -> bool:
+    """It ends in .jsonl.txt: the last ending is dropped."""
+    return filename.lower().endswith(HIDDEN)
+
+
+def safe_name(filename: str) -> str:
+    """Of our making, ending in .jsonl, and recognisable."""
+    bare = filename[: -len(".txt")] if is_mended(filename) else filename
+    suffix = next((each for each in TAKEN if bare.lower().endswith(each)), "")
+    stem = re.sub(r"[^\w.-]+", "-", bare[: len(bare) - len(suffix)]).strip(".-")
+    return f"{stem[:STEM] or 'dataset'}.jsonl"

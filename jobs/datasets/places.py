@@ -1,0 +1,130 @@
+"""Buckets, folders and files of Cloud Storage, as a person walks through them.
+
+A place is a text: blank (the list of buckets), `gs://bucket/`, or `gs://bucket/folder/`. Every one goes
+through parse_gs_uri, so that no address reaches a path, a host or a bucket that is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from studio.vertex.errors import BadName
+from studio.vertex.storage import Listing, ObjectInfo, Storage, parse_gs_uri
+
+SCHEME = "gs://"
+PER_PAGE = 100
+FITS = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`uri` ends in a slash; a bucket is a folder, too."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """`fits` where it may be chosen as a dataset."""
+
+    name: str
+    uri: str
+    size: int
+    updated: datetime | None
+
+    @property
+    def fits(self) -> bool:
+        return self.name.endswith(FITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One page of what lies at a place; `next_page` is blank on the last one."""
+
+    place: str
+    folders: tuple[Folder, ...] = ()
+    files: tuple[File, ...] = ()
+    next_page: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.folders or self.files)
+
+
+def look(storage: Storage, place: str, page: str = "") -> Shelf:
+    """What lies at `place`. Raises VertexError."""
+    if not place:
+        return Shelf("", tuple(Folder(name, f"{SCHEME}{name}/") for name in storage.buckets()))
+    bucket, prefix = split(place)
+    return shelf(place, storage.list(bucket, prefix, limit=PER_PAGE, page=page))
+
+
+def shelf(place: str, listing: Listing) -> Shelf:
+    bucket, prefix = split(place)
+    folders = (
+        Folder(name.removeprefix(prefix).rstrip("/"), f"{SCHEME}{bucket}/{name}")
+        for name in listing.prefixes
+        if is_place(f"{SCHEME}{bucket}/{name}")
+    )
+    files = (file_of(info, place) for info in listing.objects if info.uri != place)
+    return Shelf(place, tuple(folders), tuple(files), listing.next_page)
+
+
+def file_of(info: ObjectInfo, place: str) -> File:
+    return File(info.uri.removeprefix(place), info.uri, info.size, info.updated)
+
+
+def split(place: str) -> tuple[str, str]:
+    """Bucket and prefix of a folder's place. Raises BadName."""
+    if not place.endswith("/"):
+        raise BadName("A folder's address ends in a slash.")
+    bucket, name = parse_gs_uri(f"{place}x")
+    return bucket, name[:-1]
+
+
+def is_place(text: str) -> bool:
+    try:
+        split(text)
+    except BadName:
+        return False
+    return True
+
+
+def typed(text: str) -> str:
+    """What a person writes for a place, as one: the scheme and the last slash may be missing, the spaces
+    around it do not count. Raises BadName."""
+    bare = text.strip()
+    if not bare or bare == SCHEME:
+        return ""
+    with_scheme = bare if "://" in bare else f"{SCHEME}{bare}"
+    place = with_scheme if with_scheme.endswith("/") else f"{with_scheme}/"
+    split(place)
+    return place
+
+
+def inside(place: str, folder: str) -> str:
+    """The place of a folder that may not exist yet: the first file makes it. Raises BadName."""
+    name = folder.strip().strip("/")
+    made = f"{place}{name}/" if name else place
+    split(made)
+    return made
+
+
+def parent(uri: str) -> str:
+    """The folder of a file's address, blank where the text is no address."""
+    folder = uri[: uri.rfind("/") + 1]
+    return folder if is_place(folder) else ""
+
+
+def crumbs(place: str) -> list[Folder]:
+    """The way from the bucket down to the place."""
+    if not place:
+        return []
+    bucket, prefix = split(place)
+    steps, at = [Folder(bucket, f"{SCHEME}{bucket}/")], f"{SCHEME}{bucket}/"
+    for name in prefix.split("/")[:-1]:
+        at += f"{name}/"
+        steps.append(Folder(name, at))
+    return steps

@@ -1,0 +1,96 @@
+"""Examples that stand twice in a file, and prompts with two answers, by 64-bit hashes in arrays (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+REMEMBERED = 6_000_000
+"""Examples, at 16 bytes each; later ones are compared with nothing. A file of 1 GB has hardly as many."""
+PENDING = 2**16
+SORTED = 500_000
+"""Examples sorted at once, so that sorting takes little memory beside them."""
+
+Rows = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32]]
+Pair = tuple[int, int]
+"""The line, and the first one that it repeats."""
+
+
+class Repeats:
+    """Answers are known by 32 bits: they are compared only where the prompts' 64 bits are equal."""
+
+    def __init__(self) -> None:
+        self.lines: list[int] = []
+        self.prompts: list[int] = []
+        self.answers: list[int] = []
+        self.kept: list[Rows] = []
+        self.count = 0
+
+    def extend(self, lines: Iterable[int], prompts: Iterable[int], answers: Iterable[int]) -> None:
+        """Prompts and answers by their hashes."""
+        if self.count >= REMEMBERED:
+            return
+        self.lines.extend(lines)
+        self.prompts.extend(prompts)
+        self.answers.extend(answers)
+        if len(self.lines) >= PENDING:
+            self.flush()
+
+    def flush(self) -> None:
+        self.count += len(self.lines)
+        answers = np.array(self.answers, np.int64).astype(np.uint32)
+        self.kept.append((np.array(self.prompts, np.int64), answers, np.array(self.lines, np.uint32)))
+        self.lines, self.prompts, self.answers = [], [], []
+
+    def found(self) -> Iterator[tuple[str, int, int]]:
+        """(code, line, the first line that it repeats), by line within each of the codes."""
+        self.flush()
+        shares = -(-self.count // SORTED)
+        pairs = [repeated(share(self.kept, shares, number)) for number in range(shares)]
+        for code, place in (("duplicate", 0), ("prompt_conflict", 1)):
+            both = np.concatenate([np.zeros((0, 2), np.uint32), *(pair[place] for pair in pairs)])
+            for line, first in both[np.argsort(both[:, 0])]:
+                yield code, int(line), int(first)
+
+
+def share(kept: list[Rows], shares: int, number: int) -> Rows:
+    """The rows whose prompts belong to that one of so many shares."""
+    chosen = [rows[0].view(np.uint64) % np.uint64(shares) == number for rows in kept]
+    prompts, answers, lines = (
+        np.concatenate([rows[column][mask] for rows, mask in zip(kept, chosen, strict=True)])
+        for column in range(3)
+    )
+    return prompts, answers, lines
+
+
+def repeated(rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Duplicates, and other answers to a prompt, as rows of (line, first line)."""
+    prompts, answers, lines = again(rows)
+    order = np.lexsort((lines, answers, prompts))
+    prompts, answers, lines = prompts[order], answers[order], lines[order]
+    new_prompt = np.ones(len(order), bool)
+    new_prompt[1:] = prompts[1:] != prompts[:-1]
+    new_answer = new_prompt.copy()
+    new_answer[1:] |= answers[1:] != answers[:-1]
+    same, asked = (least_of_group(lines, begins) for begins in (new_answer, new_prompt))
+    duplicates = np.column_stack([lines, same])[~new_answer]
+    conflicts = np.column_stack([lines, asked])[new_answer & (lines != asked)]
+    return duplicates, conflicts
+
+
+def again(rows: Rows) -> Rows:
+    """The rows whose prompts stand more than once: few, so the costly order is theirs alone."""
+    prompts = np.sort(rows[0])
+    several = np.isin(rows[0], prompts[1:][prompts[1:] == prompts[:-1]])
+    return rows[0][several], rows[1][several], rows[2][several]
+
+
+def least_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """For each row the least line of its group; groups begin where `begins`."""
+    if not len(lines):
+        return lines
+    least: NDArray[np.uint32] = np.minimum.reduceat(lines, np.flatnonzero(begins))
+    of_rows: NDArray[np.uint32] = least[np.cumsum(begins) - 1]
+    return of_rows

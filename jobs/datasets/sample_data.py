@@ -1,0 +1,68 @@
+"""The sample data that comes with the studio: samples/samples.json and the folders that it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from django.utils.translation import get_language
+
+FOLDER = Path(__file__).parent / "samples"
+COUNT = re.compile(r"^\| (?P<part>\w+)\.jsonl \| (?P<count>\d+) \|", re.MULTILINE)
+Part = Literal["train", "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleData:
+    """`words` are title, description, language and licence, each by the language it is written in; `counts`
+    are the examples by part, as the folder's README has them."""
+
+    name: str
+    words: dict[str, dict[str, str]]
+    counts: dict[str, int]
+
+    def path(self, part: Part) -> Path:
+        return FOLDER / self.name / f"{part}.jsonl"
+
+    def object_name(self, part: Part) -> str:
+        """Under a bucket. The file's name says whose part it is, wherever it is shown alone."""
+        return f"samples/{self.name}/{self.name}-{part}.jsonl"
+
+    @property
+    def title(self) -> str:
+        return self._said("title")
+
+    @property
+    def description(self) -> str:
+        return self._said("description")
+
+    @property
+    def language(self) -> str:
+        return self._said("language")
+
+    @property
+    def licence(self) -> str:
+        return self._said("licence")
+
+    def _said(self, what: str) -> str:
+        return self.words[what]["ja" if (get_language() or "").startswith("ja") else "en"]
+
+
+@cache
+def samples() -> tuple[SampleData, ...]:
+    return tuple(described(entry) for entry in json.loads((FOLDER / "samples.json").read_text()))
+
+
+def described(entry: dict[str, Any]) -> SampleData:
+    readme = (FOLDER / entry["name"] / "README.md").read_text()
+    counts = {found["part"]: int(found["count"]) for found in COUNT.finditer(readme)}
+    return SampleData(entry["name"], {key: entry[key] for key in entry if key != "name"}, counts)
+
+
+def sample_named(name: str) -> SampleData | None:
+    """The first one where no name is given."""
+    return next((sample for sample in samples() if sample.name == name or not name), None)

@@ -1,0 +1,188 @@
+"""Which texts of a fixed set resemble others: Jaccard similarity of 5-character shingles, exactly (pure).
+
+An index has the shingles in order of rarity, as in prefix filtering (Chaudhuri et al. 2006, Bayardo et al.
+2007): what resembles a text has at least 4/5 of its shingles, so it has at least n of any `spare + n` of
+them, where `spare` are those it may lack. The rarest are asked: they name few texts. What many texts share,
+such as the words of a template, has bitmaps instead of lists, read for a text that has little else.
+"""
+
+from __future__ import annotations
+
+import heapq
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+LENGTH = 5
+SHARED, OF_ALL = 4, 5
+"""Similar from 4/5 on, in whole numbers: 0.8 as a float is not quite that."""
+ASKED = 4
+"""Shingles to be shared among the rarest; with more of them, more lists are read and fewer texts measured."""
+COMMON, FEWEST = 32, 8
+"""A shingle in more than one of 32 texts is common: there a bitmap is shorter than a list."""
+PAD = "\udfff"
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+def normalised(text: str) -> str:
+    """One form for all ways to write the same: width, case and white space. Punctuation stays: it may be all
+    that parts 3 + 4 from 3 - 4, and elsewhere it weighs little."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def shingles(text: str) -> set[str]:
+    """A text shorter than a shingle is one itself."""
+    if len(text) < LENGTH:
+        return {text} if text else set()
+    return {text[at : at + LENGTH] for at in range(len(text) - LENGTH + 1)}
+
+
+def shingle_keys(texts: Sequence[str]) -> tuple[Numbers, Keys]:
+    """(which text, key) of every shingle in order, repeats included. Two shingles share a key about once in
+    2**64; such a chance can hide a pair at the very limit, and never makes one up."""
+    padded = [text.ljust(LENGTH, PAD) for text in texts]
+    codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    lengths = np.array([len(text) for text in padded])
+    starts = len(codes) - LENGTH + 1
+    keys = codes[:starts]
+    for at in range(1, LENGTH):
+        keys = keys * FACTOR + codes[at : starts + at]
+    inside = np.ones(starts, dtype=bool)
+    for at in range(1, LENGTH):
+        inside[np.cumsum(lengths)[:-1] - at] = False
+    return np.repeat(np.arange(len(texts)), lengths)[:starts][inside], keys[inside]
+
+
+def distinct(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Numbers]:
+    """Sorted, with how often each was there."""
+    numbers.sort()
+    first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]] if len(numbers) else [])
+    return numbers[first], np.diff(np.r_[first, len(numbers)])
+
+
+def least_shared(size: Numbers) -> Numbers:
+    """How many of `size` shingles a similar text has at least."""
+    return -(-SHARED * size // OF_ALL)
+
+
+def overlap_needed(both: Numbers) -> Numbers:
+    """How many shingles two similar texts share at least, by the sum of their sizes."""
+    return -(-SHARED * both // (SHARED + OF_ALL))
+
+
+class Index:
+    """`texts` are normalised, distinct and not empty. A shingle's rank is its place from the rarest on."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
+        self.left = np.ones(len(texts), dtype=bool)
+        owners, keys = shingle_keys(texts)
+        self.keys = np.unique(keys)
+        pairs, _counts = distinct(owners << 32 | np.searchsorted(self.keys, keys))
+        owners, places = pairs >> 32, pairs & 0xFFFFFFFF
+        frequency = np.bincount(places)
+        by_rarity = np.argsort(frequency, kind="stable")
+        self.ranks = np.empty_like(by_rarity)
+        self.ranks[by_rarity] = np.arange(len(by_rarity))
+        self.first_common = int(np.sum(frequency <= max(len(texts) // COMMON, FEWEST)))
+        self.sizes = np.bincount(owners, minlength=len(texts))
+        self.largest = int(self.sizes.max(initial=0)) * OF_ALL // SHARED
+        self.ends = np.cumsum(frequency[by_rarity])
+        ranks = self.ranks[places]
+        self.names = owners[np.argsort(ranks, kind="stable")][: np.sum(ranks < self.first_common)]
+        common = ranks >= self.first_common
+        self.bitmaps = self.bits(owners[common], ranks[common], len(texts))
+        self.commons = ones(self.bitmaps)
+
+    def bits(self, owners: Numbers, ranks: Numbers, count: int) -> Keys:
+        """(texts, words): a bit for each common shingle."""
+        at = ranks - self.first_common
+        words = np.zeros((count, (len(self.keys) - self.first_common) // 64 + 1), dtype=np.uint64)
+        np.bitwise_or.at(words, (owners, at // 64), np.uint64(1) << (at % 64).astype(np.uint64))
+        return words
+
+    def similar(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+        """(which of `texts`, which of the index, similarity), in order. What was found is searched for no
+        more. `texts` are normalised and not empty."""
+        asking = Asking(self, texts)
+        for own, other in heapq.merge(asking.by_rarest(), asking.by_counting()):
+            if not self.left[other]:
+                continue
+            ours, theirs = shingles(texts[own]), shingles(self.texts[other])
+            shared = len(ours & theirs)
+            union = len(ours) + len(theirs) - shared
+            if OF_ALL * shared >= SHARED * union:
+                self.left[other] = False
+                yield own, other, shared / union
+
+
+class Asking:
+    """Some texts on their way through the index: `rows` and `ranks` are their known shingles, row by row from
+    the rarest on. `sizes` may be too small by the chance of a key, which only lets more texts through."""
+
+    def __init__(self, index: Index, texts: Sequence[str]) -> None:
+        self.index, count = index, len(texts)
+        owners, keys = shingle_keys(texts)
+        places = np.minimum(np.searchsorted(index.keys, keys), len(index.keys) - 1)
+        known = index.keys[places] == keys
+        pairs, _counts = distinct(owners[known] << 32 | index.ranks[places[known]])
+        strange, _counts = distinct(owners[~known].astype(np.uint64) << 44 | keys[~known] >> 20)
+        self.rows, self.ranks = pairs >> 32, pairs & 0xFFFFFFFF
+        self.known = np.bincount(self.rows, minlength=count)
+        self.starts = np.cumsum(self.known) - self.known
+        self.sizes = self.known + np.bincount((strange >> 44).astype(np.int64), minlength=count)
+        self.rare = np.bincount(self.rows[self.ranks < index.first_common], minlength=count)
+        self.spare = self.known - least_shared(self.sizes)
+        self.asked = np.minimum(ASKED, self.rare - self.spare)
+        self.open = (self.spare >= 0) & (self.sizes <= index.largest)
+
+    def by_rarest(self) -> Iterator[tuple[int, int]]:
+        """Pairs that share enough of the rarest shingles."""
+        index = self.index
+        first = np.where(self.open & (self.asked > 0), self.spare + self.asked, 0)
+        read = np.arange(len(self.rows)) - self.starts[self.rows] < first[self.rows]
+        pairs, counts = distinct(self.named(self.rows[read], self.ranks[read]))
+        own, other = pairs // len(index.sizes), pairs % len(index.sizes)
+        least = least_shared(self.sizes[own])
+        lacking = overlap_needed(self.sizes[own] + index.sizes[other]) - least
+        enough = index.left[other] & (index.sizes[other] >= least) & (counts >= self.asked[own] + lacking)
+        yield from zip(own[enough].tolist(), other[enough].tolist(), strict=True)
+
+    def named(self, rows: Numbers, ranks: Numbers) -> Numbers:
+        """row * texts + text, for each text that a shingle's list names."""
+        index = self.index
+        ends = index.ends[ranks]
+        lengths = ends - np.where(ranks > 0, index.ends[ranks - 1], 0)
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths), lengths)
+        names = index.names[within + np.repeat(ends, lengths)]
+        named: Numbers = np.repeat(rows, lengths) * len(index.sizes) + names
+        return named
+
+    def by_counting(self) -> Iterator[tuple[int, int]]:
+        """Pairs of the texts that are mostly of common shingles: all that they share is counted."""
+        for row in np.flatnonzero(self.open & (self.asked <= 0)).tolist():
+            for other in self.counted(row):
+                yield row, other
+
+    def counted(self, row: int) -> list[int]:
+        index = self.index
+        ranks = self.ranks[self.starts[row] : self.starts[row] + self.known[row]]
+        rare, common = np.split(ranks, [self.rare[row]])
+        named = self.named(np.zeros_like(rare), rare)
+        shared = np.bincount(named, minlength=len(index.sizes))
+        needed = overlap_needed(self.sizes[row] + index.sizes)
+        at = np.flatnonzero(index.left & (shared + np.minimum(index.commons, len(common)) >= needed))
+        both = index.bitmaps[at] & index.bits(np.zeros_like(common), common, 1)
+        counts: list[int] = at[shared[at] + ones(both) >= needed[at]].tolist()
+        return counts
+
+
+def ones(words: Keys) -> Numbers:
+    count: Numbers = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
+    return count

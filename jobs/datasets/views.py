@@ -1,0 +1,192 @@
+"""The dataset library and one dataset's report page, with what can be done there."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from jobs.dataset_forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets import intake, library, receiving
+from jobs.datasets.check import check
+from jobs.datasets.page import ReportPage
+from jobs.datasets.refusal import ASK_FOR_ONE, Refusal, both_parts, taken
+from jobs.datasets.sample_data import samples
+from jobs.models import Dataset
+from jobs.wizard import new_draft
+from studio.access import Request, member
+from studio.models import Project, Role
+from studio.vertex.errors import Conflict, VertexError
+from studio.words import explain
+
+UNPROCESSABLE = 422
+
+
+@require_GET
+@member(Role.VIEWER)
+def list_datasets(request: Request, project: Project) -> HttpResponse:
+    filters = library.Filters.read(request.GET)
+    found = library.matching(project, request.user, filters)
+    page = Paginator(found, library.PAGE).get_page(filters.page)
+    counts = library.counts(project, request.user)
+    context = {
+        "filters": filters,
+        "page": page,
+        "counts": counts,
+        "segments": [
+            (key, label, counts[key], filters.query(whose=key)) for key, label in library.WHOSE.items()
+        ],
+        "headings": library.headings(filters),
+        "samples": samples(),
+        "earlier": filters.query(page=page.number - 1),
+        "later": filters.query(page=page.number + 1),
+    }
+    return render(request, "jobs/datasets/list.html", context)
+
+
+def dataset_or_404(project: Project, pk: int) -> Dataset:
+    rows = Dataset.objects.select_related("project", "owner", "parent")
+    return get_object_or_404(rows.defer("parent__report"), project=project, pk=pk)
+
+
+@require_GET
+@member(Role.VIEWER)
+def detail(request: Request, project: Project, pk: int) -> HttpResponse:
+    dataset = dataset_or_404(project, pk)
+    context = {
+        "dataset": dataset,
+        "shown": ReportPage(dataset),
+        "users": library.users(dataset, request.user),
+        "children": dataset.children.defer("report"),
+        "may_change": library.may_change(dataset, request.user, request.role),
+    }
+    return render(request, "jobs/datasets/detail.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member(Role.TUNER)
+def add(request: Request, project: Project) -> HttpResponse:
+    """A file of one's own: uploaded, or found on Cloud Storage by its address."""
+    refused, refusal = "", ""
+    if request.method == "POST":
+        refused = "existing" if "uri" in request.POST else "upload"
+        try:
+            return redirect(taken(project, lambda: brought(request, project, refused), ASK_FOR_ONE))
+        except Refusal as words:
+            refusal = str(words)
+    typed = request.POST.get("uri", "")
+    context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
+    return render(request, "jobs/datasets/add.html", context, status=UNPROCESSABLE if refusal else 200)
+
+
+def brought(request: Request, project: Project, way: str) -> Dataset:
+    if way == "existing":
+        address = AddressForm(request.POST)
+        if not address.is_valid():
+            raise Refusal(first_error(address)[1], "uri")
+        return intake.existing(project, request.user, address.cleaned_data["uri"])
+    if receiving.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
+        raise Refusal(str(TOO_BIG), "file")
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        raise Refusal(first_error(form)[1], "file")
+    file = form.cleaned_data["file"]
+    return intake.upload(project, request.user, file, file.name)
+
+
+@require_POST
+@member(Role.TUNER)
+def add_sample(request: Request, project: Project) -> HttpResponse:
+    """Both parts of the sample data that `name` names; those that are there already stay as they are."""
+    try:
+        training, _validation = both_parts(project, request.user, request.POST.get("name", ""))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect("datasets:list", project.slug)
+    messages.success(
+        request, _("“%(file)s” and its validation part are in the library.") % {"file": training}
+    )
+    return redirect("datasets:list", project.slug)
+
+
+@require_POST
+@member(Role.TUNER)
+def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
+    """What today's checks say of the stored version."""
+    dataset = dataset_or_404(project, pk)
+
+    def report() -> dict[str, object]:
+        with project.storage().open(dataset.uri, int(dataset.generation)) as file:
+            return check(intake.blocks(file), name=str(dataset)).to_json()
+
+    try:
+        found = taken(project, report)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect(dataset)
+    with transaction.atomic():
+        Dataset.objects.filter(pk=pk).update(report=found, checked_at=timezone.now())
+        dataset.audit("dataset.check", request.user)
+    return redirect(dataset)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member(Role.TUNER)
+def delete(request: Request, project: Project, pk: int) -> HttpResponse:
+    """GET asks whether it is meant. While jobs use it, both say which and refuse."""
+    dataset = dataset_or_404(project, pk)
+    if not library.may_change(dataset, request.user, request.role):
+        raise PermissionDenied(_("Only its owner or an admin deletes a dataset."))
+    if request.method == "POST" and forget(request, dataset):
+        messages.success(request, _("“%(file)s” was deleted from the library.") % {"file": dataset})
+        erase(request, dataset)
+        return redirect("datasets:list", project.slug)
+    users = library.users(dataset, request.user)
+    context = {"dataset": dataset, "users": users, "erases": library.erases(dataset)}
+    status = UNPROCESSABLE if request.method == "POST" else 200
+    return render(request, "jobs/datasets/delete.html", context, status=status)
+
+
+def forget(request: Request, dataset: Dataset) -> bool:
+    """Takes the row away; False while a job uses it, also one that came this moment."""
+    pk = dataset.pk
+    try:
+        with transaction.atomic():
+            dataset.audit("dataset.delete", request.user, generation=dataset.generation)
+            Dataset.objects.filter(pk=pk).delete()
+    except (ProtectedError, IntegrityError):
+        return False
+    return True
+
+
+def erase(request: Request, dataset: Dataset) -> None:
+    """Takes our own object out of the bucket, if it is still the one that was checked."""
+    if not library.erases(dataset):
+        return
+    try:
+        dataset.project.storage().delete(dataset.uri, int(dataset.generation))
+    except Conflict:
+        messages.warning(request, _("The file was replaced meanwhile, so it stays in the bucket."))
+    except VertexError as error:
+        banner = explain(error, on_engine=dataset.project.on_engine)
+        messages.warning(
+            request,
+            _("The file %(uri)s is still in the bucket: %(why)s") % {"uri": dataset.uri, "why": banner},
+        )
+
+
+@require_POST
+@member(Role.TUNER)
+def tune(request: Request, project: Project, pk: int) -> HttpResponse:
+    """A new draft that has this dataset as its training data."""
+    dataset = dataset_or_404(project, pk)
+    job = new_draft(request, project)
+    job.revise(training=dataset)
+    return redirect("jobs:model", project.slug, job.pk)

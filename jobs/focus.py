@@ -1,0 +1,40 @@
+"""Where the cursor stands when a form is shown: at the first field that is wrong, or at the one to look at.
+
+By the attribute `autofocus`, so that it works without JavaScript.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+
+def focus(form: forms.BaseForm, field: str = "", notes: Mapping[str, str] | None = None) -> str:
+    """Points at the first wrong field, else at `field`; answers which one, blank where there is none.
+
+    `notes` are put beside their fields, as `note` of the form's field, and read out with them.
+    """
+    for name, note in (notes or {}).items():
+        if name in form.fields:
+            annotate(form, name, note)
+    wrong = (name for name in form.fields if name in form.errors) if form.is_bound else iter(())
+    chosen = next(wrong, field)
+    if chosen not in form.fields:
+        return ""
+    attributes(form, chosen)["autofocus"] = True
+    return chosen
+
+
+def annotate(form: forms.BaseForm, name: str, note: str) -> None:
+    bound: Any = form[name]
+    attrs = attributes(form, name)
+    before = attrs.get("aria-describedby") or bound.aria_describedby
+    attrs["aria-describedby"] = " ".join(filter(None, [before, f"{bound.auto_id}_note"]))
+    form.fields[name].note = note  # type: ignore[attr-defined]
+
+
+def attributes(form: forms.BaseForm, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = form.fields[name].widget.attrs
+    return found

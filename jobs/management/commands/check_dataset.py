@@ -1,0 +1,172 @@
+"""manage.py check_dataset FILE [--validation FILE] [--model ID] [--json]: the check, on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from jobs.datasets.check import check
+from jobs.datasets.leaks import Leaks, find
+from jobs.datasets.limits import Purpose, judge
+from jobs.datasets.lines import BLOCK
+from jobs.datasets.report import Distribution, Problem, Report
+from jobs.datasets.words import words
+from studio.vertex import catalog
+from studio.vertex.catalog import BaseModel
+
+Found = tuple[Path, Report, list[Problem]]
+Files = dict[Purpose, Found]
+
+
+class Command(BaseCommand):
+    help = "Checks a tuning dataset (JSONL), without a database. Exits with 1 where there are errors."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=existing, help="the training data, a .jsonl file")
+        parser.add_argument("--validation", type=existing, metavar="FILE", help="the validation data")
+        parser.add_argument("--model", metavar="ID", help="a base model, to check against its limits")
+        parser.add_argument("--json", action="store_true", help="write the result as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        model = chosen_model(options["model"])
+        files: Files = {"training": looked_at(options["file"], model, "training")}
+        leaks = None
+        if held := options["validation"]:
+            files["validation"] = looked_at(held, model, "validation")
+            leaks = find(chunks(options["file"]), chunks(held))
+        with translation.override(language()):
+            if options["json"]:
+                self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
+            else:
+                self.stdout.write("\n".join(as_text(files, leaks)))
+        if any(errors(found) for found in files.values()):
+            sys.exit(1)
+
+
+def language() -> str:
+    """The terminal's, where it is one of ours."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "ja" if next(filter(None, names), "").startswith("ja") else "en"
+
+
+def existing(name: str) -> Path:
+    path = Path(name)
+    if not path.is_file():
+        raise ArgumentTypeError(f"{name} is not a file.")
+    return path
+
+
+def chosen_model(id: str | None) -> BaseModel | None:
+    model = catalog.get(id) if id else None
+    if id and not model:
+        known = {model.id: None for backend in ("google", "engine") for model in catalog.models(backend)}
+        raise CommandError(f"{id} is not a known base model. Known are {', '.join(known)}.")
+    return model
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK):
+            yield chunk
+
+
+def looked_at(path: Path, model: BaseModel | None, purpose: Purpose) -> Found:
+    report = check(chunks(path), name=path.name)
+    judged = judge(report, model, purpose) if model else []
+    return path, report, sorted([*judged, *report.problems], key=lambda each: (each.severity, each.line))
+
+
+def errors(found: Found) -> int:
+    """The true number, where the list is cut."""
+    _path, report, problems = found
+    judged = sum(problem.severity == "error" for problem in problems if problem not in report.problems)
+    return report.errors + judged
+
+
+def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
+    """The training file's figures, the problems of both, and what the two share."""
+    _path, training, _problems = files["training"]
+    result: dict[str, Any] = {
+        "examples": training.examples,
+        "tokens": {**asdict(training.tokens), "estimated": True},
+        "turns": asdict(training.turns),
+        "counts": training.counts,
+        "convertible": training.convertible,
+        "problems": [told(path, each) for path, _report, problems in files.values() for each in problems],
+    }
+    if "validation" in files:
+        result["validation_examples"] = files["validation"][1].examples
+    return result if leaks is None else {**result, "leaks": asdict(leaks)}
+
+
+def told(path: Path, problem: Problem) -> dict[str, Any]:
+    said = words(problem)
+    return {
+        "file": str(path),
+        "line": problem.line,
+        "severity": problem.severity,
+        "field": problem.field,
+        "code": problem.code,
+        "message": said.what,
+        "cure": said.cure,
+    }
+
+
+def as_text(files: Files, leaks: Leaks | None) -> Iterator[str]:
+    for found in files.values():
+        yield from file_text(found)
+    if leaks is not None:
+        yield _("%(exact)s validation examples stand in the training data, and %(near)s nearly do.") % {
+            "exact": leaks.exact,
+            "near": leaks.near,
+        }
+        for pair in leaks.pairs:
+            yield _(
+                "  validation line %(validation)s: training line %(training)s, likeness %(similarity)s"
+            ) % {
+                "validation": pair.validation,
+                "training": pair.training,
+                "similarity": f"{pair.similarity:.2f}",
+            }
+
+
+def file_text(found: Found) -> Iterator[str]:
+    path, report, problems = found
+    yield _("%(file)s: %(examples)s examples in %(lines)s lines") % {
+        "file": path,
+        "examples": report.examples,
+        "lines": report.lines,
+    }
+    yield spread_text(_("tokens (estimated)"), report.tokens)
+    yield spread_text(_("turns"), report.turns)
+    for problem in problems:
+        said = words(problem)
+        place = f"{path}:{problem.line}" if problem.line else str(path)
+        severity = _("error") if problem.severity == "error" else _("warning")
+        yield f"{place}: {severity}: {said.what} {said.cure}"
+    for code, count in report.counts.items():
+        shown = sum(problem.code == code for problem in report.problems)
+        if count > shown:
+            yield _("%(file)s: %(count)s more of the kind %(code)s") % {
+                "file": path,
+                "count": count - shown,
+                "code": code,
+            }
+
+
+def spread_text(name: str, spread: Distribution) -> str:
+    return (
+        f"  {name}: min {spread.minimum}, p5 {spread.p5}, median {spread.median}, mean {spread.mean:.1f}, "
+        f"p95 {spread.p95}, max {spread.maximum}"
+    )

@@ -1,0 +1,42 @@
+"""What is typed into a draft that was started or discarded in another tab: it is kept, in a new draft."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from jobs.models import TuningJob
+from studio.access import Request
+from studio.models import AuditEntry, Project
+
+
+def was_discarded(request: Request, project: Project, pk: int) -> bool:
+    """A draft of this person, or by them: about anything else that is not there, nothing is told."""
+    own = Q(actor=request.user) | Q(detail__owner=request.user.pk)
+    deeds = AuditEntry.objects.filter(own, project=project, action="tuning_job.discard")
+    return deeds.filter(subject__startswith=f"{pk} ").exists()
+
+
+def tell_discarded(request: Request) -> None:
+    told = _(
+        "This draft was discarded in another tab. What you typed is kept in a new one; "
+        "choose its dataset again."
+    )
+    messages.warning(request, told)
+
+
+def carried_over(request: Request, job: TuningJob) -> TuningJob:
+    """A copy of the started job, for what was typed since."""
+    told = _("“%(job)s” was started in another tab. What you typed is kept in this new draft.")
+    messages.warning(request, told % {"job": job})
+    return job.copy_to_draft(request.user)
+
+
+def unchanged(request: Request, job: TuningJob) -> HttpResponse:
+    """For a dataset that comes after the start."""
+    told = _("“%(job)s” was started in another tab; its data stay as they were. Tune again to use others.")
+    messages.warning(request, told % {"job": job})
+    return redirect(job)

@@ -1,0 +1,68 @@
+"""What pages show of datasets wherever they stand: the state of a report, tokens, what the wizard offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.datasets import library
+from jobs.datasets.sample_data import SampleData, samples
+from jobs.models import Dataset
+from jobs.templatetags.jobs_wizard import grouped
+from studio.models import Project
+from studio.templatetags.studio import icon
+
+register = template.Library()
+
+
+@register.simple_tag
+def report_state(errors: int | None, warnings: int | None, css: str = "") -> SafeString:
+    """None where a report has no such figure."""
+    if errors:
+        words = ngettext("%(n)s problem", "%(n)s problems", errors) % {"n": grouped(errors)}
+        return chip("bad", "error", words, css)
+    if warnings:
+        words = ngettext("%(n)s warning", "%(n)s warnings", warnings) % {"n": grouped(warnings)}
+        return chip("warn", "warning", words, css)
+    if errors is None:
+        return chip("idle", "radio_button_unchecked", _("Not checked"), css)
+    return chip("ok", "check_circle", _("No problems"), css)
+
+
+def chip(tone: str, symbol: str, words: str, css: str) -> SafeString:
+    return format_html('<span class="st st-{} {}">{}{}</span>', tone, css, icon(symbol), words)
+
+
+@register.simple_tag
+def token_count(estimated: int | None, calibration: dict[str, float] | None) -> SafeString | str:
+    """By a model's own count where it was asked, which is said; else estimated, which is said too."""
+    if estimated is None:
+        return "–"
+    if not calibration:
+        return format_html(
+            '<span title="{}">≈ {}</span>', _("Estimated from the length of the texts"), grouped(estimated)
+        )
+    model, ratio = next(reversed(calibration.items()))
+    words = _("Calibrated by the count of %(model)s") % {"model": model}
+    return format_html('<span title="{}">{}</span>', words, grouped(round(estimated * ratio)))
+
+
+@register.simple_tag
+def sample_data() -> tuple[SampleData, ...]:
+    return samples()
+
+
+@register.simple_tag
+def recent_datasets(project: Project) -> list[Dataset]:
+    """What the wizard offers to choose from, newest first."""
+    return list(library.recent(project))
+
+
+@register.inclusion_tag("jobs/datasets/_used.html")
+def used_by(users: library.Users, project: Project) -> dict[str, Any]:
+    return {"users": users, "project": project}

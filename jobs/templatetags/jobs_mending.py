@@ -1,0 +1,16 @@
+"""What is known about a job's failure, for the notes at the head of its pages."""
+
+from __future__ import annotations
+
+from django import template
+
+from jobs.mending import Remedy
+from jobs.mending import remedy as remedy_of
+from jobs.models import TuningJob
+
+register = template.Library()
+
+
+@register.simple_tag
+def remedy(job: TuningJob) -> Remedy | None:
+    return remedy_of(job)

@@ -1,0 +1,183 @@
+"""The dataset library: what the address asks for, what a row shows, and how few queries it takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import translation
+
+from jobs.datasets import library, sample_data
+from jobs.datasets.sample_data import samples
+from jobs.models import Dataset, Submission, TuningJob
+from studio.models import Project, Role
+from tests.jobs.datasets.lines import COMMA, GOOD
+
+pytestmark = pytest.mark.django_db
+Make = Callable[..., Dataset]
+ADDRESS = "/p/local/datasets/"
+
+
+@pytest.fixture
+def page(browser: Client) -> Callable[..., str]:
+    def get(query: str = "", **headers: str) -> str:
+        answer = browser.get(f"{ADDRESS}{query}", headers=headers)
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    return get
+
+
+def shown(html: str) -> list[str]:
+    return re.findall(r'id="open-\d+"[^>]*>([^<]+)<', html)
+
+
+def row(html: str, dataset: Dataset) -> str:
+    found = re.search(rf'<tr id="dataset-{dataset.pk}">.*?</tr>', html, re.DOTALL)
+    assert found
+    return re.sub(r"<[^>]+>|\s+", " ", found[0])
+
+
+def job(project: Project, owner: User, **fields: Any) -> TuningJob:
+    usual = {"base_model": "studio-tiny", "location": "us-central1", "submission": Submission.CREATED}
+    return TuningJob.objects.create(project=project, owner=owner, **{**usual, **fields})
+
+
+def test_an_empty_library_offers_the_samples(page: Callable[..., str]) -> None:
+    html = page()
+    assert "No datasets in this project yet" in html
+    for sample in samples():
+        assert f'name="name" value="{sample.name}"' in html and f'name="sample" value="{sample.name}"' in html
+    assert "CC BY 4.0" in html and "480 examples, 120 more for validation." in html
+
+
+def test_samples_speak_japanese(page: Callable[..., str]) -> None:
+    html = page(**{"Accept-Language": "ja"})
+    assert "銀行への問い合わせ" in html and "お店への丁寧な日本語の注文を、1 行に要約します。" in html
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
+def test_a_sample_says_of_itself_what_is_so(sample: sample_data.SampleData) -> None:
+    for part in ("train", "validation"):
+        lines = sample.path(part).read_bytes().splitlines()
+        assert len(lines) == sample.counts[part], "the README tells another number"
+    readme = (sample_data.FOLDER / sample.name / "README.md").read_text()
+    for language in ("en", "ja"):
+        with translation.override(language):
+            assert sample.title and sample.description and sample.language
+            assert ("CC BY 4.0" in sample.licence) == ("CC BY 4.0" in readme)
+
+
+def test_every_folder_of_samples_is_described() -> None:
+    folders = {path.parent.name for path in sample_data.FOLDER.glob("*/train.jsonl")}
+    assert folders == {sample.name for sample in samples()}
+
+
+def test_a_row_says_what_a_dataset_is(make: Make, page: Callable[..., str], project: Project) -> None:
+    good = make("good.jsonl", GOOD)
+    faulty = make("faulty.jsonl", GOOD + COMMA * 2, parent=good, source=Dataset.Source.DERIVED)
+    job(project, good.owner, training=good, validation=good)  # type: ignore[arg-type]
+    html = page()
+    assert "No problems" in row(html, good) and "Uploaded here" in row(html, good)
+    assert "1 job " in row(html, good), "a job that has it twice counts once"
+    assert "2 problems" in row(html, faulty) and "made from good.jsonl" in row(html, faulty)
+
+
+def test_tokens_say_whether_they_are_estimated(make: Make, page: Callable[..., str]) -> None:
+    estimated, counted = make("a.jsonl"), make("b.jsonl", calibration={"gemini-2.5-flash": 2.0})
+    tokens = estimated.report["tokens"]["total"]
+    html = page()
+    assert f"≈ {tokens} " in row(html, estimated)
+    assert f" {2 * tokens} " in row(html, counted) and "≈" not in row(html, counted)
+    assert "Calibrated by the count of gemini-2.5-flash" in html
+
+
+def test_a_report_of_an_older_version_leaves_no_gap(make: Make, page: Callable[..., str]) -> None:
+    old = make("old.jsonl", report={"examples": 7, "errors": 0, "warnings": 0}, calibration={"m": 1.5})
+    bare = make("bare.jsonl", report={})
+    assert " 7 " in row(page(), old) and "Not checked" in row(page(), bare)
+
+
+def test_rows_are_found_and_filtered(
+    make: Make, page: Callable[..., str], person: Callable[..., User]
+) -> None:
+    make("intents.jsonl")
+    make("orders.jsonl", owner=person(Role.ADMIN), uri="gs://data/Team/orders.jsonl")
+    assert shown(page()) == ["orders.jsonl", "intents.jsonl"]
+    assert shown(page("?whose=mine")) == ["intents.jsonl"]
+    assert shown(page("?q=team")) == ["orders.jsonl"], "the folder counts, too, in any case"
+    assert "No datasets match" in page("?q=%00nothing&whose=mine")
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("name", ["a.jsonl", "B.jsonl", "c.jsonl"]),
+        ("-name", ["c.jsonl", "B.jsonl", "a.jsonl"]),
+        ("-examples", ["B.jsonl", "a.jsonl", "c.jsonl"]),
+        ("tokens", ["c.jsonl", "a.jsonl", "B.jsonl"]),
+        ("-size", ["B.jsonl", "a.jsonl", "c.jsonl"]),
+        ("-used", ["c.jsonl", "a.jsonl", "B.jsonl"]),
+        ("created", ["B.jsonl", "a.jsonl", "c.jsonl"]),
+        ("; drop table", ["c.jsonl", "a.jsonl", "B.jsonl"]),
+    ],
+)
+def test_rows_are_sorted(
+    make: Make, page: Callable[..., str], project: Project, tuner: User, sort: str, names: list[str]
+) -> None:
+    make("B.jsonl", GOOD * 12, uri="gs://data/zzz/a/B.jsonl")
+    make("a.jsonl", GOOD * 3)
+    last = make("c.jsonl", GOOD, uri="gs://data/c.jsonl")
+    job(project, tuner, training=last)
+    assert shown(page(f"?sort={sort}")) == names
+
+
+def test_pages_follow_each_other(
+    make: Make, page: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "PAGE", 2)
+    for number in range(3):
+        make(f"{number}.jsonl")
+    assert (shown(page()), shown(page("?page=2"))) == (["2.jsonl", "1.jsonl"], ["0.jsonl"])
+    assert "1–2 / 3" in page() and 'href="?page=2"' in page()
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+def test_the_number_of_queries_does_not_grow(
+    make: Make,
+    browser: Client,
+    project: Project,
+    tuner: User,
+    rows: int,
+    django_assert_num_queries: Callable[..., Any],
+) -> None:
+    for number in range(rows):
+        parent = make(f"parent-{number}.jsonl", owner=None) if rows == 1 else None
+        made = make(f"{number}.jsonl", parent=parent)
+        job(project, tuner, training=made)
+        job(project, tuner, validation=made)
+    browser.get(ADDRESS)
+    with django_assert_num_queries(8):
+        assert browser.get(ADDRESS).status_code == 200
+
+
+def test_drafts_of_others_are_not_counted(
+    make: Make, page: Callable[..., str], project: Project, person: Callable[..., User], tuner: User
+) -> None:
+    used = make("used.jsonl")
+    job(project, person(Role.ADMIN), training=used, submission=Submission.DRAFT)
+    job(project, tuner, training=used, submission=Submission.DRAFT)
+    assert "1 job " in row(page(), used)
+
+
+def test_viewers_are_offered_nothing_to_change(
+    make: Make, person: Callable[..., User], browser_of: Callable[[User], Client]
+) -> None:
+    browser = browser_of(person(Role.VIEWER))
+    assert '<form method="post" action="/p/' not in browser.get(ADDRESS).content.decode()
+    html = browser.get(f"{ADDRESS}{make().pk}/").content.decode()
+    assert "Tune with this dataset" not in html and "Delete" not in html and "/file/" in html

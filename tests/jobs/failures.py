@@ -1,0 +1,643 @@
+"""Known failures, worded as the services word them, each with the recipe that it is to have.
+
+The engine's wordings are its own. Of Google's, these were seen from the real service: the adapter size,
+"should be a GCS object of type JSONL", the unsupported modality, the valid role, "Resource exhausted", the
+quota with its base model, the endpoint that could not be made (issues of python-genai, python-aiplatform and
+generative-ai). The others follow the words that Google's APIs commonly use, and were not seen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.faults import kept
+from jobs.models import Dataset, Submission, TuningJob
+from studio.models import Project
+from studio.vertex import errors
+from studio.vertex.errors import VertexError, Violation
+
+SPEC = "tuning_job.supervised_tuning_spec"
+KEY = "projects/p/locations/{}/keyRings/r/cryptoKeys/k"
+CONSOLE = "https://console.cloud.google.com"
+
+
+def a_dataset(name: str, examples: int) -> Dataset:
+    return Dataset(uri=f"gs://data/{name}.jsonl", report={"examples": examples, "lines": examples})
+
+
+def a_job(backend: str = "google", **fields: Any) -> TuningJob:
+    """A job that was refused; nothing of it is stored."""
+    project = Project(
+        slug="p", project_id="my-project", backend=backend, regions=["us-central1", "europe-west4"]
+    )
+    usual: dict[str, Any] = {
+        "base_model": "gemini-2.5-pro",
+        "location": "us-central1",
+        "submission": Submission.REFUSED,
+        "training": a_dataset("train", 480),
+        "validation": a_dataset("held-out", 14),
+        "validation_enabled": True,
+    }
+    return TuningJob(project=project, **{**usual, **fields})
+
+
+def refusal(message: str, *fields: str, kind: type[VertexError] = errors.BadRequest, **more: Any) -> Any:
+    """As launch.refuse keeps it; each of `fields` is a path that the message is about."""
+    code = {errors.BadRequest: 400, errors.PermissionDenied: 403, errors.TooManyRequests: 429}.get(kind)
+    violations = tuple(Violation(path, message) for path in fields)
+    return kept(kind(message, code=code, violations=violations, **more))
+
+
+def ended(code: int, message: str) -> dict[str, Any]:
+    """A failed job's error; the code is gRPC's."""
+    return {"code": code, "message": message}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault of a job with `job`'s fields, and what the recipe is to be."""
+
+    fault: Any
+    cause: str
+    action: str
+    field: str = ""
+    changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+    button: str = ""
+    link: str = ""
+    job: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+ON_ENGINE = {"backend": "engine", "base_model": "studio-tiny"}
+ADAPTER = "The adapter size is not supported for this base model."
+NO_KEY = "Customer-managed encryption keys are not supported for this base model: leave encryption_spec out."
+JSONL = "should be a GCS object of type JSONL."
+UNREADABLE = (
+    "service-1@gcp-sa-vertex-tune.iam.gserviceaccount.com does not have storage.objects.get access to the "
+    "Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist)."
+)
+MODALITY = (
+    'Dataset example 1 of 14 contains an unsupported modality [function call] in the "parts" field, which is '
+    "not supported by this model."
+)
+DENIED = (
+    "Permission 'aiplatform.tuningJobs.create' denied on resource '//aiplatform.googleapis.com/projects/p'"
+)
+QUOTA = (
+    "Quota exceeded for aiplatform.googleapis.com/global_concurrent_tuning_jobs with base model: "
+    "gemini-2.5-pro. Please submit a quota increase request."
+)
+ENDPOINT = "Failed to create endpoint. Tuned model is uploaded and can be accessed through Model Registry."
+LONG_NAME = "意図" * 60
+
+ROWS = {
+    "adapter size": Row(
+        refusal(ADAPTER),
+        "Adapter size 16 is not allowed for gemini-2.5-pro.",
+        "Use 8, the largest that it takes below that.",
+        "adapter_size",
+        {"adapter_size": 8},
+        "Use 8",
+        job={"adapter_size": 16},
+    ),
+    "adapter size, with its field": Row(
+        refusal(ADAPTER, f"{SPEC}.hyper_parameters.adapter_size"),
+        "Adapter size 32 is not allowed for gemini-1.5-pro-002.",
+        "Use 4, the largest that it takes below that.",
+        "adapter_size",
+        {"adapter_size": 4},
+        "Use 4",
+        job={"adapter_size": 32, "base_model": "gemini-1.5-pro-002"},
+    ),
+    "adapter size that the catalogue allows": Row(
+        refusal(ADAPTER),
+        "Adapter size 8 is not allowed for gemini-2.5-pro.",
+        "Leave it as recommended.",
+        "adapter_size",
+        {"adapter_size": None},
+        "Leave it as recommended",
+        job={"adapter_size": 8},
+    ),
+    "adapter size of a pre-tuned model": Row(
+        refusal(
+            "The pre-tuned model has ADAPTER_SIZE_FOUR: leave adapter_size out.",
+            f"{SPEC}.hyper_parameters.adapter_size",
+        ),
+        "A pre-tuned model keeps the adapter size that it was tuned with.",
+        "Leave the adapter size out.",
+        "adapter_size",
+        {"adapter_size": None},
+        "Leave it out",
+        job={"adapter_size": 8, **ON_ENGINE},
+    ),
+    "not JSONL": Row(
+        refusal(f"training_dataset_uri {JSONL}", f"{SPEC}.training_dataset_uri"),
+        "train.jsonl is not taken as a JSONL file.",
+        "Choose a file on Cloud Storage whose name ends in .jsonl, with one JSON object per line.",
+        "training",
+        button="Choose another training file",
+    ),
+    "not JSONL, told in the message alone": Row(
+        ended(
+            3,
+            f"List of found errors:\t1.Field: {SPEC}.validation_dataset_uri; "
+            f"Message: validation_dataset_uri {JSONL}\t",
+        ),
+        "held-out.jsonl is not taken as a JSONL file.",
+        "Choose a file on Cloud Storage whose name ends in .jsonl, with one JSON object per line.",
+        "validation",
+        button="Choose another validation file",
+    ),
+    "dataset gone": Row(
+        refusal(
+            "The object gs://data/train.jsonl does not exist: upload it first.",
+            f"{SPEC}.training_dataset_uri",
+        ),
+        "train.jsonl is not where it was: nothing lies at its address.",
+        "Upload it again, or choose another file.",
+        "training",
+        button="Choose another training file",
+    ),
+    "no permission on the bucket": Row(
+        ended(7, UNREADABLE),
+        "service-1@gcp-sa-vertex-tune.iam.gserviceaccount.com may not read the bucket data.",
+        "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again.",
+        button="Tune again",
+        link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
+    ),
+    "no permission on the bucket, nobody named": Row(
+        ended(7, "The caller lacks permission to read gs://data/train.jsonl"),
+        "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com may not read the bucket data.",
+        "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again.",
+        button="Tune again",
+        link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
+    ),
+    "modality": Row(
+        refusal(MODALITY),
+        "Example 1 of 14 in held-out.jsonl holds what gemini-2.5-pro is not tuned on: function call.",
+        "Take it out of “parts” in that line, and in any other like it; or choose another model.",
+        "validation",
+        button="Choose another validation file",
+    ),
+    "modality in the training data": Row(
+        ended(3, MODALITY.replace("14", "480")),
+        "Example 1 of 480 in train.jsonl holds what gemini-2.5-pro is not tuned on: function call.",
+        "Take it out of “parts” in that line, and in any other like it; or choose another model.",
+        "training",
+        button="Choose another training file",
+    ),
+    "role": Row(
+        refusal("Please use a valid role: user, model."),
+        "A message in train.jsonl has a role other than user and model.",
+        "Write user or model as “role” of every entry of “contents”.",
+        "training",
+        button="Choose another training file",
+    ),
+    "too many validation examples": Row(
+        refusal(
+            "The validation dataset has 300 examples; at most 256 are allowed for gemini-1.5-pro-002.",
+            f"{SPEC}.validation_dataset_uri",
+        ),
+        "held-out.jsonl has more examples than the service takes for validation.",
+        "Choose a file with up to 256 examples.",
+        "validation",
+        button="Choose another validation file",
+    ),
+    "example too long": Row(
+        ended(3, "Dataset example 7 has 140000 tokens, which exceeds the maximum of 131072 tokens."),
+        "An example in train.jsonl is longer than gemini-2.5-pro takes.",
+        "Shorten or leave out what has more than 131072 tokens.",
+        "training",
+        button="Choose another training file",
+    ),
+    "nothing to learn": Row(
+        ended(3, "No example of train.jsonl can be learned from. Line 2: contents is missing or empty."),
+        "No example of train.jsonl can be learned from. Line 2: contents is missing or empty.",
+        "Mend its lines, or choose another file.",
+        "training",
+        button="Choose another training file",
+        job=ON_ENGINE,
+    ),
+    "file too big": Row(
+        refusal("A dataset can have at most 1 GB."),
+        "train.jsonl is larger than 1 GB.",
+        "Leave out examples, or split it.",
+        "training",
+        button="Choose another training file",
+    ),
+    "retired model": Row(
+        refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
+        "gemini-1.5-pro-002 cannot be tuned here.",
+        "Use gemini-2.5-pro, the nearest of today’s models.",
+        "base_model",
+        {"base_model": "gemini-2.5-pro"},
+        "Use gemini-2.5-pro",
+        job={"base_model": "gemini-1.5-pro-002"},
+    ),
+    "retired model, its region and adapter not taken by the next": Row(
+        refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
+        "gemini-1.5-pro-002 cannot be tuned here.",
+        "Use gemini-2.5-pro, the nearest of today’s models.",
+        "base_model",
+        {"base_model": "gemini-2.5-pro", "location": "us-central1", "adapter_size": 8},
+        "Use gemini-2.5-pro",
+        job={"base_model": "gemini-1.5-pro-002", "location": "asia-northeast1", "adapter_size": 16},
+    ),
+    "a base that left the engine": Row(
+        ended(3, "The base model qwen is not on this engine any more."),
+        "qwen cannot be tuned here.",
+        "Use studio-tiny, the nearest of today’s models.",
+        "base_model",
+        {"base_model": "studio-tiny"},
+        "Use studio-tiny",
+        job={**ON_ENGINE, "base_model": "qwen"},
+    ),
+    "region": Row(
+        refusal("Tuning gemini-2.5-pro is not supported in region europe-west4."),
+        "gemini-2.5-pro is not tuned in europe-west4.",
+        "Use us-central1.",
+        "location",
+        {"location": "us-central1"},
+        "Use us-central1",
+        job={"location": "europe-west4"},
+    ),
+    "region, the engine's words": Row(
+        refusal("Unsupported location: europe-west4. Use a region such as us-central1."),
+        "studio-tiny is not tuned in europe-west4.",
+        "Use us-central1.",
+        "location",
+        {"location": "us-central1"},
+        "Use us-central1",
+        job={**ON_ENGINE, "location": "europe-west4"},
+    ),
+    "quota of concurrent jobs": Row(
+        refusal(QUOTA, kind=errors.TooManyRequests, status="RESOURCE_EXHAUSTED"),
+        "Other tuning jobs hold this project’s quota of jobs at the same time.",
+        "Wait until another job is over, then tune again; or ask Google for more quota.",
+        button="Tune again",
+        link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
+    ),
+    "another quota": Row(
+        ended(8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."),
+        "The quota aiplatform.googleapis.com/requests of this Google Cloud project is used up.",
+        "Wait until another job is over, then tune again; or ask Google for more quota.",
+        button="Tune again",
+        link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
+    ),
+    "no capacity": Row(
+        ended(8, "Resource exhausted, please try again later."),
+        "Google has no capacity free at the moment.",
+        "Tune again in a while, or in another region.",
+        button="Tune again",
+    ),
+    "no capacity, not sent yet": Row(
+        refusal("Resource exhausted, please try again later.", kind=errors.TooManyRequests),
+        "Google has no capacity free at the moment.",
+        "The job is sent again by itself.",
+        job={"submission": Submission.READY},
+    ),
+    "permission": Row(
+        refusal(DENIED, kind=errors.PermissionDenied),
+        "The account of this project lacks the permission aiplatform.tuningJobs.create.",
+        "Give it the role Vertex AI User (roles/aiplatform.user), then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/iam-admin/iam?project=my-project",
+    ),
+    "permission that is not named": Row(
+        refusal("The caller does not have permission", kind=errors.PermissionDenied),
+        "The account of this project lacks a permission.",
+        "Give it the roles Vertex AI User and, on the bucket, Storage Object User.",
+        button="Tune again",
+        link=f"{CONSOLE}/iam-admin/iam?project=my-project",
+    ),
+    "act as": Row(
+        refusal(
+            "You do not have permission to act as service_account: t@p.iam.gserviceaccount.com. "
+            "(or it may not exist): iam.serviceAccounts.actAs",
+            kind=errors.PermissionDenied,
+        ),
+        "The account of this project may not run jobs as t@p.iam.gserviceaccount.com.",
+        "Give it the role Service Account User (roles/iam.serviceAccountUser) on that account, "
+        "or leave the account out.",
+        "service_account",
+        {"service_account": ""},
+        "Go on without the account",
+        f"{CONSOLE}/iam-admin/serviceaccounts?project=my-project",
+        {"service_account": "t@p.iam.gserviceaccount.com"},
+    ),
+    "API off": Row(
+        refusal("Vertex AI API is off.", kind=errors.PermissionDenied, reason="SERVICE_DISABLED"),
+        "The Vertex AI API is switched off in this Google Cloud project.",
+        "Enable aiplatform.googleapis.com in the project, wait a minute, then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/apis/library/aiplatform.googleapis.com?project=my-project",
+    ),
+    "API off, in words": Row(
+        refusal(
+            "Vertex AI API has not been used in project 1 before or it is disabled.",
+            kind=errors.PermissionDenied,
+        ),
+        "The Vertex AI API is switched off in this Google Cloud project.",
+        "Enable aiplatform.googleapis.com in the project, wait a minute, then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/apis/library/aiplatform.googleapis.com?project=my-project",
+    ),
+    "billing off": Row(
+        refusal(
+            "This API method requires billing to be enabled.",
+            kind=errors.PermissionDenied,
+            reason="BILLING_DISABLED",
+        ),
+        "Billing is switched off in this Google Cloud project.",
+        "Link a billing account to the project, then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/billing/linkedaccount?project=my-project",
+    ),
+    "billing off, in words": Row(
+        refusal("This API method requires billing to be enabled.", kind=errors.PermissionDenied),
+        "Billing is switched off in this Google Cloud project.",
+        "Link a billing account to the project, then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/billing/linkedaccount?project=my-project",
+    ),
+    "quota project": Row(
+        refusal("Denied.", kind=errors.PermissionDenied, reason="USER_PROJECT_DENIED"),
+        "Google Cloud refused the quota project.",
+        "Give it the role Service Usage Consumer there, or clear the quota project in Settings.",
+        button="Tune again",
+        link="settings",
+    ),
+    "credentials": Row(
+        refusal("The key is no longer valid.", kind=errors.CredentialsFailed),
+        "Google Cloud refused the service account of this project.",
+        "An admin can renew the key in Settings.",
+        button="Tune again",
+        link="settings",
+    ),
+    "key on the engine": Row(
+        refusal(NO_KEY, "tuning_job.encryption_spec.kms_key_name"),
+        "The engine takes no customer-managed encryption key (CMEK).",
+        "Leave it out.",
+        "kms_key_name",
+        {"kms_key_name": ""},
+        "Go on without the key",
+        job={**ON_ENGINE, "kms_key_name": KEY.format("europe-west4")},
+    ),
+    "key for a model of 3.x": Row(
+        refusal("CMEK is not supported for gemini-3.5-flash."),
+        "gemini-3.5-flash takes no customer-managed encryption key (CMEK).",
+        "Leave the key out, or choose a model that takes one.",
+        "kms_key_name",
+        {"kms_key_name": ""},
+        "Go on without the key",
+        job={"base_model": "gemini-3.5-flash", "kms_key_name": KEY.format("us-central1")},
+    ),
+    "key in another region": Row(
+        refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
+        "The encryption key lies in europe-west4, and the job was to run in us-central1.",
+        "Run the job where the key lies, or name a key in us-central1.",
+        "location",
+        {"location": "europe-west4"},
+        "Use europe-west4",
+        job={"kms_key_name": KEY.format("europe-west4")},
+    ),
+    "key where the model is not tuned": Row(
+        refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
+        "The encryption key lies in asia-east1, and the job was to run in us-central1.",
+        "Name a key in us-central1.",
+        "kms_key_name",
+        button="Name another key",
+        job={"kms_key_name": KEY.format("asia-east1")},
+    ),
+    "key that the service may not use": Row(
+        ended(7, "Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource."),
+        "The service may not use the encryption key.",
+        "Give its account the role Cloud KMS CryptoKey Encrypter/Decrypter "
+        "(roles/cloudkms.cryptoKeyEncrypterDecrypter) on the key, then try again.",
+        button="Tune again",
+        link=f"{CONSOLE}/security/kms/keyrings?project=my-project",
+    ),
+    "key that is none": Row(
+        refusal("Invalid resource name.", "tuning_job.encryption_spec.kms_key_name"),
+        "The encryption key was not accepted.",
+        "Write its full name, with a region: projects/…/locations/…/keyRings/…/cryptoKeys/….",
+        "kms_key_name",
+        button="Name another key",
+        job={"kms_key_name": "my-key"},
+    ),
+    "labels": Row(
+        refusal(
+            "Invalid label 'Team': 'red'. Keys and values have at most 63 lowercase letters, digits, "
+            "underscores and dashes; a key starts with a letter.",
+            "tuning_job.labels",
+        ),
+        "These labels are not allowed: Team.",
+        "Keys and values have up to 63 lowercase letters, digits, _ and -; a key starts with a letter.",
+        "labels",
+        {"labels": {"stage": "test"}},
+        "Leave out Team",
+        job={"labels": {"Team": "red", "stage": "test"}},
+    ),
+    "too many labels": Row(
+        refusal("labels can have at most 64 entries.", "tuning_job.labels"),
+        "There are too many labels: up to 64 are allowed, one of them for this application.",
+        "Leave some out.",
+        "labels",
+        button="Change the labels",
+        job={"labels": {f"k{n}": "v" for n in range(64)}},
+    ),
+    "epochs": Row(
+        refusal("epoch_count must be between 1 and 100.", f"{SPEC}.hyper_parameters.epoch_count"),
+        "200 epochs are not allowed.",
+        "Use 100, the nearest that is allowed.",
+        "epoch_count",
+        {"epoch_count": 100},
+        "Use 100",
+        job={"epoch_count": 200},
+    ),
+    "epochs, no bound told": Row(
+        refusal("epoch_count is out of range.", "tuningJob.supervisedTuningSpec.hyperParameters.epochCount"),
+        "200 epochs are not allowed.",
+        "Leave it as recommended.",
+        "epoch_count",
+        {"epoch_count": None},
+        "Leave it as recommended",
+        job={"epoch_count": 200},
+    ),
+    "learning rate": Row(
+        refusal(
+            "learning_rate_multiplier should be at most 10.5.",
+            f"{SPEC}.hyper_parameters.learning_rate_multiplier",
+        ),
+        "A learning rate multiplier of 20 is not allowed.",
+        "Use 10.5, the nearest that is allowed.",
+        "learning_rate_multiplier",
+        {"learning_rate_multiplier": 10.5},
+        "Use 10.5",
+        job={"learning_rate_multiplier": 20.0},
+    ),
+    "learning rate of zero": Row(
+        refusal(
+            "learning_rate_multiplier must be a number greater than 0.",
+            f"{SPEC}.hyper_parameters.learning_rate_multiplier",
+        ),
+        "A learning rate multiplier of 0 is not allowed.",
+        "Leave it as recommended.",
+        "learning_rate_multiplier",
+        {"learning_rate_multiplier": None},
+        "Leave it as recommended",
+        job={"learning_rate_multiplier": 0.0},
+    ),
+    "no endpoint": Row(
+        ended(13, ENDPOINT),
+        "The model is tuned and stored; only its endpoint could not be made.",
+        "Deploy it from Model Registry, where it is listed under its name.",
+        link=f"{CONSOLE}/vertex-ai/models?project=my-project",
+    ),
+    "cancelled": Row(
+        ended(1, "The job was cancelled."),
+        "This job was cancelled.",
+        "Tune again starts over, with the same settings.",
+        button="Tune again",
+    ),
+    "loss is no number": Row(
+        ended(3, "The train loss is nan: lower learningRateMultiplier."),
+        "The loss grew until it was no number any more: the learning rate is too high.",
+        "Lower the learning rate multiplier.",
+        "learning_rate_multiplier",
+        {"learning_rate_multiplier": 1.0},
+        "Use 1",
+        job={"learning_rate_multiplier": 50.0, **ON_ENGINE},
+    ),
+    "gradient is no number": Row(
+        ended(3, "The gradient's norm is inf: lower learningRateMultiplier."),
+        "The loss grew until it was no number any more: the learning rate is too high.",
+        "Lower the learning rate multiplier.",
+        "learning_rate_multiplier",
+        {"learning_rate_multiplier": 0.5},
+        "Use 0.5",
+        job=ON_ENGINE,
+    ),
+    "out of memory": Row(
+        ended(
+            8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
+        ),
+        "The memory of the engine did not suffice.",
+        "Use a smaller adapter size, or shorter examples.",
+        "adapter_size",
+        {"adapter_size": 16},
+        "Use 16",
+        job={"adapter_size": 32, **ON_ENGINE},
+    ),
+    "out of memory with the smallest adapter": Row(
+        ended(
+            8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
+        ),
+        "The memory of the engine did not suffice.",
+        "Shorten the longest examples, or split them.",
+        "training",
+        button="Choose another training file",
+        job={"adapter_size": 1, **ON_ENGINE},
+    ),
+    "killed": Row(
+        ended(
+            13,
+            "The trainer ended 4 times without progress after step 0. Last time it was killed by SIGKILL "
+            "(often: the machine was out of memory).",
+        ),
+        "The training was killed several times. Most often the machine’s memory did not suffice.",
+        "Use a smaller adapter size, or shorter examples.",
+        "adapter_size",
+        {"adapter_size": 4},
+        "Use 4",
+        job={"adapter_size": 8, **ON_ENGINE},
+    ),
+    "died": Row(
+        ended(
+            13,
+            "The trainer ended 4 times without progress after step 0. Last time it ended with status 1.",
+        ),
+        "The training ended several times without getting further.",
+        "The line below tells how it ended last. Tune again once that is mended.",
+        button="Tune again",
+        job=ON_ENGINE,
+    ),
+    "disk full": Row(
+        ended(8, "The disk of the engine is full: free some space, then tune again."),
+        "The disk of the engine is full.",
+        "Free some space, then tune again.",
+        button="Tune again",
+        job=ON_ENGINE,
+    ),
+    "no such checkpoint": Row(
+        refusal(
+            "projects/local/locations/us-central1/models/1@1 has no checkpoint 9, only: 1, 2.",
+            "tuning_job.pre_tuned_model.checkpoint_id",
+        ),
+        "The pre-tuned model has no checkpoint 9.",
+        "Go on from checkpoint 2.",
+        "pre_tuned_checkpoint",
+        {"pre_tuned_checkpoint": "2"},
+        "Use checkpoint 2",
+        job={"pre_tuned_checkpoint": "9", **ON_ENGINE},
+    ),
+    "no such pre-tuned model": Row(
+        refusal("The model 7 does not exist.", "tuning_job.pre_tuned_model.tuned_model_name"),
+        "The pre-tuned model cannot be tuned further.",
+        "Choose a model that was tuned in this project and region.",
+        "pre_tuned_model",
+        button="Choose another model",
+        job={"pre_tuned_model": "projects/local/locations/us-central1/models/7", **ON_ENGINE},
+    ),
+    "pre-tuned on another build": Row(
+        refusal(
+            "projects/l/locations/us-central1/models/1@1 was tuned on another build of studio-tiny than this "
+            "engine has now.",
+            "tuning_job.pre_tuned_model.tuned_model_name",
+        ),
+        "The pre-tuned model was tuned on another build of studio-tiny than this engine has now.",
+        "Tune studio-tiny itself, with the same data.",
+        "base_model",
+        {"pre_tuned_model": "", "pre_tuned_checkpoint": "", "base_model": "studio-tiny"},
+        "Use studio-tiny",
+        job={"pre_tuned_model": "projects/l/locations/us-central1/models/1@1", **ON_ENGINE},
+    ),
+    "name too long": Row(
+        refusal(
+            "tuned_model_display_name can have at most 128 characters.",
+            "tuning_job.tuned_model_display_name",
+        ),
+        "The name is too long: it has 120 characters.",
+        "Shorten it.",
+        "tuned_model_display_name",
+        {"tuned_model_display_name": "意図" * 21},
+        "Cut the name",
+        job={"tuned_model_display_name": LONG_NAME},
+    ),
+    "service account": Row(
+        refusal(
+            "service_account should be the email address of a service account.",
+            "tuning_job.service_account",
+        ),
+        "tuner is not taken as a service account.",
+        "Write its email address, or leave it out: the service’s own account is used then.",
+        "service_account",
+        {"service_account": ""},
+        "Leave it out",
+        job={"service_account": "tuner"},
+    ),
+    "internal": Row(
+        ended(13, "Internal error encountered."),
+        "The service failed at this job; nothing in the request is known to be wrong.",
+        "Tune again. If it fails once more, give Google’s support the job’s name.",
+        button="Tune again",
+    ),
+    "unavailable": Row(
+        ended(14, "The service is currently unavailable."),
+        "The service failed at this job; nothing in the request is known to be wrong.",
+        "Tune again. If it fails once more, its log in the engine’s folder tells why.",
+        button="Tune again",
+        job=ON_ENGINE,
+    ),
+}

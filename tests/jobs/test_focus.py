@@ -1,0 +1,98 @@
+"""Where the cursor really stands, in a browser: after a refusal's button, and after a wrong value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from jobs.faults import kept
+from jobs.models import Submission, TuningJob
+from studio.models import Project
+from studio.vertex import errors
+from tests.browser import chromium
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Its driver keeps an event loop in this thread, where Django would refuse the database."""
+    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield browser
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def page(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    live_server: LiveServer,
+    tuner: User,
+    browser_of: Callable[[User], Client],
+) -> Iterator[Page]:
+    session = browser_of(tuner).cookies["sessionid"].value
+    context = browser.new_context(base_url=live_server.url, java_script_enabled=request.param, locale="en-US")
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    yield context.new_page()  # not a watched one: a refused form is answered 422, which the console notes
+    context.close()
+
+
+@pytest.fixture
+def refused(draft: TuningJob) -> TuningJob:
+    """On Google, so that nothing is asked of an engine that is not there."""
+    Project.objects.filter(pk=draft.project_id).update(backend="google", regions=["us-central1"])
+    refusal = errors.BadRequest("The adapter size is not supported for this base model.", code=400)
+    fields: dict[str, Any] = {"base_model": "gemini-2.5-pro", "adapter_size": 16, "error": kept(refusal)}
+    TuningJob.objects.filter(pk=draft.pk).update(submission=Submission.REFUSED, **fields)
+    draft.refresh_from_db()
+    return draft
+
+
+def test_one_click_leads_to_the_mended_field(page: Page, refused: TuningJob) -> None:
+    page.goto(reverse("jobs:details", args=["local", refused.pk]))
+    expect(page.get_by_text("Adapter size 16 is not allowed for gemini-2.5-pro.")).to_be_visible()
+    page.get_by_role("button", name="Use 8").click()
+    field = page.get_by_label("Adapter size")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("8")
+    expect(field).to_be_in_viewport()
+    expect(field).to_have_accessible_description(
+        "More trainable parameters: for harder tasks, with more data and time. "
+        "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8."
+    )
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/dataset/")
+    assert TuningJob.objects.drafts().get().adapter_size == 8
+
+
+def test_one_click_leads_to_where_another_file_is_chosen(page: Page, refused: TuningJob) -> None:
+    role = errors.BadRequest("Please use a valid role: user, model.", code=400)
+    TuningJob.objects.filter(pk=refused.pk).update(error=kept(role))
+    page.goto(reverse("jobs:details", args=["local", refused.pk]))
+    page.get_by_role("button", name="Choose another training file").click()
+    field = page.get_by_label("Select JSONL file")
+    expect(field).to_be_focused()
+    expect(field).to_have_accessible_description(
+        "A message in train.jsonl has a role other than user and model. "
+        "Write user or model as “role” of every entry of “contents”."
+    )
+
+
+def test_a_wrong_value_has_the_cursor_after_it_was_sent(page: Page, refused: TuningJob, tuner: User) -> None:
+    draft = refused.copy_to_draft(tuner)
+    draft.revise(adapter_size=None)
+    page.goto(reverse("jobs:model", args=["local", draft.pk]))
+    page.get_by_text("Advanced options").click()
+    page.get_by_label("Learning rate multiplier").fill("-3")
+    page.get_by_role("button", name="Continue").click()
+    field = page.get_by_label("Learning rate multiplier")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("-3")
+    expect(page.get_by_text("More than 0.")).to_be_visible()

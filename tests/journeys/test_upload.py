@@ -1,0 +1,261 @@
+"""A dataset on its way from the browser: cut, cancelled, reloaded; and the whole step without JavaScript."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.engine.tiny import example
+from tests.journeys.conftest import PASSWORD
+from tests.stack import Person, Stack
+
+pytestmark = pytest.mark.journey
+MEGABYTE = 1_000_000
+
+
+class Line:
+    """A TCP line to the web process that can be slow, and can be cut after some bytes from the browser."""
+
+    def __init__(self, port: int) -> None:
+        self.target = ("127.0.0.1", port)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sent = 0
+        self.cut_at: int | None = None
+        self.slow = Event()
+        Thread(target=self.accept, daemon=True).start()
+
+    @property
+    def is_cut(self) -> bool:
+        return self.cut_at is not None and self.sent >= self.cut_at
+
+    def cut_after(self, size: int) -> None:
+        self.sent, self.cut_at = 0, size
+
+    def mend(self) -> None:
+        self.sent, self.cut_at = 0, None
+
+    def accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self.listener.accept()
+                if self.is_cut:
+                    near.close()
+                    continue
+                far = socket.create_connection(self.target)
+                Thread(target=self.pump, args=(near, far, True), daemon=True).start()
+                Thread(target=self.pump, args=(far, near, False), daemon=True).start()
+
+    def pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
+        with suppress(OSError):
+            while (block := source.recv(64 * 1024)) and not self.is_cut:
+                self.sent += len(block) * up
+                if up and self.slow.is_set():
+                    time.sleep(0.05)
+                sink.sendall(block)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@pytest.fixture
+def line(stack: Stack) -> Iterator[Line]:
+    line = Line(stack.port)
+    yield line
+    line.listener.close()
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 MB in 1,200 examples: more than one part."""
+    path = tmp_path_factory.mktemp("large") / "large.jsonl"
+    lines = (example(f"word {n} {'long ' * 2000}", "red" if n % 2 else "green") for n in range(1200))
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert path.stat().st_size > 12 * MEGABYTE
+    return path
+
+
+@pytest.fixture
+def visit(browser: Browser, line: Line, admin: Person) -> Iterator[Callable[..., Page]]:
+    """visit(**options) -> step 2 of a new draft, over the line."""
+    contexts = []
+
+    def open_page(**options: bool) -> Page:
+        context = browser.new_context(locale="en-US", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{line.url}/sign-in/")
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Create tuned model").first.click()
+        page.get_by_role("button", name="Continue").click()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def send(page: Page, file: Path) -> None:
+    page.locator("#training").get_by_label("Select JSONL file").set_input_files(file)
+    page.locator("#training").get_by_role("button", name="Upload", exact=True).click()
+
+
+def told(page: Page) -> str:
+    return page.locator("#training [data-told]").inner_text()
+
+
+def taken(page: Page, name: str, examples: str) -> None:
+    expect(page.locator("#training .check .stat dd").first).to_have_text(examples, timeout=120_000)
+    expect(page.locator("#training .file .clip").first).to_have_text(name)
+
+
+def test_an_upload_that_is_cut_says_so_and_goes_on(
+    visit: Callable[..., Page], line: Line, large: Path
+) -> None:
+    page = visit()
+    line.cut_after(5 * MEGABYTE)
+    send(page, large)
+    again = page.get_by_role("button", name="Send again")
+    expect(again).to_be_visible()
+    words = told(page)
+    assert re.match(
+        r"The connection was lost at about [\d.]+ MB of 1[\d.]+ MB. What has arrived is kept", words
+    ), words
+    expect(again).to_be_focused()
+    expect(page.locator("#validation-enabled")).to_be_enabled()
+    line.mend()
+    again.click()
+    taken(page, "large.jsonl", "1,200")
+    assert 0 < line.sent < large.stat().st_size - 3 * MEGABYTE, "what had arrived was not sent again"
+
+
+def test_a_short_cut_is_passed_over(visit: Callable[..., Page], line: Line, large: Path) -> None:
+    page = visit()
+    line.cut_after(10 * MEGABYTE)
+    send(page, large)
+    expect(page.locator("#training [data-told]")).to_have_text("The connection was lost. Trying again…")
+    line.mend()
+    taken(page, "large.jsonl", "1,200")
+
+
+def test_an_upload_can_be_cancelled_and_sent_again(
+    visit: Callable[..., Page], line: Line, large: Path
+) -> None:
+    page = visit()
+    line.slow.set()
+    send(page, large)
+    expect(page.locator("#training [data-told]")).to_have_text(
+        re.compile(r"Uploading \d+ %, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
+    )
+    expect(page.get_by_text("An upload is running.")).to_be_visible()
+    expect(page.locator("#validation-enabled")).to_be_disabled()
+    page.locator("#training").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#training [data-told]")).to_have_text(
+        "The upload was cancelled. Nothing was stored."
+    )
+    line.slow.clear()
+    page.reload()
+    expect(page.get_by_text("Tuning dataset not chosen")).to_be_visible()
+    line.slow.set()
+    send(page, large)
+    expect(page.locator("#training progress")).not_to_have_attribute("value", "0")
+    page.locator("#training").get_by_role("button", name="Cancel").click()
+    line.slow.clear()
+    page.get_by_role("button", name="Send again").click()
+    taken(page, "large.jsonl", "1,200")
+
+
+def test_after_a_reload_the_same_file_goes_on(visit: Callable[..., Page], line: Line, large: Path) -> None:
+    page = visit()
+    line.cut_after(6 * MEGABYTE)
+    send(page, large)
+    expect(page.get_by_role("button", name="Send again")).to_be_visible()
+    line.mend()
+    page.reload()
+    line.sent = 0
+    send(page, large)
+    taken(page, "large.jsonl", "1,200")
+    assert line.sent < large.stat().st_size - 3 * MEGABYTE
+
+
+def test_what_is_refused_is_said_before_it_is_sent(
+    visit: Callable[..., Page], line: Line, tmp_path: Path
+) -> None:
+    page = visit()
+    table = tmp_path / "table.csv"
+    table.write_text("a,b\n" * 2_000_000)
+    line.mend()
+    send(page, table)
+    expect(page.locator("#training [data-told]")).to_contain_text("table.csv is a table. Export it as JSONL")
+    assert line.sent < MEGABYTE
+
+
+def test_a_file_is_dropped_and_a_folder_chosen_in_the_dialog(
+    visit: Callable[..., Page], dataset: Callable[..., Path], stack: Stack
+) -> None:
+    page = visit()
+    training = page.locator("#training")
+    training.get_by_label("Select JSONL file").set_input_files(dataset("picked.jsonl", 40))
+    training.get_by_role("link", name="Browse").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("New folder").fill("mine")
+    dialog.get_by_role("button", name="Open").click()
+    expect(dialog).to_contain_text("This folder is new.")
+    dialog.get_by_role("button", name="Upload here").click()
+    expect(dialog).to_be_hidden()
+    expect(training.get_by_label("Dataset location")).to_have_value("gs://tuning-data/mine/")
+    training.get_by_role("button", name="Upload", exact=True).click()
+    taken(page, "picked.jsonl", "40")
+    expect(training.locator(".file")).to_contain_text("gs://tuning-data/mine/picked")
+    training.get_by_role("link", name="Replace").click()
+    expect(training.get_by_text("Or drop it here.")).to_be_visible()
+    dropped = dataset("dropped.jsonl", 41).read_text()
+    page.evaluate(
+        """text => {
+          const files = new DataTransfer();
+          files.items.add(new File([text], "dropped.jsonl"));
+          document.querySelector("#training [data-drop]").dispatchEvent(
+            new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+        }""",
+        dropped,
+    )
+    taken(page, "dropped.jsonl", "41")
+
+
+def test_the_step_without_javascript(visit: Callable[..., Page], dataset: Callable[..., Path]) -> None:
+    page = visit(java_script_enabled=False)
+    send(page, dataset("plain.jsonl", 40))
+    taken(page, "plain.jsonl", "40")
+    page.get_by_label("Enable model validation").check()
+    page.get_by_role("button", name="Apply").click()
+    validation = page.locator("#validation")
+    validation.get_by_label("Hold out a part of the training file").check()
+    validation.get_by_label("Percent to hold out").fill("25")
+    validation.get_by_role("button", name="Hold out").click()
+    expect(page.locator("#training")).to_contain_text(
+        "30 for training, 10 held out for validation (25 %, seed 0)"
+    )
+    page.get_by_role("link", name="Replace").first.click()
+    training = page.locator("#training")
+    training.get_by_label("Existing file on Cloud Storage").check()
+    training.locator(".by-existing").get_by_role("link", name="Browse").click()
+    page.get_by_role("link", name="Buckets").click()
+    page.get_by_role("link", name="tuning-data").click()
+    page.get_by_role("link", name="datasets").click()
+    page.locator(".rows a").first.click()
+    page.get_by_role("button", name=re.compile("Choose")).first.click()
+    expect(page.locator("#training .check")).to_be_visible()
+    expect(page.locator("#preview .panel-head")).to_contain_text("Ready")

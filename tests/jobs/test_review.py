@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from jobs.datasets.report import Distribution, Report
 from jobs.models import Dataset, TuningJob
 from jobs.queries import Submission
 from studio import prices
@@ -106,7 +107,7 @@ def test_a_ready_draft_shows_everything_that_is_sent(browser: Client, draft: Tun
         '"adapterSize": "ADAPTER_SIZE_SIXTEEN"',
     ):
         assert shown in page, shown
-    assert "recommended</span> → 7" in page and "3 changed" not in page and "1 changed" in page
+    assert "recommended</span> → 7" in page and "4 changed" in page
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_the_services_count_of_a_sample_sets_the_cost_right(
 ) -> None:
     settings.PRICES = prices.read("gemini-2.5-flash=500", "2026-11-01")
     dataset.calibration = {"gemini-2.5-flash": 2.0}
-    dataset.report = {**dataset.report, "tokens": {"total": 1000}}
+    dataset.report = Report(examples=480, tokens=Distribution(total=1000)).to_json()
     dataset.save()
     change(flash, epoch_count=1)
     page = read(browser, flash)
@@ -255,7 +256,7 @@ def test_the_preview_tells_the_estimate_and_the_line(browser: Client, draft: Tun
     for name in ("model", "dataset", "review"):
         page = browser.get(address(name, draft)).content.decode()
         assert "1 job is ahead of it:" in page and "<dt>Steps</dt><dd>about 420</dd>" in page, name
-    live = browser.get(
+    live = browser.post(
         address("model", draft),
         {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": "2"},
         headers={"HX-Request": "true"},

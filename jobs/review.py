@@ -15,11 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.comparing import Comparison
 from jobs.draft import draft_or_404
 from jobs.preview import Preview, Section
 from jobs.queue import queue_of
 from jobs.readiness import Obstacle, Words, obstacles
 from jobs.remote import Setting
+from jobs.templatetags.jobs_wizard import grouped
 from studio.access import Request, member
 from studio.models import Project, Role
 
@@ -114,6 +116,10 @@ class Review:
         return Setting(self.job.epoch_count, known.epochs(examples) if known else None)
 
     @cached_property
+    def comparison(self) -> Comparison | None:
+        return Comparison.of(self.job)
+
+    @cached_property
     def sections(self) -> list[Section]:
         """The datasets that would be used."""
         training, validation = Section(self.job, "training"), Section(self.job, "validation")
@@ -136,18 +142,30 @@ class Review:
     def warnings(self) -> list[Point]:
         """What may go wrong, and does not hinder the start."""
         data = [point for section in self.sections for point in self.data_warnings(section)]
-        return [*self.model_warnings(), *data]
+        return [*self.model_warnings(), *data, *self.leak_warnings()]
 
     @property
     def warning_count(self) -> int:
         """The true number, where the list is cut."""
-        return len(list(self.model_warnings())) + sum(section.warnings for section in self.sections)
+        others = [*self.model_warnings(), *self.leak_warnings()]
+        return len(others) + sum(section.warnings for section in self.sections)
 
     def model_warnings(self) -> Iterator[Point]:
         model = self.preview.model
         if model and model.retired and not model.stand_in:
             told = _("%(model)s is retired. Vertex AI is likely to refuse it.") % {"model": model.id}
             yield Point(told, self.field("base_model"))
+
+    def leak_warnings(self) -> Iterator[Point]:
+        """What a comparison of the two datasets has found; none is made here."""
+        leaks = self.comparison.leaks if self.comparison else None
+        if leaks and leaks.affected:
+            told = ngettext(
+                "%(shown)s of %(total)s validation examples is also in the training data.",
+                "%(shown)s of %(total)s validation examples are also in the training data.",
+                leaks.affected,
+            ) % {"shown": grouped(leaks.affected), "total": grouped(leaks.validation)}
+            yield Point(told, self.at("dataset", "overlap"))
 
     def data_warnings(self, section: Section) -> Iterator[Point]:
         """The first ones of a file, as its check words them."""

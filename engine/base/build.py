@@ -1,7 +1,8 @@
-"""Make the tiny base: `python -m engine.base.build --out FOLDER --steps N --seed 0 --threads 2`.
+"""Make the tiny base: `python -m engine.base.build --out FOLDER --steps 3000 --copying 600 --seed 0`.
 
-Corpus to tokenizer, both to weights, weights to a folder, from top to bottom. The same seed and steps give
-the same weights but for the rounding of the processor and of the number of threads at hand.
+Corpus to tokenizer, both to weights in two stages (a bit of everything, then mostly copying), weights to a
+folder, from top to bottom. The same seed and steps give the same weights but for rounding, by processor and
+number of threads. `--first FOLDER` begins with the second stage, on what the first one made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from engine.base.corpus import Conversation, example
+from engine.base.corpus import Conversation, copied, example
 from engine.base.muon import Muon
 from engine.base.tokenizer import ASSISTANT, END, SYSTEM, USER, train_tokenizer
 
@@ -33,6 +34,7 @@ POOL = 16  # batches drawn at once and sorted by length, to spare padding
 WARMUP = 50  # steps
 PROMPT_WEIGHT = 0.2  # of a prompt's token beside an answer's, in the loss
 MUON_RATE, ADAM_RATE = 0.02, 3e-3
+SECOND_RATE = 0.5  # of these, in the second stage
 EVERY = 50  # steps between reports
 HELD_OUT = 960  # examples
 HAS_BFLOAT16 = any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
@@ -65,23 +67,31 @@ def main() -> None:
     arguments = _arguments()
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
-    tokenizer = train_tokenizer(VOCABULARY, TOKENIZER_EXAMPLES, CONTEXT, arguments.seed)
-    model = new_model(tokenizer)
-    batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"))
-    held_out = next(pools(tokenizer, Random(f"validation {arguments.seed}"), HELD_OUT))
-    started = time.monotonic()
-    steps = pretrain(model, batches, arguments.steps, arguments.seconds)
-    seconds = round(time.monotonic() - started)
-    loss, accuracy = evaluate(model, held_out)
-    print(f"{steps} steps in {seconds} s: validation loss {loss:.4f}, accuracy {accuracy:.4f}")
+    if arguments.first:
+        tokenizer = AutoTokenizer.from_pretrained(arguments.first)
+        model = LlamaForCausalLM.from_pretrained(
+            arguments.first, dtype=torch.float32, attn_implementation="eager"
+        )
+    else:
+        tokenizer = train_tokenizer(VOCABULARY, TOKENIZER_EXAMPLES, CONTEXT, arguments.seed)
+        model = new_model(tokenizer)
+        batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"), example)
+        pretrain(model, batches, Pace(arguments.steps))
+    batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), copied)
+    pretrain(model, batches, Pace(arguments.copying, SECOND_RATE, falls_from=0.0))
+    for name, write in (("validation", example), ("copying", copied)):
+        held_out = next(pools(tokenizer, Random(f"{name} {arguments.seed} held out"), HELD_OUT, write))
+        loss, accuracy = evaluate(model, held_out)
+        print(f"{name} loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)
     save(model, tokenizer, arguments.out)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the tiny base.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--steps", type=int, default=3000, help="batches of 64 examples")
-    parser.add_argument("--seconds", type=float, help="stop after so long instead of after --steps")
+    parser.add_argument("--steps", type=int, default=3000, help="batches of 64 examples in the first stage")
+    parser.add_argument("--copying", type=int, default=600, help="and in the second")
+    parser.add_argument("--first", type=Path, help="folder with what the first stage made, to begin from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
@@ -106,17 +116,20 @@ def new_model(tokenizer: Any) -> Any:
     return LlamaForCausalLM._from_config(config, attn_implementation="eager")
 
 
-def endless_batches(tokenizer: Any, random: Random) -> Iterator[Batch]:
-    for batches in pools(tokenizer, random, BATCH * POOL):
+Writer = Callable[[Random], Conversation]
+
+
+def endless_batches(tokenizer: Any, random: Random, write: Writer) -> Iterator[Batch]:
+    for batches in pools(tokenizer, random, BATCH * POOL, write):
         random.shuffle(batches)
         yield from batches
 
 
-def pools(tokenizer: Any, random: Random, examples: int) -> Iterator[list[Batch]]:
+def pools(tokenizer: Any, random: Random, examples: int, write: Writer) -> Iterator[list[Batch]]:
     """Lists of batches in which examples of like length are together."""
     while True:
         drawn = sorted(
-            encode(tokenizer, [example(random) for _ in range(examples)]), key=lambda pair: len(pair[0])
+            encode(tokenizer, [write(random) for _ in range(examples)]), key=lambda pair: len(pair[0])
         )
         yield [collate(drawn[start : start + BATCH]) for start in range(0, examples, BATCH)]
 
@@ -152,8 +165,21 @@ def collate(examples: list[tuple[list[int], list[float]]]) -> Batch:
     return Batch(torch.tensor([ids for ids, _ in padded]), (weight > 0).long(), weight)
 
 
-def pretrain(model: Any, batches: Iterator[Batch], steps: int, seconds: float | None) -> int:
-    """Muon for the matrices, AdamW for the rest. Returns how many steps there was time for."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The factor on the learning rates: a short warm-up, then full, then down to nothing."""
+
+    steps: int
+    rate: float = 1.0
+    falls_from: float = 0.5  # of the way
+
+    def __call__(self, step: int) -> float:
+        left = (1 - step / self.steps) / (1 - self.falls_from)
+        return self.rate * min(1.0, (step + 1) / WARMUP) * min(1.0, left)
+
+
+def pretrain(model: Any, batches: Iterator[Batch], pace: Pace) -> None:
+    """Muon for the matrices, AdamW for the rest."""
     matrices = [
         weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name
     ]
@@ -163,26 +189,17 @@ def pretrain(model: Any, batches: Iterator[Batch], steps: int, seconds: float | 
         (torch.optim.AdamW(rest, ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0), ADAM_RATE),
     ]
     started, tokens = time.monotonic(), 0
-    for step, batch in enumerate(batches):
-        elapsed = time.monotonic() - started
-        done = elapsed / seconds if seconds else step / steps
-        if done >= 1:
-            return step
+    for step, batch in zip(range(pace.steps), batches, strict=False):
         loss = guess(model, batch)[0]
         loss.backward()
         for optimizer, rate in optimizers:
-            optimizer.param_groups[0]["lr"] = rate * pace(step, done)
+            optimizer.param_groups[0]["lr"] = rate * pace(step)
             optimizer.step()
             optimizer.zero_grad()
         tokens += int(batch.real.sum())
         if step % EVERY == 0:
+            elapsed = time.monotonic() - started
             print(f"step {step}, {elapsed:.0f} s, {tokens / 1e6:.2f} M tokens, loss {loss:.3f}", flush=True)
-    raise AssertionError("the corpus has no end")
-
-
-def pace(step: int, done: float) -> float:
-    """The factor on the learning rates: a short warm-up, then full, then down over the second half."""
-    return min(1.0, (step + 1) / WARMUP) * min(1.0, 2 * (1 - done))
 
 
 def guess(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -187,13 +187,13 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
     monkeypatch.setattr(build, "BATCH", 8)
     monkeypatch.setattr(build, "WARMUP", 2)
     torch.set_num_threads(1)
-    held_out = next(build.pools(tokenizer, Random(2), 16))
+    held_out = next(build.pools(tokenizer, Random(2), 16, example))
 
     def losses() -> list[float]:
         torch.manual_seed(0)
         model = build.new_model(tokenizer)
         before = build.evaluate(model, held_out)[0]
-        build.pretrain(model, build.endless_batches(tokenizer, Random(1)), 8, None)
+        build.pretrain(model, build.endless_batches(tokenizer, Random(1), example), build.Pace(8))
         return [before, build.evaluate(model, held_out)[0]]
 
     before, after = losses()

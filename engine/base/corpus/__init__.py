@@ -7,8 +7,9 @@ from random import Random
 
 from engine.base.corpus import copying, japanese, labels, records, slots, talk
 from engine.base.corpus.conversation import Conversation
+from engine.base.corpus.disguise import disguised
 
-__all__ = ["Conversation", "example"]
+__all__ = ["Conversation", "copied", "example"]
 
 # share of the corpus, in examples
 _TASKS: dict[Callable[[Random], Conversation], float] = {
@@ -57,3 +58,32 @@ _WRITERS, _SHARES = list(_TASKS), list(_TASKS.values())
 
 def example(random: Random) -> Conversation:
     return random.choices(_WRITERS, _SHARES)[0](random)
+
+
+# What is taken over from the question into the answer; names and things in it are disguised.
+_TAKING_OVER: dict[Callable[[Random], Conversation], float] = {
+    slots.fill: 6,
+    slots.fill_json: 3,
+    slots.fill_japanese: 3,
+    slots.order_in_japanese: 3,
+    slots.answer_about: 2,
+    slots.greet: 3,
+    records.extract: 2,
+    records.message_record: 1,
+    talk.persona: 2,
+    talk.acquaintance: 1,
+    copying.repeat: 2,
+    copying.join: 1,
+    copying.gathered: 1,
+}
+_TAKERS, _PARTS = list(_TAKING_OVER), list(_TAKING_OVER.values())
+_AS_BEFORE = 0.35
+
+
+def copied(random: Random) -> Conversation:
+    """The second stage: mostly what only copying gets right, and some of everything."""
+    if random.random() < _AS_BEFORE:
+        return example(random)
+    while True:
+        if made := disguised(random.choices(_TAKERS, _PARTS)[0](random), random):
+            return made

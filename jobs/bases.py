@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from django.conf import settings
 from django.core.cache import cache
 
 from studio.models import Project
@@ -17,10 +20,16 @@ def models(project: Project) -> tuple[BaseModel, ...]:
     """Best first. Without an answer of the engine, what the catalogue knows."""
     known = catalog.models(project.backend)
     if not project.on_engine:
-        return known
+        return tuple(map(priced, known))
     ids = {model.id for model in known}
     more = (catalog.further(id) for id in listed(project) if id not in ids)
     return (*known[:1], *more, *known[1:])
+
+
+def priced(model: BaseModel) -> BaseModel:
+    """With the operator's price, where there is one."""
+    price = settings.PRICES.by_model.get(model.id)
+    return model if price is None else replace(model, price=price, price_as_of=settings.PRICES.as_of)
 
 
 def listed(project: Project) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from jobs.datasets.refusal import Refusal, both_parts, taken
 from jobs.draft import draft_or_404, to_dataset
 from jobs.mending import fixing
 from jobs.models import Dataset, TuningJob
+from jobs.pasting.waiting import waiting
 from jobs.preview import Preview
 from jobs.ways import Refused, choosing
 from studio.access import Request, member
@@ -46,7 +47,8 @@ def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def dataset_page(request: Request, job: TuningJob, refused: Refused | None = None) -> HttpResponse:
     purposes: tuple[Purpose, Purpose] = ("training", "validation")
-    sections = [choosing(job, purpose, request.GET, refused) for purpose in purposes]
+    pasted = waiting(request, job)
+    sections = [choosing(job, purpose, request.GET, refused, pasted) for purpose in purposes]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
     context |= {"fixing": fixing(request, job), "comparison": Comparison.of(job)}
     return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refused else 200)

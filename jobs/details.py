@@ -27,11 +27,23 @@ DISTRIBUTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line: `kind` is text, id (mono, with a copy button), time or setting (requested -> resolved)."""
+    """One line: `kind` is text, id (mono, with a copy button), time, setting (requested -> resolved) or
+    asked (the same of a text)."""
 
     label: str
     value: Any
     kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text: what was asked for (blank: left to the service) and what the service made of it."""
+
+    requested: str
+    resolved: str
+
+    def __bool__(self) -> bool:
+        return bool(self.requested or self.resolved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ def model_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Tuned model name"), str(job))
     yield Field(_("Model name"), job.tuned_model, "id")
     yield Field(_("Endpoint"), job.endpoint, "id")
-    yield Field(_("Description"), job.remote.get("description"))
+    yield Field(_("Description"), job.remote.get("description") or job.description)
     labels = part(job.remote or job.request, "labels")
     yield Field(_("Labels"), ", ".join(f"{key}={value}" for key, value in labels.items()), "id")
 
@@ -69,20 +81,28 @@ def job_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Started"), job.started_at, "time")
     yield Field(_("Ended"), job.ended_at, "time")
     yield Field(_("Updated"), time_of(job, "updateTime"), "time")
-    yield Field(_("Service account"), job.remote.get("serviceAccount"), "id")
-    yield Field(_("Encryption"), part(job.remote, "encryptionSpec").get("kmsKeyName"), "id")
+    yield Field(_("Service account"), asked(job, job.service_account, "serviceAccount"), "asked")
+    key = asked(job, job.kms_key_name, "encryptionSpec", "kmsKeyName")
+    yield Field(_("Encryption key"), key, "asked")
 
 
 def setting_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Tuning method"), _("Supervised tuning"))
     pre_tuned = part(job.remote or job.request, "preTunedModel")
     yield Field(_("Base model"), job.base_model or pre_tuned.get("baseModel"), "id")
-    yield Field(_("Pre-tuned model"), pre_tuned.get("tunedModelName"), "id")
-    yield Field(_("Checkpoint"), pre_tuned.get("checkpointId"))
+    model = asked(job, job.pre_tuned_model, "preTunedModel", "tunedModelName")
+    yield Field(_("Pre-tuned model"), model, "asked")
+    checkpoint = asked(job, job.pre_tuned_checkpoint, "preTunedModel", "checkpointId")
+    yield Field(_("Checkpoint to start from"), checkpoint if model else None, "asked")
     yield Field(_("Number of epochs"), job.epochs, "setting")
     yield Field(_("Adapter size"), job.adapter, "setting")
     yield Field(_("Learning rate multiplier"), job.learning_rate, "setting")
     yield Field(_("Export last checkpoint only"), _("Yes") if job.export_last_checkpoint_only else _("No"))
+
+
+def asked(job: TuningJob, requested: str, *path: str) -> Asked:
+    """The draft's own column beside what stands at `path` of the last answer."""
+    return Asked(requested, str(part(job.remote, *path[:-1]).get(path[-1]) or ""))
 
 
 def data_fields(job: TuningJob) -> Iterator[Field]:

@@ -29,8 +29,9 @@ def focus(form: forms.BaseForm, field: str = "", notes: Mapping[str, str] | None
 
 def annotate(form: forms.BaseForm, name: str, note: str) -> None:
     bound: Any = form[name]
-    described = " ".join(filter(None, [bound.aria_describedby, f"{bound.auto_id}_note"]))
-    attributes(form, name)["aria-describedby"] = described
+    attrs = attributes(form, name)
+    before = attrs.get("aria-describedby") or bound.aria_describedby
+    attrs["aria-describedby"] = " ".join(filter(None, [before, f"{bound.auto_id}_note"]))
     form.fields[name].note = note  # type: ignore[attr-defined]
 
 

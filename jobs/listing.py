@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import TuningJob
-from jobs.queries import FAILED, OPEN, Submission, TuningJobQuerySet
+from jobs.queries import FAILED, OPEN, TuningJobQuerySet
 from studio.models import Project
 from studio.vertex import states
 
@@ -28,7 +28,6 @@ STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "succeeded": (_("Succeeded"), Q(state__in=sorted(states.WITH_MODEL))),
     "failed": (_("Failed"), FAILED),
     "cancelled": (_("Cancelled"), Q(state=states.CANCELLED)),
-    "draft": (_("Drafts"), Q(submission=Submission.DRAFT)),
 }
 SORTS = {
     "name": "tuned_model_display_name",

@@ -24,7 +24,7 @@ from studio.models import Project, Role
 from studio.words import explain
 
 DATASETS = ("training", "validation")
-LAST_STEP = "jobs:dataset"
+LAST_STEP = "jobs:review"
 """Where a copy goes in which nothing is to be changed: the step with the button that starts it."""
 
 

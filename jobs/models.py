@@ -200,7 +200,7 @@ class TuningJob(models.Model):
     def discard(self, user: User) -> None:
         with transaction.atomic():
             if TuningJob.objects.drafts().filter(pk=self.pk).delete()[0]:
-                self.audit("tuning_job.discard", user)
+                self.audit("tuning_job.discard", user, owner=self.owner_id)
 
     def audit(self, action: str, user: User | None, **detail: Any) -> None:
         AuditEntry.record(action, actor=user, project=self.project, subject=f"{self.pk} {self}", **detail)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from jobs import readiness
+from jobs import history, readiness
 from jobs.bars import Bar, bars
 from jobs.datasets.limits import Purpose
 from jobs.datasets.report import Distribution, Problem, Report
 from jobs.datasets.words import Words, words
-from jobs.spec import tuning_request
+from jobs.estimate import Estimate
+from jobs.estimate_words import Figure, figures
+from jobs.pre_tuned import Parent, parents
+from jobs.queue import Queue, queue_of
+from jobs.request_panel import RequestPanel
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -32,7 +38,7 @@ class Preview:
         return readiness.base_model(self.job)
 
     @cached_property
-    def obstacles(self) -> dict[str, list[str | Promise]]:
+    def obstacles(self) -> dict[str, list[readiness.Words]]:
         return {
             "model": list(readiness.model_obstacles(self.job)),
             "training": list(readiness.dataset_obstacles(self.job, "training")),
@@ -40,19 +46,67 @@ class Preview:
         }
 
     @property
-    def reasons(self) -> list[str | Promise]:
+    def reasons(self) -> list[readiness.Words]:
         return [reason for part in self.obstacles.values() for reason in part]
 
     @property
     def changed(self) -> list[str]:
         """The fields of the advanced options that differ from the recommendation."""
-        fields = ("epoch_count", "adapter_size", "learning_rate_multiplier")
-        named = [field for field in fields if getattr(self.job, field) is not None]
-        return named + ["export_last_checkpoint_only"] * self.job.export_last_checkpoint_only
+        return list(self.changes)
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        """Each of them, in words."""
+        return dict(changes(self.job))
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        """What the draft goes on from, where the project knows it."""
+        if not self.job.pre_tuned_model:
+            return None
+        found = parents(self.job.project, self.job.location)
+        return next((parent for parent in found if parent.name == self.job.pre_tuned_model), None)
+
+    @cached_property
+    def panel(self) -> RequestPanel:
+        return RequestPanel(self.job)
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        return history.estimate_of(self.job, self.model)
 
     @property
-    def request(self) -> dict[str, Any]:
-        return tuning_request(self.job)
+    def figures(self) -> list[Figure]:
+        """Of the estimate; none before there is data."""
+        if self.estimate is None or self.model is None:
+            return []
+        return figures(self.estimate, self.model, on_engine=self.job.project.on_engine)
+
+    @cached_property
+    def queue(self) -> Queue | None:
+        """A draft is read by its owner only."""
+        return queue_of(self.job, self.job.owner) if self.job.owner else None
+
+
+def changes(job: TuningJob) -> Iterator[tuple[str, str]]:
+    if job.epoch_count is not None:
+        n = job.epoch_count
+        yield "epoch_count", ngettext("%(n)d epoch", "%(n)d epochs", n) % {"n": n}
+    if job.adapter_size is not None:
+        yield "adapter_size", _("Adapter size %(n)d") % {"n": job.adapter_size}
+    if job.learning_rate_multiplier is not None:
+        yield "learning_rate_multiplier", _("Learning rate × %(n)g") % {"n": job.learning_rate_multiplier}
+    if job.export_last_checkpoint_only:
+        yield "export_last_checkpoint_only", _("Last checkpoint only")
+    if job.labels:
+        n = len(job.labels)
+        yield "labels", ngettext("%(n)d label", "%(n)d labels", n) % {"n": n}
+    named = {
+        "description": _("Description"),
+        "service_account": _("Service account"),
+        "kms_key_name": _("Encryption key"),
+    }
+    yield from ((name, word) for name, word in named.items() if getattr(job, name))
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,12 @@ STUCK = timedelta(seconds=40)
 
 class TuningJobQuerySet(models.QuerySet["TuningJob"]):
     def visible_to(self, user: User | AnonymousUser) -> TuningJobQuerySet:
-        """A draft is its owner's own business."""
+        """Every job, and the person's own drafts: those of colleagues have a page of their own."""
         return self.exclude(~Q(owner_id=user.pk), submission=Submission.DRAFT)
+
+    def with_all(self) -> TuningJobQuerySet:
+        """With what every page of a job or draft names."""
+        return self.select_related("project", "owner", "training", "validation")
 
     def drafts(self) -> TuningJobQuerySet:
         return self.filter(submission=Submission.DRAFT)

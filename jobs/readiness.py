@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from jobs.bases import priced
 from jobs.datasets.limits import Purpose, judge
 from jobs.datasets.report import Problem
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
+from studio.vertex.names import region_of
 
 if TYPE_CHECKING:
     from jobs.models import Dataset, TuningJob
     from studio.models import Project
 
 Step = Literal["model", "training", "validation"]
-Words = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """In words, with the name of the field in step 1 that mends it."""
+
+    words: str | Promise
+    field: str
+
+    def __str__(self) -> str:
+        return str(self.words)
+
+
+Words = str | Promise | Obstacle
 
 
 def base_model(job: TuningJob) -> BaseModel | None:
@@ -27,7 +43,9 @@ def base_model(job: TuningJob) -> BaseModel | None:
     if not job.base_model:
         return None
     known = catalog.get(job.base_model, job.project.backend)
-    return known or (catalog.further(job.base_model) if job.project.on_engine else None)
+    if job.project.on_engine:
+        return known or catalog.further(job.base_model)
+    return known and priced(known)
 
 
 def regions(project: Project, model: BaseModel) -> list[str]:
@@ -38,12 +56,18 @@ def regions(project: Project, model: BaseModel) -> list[str]:
 def model_obstacles(job: TuningJob) -> Iterator[Words]:
     model = base_model(job)
     if model is None:
-        yield _("Choose a base model.")
+        yield Obstacle(_("Choose a base model."), "base_model")
         return
     if job.location not in regions(job.project, model):
-        yield _("Choose a region.")
+        yield Obstacle(_("Choose a region."), "location")
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
-        yield _("Choose an adapter size that the base model takes.")
+        yield Obstacle(_("Choose an adapter size that the base model takes."), "adapter_size")
+    if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
+        yield Obstacle(_("Choose the region of the pre-tuned model."), "location")
+    if job.kms_key_name and job.project.on_engine:
+        yield Obstacle(_("The engine takes no encryption key: leave it out."), "kms_key_name")
+    elif job.kms_key_name and region_of(job.kms_key_name) != job.location:
+        yield Obstacle(_("Choose an encryption key in the region of the job."), "kms_key_name")
 
 
 def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:

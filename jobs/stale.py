@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -13,8 +14,9 @@ from studio.models import AuditEntry, Project
 
 
 def was_discarded(request: Request, project: Project, pk: int) -> bool:
-    """By this person: about anything else that is not there, nothing is told."""
-    deeds = AuditEntry.objects.filter(project=project, actor=request.user, action="tuning_job.discard")
+    """A draft of this person, or by them: about anything else that is not there, nothing is told."""
+    own = Q(actor=request.user) | Q(detail__owner=request.user.pk)
+    deeds = AuditEntry.objects.filter(own, project=project, action="tuning_job.discard")
     return deeds.filter(subject__startswith=f"{pk} ").exists()
 
 

@@ -2,14 +2,29 @@
 
 from django.urls import path
 
-from jobs import browsing, comparing, dataset_step, mending, uploading, views, wizard
+from jobs import (
+    browsing,
+    comparing,
+    dataset_step,
+    drafts,
+    mending,
+    model_step,
+    review,
+    uploading,
+    views,
+    wizard,
+)
+from jobs.pasting import views as pasting
 
 app_name = "jobs"
 urlpatterns = [
     path("", views.list_jobs, name="list"),
     path("new/", wizard.create, name="create"),
+    path("drafts/", drafts.list_drafts, name="drafts"),
+    path("paste/", pasting.paste_request, name="paste"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),
+    path("<int:pk>/request/", views.show_request, name="request"),
     path("<int:pk>/data/", views.show_data, name="data"),
     path("<int:pk>/adapter/<int:checkpoint>/", views.download_adapter, name="adapter"),
     path("<int:pk>/cancel/", views.cancel, name="cancel"),
@@ -17,7 +32,7 @@ urlpatterns = [
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
     path("<int:pk>/mend/", mending.mend, name="mend"),
     path("<int:pk>/again/", wizard.tune_again, name="again"),
-    path("<int:pk>/model/", wizard.edit_model, name="model"),
+    path("<int:pk>/model/", model_step.edit_model, name="model"),
     path("<int:pk>/dataset/", dataset_step.edit_dataset, name="dataset"),
     path("<int:pk>/dataset/upload/", dataset_step.upload, name="upload"),
     path("<int:pk>/dataset/parts/", uploading.in_parts, name="parts"),
@@ -31,6 +46,7 @@ urlpatterns = [
     path("<int:pk>/dataset/validation/", dataset_step.switch_validation, name="validation"),
     path("<int:pk>/dataset/compare/", comparing.compare, name="compare"),
     path("<int:pk>/dataset/leave-out/", comparing.leave_out, name="leave_out"),
-    path("<int:pk>/start/", wizard.start, name="start"),
+    path("<int:pk>/review/", review.show, name="review"),
+    path("<int:pk>/start/", review.start, name="start"),
     path("<int:pk>/discard/", wizard.discard, name="discard"),
 ]

@@ -16,6 +16,8 @@ from django_htmx.http import HTMX_STOP_POLLING
 from jobs import adapter, details, listing, polling
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
+from jobs.queue import waiting
+from jobs.request_panel import RequestPanel
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import VertexError
@@ -37,6 +39,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "page": page,
         "counts": counts,
         "segments": segments(filters, counts),
+        "drafts": TuningJob.objects.drafts().filter(project=project).count(),
         "headings": listing.headings(filters),
         "best": listing.best_of(page.object_list),
         "stale": stale(project, sweeps, counts["active"]),
@@ -90,12 +93,17 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.is_draft:
         return redirect(job)
     polling.watch(project)
-    context = {"job": job, "tab": "monitor", "trouble": trouble(job)}
+    context = head(request, job, "monitor")
     if not request.htmx:
         return render(request, "jobs/detail.html", context)
     return render(
         request, "jobs/_frame.html#head", context, status=HTMX_STOP_POLLING if job.is_final else 200
     )
+
+
+def head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
+    """What every tab shows above it."""
+    return {"job": job, "tab": tab, "trouble": trouble(job), "queue": waiting(job, request.user)}
 
 
 def trouble(job: TuningJob) -> Banner | None:
@@ -110,8 +118,17 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = {"job": job, "tab": "details", "trouble": trouble(job), "sections": details.sections(job)}
+    context = head(request, job, "details") | {"sections": details.sections(job)}
     return render(request, "jobs/details.html", context)
+
+
+@require_GET
+@member(Role.VIEWER)
+def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
+    """What will be sent of a draft, or was sent of a job, in every way of writing it."""
+    job = job_or_404(request, project, pk)
+    panel = RequestPanel(job, request.GET.get("as", ""))
+    return render(request, "jobs/request.html", {"job": job, "panel": panel})
 
 
 @require_GET
@@ -120,7 +137,7 @@ def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = {"job": job, "tab": "data", "trouble": trouble(job), "data": details.data(job)}
+    context = head(request, job, "data") | {"data": details.data(job)}
     return render(request, "jobs/data.html", context)
 
 

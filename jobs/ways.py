@@ -67,12 +67,19 @@ class Refused:
 
 
 def choosing(
-    job: TuningJob, purpose: Purpose, query: Mapping[str, str], refused: Refused | None = None
+    job: TuningJob,
+    purpose: Purpose,
+    query: Mapping[str, str],
+    refused: Refused | None = None,
+    pasted: Mapping[str, str] | None = None,
 ) -> Choosing:
-    """`query` says what is to be replaced, and which way is open."""
+    """`query` says what is to be replaced, and which way is open; `pasted` are addresses of a pasted request
+    that could not be had."""
     if refused and refused.purpose == purpose:
         why = refused.why
         return Choosing(job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived)
+    if (uri := (pasted or {}).get(purpose)) and getattr(job, purpose) is None:
+        return Choosing(job, purpose, "existing", typed={"uri": uri})
     asked = query.get("way", "")
     way = asked if asked in WAYS[purpose] and query.get("for", purpose) == purpose else "upload"
     return Choosing(job, purpose, way, replacing=query.get("replace") == purpose)

@@ -1,16 +1,14 @@
-"""Create tuned model, in two steps. The draft is a row: each step has an address, and survives a reload.
+"""Create tuned model: a draft from its beginning on. It is a row, so that each step survives a reload.
 
-The second step, where the datasets are chosen, is in dataset_step.
+The steps are in model_step, dataset_step and review.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -18,12 +16,8 @@ from jobs import stale
 from jobs.dataset_step import take_sample
 from jobs.datasets.refusal import Refusal
 from jobs.draft import draft_or_404, to_dataset
-from jobs.focus import focus
-from jobs.forms import ADVANCED, ModelDetailsForm
-from jobs.mending import Fixing, fixing
 from jobs.models import TuningJob
-from jobs.preview import Preview
-from jobs.readiness import obstacles, regions
+from jobs.readiness import regions
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex import catalog
@@ -64,63 +58,34 @@ def create(request: Request, project: Project) -> HttpResponse:
     return redirect("jobs:model", project.slug, job.pk)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.TUNER)
-def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Step 1. htmx asks with the values in the form what they would mean; nothing is saved then."""
-    job = draft_or_new(request, project, pk)
-    if not job.is_draft:
-        return redirect(job)
-    values = request.POST if request.method == "POST" else request.GET if request.htmx else None
-    form = ModelDetailsForm(values, instance=job, live=reverse("jobs:model", args=[project.slug, job.pk]))
-    valid = values is None or form.is_valid()
-    if request.method == "POST" and valid:
-        job.revise(**form.cleaned_data)
-        return redirect("jobs:dataset", project.slug, job.pk)
-    context = {"job": job, "form": form, "preview": Preview(job), "step": "model", **pointed(request, form)}
-    template = "jobs/model.html#live" if request.htmx else "jobs/model.html"
-    context["swaps_choices"] = request.htmx and request.htmx.trigger_name == "base_model"
-    return render(request, template, context, status=200 if valid or request.htmx else UNPROCESSABLE)
-
-
-def pointed(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
-    """Where the cursor stands, and what a mended copy says of its changes; not while htmx asks."""
-    fix = Fixing() if request.htmx else fixing(request, form.instance)
-    focused = "" if request.htmx else focus(form, fix.field, fix.notes)
-    return {
-        "opened": form.advanced_errors or bool(ADVANCED & {focused, *fix.notes}),
-        "unplaced": [note for name, note in fix.notes.items() if name not in form.fields],
-    }
-
-
-@require_POST
-@member(Role.TUNER)
-def start(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A second click finds no draft and leads to the same job."""
-    job = draft_or_404(request, project, pk)
-    hindrances = obstacles(job) if job.is_draft else []
-    if hindrances:
-        messages.error(request, " ".join(map(str, hindrances)))
-        return to_dataset(job)
-    if job.start(request.user):
-        messages.success(
-            request, _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
-        )
-    return redirect("jobs:detail", project.slug, job.pk)
-
-
-@require_POST
+@require_http_methods(["GET", "POST"])
 @member(Role.TUNER)
 def discard(request: Request, project: Project, pk: int) -> HttpResponse:
-    draft_or_404(request, project, pk).discard(request.user)
-    return redirect("jobs:list", project.slug)
+    """Asks, then does it; an admin may discard anybody's. One that is gone already is no trouble."""
+    job = TuningJob.objects.with_all().filter(project=project, pk=pk).first()
+    if job is None and (request.method == "GET" or not stale.was_discarded(request, project, pk)):
+        raise Http404
+    if job and not job.is_draft:
+        messages.warning(
+            request, _("“%(job)s” was started: it can be cancelled, not discarded.") % {"job": job}
+        )
+        return redirect(job)
+    if job and job.owner_id != request.user.pk and request.role != Role.ADMIN:
+        raise PermissionDenied(_("Only its owner or an admin of the project may discard this draft."))
+    if request.method == "GET":
+        return render(request, "jobs/discard.html", {"job": job})
+    if job:
+        job.discard(request.user)
+    messages.success(request, _("The draft was discarded."))
+    return redirect("jobs:drafts", project.slug)
 
 
 @require_POST
 @member(Role.TUNER)
 def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The same settings as a new draft; `validation` leads straight to where its dataset is chosen."""
-    draft = draft_or_404(request, project, pk).copy_to_draft(request.user)
+    """The same settings as a new draft, of any job and of a colleague's draft; `validation` leads straight to
+    where its dataset is chosen."""
+    draft = get_object_or_404(TuningJob, project=project, pk=pk).copy_to_draft(request.user)
     if "validation" in request.POST:
         draft.revise(validation_enabled=True)
         return to_dataset(draft, "validation")

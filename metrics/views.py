@@ -9,7 +9,7 @@ from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from jobs.views import job_or_404, trouble
+from jobs.views import head, job_or_404
 from metrics import charts
 from metrics import table as tables
 from metrics.controls import Controls
@@ -28,7 +28,7 @@ def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     page = Monitor.of(job, Controls.read(request.GET))
     part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
     template = f"metrics/monitor.html#{part}" if request.htmx else "metrics/monitor.html"
-    context = {"job": job, "tab": "monitor", "trouble": trouble(job), "page": page, "panels": panels()}
+    context = head(request, job, "monitor") | {"page": page, "panels": panels()}
     return render(request, template, context)
 
 

@@ -14,7 +14,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from dotenv import load_dotenv
 
-from studio import logs
+from studio import logs, prices, quotas
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -57,6 +57,10 @@ ENGINE_URL = env("ENGINE_URL", "http://127.0.0.1:8090").rstrip("/")
 ENGINE_TOKEN_FILE = Path(env("ENGINE_TOKEN_FILE", str(STATE_DIR / "engine.token")))
 VERTEX_HOSTS = dict(pair.split("=", 1) for pair in env("VERTEX_HOSTS").split(",") if "=" in pair)
 """Operator's overrides of Google's hosts by location, `us=https://...` separated by commas."""
+
+# ---- what nobody can ask the service for ----
+PRICES = prices.read(env("VERTEX_PRICES"), env("VERTEX_PRICES_AS_OF"))
+QUOTAS = quotas.read(env("CONCURRENT_JOBS"), env("ENGINE_JOBS", "1"))
 
 # ---- Django ----
 INSTALLED_APPS = [

@@ -39,7 +39,7 @@ class Studio:
         self.person.send(f"{url}model/", tuned_model_display_name=name, **chosen)
         self.person.send(f"{url}dataset/sample/", page=f"{url}dataset/")
         if start:
-            self.person.send(f"{url}start/", page=f"{url}dataset/")
+            self.person.send(f"{url}start/", page=f"{url}review/")
         return url
 
     def faulty_dataset(self, draft: str) -> str:
@@ -82,10 +82,14 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "jobs", "/p/local/jobs/"
     yield "jobs-no-match", "/p/local/jobs/?q=nothing"
     yield "wizard-model", f"{draft}model/"
+    yield "wizard-advanced", f"{draft}model/?fix=labels"
     yield "wizard-dataset", f"{draft}dataset/"
     yield "wizard-problems", f"{faulty}dataset/"
     yield "datasets", "/p/local/datasets/"
     yield "dataset", f"/p/local/datasets/{studio.faulty_dataset(faulty)}/"
+    yield "drafts", "/p/local/jobs/drafts/"
+    yield "wizard-review", f"{draft}review/"
+    yield "wizard-review-missing", f"{faulty}review/"
     yield "monitor-running", running
     yield "monitor", done
     yield "monitor-cancelled", stopped

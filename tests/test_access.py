@@ -122,7 +122,13 @@ def arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
                 values["pk"] = conversation(project, user).pk
             case "pk" if route.name.startswith("datasets:"):
                 values["pk"] = dataset(project, user).pk
-            case "pk" if route.name in {"jobs:model", "jobs:dataset", "jobs:start", "jobs:discard"}:
+            case "pk" if route.name in {
+                "jobs:model",
+                "jobs:dataset",
+                "jobs:review",
+                "jobs:start",
+                "jobs:discard",
+            }:
                 values["pk"] = draft(project, user).pk
             case "pk":
                 values["pk"] = job(project, user).pk

@@ -28,10 +28,11 @@ ROLES: dict[str, str | Promise] = {"user": gettext_lazy("User"), "model": gettex
 
 
 @register.simple_tag
-def chosen(value: float | None, recommended: float | None = None) -> SafeString:
-    """A blue dot marks what differs from the recommendation; "recommended 4" where that is known."""
+def chosen(value: float | None, recommended: float | str | None = None) -> SafeString:
+    """A blue dot marks what differs from the recommendation; "recommended 4" where that is known (templates
+    make a missing path an empty text)."""
     if value is None:
-        known = "" if recommended is None else f" {recommended:g}"
+        known = f" {recommended:g}" if isinstance(recommended, int | float) else ""
         return format_html('<span class="t2">{}</span>{}', _("recommended"), known)
     return format_html(
         '<span class="changed" title="{}">{}</span>', _("Changed from the recommendation"), f"{value:g}"

@@ -61,6 +61,16 @@
     }
   });
 
+  // A link to a field puts the cursor there, and opens what it is folded into.
+  function goToField() {
+    const field = document.getElementById(location.hash.slice(1));
+    if (!field?.matches("input, select, textarea")) return;
+    field.closest("details")?.setAttribute("open", "");
+    field.focus();
+  }
+  goToField();
+  addEventListener("hashchange", goToField);
+
   // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it.
   document.addEventListener("htmx:beforeRequest", event => {
     const region = event.target;

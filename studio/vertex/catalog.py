@@ -26,12 +26,29 @@ ADAPTER_SIZE_NAMES = {rank: name for name, rank in ADAPTER_SIZES.items()}
 
 
 @dataclass(frozen=True, slots=True)
+class Recommended:
+    """What a base that decides by a documented rule makes of epochs that were left to it."""
+
+    steps: int
+    batch_size: int
+    max_epochs: int
+
+    def epochs(self, examples: int) -> int:
+        """As many as bring the run near the recommended number of steps."""
+        return min(max(round(self.steps / self.steps_per_epoch(examples)), 1), self.max_epochs)
+
+    def steps_per_epoch(self, examples: int) -> int:
+        return max(1, -(-examples // self.batch_size))
+
+
+@dataclass(frozen=True, slots=True)
 class BaseModel:
     """A model to tune, with the limits its makers document; None where they document none.
 
     `stage` is "GA", "preview" or "retired"; `adapter_sizes` are ranks; `serving_locations` are where the
-    tuned model answers, when that is not the region it was tuned in; `price` is per million training tokens,
-    set by an operator; `stand_in` names the base that is really tuned where this one cannot be.
+    tuned model answers, when that is not the region it was tuned in; `price` is US dollars per million
+    training tokens, set by an operator on the day `price_as_of`; `recommended` is None where only the service
+    knows; `stand_in` names the base that is really tuned where this one cannot be.
     """
 
     id: str
@@ -55,6 +72,8 @@ class BaseModel:
     as_of: str
     source: str
     stand_in: str | None = None
+    recommended: Recommended | None = None
+    price_as_of: str = ""
 
     def description(self, language: str) -> str:
         return self.description_ja if language.startswith("ja") else self.description_en
@@ -85,6 +104,7 @@ def further(id: str) -> BaseModel:
         description_en="A model that was added to this engine.",
         description_ja="このエンジンに追加されたモデルです。",
         tokens_per_example=None,
+        recommended=None,
         source="The engine's list of its base models",
     )
 
@@ -104,6 +124,7 @@ def _on(model: BaseModel, backend: str) -> BaseModel:
         modalities=base.modalities,
         min_training_examples=base.min_training_examples,
         price=None,
+        recommended=base.recommended,
     )
 
 
@@ -114,8 +135,13 @@ def _models() -> tuple[BaseModel, ...]:
 
 
 def _read(entry: dict[str, Any]) -> BaseModel:
-    description = entry.pop("description")
+    description, recommended = entry.pop("description"), entry.pop("recommended", None)
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
     }
-    return BaseModel(**values, description_en=description["en"], description_ja=description["ja"])
+    return BaseModel(
+        **values,
+        description_en=description["en"],
+        description_ja=description["ja"],
+        recommended=Recommended(**recommended) if recommended else None,
+    )

@@ -23,6 +23,14 @@ def location_of(name: str) -> str:
     return checked(name).split("/")[3]
 
 
+def region_of(name: str) -> str:
+    """As `location_of`; blank where it is no resource name."""
+    try:
+        return location_of(name)
+    except BadName:
+        return ""
+
+
 def id_of(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 

@@ -8,6 +8,7 @@ and with the client, the call and the exception.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import requests
 
-from tests.conformance import environments, fields, own_run, table
+from tests.conformance import environments, fields, own_run, shown, table
 from tests.conformance.discovery import Discovery
 from tests.conformance.recorder import Exchange, recording
 from tests.conformance.table import Client
@@ -82,7 +83,13 @@ def run(client: Client, python: Path, url: str) -> Iterator[Result]:
     command = [str(python), "-m", f"tests.conformance.clients.{client.script}", url]
     try:
         done = subprocess.run(
-            command, cwd=environments.REPOSITORY, capture_output=True, text=True, timeout=LIMIT, check=False
+            command,
+            cwd=environments.REPOSITORY,
+            env={**os.environ, **shown.environment(url)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         yield Result(client.name, "(the script)", f"did not end within {LIMIT} s")

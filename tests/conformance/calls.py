@@ -6,6 +6,7 @@ Imported inside every client's own environment: nothing but the standard library
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,11 @@ METRICS = {
     for split in ("train", "eval")
     for metric in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions")
 }
+
+SHOWN = "STUDIO_SHOWN"
+"""The environment's variable with the studio's own texts (tests/conformance/shown.py)."""
+TUNED_BEFORE = f"{PARENT}/models/TUNED@1"
+"""Stands in such a text for a model that the script has tuned by then."""
 
 Step = TypeVar("Step", bound=Callable[[Any], None])
 
@@ -43,6 +49,30 @@ def run(script: Any, package: str) -> None:
     steps = [step for step in vars(type(script)).values() if hasattr(step, "calls")]
     failed = [step for step in steps if not tell(client, step, script)]
     sys.exit(bool(failed))
+
+
+def run_as_shown(name: str, **replaced: str) -> tuple[Any, dict[str, Any]]:
+    """Runs the studio's text as it stands: the job that it made, and what of the request that has to have."""
+    shown = json.loads(os.environ[SHOWN])[name]
+    names: dict[str, Any] = {}
+    exec(filled(shown["text"], replaced), names)  # noqa: S102 - the text is what is tested
+    return names["job"], json.loads(filled(json.dumps(shown["expected"]), replaced))
+
+
+def filled(text: str, replaced: dict[str, str]) -> str:
+    return text.replace(TUNED_BEFORE, replaced["model"]) if replaced else text
+
+
+def lacking(expected: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+    """What of `expected` the resource does not have, field by field."""
+    found: dict[str, Any] = {}
+    for key, value in expected.items():
+        have = job.get(key)
+        if isinstance(value, dict) and isinstance(have, dict):
+            found |= {f"{key}.{name}": inner for name, inner in lacking(value, have).items()}
+        elif value != have:
+            found[key] = (value, have)
+    return found
 
 
 def tell(client: str, step: Any, script: Any) -> bool:

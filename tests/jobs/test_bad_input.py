@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.focus import focus
-from jobs.forms import ModelDetailsForm
+from jobs.model_form import ModelDetailsForm
 from jobs.models import Submission, TuningJob
 from jobs.names import checked_name
 from studio.models import AuditEntry, Project
@@ -125,7 +125,7 @@ WRONG = {
     "rate NaN": ("learning_rate_multiplier", "NaN", "Write a number, such as 0.5."),
     "region not listed": ("location", "mars-north1", "gemini-2.5-flash is not tuned in that region."),
     "region with a path": ("location", "../us-central1", "gemini-2.5-flash is not tuned in that region."),
-    "model with a path": ("base_model", "../../gemini-2.5-flash", "Select a valid choice."),
+    "model with a path": ("base_model", "../../gemini-2.5-flash", "is not tuned in this project."),
 }  # fmt: skip
 
 
@@ -146,8 +146,11 @@ def test_a_wrong_value_is_refused_at_its_field(
         assert f'value="{escape(value)}"'.replace("\x00", "�") in tag.replace("\x00", "�")
     for name, kept in others.items():
         assert name == field or f'value="{kept}"' in tag_of(page, name)
+    before = getattr(flash, field)
     flash.refresh_from_db()
-    assert (flash.epoch_count, flash.adapter_size, flash.tuned_model_display_name) == (None, None, "intents")
+    assert getattr(flash, field) == before
+    right = {"epoch_count": 7, "learning_rate_multiplier": 0.25, "tuned_model_display_name": "mine"}
+    assert all(name == field or getattr(flash, name) == kept for name, kept in right.items())
 
 
 def test_the_first_wrong_field_of_several_has_the_cursor(browser: Client, flash: TuningJob) -> None:
@@ -160,8 +163,8 @@ def test_the_first_wrong_field_of_several_has_the_cursor(browser: Client, flash:
 def test_htmx_s_questions_never_move_the_cursor(browser: Client, flash: TuningJob) -> None:
     values = typed(epoch_count="0", adapter_size="99")
     asked = {"HX-Request": "true", "HX-Trigger-Name": "base_model"}
-    page = page_of(browser.get(address("model", flash), values, headers=asked))
-    assert "autofocus" not in page
+    page = page_of(browser.post(address("model", flash), values, headers=asked))
+    assert "autofocus" not in page and "At least 1." in page
 
 
 def test_a_field_that_is_not_in_the_form_is_not_pointed_at(flash: TuningJob) -> None:

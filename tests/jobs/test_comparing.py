@@ -113,6 +113,14 @@ def test_the_page_asks_for_the_comparison_and_then_shows_it(browser: Client, cho
     assert "2 of 4 validation examples" in after and 'hx-trigger="load"' not in after.split('id="overlap"')[1]
 
 
+def test_the_review_warns_of_what_was_found(browser: Client, chosen: TuningJob) -> None:
+    told = "2 of 4 validation examples are also in the training data."
+    assert told not in browser.get(address("review", chosen)).content.decode()
+    compare(browser, chosen)
+    page = browser.get(address("review", chosen)).content.decode()
+    assert told in page and f"{address('dataset', chosen)}#overlap" in page
+
+
 def test_without_javascript_the_link_leads_back_to_the_page(browser: Client, chosen: TuningJob) -> None:
     answer = browser.get(address("compare", chosen), follow=True)
     assert answer.redirect_chain == [(address("dataset", chosen) + "#validation", 302)]

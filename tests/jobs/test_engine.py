@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from jobs import launch, tasks
@@ -90,3 +91,31 @@ def test_a_created_job_whose_answer_was_lost_is_adopted_not_repeated(ready: Tuni
     ready.refresh_from_db()
     assert (ready.name, ready.submission) == (created["name"], Submission.CREATED)
     assert len(launch.carrying(ready)) == 1
+
+
+def test_a_draft_goes_on_from_a_tuned_model(
+    ready: TuningJob, tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    """Tuned, picked in step 1 with its first checkpoint, tuned on: the next version under the same name."""
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    until(ready, lambda job: job.is_final, 240)
+    draft, browser = ready.copy_to_draft(tuner), browser_of(tuner)
+    page = f"/p/local/jobs/{draft.pk}/model/"
+    checkpoint = ready.checkpoints[0].id
+    shown = browser.get(page).content.decode()
+    assert f'<option value="{ready.tuned_model}">colours' in shown
+    values = {"source": "pre_tuned", "pre_tuned_model": ready.tuned_model, "location": "us-central1"}
+    chosen = {"pre_tuned_checkpoint": checkpoint, "epoch_count": "1", "labels": "crew=red"}
+    assert browser.post(page, {**values, **chosen}).status_code == 302
+    browser.post(f"/p/local/jobs/{draft.pk}/start/")
+    tasks.submit_ready()
+    draft.refresh_from_db()
+    assert draft.is_created, draft.error
+    until(draft, lambda job: job.is_final, 240)
+    assert draft.state == states.SUCCEEDED, draft.error
+    model = ready.tuned_model.partition("@")[0]
+    assert draft.tuned_model.startswith(f"{model}@") and draft.tuned_model != ready.tuned_model
+    assert draft.adapter.resolved == 4 and draft.remote["labels"]["crew"] == "red"
+    told = browser.get(f"/p/local/jobs/{draft.pk}/details/").content.decode()
+    assert ready.tuned_model in told and "Checkpoint to start from" in told

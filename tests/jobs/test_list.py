@@ -105,7 +105,11 @@ def test_a_draft_is_seen_by_its_owner_only(
 ) -> None:
     make("mine", state="", submission=Submission.DRAFT)
     make("theirs", state="", submission=Submission.DRAFT, owner=person(Role.TUNER, "other"))
-    assert shown(page()) == ["mine"]
+    html = page()
+    assert shown(html) == ["mine"]
+    assert re.findall(r'href="([^"]+)">Drafts <span class="num">(\d+)<', html) == [
+        ("/p/local/jobs/drafts/", "2")
+    ]
 
 
 def test_a_state_we_do_not_know_is_shown_as_it_is(

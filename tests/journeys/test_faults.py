@@ -39,7 +39,7 @@ class Run:
                 self.send(
                     "dataset/upload", page="dataset", purpose=purpose, files={"file": (file.name, content)}
                 )
-        self.send("start", page="dataset")
+        self.send("start", page="review")
 
     @property
     def url(self) -> str:

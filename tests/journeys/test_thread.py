@@ -41,7 +41,9 @@ def walk_to_dataset(page: Page, name: str, epochs: int) -> None:
     page.keyboard.press("Tab")
     expect(page.locator("#changes")).to_contain_text("1 changed")
     page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("button", name="Start tuning")).to_be_disabled()
+    page.locator("#missing").get_by_role("link", name="Choose a training dataset.").click()
 
 
 def choose(page: Page, section: str, file: Path) -> None:
@@ -57,7 +59,8 @@ def start(page: Page, name: str, epochs: int, train: Path, validation: Path | No
     if validation:
         page.get_by_label("Enable model validation").check()
         choose(page, "validation", validation)
-    page.get_by_role("button", name="Start tuning").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Start tuning").dblclick()
 
 
 def open_job(page: Page, name: str) -> None:
@@ -84,6 +87,8 @@ def test_from_the_wizard_to_a_talk(page: Page, stack: Stack, dataset: Callable[.
     expect(page.locator(".turn .reply-foot")).to_contain_text("tokens", timeout=90_000)
     page.reload()
     expect(page.locator(".turn .bubble-me")).to_have_text("word 4")
+    page.goto(f"{stack.url}/p/local/jobs/")
+    expect(page.get_by_role("link", name="colours", exact=True)).to_have_count(1)
 
 
 def test_a_second_run_is_cancelled(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:

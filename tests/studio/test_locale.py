@@ -281,8 +281,17 @@ def test_the_dataset_step_has_the_consoles_labels(read: Reader, draft: TuningJob
             "ファイルを Cloud Storage にアップロード",
         ),
         *("JSONL ファイルの選択", "Cloud Storage 上の既存ファイル", "Cloud Storage のファイルパス"),
-        *("モデル検証を有効にする", "検証データセット", ">チューニングを開始</button>"),
+        *("モデル検証を有効にする", "検証データセット", ">続行</button>"),
         *("4,127 行目", "最後のターンがユーザーのため、学習する回答がありません。"),
+    )
+
+
+def test_the_review_has_the_consoles_labels(read: Reader, draft: TuningJob) -> None:
+    page = read(reverse("jobs:review", args=["local", draft.pk]))
+    assert not lacking(
+        page,
+        *("モデルの詳細", "詳細オプション", "トレーニング データセット", "アダプタサイズ"),
+        *(">チューニングを開始</button>", "に問題が"),
     )
 
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from typing import Any
+from urllib.request import urlopen
 
 from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
 
-from tests.conformance.calls import LOCATION, PARENT, PROJECT, TRAINING, VALIDATION, call, run
+from tests.conformance.calls import (
+    LOCATION,
+    PARENT,
+    PROJECT,
+    TRAINING,
+    VALIDATION,
+    call,
+    lacking,
+    run,
+    run_as_shown,
+)
 
 ENDED = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 
@@ -31,6 +43,12 @@ class Script:
             credentials=Credentials(token="local"),
             http_options=types.HttpOptions(base_url=self.url, **options),
         )
+
+    def resource(self, name: str) -> dict[str, Any]:
+        """As it is on the wire."""
+        with urlopen(f"{self.url}/v1/{name}") as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
 
     @call("tuningJobs.create")
     def tune(self) -> None:
@@ -78,17 +96,18 @@ class Script:
 
     @call("tuningJobs.cancel")
     def cancel(self) -> None:
-        job = self.client.tunings.tune(
-            base_model="gemini-2.5-flash",
-            training_dataset=types.TuningDataset(gcs_uri=TRAINING),
-            config=types.CreateTuningJobConfig(epoch_count=10),
-        )
+        """A job that the studio's own Python makes."""
+        job, expected = run_as_shown("genai")
         self.client.tunings.cancel(name=job.name)
+        assert not (missing := lacking(expected, self.resource(job.name))), missing
         assert ended(self.client, job.name).state.name == "JOB_STATE_CANCELLED"
 
     @call("tuningJobs.create (preTunedModel)")
     def tune_on(self) -> None:
-        """From the first checkpoint, under the same name: the model's next version."""
+        """From the first checkpoint: as the studio writes it, and under the same name (its next version)."""
+        shown, expected = run_as_shown("genai onward", model=self.job.tuned_model.model)
+        self.client.tunings.cancel(name=shown.name)
+        assert not (missing := lacking(expected, self.resource(shown.name))), missing
         job = self.client.tunings.tune(
             base_model=self.job.tuned_model.model,
             training_dataset=types.TuningDataset(gcs_uri=TRAINING),

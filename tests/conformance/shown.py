@@ -1,0 +1,62 @@
+"""The studio's own Python for a request: the scripts of Google's libraries run it as it is shown.
+
+The scripts live in environments without Django, so the texts are made here and travel as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from jobs import snippets
+from jobs.address import Address, Body
+from jobs.spec import LABEL
+from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
+
+REQUEST: Body = {
+    "baseModel": "gemini-1.5-flash-002",
+    "supervisedTuningSpec": {
+        "trainingDatasetUri": TRAINING,
+        "validationDatasetUri": VALIDATION,
+        "hyperParameters": {
+            "epochCount": "3",
+            "adapterSize": "ADAPTER_SIZE_EIGHT",
+            "learningRateMultiplier": 0.5,
+        },
+        "exportLastCheckpointOnly": True,
+    },
+    "tunedModelDisplayName": 'it\'s "shown" 👩‍🔬 名前',
+    "description": "first line\nsecond: $HOME `id` \\ '''\"\"\"",
+    "labels": {"team": "red"},
+    "serviceAccount": "tuner@myproject.iam.gserviceaccount.com",
+}
+ONWARD: Body = {
+    **{key: value for key, value in REQUEST.items() if key != "baseModel"},
+    "preTunedModel": {"tunedModelName": TUNED_BEFORE, "checkpointId": "1"},
+}
+ASKED = {
+    "genai": (snippets.python_genai, REQUEST),
+    "genai onward": (snippets.python_genai, ONWARD),
+    "vertexai": (snippets.python_vertexai, REQUEST),
+}
+
+
+def environment(url: str) -> dict[str, str]:
+    """For the scripts: by name, the text, and what of the request the job has to have."""
+    address = Address(url, PROJECT, LOCATION, on_engine=True)
+    shown: dict[str, Any] = {}
+    for name, (way, asked) in ASKED.items():
+        # The engine takes the studio's own label once.
+        body = asked | {"labels": {**asked["labels"], LABEL: uuid4().hex}}
+        snippet = way(body, address)
+        shown[name] = {"text": snippet.text, "expected": without(body, snippet.left_out)}
+    return {SHOWN: json.dumps(shown)}
+
+
+def without(body: Body, left_out: tuple[str, ...], above: str = "") -> Body:
+    return {
+        key: without(value, left_out, f"{above}{key}.") if isinstance(value, dict) else value
+        for key, value in body.items()
+        if f"{above}{key}" not in left_out
+    }

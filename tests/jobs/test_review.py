@@ -1,0 +1,298 @@
+"""The last step: what is missing in words with its field, what it takes, and one start."""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from jobs.datasets.report import Distribution, Report
+from jobs.models import Dataset, TuningJob
+from jobs.queries import Submission
+from studio import prices
+from studio.models import AuditEntry, Project
+
+pytestmark = pytest.mark.django_db
+PROBLEM = {
+    "line": 3,
+    "severity": "error",
+    "field": "",
+    "code": "json",
+    "params": {"column": 7},
+    "excerpt": ["", "", ""],
+}
+
+
+@pytest.fixture
+def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
+    return browser_of(tuner)
+
+
+@pytest.fixture
+def flash(project: Project, draft: TuningJob) -> TuningJob:
+    """A draft on Google."""
+    Project.objects.filter(pk=project.pk).update(
+        backend="google", project_id="acme-123", regions=["us-central1"]
+    )
+    TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
+    draft.refresh_from_db()
+    return draft
+
+
+def address(name: str, job: TuningJob) -> str:
+    return reverse(f"jobs:{name}", args=["local", job.pk])
+
+
+def read(browser: Client, job: TuningJob) -> str:
+    answer = browser.get(address("review", job))
+    assert answer.status_code == 200
+    return " ".join(html.unescape(answer.content.decode()).split())
+
+
+def change(job: TuningJob, **fields: Any) -> None:
+    TuningJob.objects.filter(pk=job.pk).update(**fields)
+
+
+def finished(job: TuningJob, **fields: Any) -> TuningJob:
+    """An earlier run of the same settings: 3 epochs in two minutes."""
+    earlier = TuningJob.objects.create(
+        project=job.project,
+        owner=job.owner,
+        tuned_model_display_name="earlier",
+        base_model=job.base_model,
+        location="us-central1",
+        submission=Submission.CREATED,
+        training=job.training,
+    )
+    spec = {"hyperParameters": {"epochCount": "3"}}
+    statistics = {"totalBillableTokenCount": "3000", "tuningStepCount": "180"}
+    earlier.absorb(
+        {
+            "state": "JOB_STATE_SUCCEEDED",
+            "startTime": "2026-11-23T10:00:00Z",
+            "endTime": "2026-11-23T10:02:00Z",
+            "supervisedTuningSpec": spec,
+            "tuningDataStats": {"supervisedTuningDataStats": statistics},
+        }
+        | fields
+    )
+    return earlier
+
+
+def test_a_ready_draft_shows_everything_that_is_sent(browser: Client, draft: TuningJob) -> None:
+    change(
+        draft,
+        adapter_size=16,
+        labels={"team": "support"},
+        description="Intents of customers",
+        service_account="tuner@acme.iam.gserviceaccount.com",
+    )
+    page = read(browser, draft)
+    assert 'id="start">' in page and "Ready" in page and 'id="missing"' not in page
+    for shown in (
+        *("intents", "Supervised tuning", "studio-tiny", "us-central1", "team=support", "train.jsonl"),
+        *("Intents of customers", "tuner@acme.iam.gserviceaccount.com", "480 examples"),
+        "POST projects/local/locations/us-central1/tuningJobs",
+        f'"studio-submission": "{draft.submission_id}"',
+        '"adapterSize": "ADAPTER_SIZE_SIXTEEN"',
+    ):
+        assert shown in page, shown
+    assert "recommended</span> → 7" in page and "4 changed" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "step", "place"),
+    [
+        ({"training": None}, "Choose a training dataset.", "dataset", "training"),
+        ({"validation_enabled": True}, "Choose a validation dataset.", "dataset", "validation"),
+        ({"base_model": ""}, "Choose a base model.", "model", "id_base_model"),
+        ({"location": "mars"}, "Choose a region.", "model", "id_location"),
+        (
+            {"base_model": "gemini-2.5-pro", "adapter_size": 16},
+            "Choose an adapter size that the base model takes.",
+            "model",
+            "id_adapter_size",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_with_a_link_to_its_field(
+    browser: Client, draft: TuningJob, fields: dict[str, Any], words: str, step: str, place: str
+) -> None:
+    change(draft, **fields)
+    page = read(browser, draft)
+    fix = f"?fix={place.removeprefix('id_')}" if place.startswith("id_") else ""
+    link = f'<a href="{address(step, draft)}{fix}#{place}">{words}</a>'
+    assert page.count(link) == 2, "once on top, once beside the button"
+    assert "1 thing is missing before it can start" in page
+    assert 'id="start" disabled aria-describedby="reasons"' in page
+    step_page = browser.get(address(step, draft)).content.decode()
+    assert f'id="{place}"' in step_page, "the link leads to something"
+    refused = browser.post(address("start", draft), follow=True)
+    assert refused.redirect_chain == [(address("review", draft), 302)]
+    assert "Nothing was started" in refused.content.decode() and words in refused.content.decode()
+    draft.refresh_from_db()
+    assert draft.is_draft
+
+
+def test_each_value_links_to_the_field_that_changes_it(browser: Client, draft: TuningJob) -> None:
+    page, step = read(browser, draft), browser.get(address("model", draft)).content.decode()
+    fields = set(re.findall(rf'href="{address("model", draft)}[?=_a-z]*#([a-z_-]+)"', page))
+    assert {"id_base_model", "id_location", "id_epoch_count", "id_tuned_model_display_name"} <= fields
+    assert all(f'id="{field}"' in step for field in fields), fields
+
+
+def test_warnings_stand_in_one_place_and_do_not_hinder(
+    browser: Client, flash: TuningJob, dataset: Dataset
+) -> None:
+    repeated = {**PROBLEM, "severity": "warning", "code": "duplicate", "params": {"first": 2}}
+    warned = {"examples": 20, "warnings": 30, "problems": [repeated] * 9}
+    dataset.report = {**dataset.report, **warned}
+    dataset.save()
+    change(flash, base_model="gemini-1.5-flash-002")
+    page = read(browser, flash)
+    assert page.count("You may start; 32 warnings") == 2 and 'id="start">' in page
+    link = f'href="{address("dataset", flash)}#training">train.jsonl'
+    assert f"{link}: there are only 20 examples; 100 are a good start." in page
+    assert page.count(f"{link}, line 3: ") == 2 and ">28 more in train.jsonl<" in page
+    assert "gemini-1.5-flash-002 is retired. Vertex AI is likely to refuse it." in page
+
+
+def test_problems_of_a_file_are_missing_not_warnings(
+    browser: Client, draft: TuningJob, dataset: Dataset
+) -> None:
+    dataset.report = {**dataset.report, "errors": 1, "problems": [PROBLEM]}
+    dataset.save()
+    page = read(browser, draft)
+    assert "1 problem in train.jsonl." in page and "You may start" not in page
+
+
+def test_the_engine_is_free_and_its_time_rests_on_finished_jobs(browser: Client, draft: TuningJob) -> None:
+    page = read(browser, draft)
+    assert "<dt>Time</dt><dd>not known yet</dd>" in page
+    assert "No job on studio-tiny has finished in this project yet." in page
+    assert "<dt>Cost</dt><dd>free</dd>" in page and "It runs on this server." in page
+    finished(draft)
+    page = read(browser, draft)
+    assert "<dt>Time</dt><dd>about 5 min</dd>" in page, "7 epochs, at 40 s each"
+    assert "At the pace of 1 finished job on studio-tiny in this project." in page
+    assert "Counted by the service in “earlier”, from the same data." in page
+
+
+@pytest.mark.parametrize("state", ["JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_RUNNING"])
+def test_only_jobs_that_ended_well_make_a_pace(browser: Client, draft: TuningJob, state: str) -> None:
+    finished(draft, state=state)
+    assert "<dt>Time</dt><dd>not known yet</dd>" in read(browser, draft)
+
+
+def test_a_cost_needs_an_operators_price(browser: Client, flash: TuningJob, settings: Settings) -> None:
+    change(flash, epoch_count=3)
+    page = read(browser, flash)
+    assert "No price is set for gemini-2.5-flash; an operator can set one." in page
+    assert "is billed there" in page and "free" not in page
+    settings.PRICES = prices.read("gemini-2.5-flash=500", "2026-11-01")
+    page = read(browser, flash)
+    assert "<dt>Cost</dt><dd>about $3.38</dd>" in page, "9,000 characters, 3 epochs"
+    assert "the price of 1 Nov 2026." in page
+    limits = browser.get(address("model", flash)).content.decode()
+    assert "$500.00 / 1M tokens" in limits
+
+
+def test_the_services_count_of_a_sample_sets_the_cost_right(
+    browser: Client, flash: TuningJob, dataset: Dataset, settings: Settings
+) -> None:
+    settings.PRICES = prices.read("gemini-2.5-flash=500", "2026-11-01")
+    dataset.calibration = {"gemini-2.5-flash": 2.0}
+    dataset.report = Report(examples=480, tokens=Distribution(total=1000)).to_json()
+    dataset.save()
+    change(flash, epoch_count=1)
+    page = read(browser, flash)
+    assert "about 2,000 × 1" in page and "about $1.00" in page
+    assert "the service’s own count of a sample" in page
+
+
+def test_other_projects_paces_are_not_ours(browser: Client, draft: TuningJob) -> None:
+    other = Project.objects.create(slug="x", name="X", project_id="x", regions=["us-central1"])
+    TuningJob.objects.filter(pk=finished(draft).pk).update(project=other)
+    assert "<dt>Time</dt><dd>not known yet</dd>" in read(browser, draft)
+
+
+@pytest.mark.parametrize("name", ["model", "dataset", "review"])
+def test_the_queries_do_not_grow_with_the_jobs(
+    browser: Client, draft: TuningJob, name: str, django_assert_max_num_queries: Any
+) -> None:
+    def asked() -> int:
+        with django_assert_max_num_queries(30) as seen:
+            assert browser.get(address(name, draft)).status_code == 200
+        return len(seen)
+
+    asked()  # the first request also looks for an admin
+    before = asked()
+    for _number in range(4):
+        finished(draft)
+        TuningJob.objects.create(
+            project=draft.project,
+            owner=draft.owner,
+            submission=Submission.READY,
+            submitted_at=timezone.now(),
+            base_model="studio-tiny",
+        )
+    assert asked() == before
+
+
+def test_the_preview_tells_the_estimate_and_the_line(browser: Client, draft: TuningJob) -> None:
+    TuningJob.objects.create(
+        project=draft.project, owner=draft.owner, submission=Submission.READY, tuned_model_display_name="one"
+    )
+    for name in ("model", "dataset", "review"):
+        page = browser.get(address(name, draft)).content.decode()
+        assert "1 job is ahead of it:" in page and "<dt>Steps</dt><dd>about 420</dd>" in page, name
+    live = browser.post(
+        address("model", draft),
+        {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": "2"},
+        headers={"HX-Request": "true"},
+    ).content.decode()
+    assert "<dt>Steps</dt><dd>about 120</dd>" in live
+
+
+def test_the_way_through_without_a_script(browser: Client, draft: TuningJob) -> None:
+    """Every step links to the next and back, and Start is a plain form."""
+    dataset_page = browser.get(address("dataset", draft)).content.decode()
+    assert f'<form method="get" action="{address("review", draft)}"' in dataset_page
+    assert "Start tuning" not in dataset_page
+    page = browser.get(address("review", draft)).content.decode()
+    assert f'<form method="post" action="{address("start", draft)}"' in page
+    assert f'href="{address("dataset", draft)}">Back</a>' in page
+    assert browser.post(address("start", draft)).headers["Location"] == address("detail", draft)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_starts_at_once_make_one_job(
+    draft: TuningJob, tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    """Both are led to it; it was handed over, and recorded, once."""
+    browsers = [browser_of(tuner) for _tab in range(2)]
+    barrier, led = threading.Barrier(2), []
+
+    def click(browser: Client) -> None:
+        barrier.wait(10)
+        led.append(browser.post(address("start", draft)).headers["Location"])
+        connection.close()
+
+    threads = [threading.Thread(target=click, args=[browser]) for browser in browsers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert led == [address("detail", draft)] * 2
+    assert TuningJob.objects.count() == 1
+    assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1

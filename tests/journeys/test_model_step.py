@@ -1,0 +1,155 @@
+"""Step 1 in a browser: kept at every change, in two tabs, on from a tuned model, without JavaScript."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import watched_page
+from tests.engine.tiny import example
+from tests.journeys.conftest import PASSWORD
+from tests.stack import Person, Stack, eventually
+
+pytestmark = pytest.mark.journey
+
+
+@contextmanager
+def signed_in(browser: Browser, stack: Stack, *, scripts: bool = True) -> Iterator[Page]:
+    with watched_page(browser, refusals=(422,), java_script_enabled=scripts) as page:
+        page.set_default_timeout(30_000)
+        page.goto(f"{stack.url}/sign-in/")
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        yield page
+
+
+@pytest.fixture
+def draft(admin: Person) -> str:
+    """The address of step 1 of a new draft."""
+    return admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
+
+
+@pytest.fixture(scope="module")
+def tuned(admin: Person, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a job that left a model with two checkpoints."""
+    file = tmp_path_factory.mktemp("data") / "train.jsonl"
+    file.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(8)))
+    url = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url.removesuffix("model/")
+    values = {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": 2, "adapter_size": 4}
+    admin.send(f"{url}model/", tuned_model_display_name="colours to go on from", **values)
+    with file.open("rb") as content:
+        admin.send(
+            f"{url}dataset/upload/",
+            page=f"{url}dataset/",
+            purpose="training",
+            files={"file": (file.name, content)},
+        )
+    admin.send(f"{url}start/", page=f"{url}dataset/")
+    eventually(lambda: "</svg>Succeeded" in admin.get(url).text, 120)
+    return "colours to go on from"
+
+
+def saved(page: Page, change: Callable[[], None]) -> None:
+    """Does it, and waits until it is kept."""
+    with page.expect_response(lambda answer: answer.request.method == "POST" and "/model/" in answer.url):
+        change()
+
+
+def test_a_reload_in_the_middle_loses_nothing(browser: Browser, stack: Stack, draft: str) -> None:
+    with signed_in(browser, stack) as page:
+        page.goto(draft)
+        name = page.get_by_label("Tuned model name")
+        saved(page, lambda: name.press_sequentially("typed, never left"))
+        expect(page.locator("#name-length")).to_have_text("17 / 128")
+        page.get_by_text("Advanced options").click()
+        saved(page, lambda: page.get_by_label("Labels").fill("team=support"))
+        saved(page, lambda: page.get_by_label("Export last checkpoint only").check())
+        epochs = page.get_by_label("Number of epochs")
+        saved(page, lambda: epochs.fill("many"))
+        expect(page.locator("#id_epoch_count_error")).to_have_text("Write a whole number, such as 3.")
+        expect(page.locator("#changes")).to_contain_text("2 changed")
+        expect(epochs).to_be_focused()
+        saved(page, lambda: epochs.fill("4"))
+        expect(page.locator("#id_epoch_count_error")).to_be_empty()
+        page.reload()
+        expect(page.get_by_label("Tuned model name")).to_have_value("typed, never left")
+        expect(page.get_by_label("Labels")).to_have_value("team=support")
+        expect(epochs).to_have_value("4")
+        expect(page.locator("#changes")).to_contain_text("3 changed")
+        expect(page.locator("#preview")).to_contain_text("team=support")
+
+
+def test_two_tabs_keep_each_others_changes(browser: Browser, stack: Stack, draft: str) -> None:
+    with signed_in(browser, stack) as one:
+        two = one.context.new_page()
+        one.goto(draft)
+        two.goto(draft)
+        saved(one, lambda: one.get_by_label("Tuned model name").fill("from the first"))
+        two.get_by_text("Advanced options").click()
+        saved(two, lambda: two.get_by_label("Description").fill("from the second"))
+        expect(two.locator("#saved")).to_contain_text("Changed in another tab: Tuned model name.")
+        one.get_by_role("button", name="Continue").click()
+        expect(one.get_by_role("heading", name="Training dataset")).to_be_visible()
+        two.reload()
+        expect(two.get_by_label("Tuned model name")).to_have_value("from the first")
+        expect(two.get_by_label("Description")).to_have_value("from the second")
+
+
+def test_on_from_a_tuned_model(browser: Browser, stack: Stack, draft: str, tuned: str) -> None:
+    with signed_in(browser, stack) as page:
+        page.goto(draft)
+        expect(page.get_by_label("Pre-tuned model", exact=True)).to_be_hidden()
+        saved(page, lambda: page.get_by_label("Tune a pre-tuned model").check())
+        picker = page.get_by_label("Pre-tuned model", exact=True)
+        expect(page.get_by_label("Resource name of the model")).to_be_hidden()
+        model = picker.locator("option", has_text=tuned).get_attribute("value")
+        saved(page, lambda: picker.select_option(model))
+        expect(page.get_by_label("Base model", exact=True)).to_be_hidden()
+        expect(page.locator("#name-words")).to_contain_text("a new version of that model")
+        saved(page, lambda: page.get_by_label("Checkpoint", exact=True).select_option("1"))
+        expect(page.locator("#preview")).to_contain_text("Goes on from")
+        page.get_by_text("Advanced options").click()
+        expect(page.locator("#adapter")).to_contain_text("Fixed by the pre-tuned model")
+        page.reload()
+        expect(picker).to_have_value(str(model))
+        expect(page.get_by_label("Checkpoint", exact=True)).to_have_value("1")
+        saved(page, lambda: page.get_by_label("Tune a foundation model").check())
+        expect(page.get_by_label("Base model", exact=True)).to_be_visible()
+        expect(page.locator("#preview")).not_to_contain_text("Goes on from")
+
+
+def test_the_same_without_javascript(browser: Browser, stack: Stack, draft: str, tuned: str) -> None:
+    with signed_in(browser, stack, scripts=False) as page:
+        page.goto(draft)
+        page.get_by_label("Tune a pre-tuned model").check()
+        picker = page.get_by_label("Pre-tuned model", exact=True)
+        picker.select_option(picker.locator("option", has_text=tuned).get_attribute("value"))
+        page.get_by_label("Tuned model name").fill("second try")
+        page.get_by_role("button", name="Show its checkpoints and limits").click()
+        expect(page.get_by_label("Tuned model name")).to_have_value("second try")
+        page.get_by_label("Checkpoint", exact=True).select_option("1")
+        page.get_by_text("Advanced options").click()
+        page.get_by_label("Number of epochs").fill("0")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.locator("#id_epoch_count_error")).to_have_text("At least 1.")
+        page.get_by_label("Number of epochs").fill("1")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("heading", name="Training dataset")).to_be_visible()
+        expect(page.locator("#preview")).to_contain_text(re.compile(r"Checkpoint\s*1"))
+
+
+def test_a_form_whose_draft_is_gone(browser: Browser, stack: Stack, admin: Person, draft: str) -> None:
+    with signed_in(browser, stack) as page:
+        page.goto(draft)
+        admin.send(draft.replace("/model/", "/discard/"))
+        saved(page, lambda: page.get_by_label("Tuned model name").fill("typed late"))
+        expect(page.locator("#saved")).to_contain_text("This draft was discarded meanwhile.")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.locator("main")).to_contain_text("This draft was discarded in another tab.")
+        expect(page.locator("#preview")).to_contain_text("typed late")

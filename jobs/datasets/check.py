@@ -19,7 +19,7 @@ from jobs.datasets.finding import Finding
 from jobs.datasets.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.parse import Unreadable, parse
 from jobs.datasets.plain import digests
-from jobs.datasets.quick import Counted, count_all
+from jobs.datasets.quick import count
 from jobs.datasets.repeats import Repeats
 from jobs.datasets.report import Message, Problem, Report, Sample
 
@@ -100,7 +100,7 @@ class Checker:
                 return
             rest = yield from self._first(block)
             if rest:
-                yield from self._rest(count_all(chain([rest], source)))
+                yield from self._rest(chain([rest], source))
 
     def _first(self, block: Block) -> Generator[Problem, None, Block | None]:
         """The careful way, which alone takes samples, until there are enough; what it left of the block."""
@@ -114,12 +114,13 @@ class Checker:
             yield from self._line(block.number + done, line)
         return None
 
-    def _rest(self, source: Iterable[tuple[Block, list[Counted]]]) -> Iterator[Problem]:
-        for block, found in source:
+    def _rest(self, source: Iterable[Block]) -> Iterator[Problem]:
+        for block in source:
             self.report.lines = block.last
             if block.too_long:
                 yield too_long(block)
-            for each in found:
+                continue
+            for each in count(block):
                 self._take(each.lines, each.sizes, each.turns, each.prompts, each.answers)
                 for number, content in each.others:
                     yield from self._line(number, content)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 LINE_LIMIT = 8 * 2**20
 """Bytes; an example of 131,072 tokens has fewer, however it is written."""
-BLOCK = 2**17
+BLOCK = 2**16
 """Bytes gathered before lines are cut out of them: what the processor's cache holds."""
+NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
 
 
@@ -23,22 +26,26 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines from `number` on, without their newlines, and all of them as they stand; where `too_long`, one
+    """`count` lines from `number` on, as they stand, with or without the last newline; where `too_long`, one
     line's beginning. Cut at newlines only: U+2028, form feeds and others may stand inside a text."""
 
     number: int
-    lines: list[bytes]
-    content: memoryview
+    content: bytes
+    count: int
     too_long: bool = False
 
     @property
+    def lines(self) -> list[bytes]:
+        return self.content.split(b"\n")[: self.count]
+
+    @property
     def last(self) -> int:
-        return self.number + len(self.lines) - 1
+        return self.number + self.count - 1
 
     def after(self, count: int) -> Block:
         """Without the first lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])
-        return Block(self.number + count, self.lines[count:], self.content[skipped:])
+        return Block(self.number + count, self.content[skipped:], self.count - count)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
@@ -57,15 +64,16 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
                 continue
             number, skipping = number + 1, False
         content = held + gathered
-        *lines, held = content.split(b"\n")
-        if lines:
-            yield from bounded(number, lines, memoryview(content)[: len(content) - len(held)])
-            number += len(lines)
+        end = content.rfind(b"\n") + 1
+        whole, held = content[:end], content[end:]
+        for block in bounded(number, whole):
+            yield block
+            number += block.count
         if len(held) > LINE_LIMIT:
             yield long_line(number, held)
             held, skipping = b"", True
     if held:
-        yield Block(number, [held], memoryview(held))
+        yield Block(number, held, 1)
 
 
 def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -84,18 +92,16 @@ def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def bounded(number: int, lines: list[bytes], content: memoryview) -> Iterator[Block]:
+def bounded(number: int, whole: bytes) -> Iterator[Block]:
     """One block, or a block for each line where one of them may be longer than the limit."""
-    if len(content) <= LINE_LIMIT:
-        yield Block(number, lines, content)
+    count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == NEWLINE))
+    if len(whole) <= LINE_LIMIT:
+        if count:
+            yield Block(number, whole, count)
         return
-    for place, line in enumerate(lines, number):
-        if len(line) > LINE_LIMIT:
-            yield long_line(place, line)
-        else:
-            yield Block(place, [line], memoryview(line))
+    for place, line in enumerate(whole.split(b"\n")[:count], number):
+        yield long_line(place, line) if len(line) > LINE_LIMIT else Block(place, line, 1)
 
 
 def long_line(number: int, line: bytes) -> Block:
-    beginning = line[:BLOCK]
-    return Block(number, [beginning], memoryview(beginning), too_long=True)
+    return Block(number, line[:BLOCK], 1, too_long=True)

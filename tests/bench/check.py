@@ -32,6 +32,7 @@ JAPANESE = """
     ご注文 商品 お届け 配送 返品 交換 領収書 お支払い 口座 振込 残高 パスワード 再設定 確認 変更 手続き は
     が を に で と の も いたします できます ください しました ですか 明日 本日 三日 以内に お客様 担当者
 """
+ASIDES = ["\n\n- ", 'It says "error 42": ', "https://shop.example/help ", "Café Zoë, 5 €. "]
 SPEAK: dict[str, tuple[list[str], str, str]] = {
     "en": (ENGLISH.split(), " ", ". "),
     "ja": (JAPANESE.split(), "", "。"),
@@ -92,9 +93,7 @@ def text(dice: random.Random, language: str, least: int, most: int) -> str:
         parts.append(between.join(dice.choices(words, k=length)).capitalize() + end)
         wanted -= length
         if dice.random() < 0.15:
-            parts.append(
-                dice.choice(["\n\n- ", 'It says "error 42": ', "https://shop.example/help ", "é, ñ, ü. "])
-            )
+            parts.append(dice.choices(ASIDES, [5, 2, 2, 1])[0])
     return "".join(parts).strip()
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from jobs.datasets import check as checking
 from jobs.datasets import lines as reading
-from jobs.datasets import quick
 from jobs.datasets.check import all_problems, check
 from jobs.datasets.clean import cleaned
 from jobs.datasets.figures import Histogram
@@ -92,10 +91,26 @@ def odd(draw: st.DrawFn) -> bytes:
     return line.replace(old, new, draw(st.integers(1, 3)))
 
 
+BORROWING = [
+    b'{"contents":[{"role":"user","parts":[{"text":"a"}]}',
+    b'{"role":"model","parts":[{"text":"b"}]}]}',
+    b'{"contents":[{"role":"user","parts":[{"text":"a',
+    b'b"}]},{"role":"model","parts":[{"text":"b"}]}]}',
+    FINE + b",0," + OTHER,
+    FINE + b"," + OTHER,
+    b"0",
+    b'{"x":[',
+    b"1]}",
+    b"[",
+    b"]",
+    b'],"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]}]}',
+]
+"""Lines that are nothing alone, and together look like others."""
 lines = st.one_of(
     written(conversations()),
     odd(),
     st.binary(max_size=40),
+    st.sampled_from(BORROWING),
     st.sampled_from(
         [FINE, OTHER, b"", b"\r", b'{"a":', example("x", weight=1), of(), b"[1]", b"3", b":", b" :", b'":']
     ),
@@ -109,7 +124,7 @@ def carefully(chunks: list[bytes]) -> Report:
         yield Counted(others=list(enumerate(block.lines, block.number)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quick, "count", count)
+        patch.setattr(checking, "count", count)
         return check(chunks)
 
 
@@ -232,13 +247,13 @@ def test_great_values_are_counted_as_exactly_as_small_ones(values: list[int]) ->
     assert (spread.minimum, spread.maximum) == (min(values, default=0), max(values, default=0))
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.lists(lines, max_size=60))
-def test_two_processes_find_what_one_does(pieces: list[bytes]) -> None:
-    content = FULL + b"\n".join(pieces)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "BLOCK", 32)
-        alone = check([content])
-        patch.setattr(quick, "ALONE", 3)
-        patch.setattr(quick, "several_processors", lambda: True)
-        assert check([content]) == alone
+def test_lines_that_borrow_from_each_other_are_told_apart() -> None:
+    """Together they are JSON, with as many values as lines: an object over two lines, and a line of two."""
+    content = FULL + b"\n".join([b'{"x":[', b"1]}", FINE + b",0," + OTHER])
+    report = check([content])
+    assert report.examples == checking.SAMPLES_KEPT
+    assert [(problem.line, problem.code) for problem in report.problems if problem.severity == "error"] == [
+        (6, "json_cut"),
+        (7, "json_extra"),
+        (8, "json_extra"),
+    ]

@@ -20,6 +20,7 @@ from jobs.model_form import ModelDetailsForm
 from jobs.models import Submission, TuningJob
 from jobs.preview import Preview
 from jobs.readiness import model_obstacles
+from jobs.spec import tuning_request
 from studio.models import Project, Role
 from tests.jobs.test_wizard import address, details
 
@@ -123,7 +124,7 @@ def test_every_field_is_kept_shown_and_sent(browser: Client, google: TuningJob) 
     page = page_of(browser, google)
     assert "8 changed" in page and "2 labels" in page and "Adapter size 16" in page
     assert "team=support\n段階=試し-1</textarea>" in page and ACCOUNT in page and KEY in page
-    request = Preview(google).request
+    request = tuning_request(google)
     assert request["labels"].items() > google.labels.items()
     assert request["encryptionSpec"] == {"kmsKeyName": KEY} and request["serviceAccount"] == ACCOUNT
     assert request["description"] == "Second\nline"
@@ -224,7 +225,7 @@ def test_a_tuned_model_of_the_project_is_picked_with_a_checkpoint(
     google.refresh_from_db()
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (MODEL, "2")
     assert (google.base_model, google.adapter_size) == ("gemini-2.5-pro", None)
-    request = Preview(google).request
+    request = tuning_request(google)
     assert request["preTunedModel"] == {"tunedModelName": MODEL, "checkpointId": "2"}
     assert "baseModel" not in request
     again = page_of(browser, google)
@@ -439,7 +440,7 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
     copy = TuningJob.objects.drafts().get()
     assert {name: getattr(copy, name) for name in chosen} == chosen
     assert copy.training == google.training and copy.submission_id != google.submission_id
-    assert {**Preview(copy).request, "labels": 0} == {**google.request, "labels": 0}
+    assert {**tuning_request(copy), "labels": 0} == {**google.request, "labels": 0}
 
 
 @pytest.mark.parametrize(

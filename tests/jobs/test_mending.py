@@ -177,7 +177,7 @@ def test_a_failed_job_that_may_simply_be_tried_again(browser: Client, draft: Tun
     page = read(browser, address("detail", draft))
     assert "This job failed.</b> The service failed at this job;" in page and "13 · Internal error" in page
     _copy, url = mend(browser, draft)
-    assert url.endswith("/dataset/")
+    assert url.endswith("/review/")
 
 
 def test_an_unknown_failure_keeps_the_service_s_own_words(browser: Client, refused: TuningJob) -> None:

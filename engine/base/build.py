@@ -77,6 +77,7 @@ def main() -> None:
         model = new_model(tokenizer)
         batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"), example)
         pretrain(model, batches, Pace(arguments.steps))
+        model.to(torch.bfloat16).float()  # as --first reads it
     batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), copied)
     pretrain(model, batches, Pace(arguments.copying, SECOND_RATE, falls_from=0.0))
     for name, write in (("validation", example), ("copying", copied)):

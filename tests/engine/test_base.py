@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +17,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from engine.base import build
-from engine.base.corpus import example, words
+from engine.base.corpus import copied, example, words
+from engine.base.corpus.conversation import say
+from engine.base.corpus.disguise import disguised, spliced
 from engine.base.muon import orthogonal
 from engine.base.tokenizer import train_tokenizer
 from engine.chat import Chat
@@ -59,7 +61,8 @@ def banking77() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     random = Random("a sample for the tests")
-    return [text for _ in range(20_000) for text in example(random).texts()]
+    written = chain((example(random) for _ in range(20_000)), (copied(random) for _ in range(5_000)))
+    return [text for conversation in written for text in conversation.texts()]
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +124,32 @@ def test_even_lists_of_nothing_but_the_words_of_labels_spell_no_label(
     assert {pair for text in dense_texts for pair in pairwise(words_of(text))} & label_pairs == set()
 
 
+def test_what_question_and_answer_share_is_disguised_in_both() -> None:
+    told = say("Answer with item: ITEM.", "Ana wants the lamp, says ANA. ランプ", "Ana: item lamp ランプ")
+    for seed in range(50):
+        found = disguised(told, Random(seed))
+        if found is None:
+            continue
+        (question, answer), words = found.turns[0], found.turns[0][1].split()
+        assert found.system == told.system and words[1] == "item"
+        for word in (words[0][:-1], words[2], words[3]):
+            assert re.search(rf"\b{word}\b", question), (question, answer)
+        assert words[0][0].isupper() and f"says {words[0][:-1].upper()}" in question
+    assert disguised(say("", "Is it far?", "No."), Random(1)) is None
+
+
+def test_a_spliced_word_is_a_word_and_none_of_the_lists() -> None:
+    random = Random(2)
+    made = {spliced(random) for _ in range(2_000)}
+    listed = {word for topic in words.TOPICS.values() for word in topic}
+    assert len(made) > 1_500 and not made & listed
+    assert all(re.fullmatch("[a-z'é -]{3,12}", word) for word in made)
+
+
 def test_a_seed_gives_its_corpus() -> None:
-    first, again, other = ([example(random) for _ in range(50)] for random in map(Random, (1, 1, 2)))
-    assert first == again != other
+    for write in (example, copied):
+        first, again, other = ([write(random) for _ in range(50)] for random in map(Random, (1, 1, 2)))
+        assert first == again != other
 
 
 def test_answers_hold_every_byte_of_text() -> None:

@@ -14,6 +14,10 @@ _WORDS = [
     for group in (_LISTS["people"], _LISTS["cities"], *lists.words("topics").values())
     for word in group
 ]
+_SMALL = """
+    all and any are but can did does for get got had has have her his how into its may not now off one our out
+    she some than that the them then they this too two was were what when who why will with you your
+"""
 _SHARED = re.compile(r"[A-Za-z]{3,}|[ァ-ヴー]{3,}")
 _KATAKANA = [chr(sign) for sign in range(ord("ァ"), ord("ヴ") + 1)] + ["ー"] * 8
 LEAST, MOST = 3, 12  # letters of a spliced word
@@ -25,7 +29,8 @@ def spliced(random: Random) -> str:
     while True:
         made = "".join(_part(random.choice(_WORDS), random) for _ in range(random.choice((2, 2, 3))))
         if LEAST <= len(made) <= MOST and made not in _WORDS:
-            return made
+            # Turned round, a small word makes no sentence of the words beside it.
+            return made[::-1] if made in _SMALL.split() else made
 
 
 def _part(word: str, random: Random) -> str:

@@ -47,6 +47,7 @@ def saved(page: Page, part: str = "/model/") -> AbstractContextManager[object]:
 
 def test_by_keyboard_alone(browser: Browser, admin: Person, dataset: Files) -> None:
     with signed_in(browser, admin) as page:
+        page.on("filechooser", lambda chooser: None)  # from now on no window opens for one
         page.goto(f"{admin.url}/p/local/jobs/")
         keys = Keyboard(page)
         keys.enter(page.get_by_role("button", name="Create tuned model").first)

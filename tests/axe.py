@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 GRAVE = {"serious", "critical"}
-RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations.flatMap(
+EVERY_RULE = {"resultTypes": ["violations"]}
+COLOURS = {**EVERY_RULE, "runOnly": ["color-contrast", "link-in-text-block"]}
+RUN = """options => axe.run(document, options).then(found => found.violations.flatMap(
   rule => rule.nodes.map(node => [rule.impact, rule.id, node.target.join(" "), node.failureSummary])))"""
 
 
@@ -21,8 +24,9 @@ def source() -> str:
     return text.decode()
 
 
-def grave_problems(page: Page) -> list[str]:
+def grave_problems(page: Page, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
     """The serious and critical ones, one line each: rule, element, what is wrong."""
-    page.evaluate(source())
-    found: list[list[str]] = page.evaluate(RUN)
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(source())
+    found: list[list[str]] = page.evaluate(RUN, rules)
     return [f"{rule} {target}: {why}" for impact, rule, target, why in found if impact in GRAVE]

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+import requests
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium
+from tests.browser import chromium, watched_page
 from tests.engine.tiny import example, write_base
-from tests.stack import Person, Stack
+from tests.stack import Person, Stack, eventually
 
 PASSWORD = "a long enough password"
+expect.set_options(timeout=30_000)  # the stack trains beside the browser
+
+
+@contextmanager
+def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]:
+    """A watched page of the admin's; a form that is refused with 422 is no trouble."""
+    with watched_page(browser, refusals=(422,), **options) as page:
+        page.set_default_timeout(30_000)
+        cookies = [
+            {"name": name, "value": value, "url": admin.url} for name, value in admin.session.cookies.items()
+        ]
+        page.context.add_cookies(cookies)
+        yield page
+
+
+def remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """What the engine itself lists under that display name."""
+    command = next(iter(stack.processes("-m engine --host").values()))
+    port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
+    listed = requests.get(
+        f"http://127.0.0.1:{port}/v1/projects/local/locations/us-central1/tuningJobs", timeout=30
+    )
+    return [job for job in listed.json()["tuningJobs"] if job["tunedModelDisplayName"] == name]
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +76,29 @@ def dataset(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def draft(admin: Person) -> str:
+    """The address of step 1 of a new draft."""
+    return admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
+
+
+@pytest.fixture(scope="session")
+def tuned(admin: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a job that left a model with two checkpoints."""
+    file = tmp_path_factory.mktemp("data") / "train.jsonl"
+    file.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(8)))
+    url = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url.removesuffix("model/")
+    values = {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": 2, "adapter_size": 4}
+    admin.send(f"{url}model/", tuned_model_display_name="colours to go on from", **values)
+    with file.open("rb") as content:
+        admin.send(
+            f"{url}dataset/upload/",
+            page=f"{url}dataset/",
+            purpose="training",
+            files={"file": (file.name, content)},
+        )
+    admin.send(f"{url}start/", page=f"{url}dataset/")
+    eventually(lambda: "</svg>Succeeded" in admin.get(url).text, 120)
+    return "colours to go on from"

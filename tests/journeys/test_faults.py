@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.journeys.conftest import remote_jobs
 from tests.stack import Person, Stack, eventually
 
 pytestmark = [pytest.mark.fault, pytest.mark.journey]
@@ -61,16 +62,6 @@ class Run:
         for row in rows:
             series.setdefault(row["metric"], []).append(int(row["step"]))
         return series
-
-
-def remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
-    """What the engine itself lists under that display name."""
-    command = next(iter(stack.processes("-m engine --host").values()))
-    port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
-    listed = requests.get(
-        f"http://127.0.0.1:{port}/v1/projects/local/locations/us-central1/tuningJobs", timeout=30
-    )
-    return [job for job in listed.json()["tuningJobs"] if job["tunedModelDisplayName"] == name]
 
 
 @pytest.fixture

@@ -2,57 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import watched_page
-from tests.engine.tiny import example
-from tests.journeys.conftest import PASSWORD
-from tests.stack import Person, Stack, eventually
+from tests.journeys.conftest import signed_in
+from tests.stack import Person
 
 pytestmark = pytest.mark.journey
-
-
-@contextmanager
-def signed_in(browser: Browser, stack: Stack, *, scripts: bool = True) -> Iterator[Page]:
-    with watched_page(browser, refusals=(422,), java_script_enabled=scripts) as page:
-        page.set_default_timeout(30_000)
-        page.goto(f"{stack.url}/sign-in/")
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        yield page
-
-
-@pytest.fixture
-def draft(admin: Person) -> str:
-    """The address of step 1 of a new draft."""
-    return admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
-
-
-@pytest.fixture(scope="module")
-def tuned(admin: Person, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a job that left a model with two checkpoints."""
-    file = tmp_path_factory.mktemp("data") / "train.jsonl"
-    file.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(8)))
-    url = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url.removesuffix("model/")
-    values = {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": 2, "adapter_size": 4}
-    admin.send(f"{url}model/", tuned_model_display_name="colours to go on from", **values)
-    with file.open("rb") as content:
-        admin.send(
-            f"{url}dataset/upload/",
-            page=f"{url}dataset/",
-            purpose="training",
-            files={"file": (file.name, content)},
-        )
-    admin.send(f"{url}start/", page=f"{url}dataset/")
-    eventually(lambda: "</svg>Succeeded" in admin.get(url).text, 120)
-    return "colours to go on from"
 
 
 def saved(page: Page, change: Callable[[], None]) -> None:
@@ -61,8 +20,8 @@ def saved(page: Page, change: Callable[[], None]) -> None:
         change()
 
 
-def test_a_reload_in_the_middle_loses_nothing(browser: Browser, stack: Stack, draft: str) -> None:
-    with signed_in(browser, stack) as page:
+def test_a_reload_in_the_middle_loses_nothing(browser: Browser, admin: Person, draft: str) -> None:
+    with signed_in(browser, admin) as page:
         page.goto(draft)
         name = page.get_by_label("Tuned model name")
         saved(page, lambda: name.press_sequentially("typed, never left"))
@@ -85,8 +44,8 @@ def test_a_reload_in_the_middle_loses_nothing(browser: Browser, stack: Stack, dr
         expect(page.locator("#preview")).to_contain_text("team=support")
 
 
-def test_two_tabs_keep_each_others_changes(browser: Browser, stack: Stack, draft: str) -> None:
-    with signed_in(browser, stack) as one:
+def test_two_tabs_keep_each_others_changes(browser: Browser, admin: Person, draft: str) -> None:
+    with signed_in(browser, admin) as one:
         two = one.context.new_page()
         one.goto(draft)
         two.goto(draft)
@@ -101,8 +60,8 @@ def test_two_tabs_keep_each_others_changes(browser: Browser, stack: Stack, draft
         expect(two.get_by_label("Description")).to_have_value("from the second")
 
 
-def test_on_from_a_tuned_model(browser: Browser, stack: Stack, draft: str, tuned: str) -> None:
-    with signed_in(browser, stack) as page:
+def test_on_from_a_tuned_model(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
+    with signed_in(browser, admin) as page:
         page.goto(draft)
         expect(page.get_by_label("Pre-tuned model", exact=True)).to_be_hidden()
         saved(page, lambda: page.get_by_label("Tune a pre-tuned model").check())
@@ -124,8 +83,8 @@ def test_on_from_a_tuned_model(browser: Browser, stack: Stack, draft: str, tuned
         expect(page.locator("#preview")).not_to_contain_text("Goes on from")
 
 
-def test_the_same_without_javascript(browser: Browser, stack: Stack, draft: str, tuned: str) -> None:
-    with signed_in(browser, stack, scripts=False) as page:
+def test_the_same_without_javascript(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
+    with signed_in(browser, admin, java_script_enabled=False) as page:
         page.goto(draft)
         page.get_by_label("Tune a pre-tuned model").check()
         picker = page.get_by_label("Pre-tuned model", exact=True)
@@ -144,8 +103,8 @@ def test_the_same_without_javascript(browser: Browser, stack: Stack, draft: str,
         expect(page.locator("#preview")).to_contain_text(re.compile(r"Checkpoint\s*1"))
 
 
-def test_a_form_whose_draft_is_gone(browser: Browser, stack: Stack, admin: Person, draft: str) -> None:
-    with signed_in(browser, stack) as page:
+def test_a_form_whose_draft_is_gone(browser: Browser, admin: Person, draft: str) -> None:
+    with signed_in(browser, admin) as page:
         page.goto(draft)
         admin.send(draft.replace("/model/", "/discard/"))
         saved(page, lambda: page.get_by_label("Tuned model name").fill("typed late"))

@@ -127,6 +127,7 @@ def test_an_upload_that_is_cut_says_so_and_goes_on(
 ) -> None:
     page = visit()
     line.cut_after(5 * MEGABYTE)
+    line.slow.set()  # so that the browser has noticed by then how far it is
     send(page, large)
     again = page.get_by_role("button", name="Send again")
     expect(again).to_be_visible()
@@ -136,6 +137,7 @@ def test_an_upload_that_is_cut_says_so_and_goes_on(
     ), words
     expect(again).to_be_focused()
     expect(page.locator("#validation-enabled")).to_be_enabled()
+    line.slow.clear()
     line.mend()
     again.click()
     taken(page, "large.jsonl", "1,200")
@@ -253,8 +255,8 @@ def test_the_step_without_javascript(visit: Callable[..., Page], dataset: Callab
     training.get_by_label("Existing file on Cloud Storage").check()
     training.locator(".by-existing").get_by_role("link", name="Browse").click()
     page.get_by_role("link", name="Buckets").click()
-    page.get_by_role("link", name="tuning-data").click()
-    page.get_by_role("link", name="datasets").click()
+    page.get_by_role("link", name="tuning-data", exact=True).click()
+    page.get_by_role("link", name="datasets", exact=True).click()
     page.locator(".rows a").first.click()
     page.get_by_role("button", name=re.compile("Choose")).first.click()
     expect(page.locator("#training .check")).to_be_visible()

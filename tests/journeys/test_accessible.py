@@ -1,0 +1,225 @@
+"""axe-core finds nothing grave on any screen that leads to a tuned model: light and dark, en and ja."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.axe import COLOURS, grave_problems
+from tests.engine.tiny import example
+from tests.journeys.conftest import signed_in
+from tests.screenshots import broken_dataset
+from tests.stack import Person
+
+pytestmark = pytest.mark.journey
+HOME = "/p/local/"
+LOCALES = {"en": "en-US", "ja": "ja-JP"}
+DARK = "() => { const root = document.documentElement; root.dataset.theme = root.dataset.bsTheme = 'dark'; }"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A draft at /p/local/jobs/N/, filled in by its own forms."""
+
+    admin: Person
+    url: str
+
+    @classmethod
+    def new(cls, admin: Person, name: str = "") -> Draft:
+        made = admin.send(f"{HOME}jobs/new/", page=f"{HOME}jobs/")
+        draft = cls(admin, made.url.removesuffix("model/"))
+        values = {"base_model": "studio-tiny", "location": "us-central1", "tuned_model_display_name": name}
+        admin.send(f"{draft.url}model/", labels="team=support", **values)
+        return draft
+
+    def send(self, what: str, **fields: str) -> None:
+        self.admin.send(f"{self.url}dataset/{what}/", page=f"{self.url}dataset/", **fields)
+
+    def takes(self, file: Path, purpose: str = "training") -> Draft:
+        with file.open("rb") as content:
+            files = {"file": (file.name, content)}
+            page = f"{self.url}dataset/"
+            self.admin.send(f"{page}upload/", page=page, purpose=purpose, files=files)
+        return self
+
+    @property
+    def dataset(self) -> str:
+        """The address of the report of what it trains on."""
+        found = re.search(rf"{HOME}datasets/\d+/", self.admin.get(f"{self.url}dataset/").text)
+        assert found
+        return found[0]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Drafts in every state that a page of the wizard can show."""
+
+    empty: Draft
+    ready: Draft
+    faulty: Draft
+    leaky: Draft
+    pre_tuned: str
+
+
+@pytest.fixture(scope="module")
+def desk(admin: Person, tuned: str, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    folder = tmp_path_factory.mktemp("desk")
+    good = folder / "good.jsonl"
+    good.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(40)))
+    empty, faulty = Draft.new(admin), Draft.new(admin, "faulty").takes(broken_dataset(folder))
+    empty.send("validation", enabled="on")
+    leaky = Draft.new(admin, "leaky").takes(good).takes(good, "validation")
+    ready = Draft.new(admin, "ready").takes(good)
+    ready.send("hold-out", percent="25", seed="0")
+    return Desk(empty, ready, faulty, leaky, tuned)
+
+
+@pytest.fixture(scope="module")
+def pages(browser: Browser, admin: Person) -> Iterator[dict[str, Page]]:
+    with ExitStack() as stack:
+        yield {
+            language: stack.enter_context(signed_in(browser, admin, locale=locale, base_url=admin.url))
+            for language, locale in LOCALES.items()
+        }
+
+
+Screen = Callable[[Page, Desk], None]
+SCREENS: dict[str, Screen] = {}
+
+
+def screen(show: Screen) -> Screen:
+    SCREENS[show.__name__.replace("_", " ")] = show
+    return show
+
+
+def opened(name: str, address: Callable[[Desk], str]) -> None:
+    """A screen that needs nothing but its address."""
+    SCREENS[name] = lambda page, desk: go(page, address(desk))
+
+
+def go(page: Page, address: str) -> None:
+    page.goto(address)
+
+
+opened("step 1", lambda desk: f"{desk.empty.url}model/")
+opened("step 1 advanced", lambda desk: f"{desk.ready.url}model/?fix=labels")
+opened("step 2 empty", lambda desk: f"{desk.empty.url}dataset/")
+opened("step 2 ready, hold-out", lambda desk: f"{desk.ready.url}dataset/")
+opened("step 2 with problems", lambda desk: f"{desk.faulty.url}dataset/")
+opened(
+    "browse files", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=gs://tuning-data/datasets/"
+)
+opened("browse buckets", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=")
+opened("browse for a folder", lambda desk: f"{desk.empty.url}dataset/browse/?choose=folder")
+opened("browse nowhere", lambda desk: f"{desk.empty.url}dataset/browse/?at=gs://no-such-bucket/")
+opened("review ready", lambda desk: f"{desk.ready.url}review/")
+opened("review of nothing", lambda desk: f"{desk.empty.url}review/")
+opened("review with problems", lambda desk: f"{desk.faulty.url}review/")
+opened("request", lambda desk: f"{desk.ready.url}request/")
+opened("paste", lambda desk: f"{HOME}jobs/paste/")
+opened("drafts", lambda desk: f"{HOME}jobs/drafts/")
+opened("discard", lambda desk: f"{desk.empty.url}discard/")
+opened("library", lambda desk: f"{HOME}datasets/")
+opened("add to the library", lambda desk: f"{HOME}datasets/add/")
+opened("dataset", lambda desk: desk.ready.dataset)
+opened("dataset with problems", lambda desk: desk.faulty.dataset)
+opened("delete a dataset", lambda desk: f"{desk.faulty.dataset}delete/")
+
+
+@screen
+def step_1_refused(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.faulty.url}model/?fix=labels")
+    page.locator("#id_epoch_count").fill("0")
+    page.locator("#id_labels").fill("no label")
+    page.locator("#model-form .wiz-actions .btn-primary").click()
+    page.locator(".note-bad").first.wait_for()
+
+
+@screen
+def step_1_pre_tuned(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.leaky.url}model/")
+    page.locator("#id_source_1").check()
+    model = page.locator("#id_pre_tuned_model option", has_text=desk.pre_tuned).get_attribute("value")
+    page.locator("#id_pre_tuned_model").select_option(model)
+    page.locator("select#id_pre_tuned_checkpoint").wait_for()
+
+
+@screen
+def step_1_another_pre_tuned_model(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.leaky.url}model/")
+    page.locator("#id_source_1").check()
+    page.locator("#id_pre_tuned_model").select_option("other")
+    page.locator("#id_other_model").wait_for()
+
+
+@screen
+def step_2_an_existing_file(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.empty.url}dataset/")
+    page.locator("#existing-training").check()
+    page.locator("#uri-training").fill("gs://tuning-data/is not there.jsonl")
+    page.locator("#training .by-existing button").click()
+    page.locator("#uri-training-error").wait_for()
+
+
+@screen
+def step_2_from_the_library(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.empty.url}dataset/")
+    page.locator("#library-training").check()
+    page.locator("#hold-out-validation").check()
+
+
+@screen
+def step_2_replaced_by_a_part(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.leaky.url}dataset/?replace=validation")
+    page.locator("#hold-out-validation").check()
+    page.locator("#percent").fill("90")
+    page.locator(".by-hold-out button").click()
+    page.locator("#hold-out-error").wait_for()
+
+
+@screen
+def step_2_overlap(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.leaky.url}dataset/")
+    page.locator("#overlap.note-warn").wait_for()
+    page.locator("#overlap summary").click()
+
+
+@screen
+def browse_in_a_dialog(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.empty.url}dataset/")
+    page.locator("#existing-training").check()
+    page.locator("#training .by-existing a").click()
+    page.locator("dialog[open] .rows").wait_for()
+
+
+@screen
+def request_in_a_dialog(page: Page, desk: Desk) -> None:
+    go(page, f"{desk.ready.url}dataset/")
+    page.locator("[data-dialog=request]").click()
+    expect(page.locator("dialog#request")).to_be_visible()
+
+
+@screen
+def paste_refused(page: Page, desk: Desk) -> None:
+    go(page, f"{HOME}jobs/paste/")
+    page.locator("#pasted").fill("curl nowhere")
+    page.locator(".paste .btn-primary").click()
+    page.locator("#refusal").wait_for()
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.parametrize("name", SCREENS)
+def test_nothing_grave(name: str, language: str, pages: dict[str, Page], desk: Desk) -> None:
+    page = pages[language]
+    SCREENS[name](page, desk)
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    assert not grave_problems(page), "light"
+    page.evaluate(DARK)
+    assert not grave_problems(page, COLOURS), "dark"

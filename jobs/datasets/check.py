@@ -1,14 +1,15 @@
 """The check of a tuning file: one pass over its bytes, in bounded memory, to line and field (pure).
 
-Lines of the commonest shape are known quickly (plain.py) and only counted; any other goes the careful way
-(parse.py, conversation.py), which finds the same of them, and words for what is wrong.
+Lines of the commonest shape (plain.py) are known quickly, most quickly where they are spelled alike
+(spelling.py), and only counted; any other goes the careful way (parse.py, conversation.py), which finds the
+same of them, and words for what is wrong.
 
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning-prepare
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 
 from jobs.datasets.conversation import FORMATS, Conversation, problems_of
@@ -18,10 +19,11 @@ from jobs.datasets.figures import Figures
 from jobs.datasets.finding import Finding
 from jobs.datasets.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.parse import Unreadable, parse
-from jobs.datasets.plain import digests
 from jobs.datasets.quick import count
 from jobs.datasets.repeats import Repeats
 from jobs.datasets.report import Message, Problem, Report, Sample
+from jobs.datasets.spelling import Spelling
+from jobs.datasets.tally import Tally, digests
 
 PROBLEMS_KEPT = 20
 """Of each code."""
@@ -61,6 +63,8 @@ class Checker:
         self.report = Report()
         self.figures = Figures()
         self.repeats = Repeats()
+        self.spelling = Spelling()
+        self.tally = Tally(self.figures, self.repeats)
 
     def problems(self, chunks: Iterable[bytes], name: str) -> Iterator[Problem]:
         faults = 0
@@ -77,6 +81,7 @@ class Checker:
         yield from self._file(blocks(source))
         for _ in source:  # the rest of what is no text, for its size
             pass
+        self.tally.flush()
         for code, line, first in self.repeats.found():
             self.report.duplicates += code == "duplicate"
             yield problem(line, Finding("warning", "", code, {"first": first}))
@@ -120,17 +125,11 @@ class Checker:
             if block.too_long:
                 yield too_long(block)
                 continue
-            for each in count(block):
-                self._take(each.lines, each.sizes, each.turns, each.prompts, each.answers)
+            for each in count(block, self.spelling):
+                self.report.examples += len(each.lines)
+                self.tally.extend(each.lines, each.rows)
                 for number, content in each.others:
                     yield from self._line(number, content)
-
-    def _take(
-        self, lines: Sequence[int], sizes: list[int], turns: list[int], prompts: list[int], answers: list[int]
-    ) -> None:
-        self.report.examples += len(lines)
-        self.figures.extend(lines, sizes, turns)
-        self.repeats.extend(lines, prompts, answers)
 
     def _line(self, number: int, content: bytes) -> Iterator[Problem]:
         if number == 1 and content.startswith(BOM):
@@ -155,8 +154,11 @@ class Checker:
 
     def _take_carefully(self, number: int, conversation: Conversation) -> None:
         prompt, answer = digests(conversation.value)
-        self._take([number], [conversation.size], [len(conversation.turns)], [prompt], [answer])
+        self.tally.flush()
+        self.figures.extend([number], [conversation.size], [len(conversation.turns)])
+        self.repeats.extend([number], [prompt], [answer])
         report = self.report
+        report.examples += 1
         for modality, field in conversation.modalities.items():
             if modality not in report.modalities:
                 report.modalities.append(modality)

@@ -12,7 +12,8 @@ from jobs.datasets.check import not_text
 from jobs.datasets.conversation import FORMATS, Conversation, other_format, problems_of
 from jobs.datasets.lines import BOM, lines
 from jobs.datasets.parse import Unreadable, parse
-from jobs.datasets.plain import UNUSUAL, digests, most_keys, plain
+from jobs.datasets.plain import UNUSUAL, most_keys, plain
+from jobs.datasets.tally import digests
 
 FEWEST_SLOTS = 2**10
 

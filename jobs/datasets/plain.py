@@ -6,7 +6,6 @@ that can be spared. What it does not know goes the careful way, through parse.py
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,14 @@ import numpy as np
 UNUSUAL = (ValueError, KeyError, TypeError, AttributeError)
 """What `orjson.loads` and `plain` raise for whatever is not in the commonest shape."""
 SPACE, QUOTE, COLON, BACKSLASH = b' ":\\'
+FIRST, LATER, SYSTEM = b"FLS"
+"""Kinds of rows: a line's first question with its answer, a later one, and a system instruction with ""."""
 
 
 def plain(value: Any) -> tuple[list[str], int]:
-    """The texts, the system instruction's first where there is one (then their number is odd), and how many
-    keys were read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text
-    that is no text, says so by itself.
+    """The texts in pairs, the system instruction first with "" where there is one, and how many keys were
+    read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text that is no
+    text, says so by itself.
     """
     contents = value["contents"]
     texts: list[str] = []
@@ -30,7 +31,7 @@ def plain(value: Any) -> tuple[list[str], int]:
         text = part["text"]
         if not text or text.isspace():
             raise ValueError
-        texts.append(text)
+        texts = [text, ""]
         keys = 5 if "role" in instruction else 4
     turns = iter(contents)
     for asking, answering in zip(turns, turns, strict=False):
@@ -74,24 +75,7 @@ def most_keys(content: bytes | memoryview) -> int | None:
     return int(np.count_nonzero(~escaped))
 
 
-def digests(value: Any) -> tuple[int, int]:
-    """Of all but the last turn, and of the last turn: equal examples have equal ones, in one process."""
-    try:
-        texts, keys = plain(value)
-        if keys != count_keys(value):
-            raise ValueError
-    except UNUSUAL:
-        *before, last = value["contents"]
-        return hash(written({**value, "contents": before})), hash(written(last))
-    answer = texts.pop()
-    return hash(tuple(texts)), hash(answer)
-
-
 def count_keys(value: Any) -> int:
     if isinstance(value, dict):
         return len(value) + sum(map(count_keys, value.values()))
     return sum(map(count_keys, value)) if isinstance(value, list) else 0
-
-
-def written(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)

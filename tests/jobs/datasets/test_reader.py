@@ -21,6 +21,7 @@ from jobs.datasets.lines import Block
 from jobs.datasets.plain import most_keys
 from jobs.datasets.quick import Counted
 from jobs.datasets.report import Report
+from jobs.datasets.spelling import Spelling
 from jobs.datasets.words import words
 from tests.jobs.datasets.corpus import FINE, OTHER, example, of, turn
 
@@ -120,7 +121,7 @@ lines = st.one_of(
 def carefully(chunks: list[bytes]) -> Report:
     """As if no line were of the commonest shape."""
 
-    def count(block: Block) -> Iterator[Counted]:
+    def count(block: Block, _spelling: Spelling) -> Iterator[Counted]:
         yield Counted(others=list(enumerate(block.lines, block.number)))
 
     with pytest.MonkeyPatch.context() as patch:

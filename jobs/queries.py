@@ -31,6 +31,9 @@ STUCK = timedelta(seconds=40)
 """A create call is over after 35 s; a row that still says SENDING then belongs to a process that died."""
 
 
+WORKED_ON = timedelta(minutes=30)
+
+
 class TuningJobQuerySet(models.QuerySet["TuningJob"]):
     def visible_to(self, user: User | AnonymousUser) -> TuningJobQuerySet:
         """Every job, and the person's own drafts: those of colleagues have a page of their own."""
@@ -42,6 +45,11 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
 
     def drafts(self) -> TuningJobQuerySet:
         return self.filter(submission=Submission.DRAFT)
+
+    def uncounted(self, now: datetime) -> TuningJobQuerySet:
+        """Drafts that somebody works on, whose model's service may be asked to count the training data."""
+        recent = Q(updated_at__gt=now - WORKED_ON) | Q(training__created_at__gt=now - WORKED_ON)
+        return self.drafts().filter(recent, training__isnull=False).exclude(base_model="")
 
     def ready(self, now: datetime) -> TuningJobQuerySet:
         """To be sent now."""

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from jobs import launch, polling
 from jobs.datasets import parts
+from jobs.datasets.calibration import calibrated
 from jobs.models import TuningJob
 
 
@@ -35,6 +36,14 @@ def send_cancels() -> None:
 def poll_due() -> None:
     for sweep in polling.due(timezone.now()):
         polling.poll(sweep, timezone.now())
+
+
+@shared_task
+def count_tokens() -> None:
+    """What is known is not asked for again; what fails is tried again while the draft is worked on."""
+    for job in TuningJob.objects.uncounted(timezone.now()).select_related("training__project"):
+        if job.training:
+            calibrated(job.training, job.base_model, job.location)
 
 
 @shared_task

@@ -9,7 +9,7 @@ import numpy as np
 
 LINE_LIMIT = 8 * 2**20
 """Bytes; an example of 131,072 tokens has fewer, however it is written."""
-BLOCK = 2**16
+BLOCK = 2**17
 """Bytes gathered before lines are cut out of them: what the processor's cache holds."""
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"

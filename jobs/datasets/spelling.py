@@ -98,7 +98,7 @@ def gaps_of(content: bytes, value: Any) -> list[bytes]:
     except UNUSUAL:
         return []
     marked = [{"text": MARK.decode()}]
-    changed = {"contents": 2 * [{**turn, "parts": marked} for turn in value["contents"][:2]]}
+    changed: dict[str, Any] = {"contents": 2 * [{**turn, "parts": marked} for turn in value["contents"][:2]]}
     if len(value) > 1:
         changed["systemInstruction"] = {**value["systemInstruction"], "parts": marked}
     for separators in SEPARATORS:

@@ -18,7 +18,7 @@ from jobs.datasets.check import all_problems, check
 from jobs.datasets.clean import cleaned
 from jobs.datasets.figures import Histogram
 from jobs.datasets.lines import Block
-from jobs.datasets.plain import most_keys
+from jobs.datasets.plain import UNUSUAL, most_keys, plain
 from jobs.datasets.quick import Counted
 from jobs.datasets.report import Report
 from jobs.datasets.spelling import Spelling
@@ -212,6 +212,79 @@ def test_keys_are_never_undercounted(line: bytes) -> None:
     assert most is None or most >= count(json.loads(line))
 
 
+@st.composite
+def changed(draw: st.DrawFn) -> list[bytes]:
+    """Lines of one spelling, with bytes put in anywhere: keys, ends of texts, escapes, whitespace."""
+    separators = draw(st.sampled_from([(", ", ": "), (",", ":")]))
+    found = [
+        json.dumps(value, ensure_ascii=draw(st.booleans()), separators=separators).encode()
+        for value in draw(st.lists(conversations(), min_size=1, max_size=4))
+    ]
+    for _ in range(draw(st.integers(0, 2))):
+        line = draw(st.integers(0, len(found) - 1))
+        place = draw(st.sampled_from(range(len(found[line]) + 1)))
+        found[line] = found[line][:place] + draw(st.sampled_from(PUT_IN)) + found[line][place:]
+    return found
+
+
+PUT_IN = [
+    b'"role": "user", ',
+    b'"text":"x",',
+    b',"text":"x"',
+    b'x","y',
+    b'","',
+    b'"',
+    b"\\",
+    b"\\u0041",
+    b"\\ud83d\\ude00",
+    b"\\ud83d",
+    b" ",
+    b"\r",
+    b"\n",
+    b"\xff",
+    b'"}]}, {"role": "model", "parts": [{"text": "',
+    b'"}]},{"role":"user","parts":[{"text":"',
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(changed())
+def test_a_spelling_takes_only_what_has_every_key_once(pieces: list[bytes]) -> None:
+    spelling = Spelling()
+    for piece in pieces:
+        try:
+            spelling.learn(piece, json.loads(piece))
+        except ValueError:
+            continue
+    content = b"\n".join(pieces)
+    try:
+        rows = spelling.rows(content)
+    except UNUSUAL:
+        return
+    values = [json.loads(line, object_pairs_hook=once) for line in content.split(b"\n")]
+    texts = [text for value in values for text in plain(value)[0]]
+    assert rows.asked == [len(text.encode()) for text in texts[::2]]
+    assert rows.answers == [hash(text) for text in texts[1::2]]
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+@settings(deadline=None)
+@given(conversations(), st.sampled_from([(", ", ": "), (",", ":")]))
+def test_a_line_has_the_spelling_that_was_learned_from_it(value: Any, separators: Any) -> None:
+    """Unless the instruction comes last."""
+    line = json.dumps(value, separators=separators).encode()
+    spelling = Spelling()
+    spelling.learn(line, value)
+    assert bool(spelling.gaps) == ([*value][-1] == "contents")
+    if spelling.gaps:
+        answers = [hash(text) for text in plain(value)[0][1::2]]
+        assert spelling.rows(line + b"\n" + line).answers == 2 * answers
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -236,6 +309,7 @@ def test_no_json_breaks_it(value: Any) -> None:
         words(problem)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6)))
 def test_great_values_are_counted_as_exactly_as_small_ones(values: list[int]) -> None:
     import numpy as np

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from jobs.datasets import calibration, intake
 from jobs.datasets.sample_data import samples
 from jobs.datasets.tokens import COUNTED, calibrate, estimate, sample_for_counting
 from jobs.models import Dataset, TuningJob
 from jobs.preview import Section
+from jobs.tasks import count_tokens
 from studio.models import Project
 from studio.vertex.client import Vertex
 from tests.engine.served import Engine
@@ -103,3 +106,29 @@ def test_two_models_keep_a_ratio_each(stored: Dataset) -> None:
     calibration.keep(stored, "one", 1.25)
     calibration.keep(stale, "two", 0.5)
     assert json.loads(json.dumps(Dataset.objects.get(pk=stored.pk).calibration)) == {"one": 1.25, "two": 0.5}
+
+
+def test_the_beat_has_the_data_of_a_draft_counted_once(
+    stored: Dataset, draft: TuningJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def count(vertex: Vertex, model: str, body: Any) -> dict[str, int]:
+        asked.append(model)
+        return {"totalTokens": 10}
+
+    monkeypatch.setattr(Vertex, "count_tokens", count)
+    draft.training, draft.base_model, draft.location = stored, "studio-tiny", "us-central1"
+    draft.save()
+    count_tokens()
+    ratio = Dataset.objects.get(pk=stored.pk).ratio("studio-tiny")
+    assert ratio and len(asked) == COUNTED
+    count_tokens()
+    assert len(asked) == COUNTED
+
+
+def test_the_beat_leaves_a_draft_that_nobody_works_on(stored: Dataset, draft: TuningJob) -> None:
+    draft.training, draft.base_model, draft.location = stored, "studio-tiny", "us-central1"
+    draft.save()
+    assert draft in TuningJob.objects.uncounted(timezone.now())
+    assert draft not in TuningJob.objects.uncounted(timezone.now() + timedelta(hours=1))

@@ -14,26 +14,21 @@ from jobs.address import Address, Body
 from jobs.spec import LABEL
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
-REQUEST: Body = {
-    "baseModel": "gemini-1.5-flash-002",
-    "supervisedTuningSpec": {
-        "trainingDatasetUri": TRAINING,
-        "validationDatasetUri": VALIDATION,
-        "hyperParameters": {
-            "epochCount": "3",
-            "adapterSize": "ADAPTER_SIZE_EIGHT",
-            "learningRateMultiplier": 0.5,
-        },
-        "exportLastCheckpointOnly": True,
-    },
+FILES = {"trainingDatasetUri": TRAINING, "validationDatasetUri": VALIDATION, "exportLastCheckpointOnly": True}
+SETTINGS = {"epochCount": "3", "learningRateMultiplier": 0.5}
+COMMON: Body = {
     "tunedModelDisplayName": 'it\'s "shown" 👩‍🔬 名前',
     "description": "first line\nsecond: $HOME `id` \\ '''\"\"\"",
     "labels": {"team": "red"},
     "serviceAccount": "tuner@myproject.iam.gserviceaccount.com",
 }
-ONWARD: Body = {
-    **{key: value for key, value in REQUEST.items() if key != "baseModel"},
+REQUEST: Body = COMMON | {
+    "baseModel": "gemini-1.5-flash-002",
+    "supervisedTuningSpec": {**FILES, "hyperParameters": {**SETTINGS, "adapterSize": "ADAPTER_SIZE_EIGHT"}},
+}
+ONWARD: Body = COMMON | {
     "preTunedModel": {"tunedModelName": TUNED_BEFORE, "checkpointId": "1"},
+    "supervisedTuningSpec": {**FILES, "hyperParameters": SETTINGS},  # the adapter is the parent's
 }
 ASKED = {
     "genai": (snippets.python_genai, REQUEST),

@@ -78,7 +78,7 @@ def test_every_way_is_a_form_that_needs_no_script(
     page = page_of(browser, empty)
     actions = set(re.findall(r'method="post"[^>]*action="([^"]+)"', page))
     assert {address(name, empty) for name in ("upload", "locate", "pick", "validation")} <= actions
-    ways = re.findall(r'value="(\w+)"( checked)? autocomplete', page)
+    ways = re.findall(r'name="source-training"[^>]*? value="(\w+)"( checked)?>', page)
     assert ways == [("upload", " checked"), ("existing", ""), ("library", "")]
     assert "up to 1 GB" in page and str(dataset) in page
 
@@ -331,7 +331,7 @@ def test_a_part_belongs_to_one_person_and_one_draft(
 ) -> None:
     token = begin(browser, empty).json()["token"]
     other = browser_of(person(Role.ADMIN))
-    assert put(other, empty, token, 0, b"x", 100).status_code == 404
+    assert put(other, empty, token, 0, b"x", 100).status_code == 403
     second = TuningJob.objects.create(
         project=empty.project, owner=empty.owner, base_model="studio-tiny", location="us-central1"
     )

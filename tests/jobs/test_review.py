@@ -102,7 +102,7 @@ def test_a_ready_draft_shows_everything_that_is_sent(browser: Client, draft: Tun
     for shown in (
         *("intents", "Supervised tuning", "studio-tiny", "us-central1", "team=support", "train.jsonl"),
         *("Intents of customers", "tuner@acme.iam.gserviceaccount.com", "480 examples"),
-        "POST projects/local/locations/us-central1/tuningJobs",
+        "/projects/local/locations/us-central1/tuningJobs",
         f'"studio-submission": "{draft.submission_id}"',
         '"adapterSize": "ADAPTER_SIZE_SIXTEEN"',
     ):

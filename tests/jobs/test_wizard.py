@@ -161,7 +161,7 @@ def test_an_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob
     assert stored == content and draft.training.uri.endswith("/My-data-1.jsonl")
     assert draft.training.crc32c and draft.training.checked.examples == 20
     page = browser.get(address("dataset", draft)).content.decode()
-    assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "there are only 20 examples" in page
+    assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "There are only 20 examples" in page
     page = browser.get(address("review", draft)).content.decode()
     assert 'id="start">' in page, "a warning does not stop the start"
 

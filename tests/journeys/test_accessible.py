@@ -221,5 +221,6 @@ def test_nothing_grave(name: str, language: str, pages: dict[str, Page], desk: D
     SCREENS[name](page, desk)
     expect(page.locator("html")).to_have_attribute("lang", language)
     assert not grave_problems(page), "light"
+    page.emulate_media(reduced_motion="reduce")  # or colours are looked at on their way
     page.evaluate(DARK)
     assert not grave_problems(page, COLOURS), "dark"

@@ -174,10 +174,21 @@ def test_cancels(engine: Engine, name: str) -> None:
 GENERATES = captures("*generate*", "*.count_tokens", "*.chat.*")
 
 
+def answered_in_words(
+    engine: Engine, request: dict[str, Any], rename: Callable[[str], str]
+) -> requests.Response:
+    """The base is tiny and the prompts strange to it: now and then it says nothing, and is asked again."""
+    for _ in range(10):
+        response = play(engine, request, rename)
+        if response.status_code != 200 or "candidatesTokenCount" in response.text:
+            break
+    return response
+
+
 @pytest.mark.parametrize("name", GENERATES)
 def test_generates(engine: Engine, rename: Callable[[str], str], name: str) -> None:
     for exchange in exchanges(name):
-        response = play(engine, exchange["request"], rename)
+        response = answered_in_words(engine, exchange["request"], rename)
         assert response.status_code == 200, response.text
         if "_raw" not in exchange["response"]["body"]:
             answered, recorded = response.json(), exchange["response"]["body"]

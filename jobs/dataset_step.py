@@ -26,7 +26,7 @@ from jobs.datasets import holdout, intake, names, parts, receiving, split
 from jobs.datasets.limits import Purpose
 from jobs.datasets.parts import Part
 from jobs.datasets.refusal import Refusal, both_parts, taken
-from jobs.draft import draft_or_404, to_dataset
+from jobs.draft import UNPROCESSABLE, draft_or_404, to_dataset
 from jobs.mending import fixing
 from jobs.models import Dataset, TuningJob
 from jobs.pasting.waiting import waiting
@@ -34,8 +34,6 @@ from jobs.preview import Preview
 from jobs.ways import Refused, choosing
 from studio.access import Request, member
 from studio.models import Project, Role
-
-UNPROCESSABLE = 422
 
 
 @require_safe

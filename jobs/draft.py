@@ -1,18 +1,23 @@
-"""A draft as the wizard's views reach it: its owner's own, and the addresses of its steps."""
+"""A draft as the wizard's views reach it: its owner's own, or a new one, and the addresses of its steps."""
 
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from jobs import stale
 from jobs.models import TuningJob
+from jobs.readiness import regions
 from studio.access import Request
 from studio.models import Project
 from studio.templatetags.studio import person
+from studio.vertex import catalog
+
+UNPROCESSABLE = 422
 
 
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
@@ -25,6 +30,26 @@ def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
             % {"owner": person(job.owner)}
         )
     return job
+
+
+def new_draft(request: Request, project: Project) -> TuningJob:
+    model = catalog.models(project.backend)[0]
+    return TuningJob.objects.create(
+        project=project, owner=request.user, base_model=model.id, location=regions(project, model)[0]
+    )
+
+
+def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
+    """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
+    sent = request.method == "POST"
+    try:
+        job = draft_or_404(request, project, pk)
+    except Http404:
+        if not (sent and stale.was_discarded(request, project, pk)):
+            raise
+        stale.tell_discarded(request)
+        return new_draft(request, project)
+    return stale.carried_over(request, job) if sent and not job.is_draft else job
 
 
 def to_dataset(job: TuningJob, purpose: str = "", **query: str) -> HttpResponse:

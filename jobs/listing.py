@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, ClassVar
 
-from django.db.models import Count, F, Q
-from django.db.models.expressions import OrderBy
+from django.db.models import Count, Q
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import TuningJob
 from jobs.queries import FAILED, OPEN, TuningJobQuerySet
+from jobs.sorting import Heading, Sorting
 from studio.models import Project
 from studio.vertex import states
 
@@ -29,67 +28,28 @@ STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "failed": (_("Failed"), FAILED),
     "cancelled": (_("Cancelled"), Q(state=states.CANCELLED)),
 }
-SORTS = {
-    "name": "tuned_model_display_name",
-    "base": "base_model",
-    "best": "summary__best__value",
-    "created": "created_at",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address asks for; whatever it does not say, or says wrongly, is the default."""
+class Filters(Sorting):
+    SORTS: ClassVar[Mapping[str, str]] = {
+        "name": "tuned_model_display_name",
+        "base": "base_model",
+        "best": "summary__best__value",
+        "created": "created_at",
+    }
 
     status: str = "all"
-    q: str = ""
-    sort: str = "-created"
-    page: int = 1
 
     @classmethod
     def read(cls, query: QueryDict) -> Filters:
-        sort, page = query.get("sort", ""), query.get("page", "")
-        return cls(
-            status=query.get("status", "") if query.get("status") in STATUSES else "all",
-            q=query.get("q", "").replace("\0", "").strip()[:128],
-            sort=sort if sort.removeprefix("-") in SORTS else "-created",
-            page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
-        )
-
-    @property
-    def narrows(self) -> bool:
-        return self.status != "all" or bool(self.q)
-
-    def query(self, **changed: str | int) -> str:
-        """The address's query with some of it changed; a change of filter starts at the first page."""
-        wanted = {"status": self.status, "q": self.q, "sort": self.sort, "page": 1, **changed}
-        usual = {"status": "all", "q": "", "sort": "-created", "page": 1}
-        return urlencode({name: value for name, value in wanted.items() if value != usual[name]})
-
-    def ordering(self) -> OrderBy:
-        column = F(SORTS[self.sort.removeprefix("-")])
-        return column.desc(nulls_last=True) if self.sort.startswith("-") else column.asc(nulls_last=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A column that can be sorted: where its link leads, and `aria-sort`'s word."""
-
-    label: str | Promise
-    query: str
-    direction: str
-
-
-def heading(filters: Filters, key: str, label: str | Promise) -> Heading:
-    now = filters.sort.removeprefix("-") == key
-    down = now and filters.sort.startswith("-")
-    direction = ("descending" if down else "ascending") if now else ""
-    return Heading(label, filters.query(sort=key if down else f"-{key}"), direction)
+        status = query.get("status", "")
+        return cls(status=status if status in STATUSES else "all", **cls.asked(query))
 
 
 def headings(filters: Filters) -> dict[str, Heading]:
     labels = {"name": _("Name"), "base": _("Base model"), "best": _("Best"), "created": _("Created")}
-    return {key: heading(filters, key, label) for key, label in labels.items()}
+    return {key: filters.heading(key, label) for key, label in labels.items()}
 
 
 def shown(project: Project, user: User) -> TuningJobQuerySet:

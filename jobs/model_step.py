@@ -14,14 +14,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from jobs.draft import draft_or_404
+from jobs.draft import UNPROCESSABLE, draft_or_404, draft_or_new
 from jobs.focus import focus
 from jobs.mending import fixing
 from jobs.model_fields import ADVANCED, COLUMNS
 from jobs.model_form import ModelDetailsForm
 from jobs.models import TuningJob
 from jobs.preview import Preview
-from jobs.wizard import UNPROCESSABLE, draft_or_new
 from studio.access import Request, member
 from studio.models import Project, Role
 

@@ -15,34 +15,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from jobs import stale
 from jobs.dataset_step import take_sample
 from jobs.datasets.refusal import Refusal
-from jobs.draft import draft_or_404, to_dataset
+from jobs.draft import new_draft, to_dataset
 from jobs.models import TuningJob
-from jobs.readiness import regions
 from studio.access import Request, member
 from studio.models import Project, Role
-from studio.vertex import catalog
-
-UNPROCESSABLE = 422
-
-
-def new_draft(request: Request, project: Project) -> TuningJob:
-    model = catalog.models(project.backend)[0]
-    return TuningJob.objects.create(
-        project=project, owner=request.user, base_model=model.id, location=regions(project, model)[0]
-    )
-
-
-def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
-    """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
-    sent = request.method == "POST"
-    try:
-        job = draft_or_404(request, project, pk)
-    except Http404:
-        if not (sent and stale.was_discarded(request, project, pk)):
-            raise
-        stale.tell_discarded(request)
-        return new_draft(request, project)
-    return stale.carried_over(request, job) if sent and not job.is_draft else job
 
 
 @require_POST

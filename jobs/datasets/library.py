@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Count, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.expressions import OrderBy
 from django.db.models.functions import Lower, Replace
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Dataset, TuningJob
+from jobs.sorting import Heading, Sorting
 from studio.models import Project, Role
 
 if TYPE_CHECKING:
@@ -25,57 +25,25 @@ PAGE = 50
 PICKED = 50
 """Datasets offered in the wizard, newest first; older ones are found in the library."""
 WHOSE: dict[str, str | Promise] = {"all": _("All"), "mine": _("Mine")}
-SORTS = {
-    "name": "name",
-    "examples": "examples",
-    "tokens": "tokens",
-    "size": "size",
-    "used": "used",
-    "created": "created_at",
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What the address asks for; whatever it does not say, or says wrongly, is the default."""
+class Filters(Sorting):
+    SORTS: ClassVar[Mapping[str, str]] = {
+        "name": "name",
+        "examples": "examples",
+        "tokens": "tokens",
+        "size": "size",
+        "used": "used",
+        "created": "created_at",
+    }
 
     whose: str = "all"
-    q: str = ""
-    sort: str = "-created"
-    page: int = 1
 
     @classmethod
     def read(cls, query: QueryDict) -> Filters:
-        sort, page = query.get("sort", ""), query.get("page", "")
-        return cls(
-            whose=query.get("whose", "") if query.get("whose") in WHOSE else "all",
-            q=query.get("q", "").replace("\0", "").strip()[:128],
-            sort=sort if sort.removeprefix("-") in SORTS else "-created",
-            page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
-        )
-
-    @property
-    def narrows(self) -> bool:
-        return self.whose != "all" or bool(self.q)
-
-    def query(self, **changed: str | int) -> str:
-        """The address's query with some of it changed; a change of filter starts at the first page."""
-        wanted = {"whose": self.whose, "q": self.q, "sort": self.sort, "page": 1, **changed}
-        usual = {"whose": "all", "q": "", "sort": "-created", "page": 1}
-        return urlencode({name: value for name, value in wanted.items() if value != usual[name]})
-
-    def ordering(self) -> OrderBy:
-        column = F(SORTS[self.sort.removeprefix("-")])
-        return column.desc(nulls_last=True) if self.sort.startswith("-") else column.asc(nulls_last=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A column that can be sorted: where its link leads, and `aria-sort`'s word."""
-
-    label: str | Promise
-    query: str
-    direction: str
+        whose = query.get("whose", "")
+        return cls(whose=whose if whose in WHOSE else "all", **cls.asked(query))
 
 
 def headings(filters: Filters) -> dict[str, Heading]:
@@ -87,14 +55,7 @@ def headings(filters: Filters) -> dict[str, Heading]:
         "used": _("Used by"),
         "created": _("Added"),
     }
-    return {key: heading(filters, key, label) for key, label in labels.items()}
-
-
-def heading(filters: Filters, key: str, label: str | Promise) -> Heading:
-    now = filters.sort.removeprefix("-") == key
-    down = now and filters.sort.startswith("-")
-    direction = ("descending" if down else "ascending") if now else ""
-    return Heading(label, filters.query(sort=key if down else f"-{key}"), direction)
+    return {key: filters.heading(key, label) for key, label in labels.items()}
 
 
 def matching(project: Project, user: User, filters: Filters) -> QuerySet[Dataset]:

@@ -19,14 +19,12 @@ from jobs.datasets.check import check
 from jobs.datasets.page import ReportPage
 from jobs.datasets.refusal import ASK_FOR_ONE, Refusal, both_parts, taken
 from jobs.datasets.sample_data import samples
+from jobs.draft import UNPROCESSABLE, new_draft
 from jobs.models import Dataset
-from jobs.wizard import new_draft
 from studio.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import Conflict, VertexError
 from studio.words import explain
-
-UNPROCESSABLE = 422
 
 
 @require_GET

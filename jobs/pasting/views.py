@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from jobs import bases, paste, wizard
+from jobs import bases, paste
 from jobs.dataset_forms import AddressForm
 from jobs.datasets import intake
 from jobs.datasets.limits import Purpose
 from jobs.datasets.refusal import Refusal, taken
+from jobs.draft import UNPROCESSABLE, new_draft
 from jobs.models import TuningJob
 from jobs.pasting.waiting import let_wait
 from jobs.readiness import base_model, regions
@@ -37,7 +38,7 @@ def paste_request(request: Request, project: Project) -> HttpResponse:
         job = make_draft(request, project, read(text))
     except paste.Unreadable as refusal:
         context = {"text": text, "refusal": refusal, "longest": LONGEST}
-        return render(request, "jobs/paste.html", context, status=wizard.UNPROCESSABLE)
+        return render(request, "jobs/paste.html", context, status=UNPROCESSABLE)
     return redirect("jobs:model", project.slug, job.pk)
 
 
@@ -52,7 +53,7 @@ def read(text: str) -> paste.Pasted:
 def make_draft(request: Request, project: Project, pasted: paste.Pasted) -> TuningJob:
     """A draft with all that could be taken; messages say what was, what was not, and why."""
     chosen = {name: value for name, value in pasted.fields.items() if name not in PURPOSES}
-    job = wizard.new_draft(request, project)
+    job = new_draft(request, project)
     job.revise(**chosen)
     job.refresh_from_db()
     tell(request, job, pasted)

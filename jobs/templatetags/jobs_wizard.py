@@ -1,10 +1,8 @@
-"""What the wizard draws: chosen or recommended values, grouped numbers, the request as text."""
+"""What the wizard draws: chosen or recommended values, grouped numbers, sizes and dates."""
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from typing import Any
 
 from django import template
 from django.utils.formats import date_format, number_format
@@ -42,11 +40,6 @@ def chosen(value: float | None, recommended: float | str | None = None) -> SafeS
 @register.filter
 def grouped(value: int) -> str:
     return number_format(value, use_l10n=True, force_grouping=True)
-
-
-@register.filter
-def pretty(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @register.filter

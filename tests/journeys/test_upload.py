@@ -250,14 +250,15 @@ def test_the_step_without_javascript(visit: Callable[..., Page], dataset: Callab
     expect(page.locator("#training")).to_contain_text(
         "30 for training, 10 held out for validation (25 %, seed 0)"
     )
-    page.get_by_role("link", name="Replace").first.click()
     training = page.locator("#training")
+    folder = re.search(r"/datasets/([^/]+)/", training.inner_text())[1]  # type: ignore[index]
+    page.get_by_role("link", name="Replace").first.click()
     training.get_by_label("Existing file on Cloud Storage").check()
     training.locator(".by-existing").get_by_role("link", name="Browse").click()
     page.get_by_role("link", name="Buckets").click()
     page.get_by_role("link", name="tuning-data", exact=True).click()
     page.get_by_role("link", name="datasets", exact=True).click()
-    page.locator(".rows a").first.click()
-    page.get_by_role("button", name=re.compile("Choose")).first.click()
+    page.locator(".rows").get_by_role("link", name=folder, exact=True).click()
+    page.get_by_role("button", name=re.compile("Choose.*train")).click()
     expect(page.locator("#training .check")).to_be_visible()
     expect(page.locator("#preview .panel-head")).to_contain_text("Ready")

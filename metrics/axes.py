@@ -21,12 +21,14 @@ WORKING = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """`train` tells when each step happened; `offset` is the reader's distance from UTC in seconds."""
+    """`train` tells when each step happened; `offset` is the reader's distance from UTC in seconds; `shared`
+    is the unit of elapsed time of several runs on one axis."""
 
     axis: Axis
     run: Run
     train: Points
     offset: float = 0.0
+    shared: tuple[int, str] | None = None
 
     @property
     def timed(self) -> bool:
@@ -40,8 +42,7 @@ class Ruler:
     @property
     def unit(self) -> tuple[int, str]:
         """Seconds in one unit of elapsed time, and its sign."""
-        span = self.last_wall() - self.start
-        return next((seconds, sign) for least, seconds, sign in UNITS if span >= least)
+        return self.shared or unit_of(self.last_wall() - self.start)
 
     def places(self, points: Points) -> Numbers | Steps:
         """The x of each point."""
@@ -91,6 +92,10 @@ class Ruler:
             return 0, self.place(end)
         first, final = self.at_time(np.array([self.start, max(self.last_wall(), self.start + 1)])).tolist()
         return first, final
+
+
+def unit_of(span: float) -> tuple[int, str]:
+    return next((seconds, sign) for least, seconds, sign in UNITS if span >= least)
 
 
 def loss_range(train: Numbers, evaluation: Numbers, *, clip: bool, log: bool) -> tuple[float, float] | None:

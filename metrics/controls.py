@@ -23,7 +23,7 @@ class Scale(StrEnum):
     LOG = "log"
 
 
-Choice = TypeVar("Choice", Axis, Scale)
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +34,41 @@ class Controls:
     clip: bool = True
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Controls:
+    def read(cls, query: Mapping[str, str], usual: Controls | None = None) -> Controls:
         """From an address that people may have edited: what is not understood is as by default."""
+        usual = usual or cls()
         return cls(
-            smoothing=_smoothing(query.get("smoothing", "")),
-            axis=_one_of(Axis.STEP, query.get("axis", "")),
-            scale=_one_of(Scale.LINEAR, query.get("scale", "")),
+            smoothing=_smoothing(query.get("smoothing", ""), usual.smoothing),
+            axis=one_of(usual.axis, query.get("axis", "")),
+            scale=one_of(usual.scale, query.get("scale", "")),
             clip=query.get("clip", "on") != "off",
         )
 
-    def query(self) -> str:
-        """The address's part, without what is as by default."""
-        plain = Controls()
-        said = {
-            "smoothing": f"{self.smoothing:g}" if self.smoothing != plain.smoothing else "",
-            "axis": self.axis if self.axis != plain.axis else "",
-            "scale": self.scale if self.scale != plain.scale else "",
+    def said(self, usual: Controls | None = None) -> dict[str, str]:
+        """The address's parameters, without what is as by default."""
+        usual = usual or Controls()
+        found = {
+            "smoothing": f"{self.smoothing:g}" if self.smoothing != usual.smoothing else "",
+            "axis": self.axis if self.axis != usual.axis else "",
+            "scale": self.scale if self.scale != usual.scale else "",
             "clip": "" if self.clip else "off",
         }
-        return urlencode({name: text for name, text in said.items() if text})
+        return {name: text for name, text in found.items() if text}
+
+    def query(self) -> str:
+        return urlencode(self.said())
 
 
-def _smoothing(text: str) -> float:
+def _smoothing(text: str, usual: float) -> float:
     try:
         value = float(text)
     except ValueError:
-        return Controls().smoothing
-    return min(max(value, 0.0), MOST_SMOOTHING) if value == value else Controls().smoothing
+        return usual
+    return min(max(value, 0.0), MOST_SMOOTHING) if value == value else usual
 
 
-def _one_of(default: Choice, text: str) -> Choice:
+def one_of(usual: Choice, text: str) -> Choice:
     try:
-        return type(default)(text)
+        return type(usual)(text)
     except ValueError:
-        return default
+        return usual

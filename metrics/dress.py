@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from html import escape
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from metrics.axes import Ruler
 from metrics.controls import Axis
+
+
+class Measure(Protocol):
+    """What the layout asks of a ruler, or of several that share one axis."""
+
+    @property
+    def axis(self) -> Axis: ...
+
+    @property
+    def unit(self) -> tuple[int, str]: ...
+
+    @property
+    def start(self) -> float: ...
+
+    def last_wall(self) -> float: ...
+
+    def range(self) -> tuple[float, float]: ...
+
 
 ROOM = 112
 """Pixels that end labels need beside a line that reaches the edge."""
@@ -18,11 +36,16 @@ def colour(token: str) -> str:
     return f"var(--{token})"
 
 
+def plainly(name: str) -> str:
+    """A person's words inside Plotly's text, which knows a few tags."""
+    return escape(name, quote=False)
+
+
 def font(size: int, token: str) -> dict[str, Any]:
     return {"family": "var(--font)", "size": size, "color": colour(token)}
 
 
-def layout(ruler: Ruler) -> dict[str, Any]:
+def layout(ruler: Measure) -> dict[str, Any]:
     first, last = ruler.range()
     return {
         "font": font(11, "text-2"),
@@ -32,15 +55,15 @@ def layout(ruler: Ruler) -> dict[str, Any]:
         "showlegend": False,
         "autosize": True,
         "hovermode": "x unified",
-        "hoverlabel": {
-            "bgcolor": colour("bg-raised"),
-            "bordercolor": colour("line"),
-            "font": font(12, "text"),
-        },
+        "hoverlabel": hover_label(),
         "dragmode": "zoom",
         "xaxis": x_axis(ruler) | {"range": [first, last]},
         "yaxis": axis() | {"gridcolor": colour("grid"), "showspikes": False},
     }
+
+
+def hover_label() -> dict[str, Any]:
+    return {"bgcolor": colour("bg-raised"), "bordercolor": colour("line"), "font": font(12, "text")}
 
 
 def axis() -> dict[str, Any]:
@@ -53,7 +76,7 @@ def axis() -> dict[str, Any]:
     }
 
 
-def x_axis(ruler: Ruler) -> dict[str, Any]:
+def x_axis(ruler: Measure) -> dict[str, Any]:
     spikes = {
         "spikecolor": colour("line-strong"),
         "spikethickness": 1,
@@ -64,7 +87,7 @@ def x_axis(ruler: Ruler) -> dict[str, Any]:
     return axis() | spikes | {"showgrid": False, "showline": True} | x_words(ruler)
 
 
-def x_words(ruler: Ruler) -> dict[str, Any]:
+def x_words(ruler: Measure) -> dict[str, Any]:
     """How places on the x axis are written; the control bar names the measure."""
     match ruler.axis:
         case Axis.STEP:

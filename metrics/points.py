@@ -82,10 +82,11 @@ def unpacked(chunks: Sequence[tuple[Packed, Packed, Packed]]) -> Points:
     return Points(np.frombuffer(steps, STEP), np.frombuffer(wall, NUMBER), np.frombuffer(values, NUMBER))
 
 
-def read(jobs: Iterable[int]) -> dict[int, dict[str, Points]]:
-    """Every series of these jobs, by job and metric, in one query."""
+def read(jobs: Iterable[int], metrics: Iterable[str] | None = None) -> dict[int, dict[str, Points]]:
+    """The series of these jobs, all or those of `metrics`, by job and metric, in one query."""
+    wanted = Chunk.objects.filter(series__job__in=jobs)
     rows = (
-        Chunk.objects.filter(series__job__in=jobs)
+        (wanted if metrics is None else wanted.filter(series__metric__in=metrics))
         .order_by("series_id", "index")
         .values_list("series__job_id", "series__metric", "steps", "wall", "values")
     )

@@ -13,6 +13,7 @@ from metrics.points import NONE, Points
 from metrics.run import Run
 
 TRAIN_LOSS, EVAL_LOSS = "/train_total_loss", "/eval_total_loss"
+EVAL_ACCURACY = "/eval_fraction_of_correct_next_step_preds"
 SPARK = 30
 RECENT = 100
 """Points over which the rate is measured: long enough to be calm, short enough to notice a change."""
@@ -26,6 +27,7 @@ def summarise(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
     return {
         "best": found(evaluation, lowest, run) if lowest is not None else None,
         "last": found(evaluation, last, run) if len(evaluation) else None,
+        "accuracy": measured(series.get(EVAL_ACCURACY, NONE), evaluation, lowest),
         "train_last": number(train.values[-1]) if len(train) else None,
         "step": max((int(points.steps[-1]) for points in series.values() if len(points)), default=0),
         "steps": run.steps,
@@ -49,6 +51,17 @@ def found(points: Points, index: int, run: Run) -> dict[str, Any]:
         "step": step,
         "epoch": None if epoch is None else round(epoch, 2),
     }
+
+
+def measured(points: Points, evaluation: Points, index: int | None) -> dict[str, Any] | None:
+    """The value of another series at the step of one evaluation."""
+    if index is None:
+        return None
+    step = int(evaluation.steps[index])
+    at = int(points.steps.searchsorted(step))
+    if at >= len(points) or points.steps[at] != step:
+        return None
+    return {"value": number(points.values[at]), "step": step}
 
 
 def spark(points: Points) -> list[float]:

@@ -33,6 +33,14 @@ Object.assign(window.studioPlot, (() => {
     return window.Plotly.react(box, data, layout, CONFIG);
   }
 
+  /** Only what is hidden changes: the traces of these groups and their labels. */
+  function hide(box, figure, view) {
+    const change = figure.data.map((trace, at) => [at, !view.hidden.has(trace.legendgroup)]).filter(([at, on]) => box.data[at].visible !== on);
+    if (!change.length) return undefined;
+    const { layout } = figureFor(box, { data: [], layout: figure.layout }, view);
+    return window.Plotly.update(box, { visible: change.map(([, on]) => on) }, { annotations: layout.annotations }, change.map(([at]) => at));
+  }
+
   /** The chart with title, legend and background, as a file that the browser saves. */
   function save(figure, view, format, title, name) {
     const stage = { clientWidth: 1200, clientHeight: 600 };
@@ -45,5 +53,5 @@ Object.assign(window.studioPlot, (() => {
     return window.Plotly.downloadImage({ data, layout }, { format, width: 1200, height: 600, filename: name });
   }
 
-  return { draw, save };
+  return { draw, hide, save };
 })());

@@ -1,0 +1,299 @@
+"""The curves of many runs on one chart -> a Plotly figure. Functions of plain data.
+
+Figures are plain dicts in Plotly's own words: its Python objects check each trace for a millisecond, and a chart
+here has up to a hundred. The tests put every figure through them.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from metrics import dress
+from metrics.axes import Ruler, log_ticks, loss_range, unit_of
+from metrics.compare.look import Look
+from metrics.compare.view import Metric, View, Zoom
+from metrics.controls import Axis, Controls, Scale
+from metrics.downsample import LIMIT, smooth, thin
+from metrics.points import NONE, Numbers, Points
+from metrics.run import Run
+from metrics.summary import best
+
+BUDGET = 25_000
+"""Points of one chart, shared by its runs: more than its pixels can show."""
+FEW = 8
+"""Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
+MARKED = 60
+HEIGHT = 370
+LABEL_GAP = 15
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run with its points: `key` names its traces, `ranked` says whether its losses compare."""
+
+    key: str
+    name: str
+    short: str
+    look: Look
+    ruler: Ruler
+    points: Points
+    hidden: bool = False
+    baseline: bool = False
+    ranked: bool = True
+
+    @property
+    def last(self) -> int | None:
+        finite = np.flatnonzero(np.isfinite(self.points.values))
+        return int(finite[-1]) if len(finite) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The x axis of several runs: from the first start to the last planned end."""
+
+    rulers: Sequence[Ruler]
+
+    @property
+    def axis(self) -> Axis:
+        return self.rulers[0].axis
+
+    @property
+    def unit(self) -> tuple[int, str]:
+        return self.rulers[0].unit
+
+    @property
+    def start(self) -> float:
+        return min(ruler.start for ruler in self.rulers)
+
+    def last_wall(self) -> float:
+        return max(ruler.last_wall() for ruler in self.rulers)
+
+    def range(self) -> tuple[float, float]:
+        reaches = [ruler.range() for ruler in self.rulers]
+        return min(low for low, _high in reaches), max(high for _low, high in reaches)
+
+
+def rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
+    """One for each run; elapsed time is counted in the unit of the longest."""
+    found = [Ruler(axis, run, clock, offset) for run, clock in runs]
+    span = max((ruler.last_wall() - ruler.start for ruler in found), default=0.0)
+    return [replace(ruler, shared=unit_of(span)) for ruler in found]
+
+
+def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
+    """`curves` has at least one; runs without a point of this metric have no trace."""
+    controls = view.controls
+    drawn = [curve for curve in curves if len(curve.points)]
+    shared = Shared([curve.ruler for curve in drawn or curves])
+    layout = dress.layout(shared) | {"hovermode": False}
+    layout["yaxis"] |= height(metric, drawn, controls)
+    each = limit(len(drawn), smoothed(metric, controls))
+    data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each)]
+    layout["annotations"] = []
+    reach = layout["yaxis"].get("range")
+    if metric == Metric.EVAL_LOSS and reach:
+        data += star(drawn, layout, controls.scale == Scale.LOG)
+    if len(drawn) <= FEW and reach:
+        label_ends(metric, drawn, layout, controls)
+    return {"data": data, "layout": layout, "outside": outside(metric, drawn, layout["yaxis"])}
+
+
+def limit(runs: int, smoothed: bool) -> int:
+    """Points of one trace."""
+    return max(200, min(LIMIT, BUDGET // max(1, runs * (2 if smoothed else 1))))
+
+
+def smoothed(metric: Metric, controls: Controls) -> bool:
+    """Validation is drawn as it was measured: it is sparse, and an average of few values misleads."""
+    return metric.trains and controls.smoothing > 0
+
+
+def traces(metric: Metric, curve: Curve, controls: Controls, zoom: Zoom | None, each: int) -> Iterator[Json]:
+    places, values = curve.ruler.places(curve.points), curve.points.values
+    kept = window(places, values, zoom, each)
+    if smoothed(metric, controls):
+        yield raw(curve, places[kept], values[kept])
+        values = smooth(values, controls.smoothing)
+    yield line(curve, places[kept], values[kept], marked=not metric.trains and len(kept) <= MARKED)
+
+
+def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
+    """Indices of the points to draw: of what is zoomed into and one more on either side, or else of all."""
+    first, last = 0, len(places)
+    if zoom:
+        first = max(0, int(np.searchsorted(places, zoom[0])) - 1)
+        last = min(len(places), int(np.searchsorted(places, zoom[1], side="right")) + 1)
+    return thin(np.arange(first, last), values[first:last], each) + first
+
+
+def raw(curve: Curve, x: Any, y: Numbers) -> Json:
+    return _trace(curve, x, y, 1) | {"mode": "lines", "opacity": 0.25, "meta": "raw"}
+
+
+def line(curve: Curve, x: Any, y: Numbers, marked: bool) -> Json:
+    found = _trace(curve, x, y, 3.0 if curve.baseline else 1.75)
+    found["line"]["dash"] = "solid" if curve.baseline else curve.look.dash
+    if marked:
+        outline = {"color": curve.look.colour, "width": 1.5}
+        found |= {"marker": {"symbol": curve.look.marker, "size": 6, "line": outline}, "cliponaxis": False}
+    return found | {"mode": "lines+markers" if marked else "lines"}
+
+
+def _trace(curve: Curve, x: Any, y: Numbers, width: float) -> Json:
+    return {
+        "type": "scatter",
+        "x": typed(x),
+        "y": typed(np.where(np.isfinite(y), y, np.nan)),
+        "name": curve.name,
+        "legendgroup": curve.key,
+        "visible": not curve.hidden,
+        "line": {"color": curve.look.colour, "width": width},
+    }
+
+
+def typed(array: Any) -> Json:
+    """Plotly's typed array: its kind and its bytes, whole numbers in as few as they need."""
+    if array.dtype.kind == "i":
+        most = int(array.max(initial=0))
+        array = array.astype("<u2" if most < 1 << 16 else "<u4" if most < 1 << 32 else "<f8")
+    kind = {"u2": "u2", "u4": "u4"}.get(array.dtype.str[1:], "f8")
+    return {"dtype": kind, "bdata": base64.b64encode(array.tobytes()).decode()}
+
+
+# ---- the y axis ----
+
+
+def height(metric: Metric, curves: Sequence[Curve], controls: Controls) -> Json:
+    if metric.is_loss:
+        return _loss_height(metric, curves, controls)
+    if metric.endswith("preds"):
+        return {"range": [0, 1.03], "tickformat": ".0%", "hoverformat": ".1%"}
+    most = max((float(known.max(initial=0)) for known in map(_finite, curves)), default=0.0)
+    return {"range": [0, most * 1.1 or 1], "tickformat": "~s", "hoverformat": ",d"}
+
+
+def _loss_height(metric: Metric, curves: Sequence[Curve], controls: Controls) -> Json:
+    log = controls.scale == Scale.LOG
+    nothing = NONE.values
+    reaches = [
+        loss_range(values, nothing, clip=controls.clip, log=log)
+        if metric.trains
+        else loss_range(nothing, values, clip=controls.clip, log=log)
+        for values in (curve.points.values for curve in curves)
+    ]
+    known = [reach for reach in reaches if reach]
+    found: Json = {"hoverformat": ".3f"}
+    if not known:
+        return found
+    low, high = min(low for low, _high in known), max(high for _low, high in known)
+    found["range"] = [low, high]
+    if log:
+        ticks = log_ticks(low, high)
+        words = [f"{tick:g}" for tick in ticks]
+        return found | {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": words}
+    decimals = max(1, 1 - math.floor(math.log10((high - low) * 2)))
+    return found | {"tickformat": f".{decimals}f"}
+
+
+def outside(metric: Metric, curves: Sequence[Curve], axis: Mapping[str, Any]) -> Json | None:
+    """How many points lie above what the axis shows, and the highest: what is clipped is told."""
+    if not metric.is_loss or "range" not in axis:
+        return None
+    top = 10 ** axis["range"][1] if axis.get("type") == "log" else axis["range"][1]
+    above = [known[known > top] for known in map(_finite, curves)]
+    count = sum(map(len, above))
+    return {"count": count, "most": max(float(found.max(initial=0)) for found in above)} if count else None
+
+
+def _finite(curve: Curve) -> Numbers:
+    return curve.points.finite().values
+
+
+# ---- what is written on the chart ----
+
+
+def star(curves: Sequence[Curve], layout: Json, log: bool) -> list[Json]:
+    """The lowest value of the runs whose losses compare, where there are at least two of them."""
+    ranked = [curve for curve in curves if curve.ranked and not curve.hidden]
+    found = [(curve, index) for curve in ranked if (index := best(curve.points)) is not None]
+    if len(found) < 2:
+        return []
+    curve, index = min(found, key=lambda one: float(one[0].points.values[one[1]]))
+    x = float(curve.ruler.places(curve.points)[index])
+    value = float(curve.points.values[index])
+    words = _("best %(value)s · step %(step)s") % {
+        "value": f"{value:.3f}",
+        "step": f"{int(curve.points.steps[index]):,}",
+    }
+    (first, last), reach = layout["xaxis"]["range"], layout["yaxis"]["range"]
+    y = math.log10(value) if log and value > 0 else value
+    at = (x - first) / (last - first), (y - reach[0]) / (reach[1] - reach[0])
+    layout["annotations"].append(
+        dress.best_label(x, y, f"{dress.plainly(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
+    )
+    mark = dress.star() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
+    return [{"x": [x], "y": [value], **mark}]
+
+
+def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: Controls) -> None:
+    """Name and last value at the end of each line, kept apart."""
+    low, high = layout["yaxis"]["range"]
+    log = controls.scale == Scale.LOG
+    ends = []
+    for curve in curves:
+        if curve.last is not None and not curve.hidden:
+            values = curve.points.values
+            value = float(
+                (smooth(values, controls.smoothing) if smoothed(metric, controls) else values)[curve.last]
+            )
+            y = math.log10(value) if log and value > 0 else value
+            ends.append((curve, value, min(max(y, low), high)))
+    places = spread([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
+    form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
+    for (curve, value, y), place in zip(ends, places, strict=True):
+        x = float(curve.ruler.places(curve.points)[curve.last or 0])
+        words = f"{dress.plainly(curve.short)} {value:{form}}"
+        shift = place - (y - low) / (high - low) * HEIGHT
+        label = dress.end_label(x, y, words, f"chart-{curve.look.number}", shift)
+        layout["annotations"].append(label | {"name": f"end-{curve.key}"})
+    if ends:
+        layout["margin"] |= {"r": dress.ROOM + 24}
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """The nearest heights (in pixels, from below) that keep `gap` apart, in the same order."""
+    order = sorted(range(len(heights)), key=lambda at: heights[at])
+    groups: list[list[int]] = []
+    centres: list[float] = []
+    for at in order:
+        groups.append([at])
+        centres.append(heights[at])
+        while len(groups) > 1 and _top(groups[-2], centres[-2], gap) + gap > _bottom(
+            groups[-1], centres[-1], gap
+        ):
+            joined = groups.pop(-2) + groups.pop()
+            del centres[-2:]
+            groups.append(joined)
+            centres.append(sum(heights[one] for one in joined) / len(joined))
+    found = [0.0] * len(heights)
+    for group, centre in zip(groups, centres, strict=True):
+        for rank, at in enumerate(group):
+            found[at] = _bottom(group, centre, gap) + rank * gap
+    return found
+
+
+def _bottom(group: Sequence[int], centre: float, gap: float) -> float:
+    return centre - (len(group) - 1) * gap / 2
+
+
+def _top(group: Sequence[int], centre: float, gap: float) -> float:
+    return centre + (len(group) - 1) * gap / 2

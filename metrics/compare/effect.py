@@ -1,0 +1,109 @@
+"""One setting against what came of it: a dot for each run -> a Plotly figure (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from metrics import dress
+from metrics.compare.lines import Line
+from metrics.compare.view import Outcome, Setting
+
+Json = dict[str, Any]
+SETTINGS: dict[Setting, str | Promise] = {
+    Setting.RATE: gettext_lazy("Learning rate multiplier"),
+    Setting.ADAPTER: gettext_lazy("Adapter size"),
+    Setting.EPOCHS: gettext_lazy("Number of epochs"),
+    Setting.STEPS: gettext_lazy("Steps"),
+    Setting.EXAMPLES: gettext_lazy("Examples"),
+    Setting.TOKENS: gettext_lazy("Billable tokens"),
+    Setting.DURATION: gettext_lazy("Duration in seconds"),
+}
+OUTCOMES: dict[Outcome, str | Promise] = {
+    Outcome.BEST: gettext_lazy("Best validation loss"),
+    Outcome.FINAL: gettext_lazy("Final validation loss"),
+    Outcome.ACCURACY: gettext_lazy("Token accuracy at the best step"),
+}
+NAMED = 12
+
+
+def known(lines: Sequence[Line], setting: Setting, outcome: Outcome) -> list[tuple[Line, float, float]]:
+    """The runs of which both are known, with the two numbers."""
+    return [
+        (line, x, y)
+        for line in lines
+        if (x := line.setting(setting)) is not None and (y := line.outcome(outcome)) is not None
+    ]
+
+
+def figure(lines: Sequence[Line], baseline: Line | None, setting: Setting, outcome: Outcome) -> Json:
+    found = known(lines, setting, outcome)
+    share = outcome == Outcome.ACCURACY
+    axis = {
+        "title": {"text": str(SETTINGS[setting]), "font": dress.font(11, "text-2")},
+        "showgrid": False,
+        "showline": True,
+        **_room([x for _line, x, _y in found]),
+    }
+    height = {
+        "title": {"text": str(OUTCOMES[outcome]), "font": dress.font(11, "text-2")},
+        "gridcolor": dress.colour("grid"),
+        "tickformat": ".0%" if share else "~g",
+        **_room([y for _line, _x, y in found]),
+    }
+    layout = {
+        "font": dress.font(11, "text-2"),
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 60, "r": 24, "t": 16, "b": 44},
+        "showlegend": False,
+        "autosize": True,
+        "hovermode": "closest",
+        "hoverlabel": dress.hover_label(),
+        "xaxis": dress.axis() | axis,
+        "yaxis": dress.axis() | height,
+        "annotations": [],
+    }
+    form = ".1%" if share else ".4f"
+    named = len(found) <= NAMED
+    return {"data": [dot(*one, baseline, form, named) for one in found], "layout": layout}
+
+
+def dot(line: Line, x: float, y: float, baseline: Line | None, form: str, named: bool) -> Json:
+    """Hollow where the loss does not compare with the baseline's."""
+    ranked = baseline is None or line.compares(baseline)
+    symbol = line.look.marker if not ranked else line.look.marker.removesuffix("-open")
+    note = "" if ranked else " · " + _("not comparable")
+    return {
+        "type": "scatter",
+        "mode": "markers+text" if named else "markers",
+        "x": [x],
+        "y": [y],
+        "text": [dress.plainly(line.short)],
+        "textposition": "top center",
+        "textfont": dress.font(11, f"chart-{line.look.number}"),
+        "name": str(line.job),
+        "legendgroup": line.key,
+        "visible": not line.hidden,
+        "cliponaxis": False,
+        "hovertemplate": f"{dress.plainly(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
+        "marker": {
+            "symbol": symbol,
+            "size": 11,
+            "color": line.look.colour,
+            "line": {"color": line.look.colour, "width": 1.5},
+        },
+    }
+
+
+def _room(values: Sequence[float]) -> Json:
+    """A range with space around the outer dots; round about the value where there is only one."""
+    if not values:
+        return {"range": [0, 1]}
+    low, high = min(values), max(values)
+    room = (high - low) * 0.12 or abs(high) * 0.5 or 1
+    return {"range": [low - room, high + room]}

@@ -1,0 +1,89 @@
+"""Everything a comparison shows as CSV: every point of the curves; the runs with their settings (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+
+from metrics.compare.page import Row
+from metrics.compare.settings import Row as SettingRow
+from metrics.compare.view import Metric
+from metrics.points import NONE, Points
+from metrics.table import line as csv_line
+
+CURVE_HEAD = ["job", "run", "metric", "step", "epoch", "elapsed_seconds", "wall_time", "value"]
+RUN_HEAD = [
+    "job",
+    "run",
+    "state",
+    "baseline",
+    "comparable",
+    "best_eval_loss",
+    "best_step",
+    "best_epoch",
+    "vs_baseline",
+    "final_eval_loss",
+    "final_step",
+    "eval_accuracy_at_best",
+    "duration_seconds",
+    "billable_tokens",
+    "cost_usd",
+]
+
+
+def curves(
+    rows: Sequence[Row], series: Mapping[int, Mapping[str, Points]], metrics: Sequence[Metric]
+) -> Iterator[str]:
+    """Every stored point, exact, of the runs that are not hidden."""
+    yield csv_line(CURVE_HEAD)
+    for row in rows:
+        job = row.line.job
+        length = steps_per_epoch(row)
+        start = job.started_at.timestamp() if job.started_at else None
+        for metric in metrics if not row.line.hidden else ():
+            found = series.get(job.pk, {}).get(metric.series, NONE)
+            for step, wall, value in zip(*(array.tolist() for array in found.arrays()), strict=True):
+                yield csv_line(
+                    [
+                        job.pk,
+                        job,
+                        metric.series,
+                        step,
+                        "" if length is None else repr(step / length),
+                        "" if start is None else repr(wall - start),
+                        datetime.fromtimestamp(wall, UTC).isoformat(),
+                        repr(value),
+                    ]
+                )
+
+
+def steps_per_epoch(row: Row) -> float | None:
+    steps, epochs = row.line.steps, row.line.job.epochs.effective
+    return steps / epochs if steps and epochs else None
+
+
+def runs(rows: Sequence[Row], settings: Sequence[SettingRow]) -> Iterator[str]:
+    """A line for each run, its settings behind its numbers, unrounded."""
+    yield csv_line([*RUN_HEAD, *(str(setting.label) for setting in settings)])
+    for at, row in enumerate(rows):
+        line, job = row.line, row.line.job
+        best, last = line.found("best"), line.found("last")
+        cells = [
+            job.pk,
+            job,
+            job.state or job.submission,
+            int(row.is_baseline),
+            int(row.ranked),
+            line.best,
+            best.get("step"),
+            best.get("epoch"),
+            row.delta,
+            line.final,
+            last.get("step"),
+            line.accuracy,
+            job.elapsed,
+            line.tokens,
+            line.cost,
+        ]
+        written = ["" if cell is None else cell for cell in cells]
+        yield csv_line([*written, *(setting.cells[at].text for setting in settings)])

@@ -1,0 +1,246 @@
+"""What a comparison's address says: which runs, in which places, and how somebody looks at them (pure).
+
+The whole view is in the address, so that a link shows a colleague the same. A run's place decides its colour
+and stays when another run is taken out: `runs=12,,18` keeps the second place free.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from metrics.controls import Controls, one_of
+
+FEWEST, MOST = 2, 50
+PLACES = 4 * MOST
+"""An address with more places than this is cut: free places are few."""
+Zoom = tuple[float, float]
+
+
+class Tab(StrEnum):
+    CURVES = "curves"
+    EFFECT = "effect"
+    DATA = "data"
+
+
+class Metric(StrEnum):
+    """Vertex's own names, without the slash."""
+
+    EVAL_LOSS = "eval_total_loss"
+    TRAIN_LOSS = "train_total_loss"
+    EVAL_ACCURACY = "eval_fraction_of_correct_next_step_preds"
+    TRAIN_ACCURACY = "train_fraction_of_correct_next_step_preds"
+    EVAL_TOKENS = "eval_num_predictions"
+    TRAIN_TOKENS = "train_num_predictions"
+
+    @property
+    def series(self) -> str:
+        return f"/{self}"
+
+    @property
+    def trains(self) -> bool:
+        return self.startswith("train")
+
+    @property
+    def is_loss(self) -> bool:
+        return self.endswith("loss")
+
+
+class Setting(StrEnum):
+    """What the effect tab can lay along its x axis."""
+
+    RATE = "learning_rate"
+    ADAPTER = "adapter_size"
+    EPOCHS = "epochs"
+    STEPS = "steps"
+    EXAMPLES = "examples"
+    TOKENS = "tokens"
+    DURATION = "duration"
+
+
+class Outcome(StrEnum):
+    """What it can lay along its y axis."""
+
+    BEST = "best"
+    FINAL = "final"
+    ACCURACY = "accuracy"
+
+
+SORTS = ("name", "best", "final", "accuracy", "duration", "tokens", "cost")
+"""Columns that the table can be ordered by, upwards or, after a minus sign, downwards; else by place."""
+PLAIN = Controls(smoothing=0.0)
+SHOWN = (Metric.EVAL_LOSS, Metric.TRAIN_LOSS)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`baseline` is None for the first run; `zooms` are ranges of y by metric."""
+
+    places: tuple[int | None, ...] = ()
+    metrics: tuple[Metric, ...] = SHOWN
+    controls: Controls = PLAIN
+    hidden: frozenset[int] = frozenset()
+    baseline: int | None = None
+    tab: Tab = Tab.CURVES
+    every_setting: bool = False
+    zoom: Zoom | None = None
+    zooms: Mapping[Metric, Zoom] = field(default_factory=dict)
+    setting: Setting = Setting.RATE
+    outcome: Outcome = Outcome.BEST
+    other: int | None = None
+    sort: str = ""
+
+    @classmethod
+    def read(cls, query: QueryDict) -> View:
+        """From an address that people may have edited: what is not understood is as by default."""
+        asked = [Metric(name) for name in query.get("metrics", "").split(",") if name in list(Metric)]
+        return cls(
+            places=placed(query.get("runs", ""), query.getlist("run")),
+            metrics=tuple(dict.fromkeys(asked)) or SHOWN,
+            controls=Controls.read(query, PLAIN),
+            hidden=frozenset(filter(None, map(whole, query.get("hidden", "").split(",")))),
+            baseline=whole(query.get("baseline", "")),
+            tab=one_of(Tab.CURVES, query.get("tab", "")),
+            every_setting=query.get("settings") == "all",
+            zoom=span(query.get("x", "")),
+            zooms={one: found for one in Metric if (found := span(query.get(f"y.{one}", "")))},
+            setting=one_of(Setting.RATE, query.get("by", "")),
+            outcome=one_of(Outcome.BEST, query.get("outcome", "")),
+            other=whole(query.get("other", "")),
+            sort=query.get("sort", "") if query.get("sort", "").removeprefix("-") in SORTS else "",
+        )
+
+    @property
+    def runs(self) -> list[int]:
+        return [run for run in self.places if run is not None]
+
+    def said(self) -> dict[str, str]:
+        """The address's parameters, without what is as by default."""
+        found = {
+            "runs": ",".join("" if run is None else str(run) for run in self.places),
+            "metrics": "" if self.metrics == SHOWN else ",".join(self.metrics),
+            **self.controls.said(PLAIN),
+            "hidden": ",".join(map(str, sorted(self.hidden & {*self.runs}))),
+            "baseline": str(self.baseline or ""),
+            "tab": "" if self.tab == Tab.CURVES else self.tab,
+            "settings": "all" if self.every_setting else "",
+            "x": written(self.zoom),
+            **{f"y.{one}": written(found) for one, found in self.zooms.items()},
+            "by": "" if self.setting == Setting.RATE else self.setting,
+            "outcome": "" if self.outcome == Outcome.BEST else self.outcome,
+            "other": str(self.other or ""),
+            "sort": self.sort,
+        }
+        return {name: text for name, text in found.items() if text}
+
+    def query(self) -> str:
+        return urlencode(self.said(), safe=",:")
+
+    def without_parameters(self, *names: str) -> list[tuple[str, str]]:
+        """What a form that sets these parameters keeps."""
+        return [(name, text) for name, text in self.said().items() if name not in names]
+
+    @property
+    def kept(self) -> list[tuple[str, str]]:
+        return self.without_parameters("smoothing", "axis", "scale", "clip")
+
+    @property
+    def kept_for_effect(self) -> list[tuple[str, str]]:
+        return self.without_parameters("by", "outcome")
+
+    @property
+    def kept_for_data(self) -> list[tuple[str, str]]:
+        return self.without_parameters("other")
+
+    @property
+    def kept_all(self) -> list[tuple[str, str]]:
+        return self.without_parameters()
+
+    @property
+    def drawn(self) -> str:
+        """The parameters that decide what the charts draw."""
+        names = {"runs", "metrics", "smoothing", "axis", "scale", "clip", "baseline", "x"}
+        if self.tab == Tab.EFFECT:
+            names = {"runs", "baseline", "tab", "by", "outcome"}
+        return urlencode({name: text for name, text in self.said().items() if name in names}, safe=",:")
+
+    @property
+    def other_settings(self) -> str:
+        return replace(self, every_setting=not self.every_setting).query()
+
+    # ---- other views, each one click away ----
+
+    def without(self, run: int) -> View:
+        places: list[int | None] = [None if one == run else one for one in self.places]
+        while places and places[-1] is None:
+            places.pop()
+        return replace(
+            self,
+            places=tuple(places),
+            hidden=self.hidden - {run},
+            baseline=None if self.baseline == run else self.baseline,
+        )
+
+    def plus(self, run: int) -> View:
+        return replace(self, places=seated(self.places, [run]))
+
+    def against(self, run: int) -> View:
+        return replace(self, baseline=run)
+
+    def toggled(self, run: int) -> View:
+        return replace(self, hidden=self.hidden ^ {run})
+
+    def only(self, run: int) -> View:
+        return replace(self, hidden=frozenset(self.runs) - {run})
+
+    def hiding(self, runs: Iterable[int]) -> View:
+        return replace(self, hidden=self.hidden | frozenset(runs))
+
+    def on(self, tab: Tab) -> View:
+        return replace(self, tab=tab)
+
+
+def placed(listed: str, ticked: Iterable[str]) -> tuple[int | None, ...]:
+    """The runs of `runs=…` in their places, then those of `run=…&run=…`; each once, and no more than MOST."""
+    found: list[int | None] = []
+    for text in listed.split(",")[:PLACES] if listed else []:
+        run = whole(text)
+        found.append(None if run in found or len([*filter(None, found)]) == MOST else run)
+    while found and found[-1] is None:
+        found.pop()
+    return seated(tuple(found), filter(None, map(whole, ticked)))
+
+
+def seated(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[int | None, ...]:
+    """Further runs on the first free places."""
+    found = list(places)
+    for run in runs:
+        if run in found or len([*filter(None, found)]) >= MOST:
+            continue
+        if None in found:
+            found[found.index(None)] = run
+        else:
+            found.append(run)
+    return tuple(found)
+
+
+def whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) else None
+
+
+def span(text: str) -> Zoom | None:
+    """`from:to` with from < to."""
+    try:
+        low, high = map(float, text.split(":"))
+    except ValueError:
+        return None
+    return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
+
+
+def written(zoom: Zoom | None) -> str:
+    return f"{zoom[0]:.10g}:{zoom[1]:.10g}" if zoom else ""

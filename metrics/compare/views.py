@@ -1,0 +1,104 @@
+"""The compare page, the figures that it draws, runs to add, and what it shows as CSV."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.http import quote_etag
+from django.views.decorators.gzip import gzip_page
+from django.views.decorators.http import require_GET
+
+from metrics.compare import exports
+from metrics.compare.page import Compare
+from metrics.compare.view import View
+from studio.access import Request, member
+from studio.models import Project, Role
+
+FAST = 1
+"""gzip's level for figures: noise hardly shrinks any further, and somebody waits."""
+
+
+@require_GET
+@member(Role.VIEWER)
+def page(request: Request, project: Project) -> HttpResponse:
+    """The whole page; to htmx what stands about the charts. Ticked runs become an address of their own."""
+    compare = comparison(request, project)
+    if "run" in request.GET:
+        return redirect(f"{reverse('compare:page', args=[project.slug])}?{compare.view.query()}")
+    part = "#about" if request.htmx else ""
+    context = {"compare": compare, "view": compare.view, "candidates": candidates(request, compare)}
+    return render(request, f"metrics/compare/page.html{part}", context)
+
+
+def comparison(request: Request, project: Project) -> Compare:
+    distance = timezone.localtime().utcoffset()
+    return Compare(project, request.user, View.read(request.GET), distance.total_seconds() if distance else 0)
+
+
+def candidates(request: Request, compare: Compare) -> dict[str, object]:
+    q = request.GET.get("q", "").replace("\0", "").strip()[:128]
+    return {"q": q, "jobs": compare.candidates(q) if compare.few or "q" in request.GET else []}
+
+
+@require_GET
+@member(Role.VIEWER)
+def figures(request: Request, project: Project) -> HttpResponseBase:
+    """What the charts draw. ETag stands for the content."""
+    compare = comparison(request, project)
+    said = {"charts": compare.figures() if compare.lines else {}, "every": compare.every}
+    body = json.dumps(said, separators=(",", ":")).encode()
+    etag = quote_etag(hashlib.blake2b(body, digest_size=16).hexdigest())
+    response = get_conditional_response(request, etag=etag) or packed(request, body)
+    response["ETag"] = etag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+def packed(request: Request, body: bytes) -> HttpResponse:
+    response = HttpResponse(body, content_type="application/json")
+    patch_vary_headers(response, ["Accept-Encoding"])
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.content = gzip.compress(body, FAST)
+        response["Content-Encoding"] = "gzip"
+    return response
+
+
+@require_GET
+@member(Role.VIEWER)
+def search(request: Request, project: Project) -> HttpResponse:
+    """Runs to add, for the page's dialog; without JavaScript the page itself lists them."""
+    compare = comparison(request, project)
+    context = {"compare": compare, "view": compare.view, "candidates": candidates(request, compare)}
+    return render(request, "metrics/compare/_found.html", context)
+
+
+@require_GET
+@member(Role.VIEWER)
+@gzip_page
+def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
+    """Every stored point of the curves that are shown."""
+    compare = comparison(request, project)
+    metrics = compare.view.metrics
+    series = compare.series({metric.series for metric in metrics})
+    return attached(exports.curves(compare.rows, series, metrics), "curves")
+
+
+@require_GET
+@member(Role.VIEWER)
+def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
+    compare = comparison(request, project)
+    return attached(exports.runs(compare.rows, compare.settings), "runs")
+
+
+def attached(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="compare-{name}.csv"'
+    return response

@@ -1,0 +1,96 @@
+"""The whole view is in the address: read, changed and written again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from django.http import QueryDict
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.compare.view import MOST, Metric, Outcome, Setting, Tab, View, placed
+from metrics.controls import Axis, Controls, Scale
+
+spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
+    lambda found: (float(found[0]), float(found[0] + found[1]))
+)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    runs = draw(st.lists(st.integers(1, 10**6), min_size=1, max_size=12, unique=True))
+    places: list[int | None] = list(runs)
+    for hole in draw(st.lists(st.integers(0, len(runs)), max_size=3)):
+        places.insert(min(hole, len(places) - 1), None)
+    zooms: Mapping[Metric, tuple[float, float]] = draw(st.dictionaries(st.sampled_from(Metric), spans))
+    return View(
+        places=tuple(places),
+        metrics=tuple(draw(st.lists(st.sampled_from(Metric), min_size=1, unique=True))),
+        controls=Controls(
+            round(draw(st.floats(0, 0.99)), 2),
+            draw(st.sampled_from(Axis)),
+            draw(st.sampled_from(Scale)),
+            draw(st.booleans()),
+        ),
+        hidden=frozenset(draw(st.lists(st.sampled_from(runs)))),
+        baseline=draw(st.none() | st.sampled_from(runs)),
+        tab=draw(st.sampled_from(Tab)),
+        every_setting=draw(st.booleans()),
+        zoom=draw(st.none() | spans),
+        zooms=zooms,
+        setting=draw(st.sampled_from(Setting)),
+        outcome=draw(st.sampled_from(Outcome)),
+        other=draw(st.none() | st.sampled_from(runs)),
+        sort=draw(st.sampled_from(["", "best", "-best", "name", "-duration"])),
+    )
+
+
+@given(views())
+def test_a_link_shows_the_same(view: View) -> None:
+    assert View.read(QueryDict(view.query())) == view
+
+
+def test_what_is_as_by_default_is_not_in_the_address() -> None:
+    assert View(places=(3, 5)).query() == "runs=3,5"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "runs=,,,&metrics=nonsense&axis=x&scale=&smoothing=many&tab=9&x=5:1&by=&hidden=a,-1",
+        "runs=" + "9" * 40 + "&baseline=1e3&x=nan:inf&y.eval_total_loss=1&outcome=worst&sort=secret",
+        "runs=%00&other=٣",
+    ],
+)
+def test_an_edited_address_is_never_an_error(query: str) -> None:
+    assert View.read(QueryDict(query)) == View()
+
+
+def test_a_run_keeps_its_place_when_another_goes() -> None:
+    view = View(places=(3, 5, 8), baseline=5, hidden=frozenset({5, 8}))
+    left = view.without(5)
+    assert left.places == (3, None, 8)
+    assert left.query() == "runs=3,,8&hidden=8"
+    assert View.read(QueryDict(left.query())).plus(9).places == (3, 9, 8)
+    assert view.without(8).without(5).places == (3,)
+
+
+def test_ticked_runs_take_the_free_places_once() -> None:
+    assert placed("3,,8", ["5", "3", "x", "9"]) == (3, 5, 8, 9)
+
+
+def test_no_more_than_fifty_runs() -> None:
+    many = [str(run) for run in range(1, 80)]
+    assert len(placed("", many)) == MOST
+    assert len([*filter(None, placed(",".join(many), ["99"]))]) == MOST
+
+
+def test_hidden_alone_and_baseline_are_one_click_away() -> None:
+    view = View(places=(3, 5, 8))
+    assert view.toggled(5).hidden == {5}
+    assert view.toggled(5).toggled(5).hidden == frozenset()
+    assert view.only(5).hidden == {3, 8}
+    assert view.hiding([3, 5]).hidden == {3, 5}
+    assert view.against(8).query() == "runs=3,5,8&baseline=8"
+    assert view.on(Tab.DATA).query() == "runs=3,5,8&tab=data"

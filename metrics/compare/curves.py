@@ -1,7 +1,7 @@
 """The curves of many runs on one chart -> a Plotly figure. Functions of plain data.
 
-Figures are plain dicts in Plotly's own words: its Python objects check each trace for a millisecond, and a chart
-here has up to a hundred. The tests put every figure through them.
+Figures are plain dicts in Plotly's own words: its Python objects check each trace for a millisecond, and a
+chart here has up to a hundred. The tests put every figure through them.
 """
 
 from __future__ import annotations

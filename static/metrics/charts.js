@@ -1,4 +1,4 @@
-// The Monitor panel of one run, on top of metrics/board.js: its two series, its tables, and the facts below the charts.
+// The Monitor panel of one run, on top of metrics/follow.js: its two series, its tables, and the facts below the charts.
 "use strict";
 
 (() => {

@@ -1,4 +1,4 @@
-// The compare page, on top of metrics/board.js. Everything that somebody changes is written into the address, so that
+// The compare page, on top of metrics/follow.js. Everything that somebody changes is written into the address, so that
 // the copied link shows the same; a link of the page changes only what it is for, and keeps the rest as it is now.
 "use strict";
 

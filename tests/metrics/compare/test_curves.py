@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -192,8 +193,8 @@ def test_labels_keep_their_distance_and_order(heights: list[float], gap: float) 
     found = spread(heights, gap)
     order = sorted(range(len(heights)), key=lambda at: heights[at])
     places = [found[at] for at in order]
-    assert all(b - a >= gap - 1e-6 for a, b in zip(places, places[1:], strict=False))
-    if all(b - a >= gap for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False)):
+    assert all(b - a >= gap - 1e-6 for a, b in pairwise(places))
+    if all(b - a >= gap for a, b in pairwise(sorted(heights))):
         assert found == pytest.approx(heights)
 
 

@@ -1,0 +1,194 @@
+"""What is said about runs side by side: which losses compare, what was set, how it is exported."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.utils import translation
+
+from jobs.models import TuningJob
+from metrics.compare import effect, exports, guard
+from metrics.compare.page import Compare
+from metrics.compare.view import Outcome, Setting, View
+from metrics.run import Run
+from metrics.summary import summarise
+from studio.models import Project
+from tests.metrics.compare.runs import run, runs_of, team, validation
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def jobs(project: Project) -> dict[str, TuningJob]:
+    return dict(zip(("r8", "r16", "lr2", "r4", "e10"), team(project), strict=True))
+
+
+def compare(project: Project, user: User, jobs: Any, more: str = "") -> Compare:
+    return Compare(project, user, View.read(QueryDict(f"runs={runs_of([*jobs])}{more}")))
+
+
+def test_deltas_are_to_the_baseline_and_judged_only_on_the_same_data(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    rows = compare(project, tuner, jobs.values()).rows
+    assert [(row.line.short, row.delta_words, row.ranked) for row in rows] == [
+        ("r8", "", True),
+        ("r16", "−0.022", True),
+        ("lr2", "+0.021", True),
+        ("r4", "+0.097", False),
+        ("e10", "+0.007", False),
+    ]
+    assert [(row.line.short, sorted(row.bold)) for row in rows if row.bold] == [
+        ("r8", ["accuracy"]),
+        ("r16", ["best", "final"]),
+    ]
+
+
+def test_another_baseline_turns_the_tables(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    rows = compare(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").rows
+    assert [row.line.short for row in rows if row.ranked] == ["r4", "e10"]
+    assert next(row for row in rows if row.is_baseline).line.short == "e10"
+
+
+def test_a_difference_too_small_for_three_digits_is_not_nothing(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    twin = run(project, "r8")
+    twin.summary["best"]["value"] += 0.00004
+    twin.save()
+    rows = compare(project, tuner, [jobs["r8"], twin]).rows
+    assert rows[1].delta_words == "+0.00004"
+
+
+def test_the_guard_names_the_files(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    [note] = compare(project, tuner, jobs.values()).notes
+    assert note.title == "2 runs were validated on other data: validation losses not comparable."
+    assert note.text == (
+        "r4, e10: banking77-v2.jsonl (54,002 bytes, crc32c v2AAAA==). "
+        "Baseline: banking77-v3.jsonl (54,003 bytes, crc32c v3AAAA==)."
+    )
+    assert note.runs == (jobs["r4"].pk, jobs["e10"].pk)
+
+
+def test_the_same_content_under_another_name_compares(project: Project, tuner: User) -> None:
+    one, other = run(project, "r8"), run(project, "r16")
+    twin = validation(project, "v9")
+    twin.crc32c, twin.size = one.validation.crc32c, one.validation.size  # type: ignore[union-attr]
+    twin.save()
+    other.validation = twin
+    other.save()
+    assert compare(project, tuner, [one, other]).notes == []
+
+
+def test_the_same_size_with_another_checksum_does_not(project: Project, tuner: User) -> None:
+    one, other = run(project, "r8"), run(project, "r16")
+    twin = validation(project, "v9")
+    twin.size = one.validation.size  # type: ignore[union-attr]
+    twin.save()
+    other.validation = twin
+    other.save()
+    assert [note.runs for note in compare(project, tuner, [one, other]).notes] == [(other.pk,)]
+
+
+def test_another_base_model_is_another_tokenizer(project: Project, tuner: User) -> None:
+    one, other = run(project, "r8"), run(project, "r16", base_model="gemini-2.5-flash")
+    [note] = compare(project, tuner, [one, other]).notes
+    assert note.title == "1 run has another base model: losses not comparable."
+    assert "studio-tiny" in note.text
+
+
+def test_runs_without_validation_data_are_told_and_not_ranked(project: Project, tuner: User) -> None:
+    one, other = run(project, "r8"), run(project, "r16", validation=None)
+    [note] = compare(project, tuner, [one, other]).notes
+    assert (note.title, note.severe) == ("1 run has no validation data.", False)
+    [told] = compare(project, tuner, [other, one]).notes
+    assert told.title == "The baseline has no validation data."
+
+
+def test_many_names_are_cut_short(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    lines = compare(project, tuner, jobs.values()).lines
+    assert guard.listed(lines) == "r8, r16, lr2, 2 more"
+
+
+def test_settings_show_what_differs_from_the_baseline(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    rows = compare(project, tuner, jobs.values()).settings
+    differing = {
+        str(row.label): [cell.text for cell in row.cells if cell.unlike] for row in rows if row.differs
+    }
+    assert differing == {
+        "Training dataset": ["banking77-v2.jsonl", "banking77-v2.jsonl"],
+        "Validation dataset": ["banking77-v2.jsonl", "banking77-v2.jsonl"],
+        "Number of epochs": ["10"],
+        "Adapter size": ["16", "4"],
+        "Learning rate multiplier": ["2"],
+        "Steps": ["1,410"],
+    }
+    alike = [str(row.label) for row in rows if not row.differs]
+    assert alike == ["Base model", "Export last checkpoint only", "Examples", "Billable tokens", "Region"]
+
+
+def test_a_setting_says_what_was_left_to_the_service(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    rows = {str(row.label): row for row in compare(project, tuner, jobs.values()).settings}
+    asked = [cell.asked for cell in rows["Learning rate multiplier"].cells]
+    assert asked == ["recommended", "recommended", "", "recommended", "recommended"]
+
+
+def test_the_table_can_be_ordered(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    bare = run(project, "r8", summary={}, tuned_model_display_name="banking77-intents-bare")
+    TuningJob.objects.filter(pk=bare.pk).update(summary={})
+    everyone = [*jobs.values(), bare]
+    for sort, first in (("best", "r16"), ("-best", "r4"), ("name", "bare"), ("-duration", "r16")):
+        rows = compare(project, tuner, everyone, f"&sort={sort}").rows
+        assert rows[0].line.short == first
+        if "best" in sort:
+            assert rows[-1].line.short == "bare"
+
+
+def test_the_effect_of_a_setting_has_a_dot_for_each_run(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    found = compare(project, tuner, jobs.values())
+    known = effect.known(found.lines, Setting.ADAPTER, Outcome.BEST)
+    assert [(line.short, x, round(y, 3)) for line, x, y in known] == [
+        ("r8", 8, 0.431),
+        ("r16", 16, 0.409),
+        ("lr2", 8, 0.452),
+        ("r4", 4, 0.528),
+        ("e10", 8, 0.438),
+    ]
+    figure = effect.figure(found.lines, found.baseline, Setting.ADAPTER, Outcome.BEST)
+    hollow = [trace["marker"]["symbol"].endswith("-open") for trace in figure["data"]]
+    assert hollow == [False, False, False, True, True]
+
+
+def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    found = compare(project, tuner, jobs.values())
+    [*told] = csv.DictReader(io.StringIO("".join(exports.runs(found.rows, found.settings))))
+    assert [row["run"] for row in told] == [str(job) for job in jobs.values()]
+    for row, job in zip(told, jobs.values(), strict=True):
+        assert float(row["best_eval_loss"]) == job.summary["best"]["value"]
+        assert int(row["best_step"]) == job.summary["best"]["step"]
+    assert [row["comparable"] for row in told] == ["1", "1", "1", "0", "0"]
+    assert [row["Adapter size"] for row in told] == ["8", "16", "8", "4", "8"]
+
+
+def test_accuracy_is_that_of_the_best_step(jobs: dict[str, TuningJob]) -> None:
+    told = jobs["r16"].summary
+    assert told["accuracy"]["step"] == told["best"]["step"] == 360
+    assert summarise({}, Run())["accuracy"] is None
+
+
+def test_the_guard_speaks_japanese(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    with translation.override("ja"):
+        [note] = compare(project, tuner, jobs.values()).notes
+    assert "検証" in note.title
+    assert "banking77-v2.jsonl" in note.text

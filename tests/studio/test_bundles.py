@@ -1,0 +1,32 @@
+"""Bundles hold their parts, whole and in order, for whoever looks for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+
+from studio.bundles import BUNDLES
+
+
+@pytest.mark.parametrize("name", [*BUNDLES])
+def test_a_bundle_is_its_parts(name: str) -> None:
+    found = finders.find(name)
+    assert found
+    parts = [(settings.BASE_DIR / "static" / part).read_text() for part in BUNDLES[name]]
+    assert Path(found).read_text() == "\n".join(parts)
+
+
+def test_no_bundle_has_the_name_of_a_file() -> None:
+    assert not [name for name in BUNDLES if (settings.BASE_DIR / "static" / name).exists()]
+
+
+def test_bundles_are_collected(
+    settings: object, tmp_path: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.STATIC_ROOT = tmp_path  # type: ignore[attr-defined]
+    call_command("collectstatic", interactive=False, verbosity=0)
+    assert (tmp_path / "studio" / "studio.css").exists()  # type: ignore[operator]

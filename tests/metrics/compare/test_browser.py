@@ -12,10 +12,17 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
+from metrics import points
+from metrics.models import Series
+from metrics.points import Points
 from studio.models import Project
+from tests.axe import grave_problems
+from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import watched_page
-from tests.metrics.compare.runs import runs_of, team
+from tests.metrics.compare.runs import run, runs_of, team
+from tests.metrics.curves import START
 from tests.metrics.test_browser import browser as browser
+from tests.metrics.test_browser import until
 
 pytestmark = [
     pytest.mark.journey,
@@ -54,10 +61,154 @@ def visit(
         context.__exit__(None, None, None)
 
 
-def test_shots(visit: Callable[..., Page], project: Project) -> None:
+def state(page: Page, metric: str = "eval_total_loss") -> dict[str, Any]:
+    """What is drawn: which runs are visible, and the ranges of both axes."""
+    return page.evaluate(
+        """metric => {
+          const box = document.querySelector(`[data-chart=${metric}]`), plot = box._fullLayout;
+          return {
+            shown: box._fullData.filter(one => one.visible === true && one.meta !== "star").map(one => one.legendgroup),
+            x: Array.from(plot.xaxis.range), y: Array.from(plot.yaxis.range)};
+        }""",
+        metric,
+    )
+
+
+def test_the_spike_of_one_step_is_on_the_chart(visit: Callable[..., Page], project: Project) -> None:
+    """Run 0 of the benchmark's larger workload: 9.75 at one step of ten thousand."""
+    steps, values = next(W2.curves())[1][TRAIN_LOSS]
+    jobs = [run(project, "r8"), run(project, "r16")]
+    Series.objects.filter(job=jobs[0]).delete()
+    points.merge(jobs[0].pk, {TRAIN_LOSS: Points.of(steps, START + steps, values)})
+    page = visit(f"?runs={runs_of(jobs)}", drawn="train_total_loss")
+    drawn = page.evaluate(
+        """() => { const one = document.querySelector("[data-chart=train_total_loss]")._fullData[0];
+                   return Object.fromEntries(Array.from(one.x).map((x, at) => [x, one.y[at]])); }"""
+    )
+    assert len(drawn) < 1100
+    assert drawn[str(W2.spike_step)] == SPIKE
+    assert "up to 9.750" in page.locator("[data-panel=train_total_loss] [data-outside]").inner_text()
+
+
+def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
+    visit: Callable[..., Page], project: Project
+) -> None:
     jobs = team(project)
-    for width in (1440, 390):
-        for theme in ("light", "dark"):
-            page = visit(f"?runs={runs_of(jobs)}", viewport={"width": width, "height": 900}, theme=theme)
-            page.wait_for_timeout(500)
-            page.screenshot(path=f"/tmp/lab/shots/compare-{width}-{theme}.png", full_page=True)
+    page = visit(f"?runs={runs_of(jobs)}")
+    page.locator(f"[data-run='{jobs[3].pk}'] [data-toggle]").click()
+    page.get_by_label("Epoch", exact=True).check(force=True)
+    page.locator("input[name=smoothing]").fill("0.6")
+    page.get_by_label("Differences only").uncheck()
+    until(page, lambda: "smoothing=0.6" in page.url and "axis=epoch" in page.url)
+    page.wait_for_function(
+        "() => document.querySelector('[data-chart=eval_total_loss]')._fullLayout.xaxis.range[1] < 20"
+    )
+    page.evaluate(
+        "() => Plotly.relayout(document.querySelector('[data-chart=eval_total_loss]'), {'xaxis.range[0]': 1, 'xaxis.range[1]': 2.5})"
+    )
+    until(page, lambda: "x=1:2.5" in page.url)
+    page.locator(f"[data-run='{jobs[2].pk}'] .menu summary").click()
+    page.get_by_role("link", name="Make it the baseline").click()
+    page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
+    mine = state(page)
+    assert mine["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[3]]
+    assert mine["x"] == [1, 2.5]
+    link = page.locator("[data-link]").get_attribute("data-copy") or ""
+    theirs = visit(link[link.index("?") :])
+    assert state(theirs) == mine
+    assert theirs.locator("input[name=smoothing]").input_value() == "0.60"
+    assert theirs.locator(f"[data-run='{jobs[2].pk}']").get_by_text("Baseline").first.is_visible()
+    assert not theirs.get_by_label("Differences only").is_checked()
+    # and what the colleague does from there changes nothing here
+    theirs.locator(f"[data-run='{jobs[0].pk}'] [data-toggle]").click()
+    until(theirs, lambda: len(state(theirs)["shown"]) == 3)
+    assert state(page) == mine
+
+
+def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}")
+    toggle = page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]")
+    toggle.click()
+    assert f"r{jobs[1].pk}" not in state(page)["shown"]
+    assert toggle.get_attribute("aria-pressed") == "false"
+    toggle.click()
+    assert len(state(page)["shown"]) == 5
+    toggle.dblclick()
+    assert state(page)["shown"] == [f"r{jobs[1].pk}"]
+    assert state(page, "train_total_loss")["shown"] == [f"r{jobs[1].pk}"]
+    toggle.dblclick()
+    assert len(state(page)["shown"]) == 5
+
+
+def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}")
+    colours = """() => Object.fromEntries(document.querySelector("[data-chart=eval_total_loss]")._fullData
+        .map(one => [one.legendgroup, one.line.color]))"""
+    before = page.evaluate(colours)
+    page.locator(f"[data-run='{jobs[1].pk}'] .menu summary").click()
+    page.get_by_role("link", name="Take out of the comparison").click()
+    page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
+    assert f"runs={jobs[0].pk},,{jobs[2].pk}" in page.url
+    after = page.evaluate(colours)
+    assert after == {key: colour for key, colour in before.items() if key != f"r{jobs[1].pk}"}
+
+
+def test_the_pointer_and_the_arrow_keys_read_all_charts(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}")
+    chart = page.locator("[data-chart=eval_total_loss]")
+    size = chart.bounding_box()
+    assert size
+    page.mouse.move(size["x"] + size["width"] * 0.3, size["y"] + size["height"] * 0.7)
+    reading = page.locator(".reading")
+    assert reading.locator(".reading-row").count() == 5
+    values = [float(text) for text in reading.locator(".num").all_inner_texts()]
+    assert values == sorted(values, reverse=True)
+    assert page.locator(".cross").count() == 2
+    page.mouse.move(5, 5)
+    assert not reading.is_visible()
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+    first = reading.locator(".reading-head").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert reading.locator(".reading-head").inner_text() != first
+
+
+def test_runs_are_added_by_search(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs[:2])}&axis=epoch")
+    page.get_by_role("link", name="Add run").click()
+    page.get_by_role("searchbox", name="Find a run").fill("lr2")
+    page.locator("#found a", has_text="lr2").click()
+    page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
+    assert f"runs={runs_of(jobs[:3])}&axis=epoch" in page.url
+
+
+def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}", drawn="", java_script_enabled=False)
+    page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
+    assert f"hidden={jobs[1].pk}" in page.url
+    page.get_by_role("link", name="All settings").click()
+    assert page.get_by_role("rowheader", name="Base model").is_visible()
+    page.get_by_role("link", name="Add run").click()
+    assert page.get_by_text("No further run matches.").is_visible()
+    page.get_by_role("link", name="Effect of a setting").click()
+    assert "tab=effect" in page.url
+
+
+@pytest.mark.parametrize("tab", ["curves", "effect", "data"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_grave(visit: Callable[..., Page], project: Project, tab: str, theme: str) -> None:
+    jobs = team(project)
+    drawn = {"curves": "eval_total_loss", "effect": "effect", "data": ""}[tab]
+    page = visit(f"?runs={runs_of(jobs)}&tab={tab}", drawn=drawn, theme=theme)
+    assert grave_problems(page) == []
+
+
+def test_the_phone_never_scrolls_sideways(visit: Callable[..., Page], project: Project) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}", viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

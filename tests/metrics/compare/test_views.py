@@ -125,7 +125,7 @@ def test_the_cost_does_not_grow_with_the_runs(browser: Client, project: Project)
     counted = []
     for chosen in (jobs[:2], jobs):
         for name in ("page", "figures"):
-            with CaptureQueriesContext( as queries:
+            with CaptureQueriesContext(connection) as queries:
                 browser.get(address(name, project, f"?runs={runs_of(chosen)}"))
             counted.append(len(queries))
     assert counted[:2] == counted[2:]

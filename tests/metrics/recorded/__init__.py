@@ -1,0 +1,35 @@
+"""Three whole runs of the engine, recorded: the sample task banking77 with learning rate multiplier 1, 2 and 6.
+
+Each file holds the service's last answer and its points, as `python -m tests.metrics.recorded.record` read them
+over REST; a recording of all three takes some minutes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from metrics.points import Points
+
+MULTIPLIERS = (1, 2, 6)
+FOLDER = Path(__file__).parent
+
+
+class Recording(NamedTuple):
+    """`remote` is the TuningJob resource; `series` its points by metric."""
+
+    remote: dict[str, Any]
+    series: dict[str, Points]
+
+
+def file_of(multiplier: float) -> Path:
+    return FOLDER / f"multiplier-{multiplier:g}.json.gz"
+
+
+def recording(multiplier: float) -> Recording:
+    with gzip.open(file_of(multiplier), "rt") as file:
+        said = json.load(file)
+    series = {metric: Points.of(*zip(*found, strict=True)) for metric, found in said["series"].items()}
+    return Recording(said["remote"], series)

@@ -1,0 +1,49 @@
+"""Tunes banking77 three times on the engine and keeps what its service says of each run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tempfile
+from pathlib import Path
+
+from studio.vertex.auth import Place
+from studio.vertex.client import Vertex
+from tests.engine.served import REPOSITORY, Engine, running
+from tests.metrics.recorded import MULTIPLIERS, file_of
+
+SAMPLE = REPOSITORY / "jobs" / "datasets" / "samples" / "banking77"
+MOST_SECONDS = 3600
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bases = str(REPOSITORY / "engine" / "base" / "studio-tiny")
+        with running(Path(folder) / "root", ENGINE_BASES=bases) as engine:
+            for multiplier in MULTIPLIERS:
+                record(engine, multiplier)
+
+
+def record(engine: Engine, multiplier: float) -> None:
+    spec = {
+        "trainingDatasetUri": engine.upload("train.jsonl", (SAMPLE / "train.jsonl").read_bytes()),
+        "validationDatasetUri": engine.upload("validation.jsonl", (SAMPLE / "validation.jsonl").read_bytes()),
+        "hyperParameters": {"learningRateMultiplier": multiplier},
+    }
+    created = engine.create(
+        baseModel="studio-tiny",
+        tunedModelDisplayName=f"banking77 x{multiplier}",
+        supervisedTuningSpec=spec,
+    )
+    created.raise_for_status()
+    job = engine.wait(created.json(), seconds=MOST_SECONDS)
+    vertex = Vertex(Place("engine", "local", engine_url=engine.url))
+    run = vertex.tensorboard_run(job["experiment"])
+    series = vertex.read_time_series(vertex.list_time_series(run)) if run else {}
+    with gzip.GzipFile(file_of(multiplier), "wb", mtime=0) as file:
+        file.write(json.dumps({"remote": job, "series": series}).encode())
+    print(multiplier, job["state"], {metric: len(found) for metric, found in series.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    main()

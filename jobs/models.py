@@ -135,8 +135,8 @@ class TuningJob(models.Model):
         return bool(drafts.update(updated_at=timezone.now(), **chosen))
 
     def absorb(self, remote: dict[str, Any]) -> None:
-        """Takes the service's last word. A final state never changes; later answers may only add to it, and say
-        which checkpoint is the default."""
+        """Takes the service's last word. A final state never changes; later answers may only add to it, and
+        name another default checkpoint."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
             if job.gone_at is None:

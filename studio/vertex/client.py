@@ -1,8 +1,8 @@
 """The Vertex AI REST API, as far as tuning needs it: Vertex's own words, dictionaries in and out.
 
-Every request goes through `Vertex._open`. Errors are those of errors.py. A POST or PATCH is sent once: the caller, who
-knows what it costs, decides about a second time. A GET gets one more try after a short random pause when the
-server could not be reached, broke off, or answered 5xx; not after 429 and not after a time-out.
+Every request goes through `Vertex._open`. Errors are those of errors.py. A POST or a PATCH is sent once: the
+caller, who knows what it costs, decides about a second time. A GET gets one more try after a short random
+pause when the server could not be reached, broke off, or answered 5xx; not after 429 nor after a time-out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which checkpoint is the default: asked, said to the service, and followed by the job; or refused in words."""
+"""Which checkpoint is the default: asked, said to the service, followed by the job; or refused in words."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def test_a_phone_shows_it_without_sideways_scrolling(visit: Callable[..., Page],
 def test_the_better_checkpoint_is_made_the_default_and_all_follows(
     visit: Callable[..., Page], project: Project, board: Board
 ) -> None:
-    """From the note's button through the dialog to the service; tag, note and button follow what it answers."""
+    """From the note's button through the dialog to the service; tag and note follow what it answers."""
     said = ended(default=2)
     job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=said)
     board.double.will(

@@ -52,11 +52,16 @@ def advise(series: Mapping[str, Points], run: Run, *, validated: bool = True) ->
     """The most important first; `validated` says whether the run was given a validation dataset."""
     train, evaluation = series.get(TRAIN_LOSS, NONE), series.get(EVAL_LOSS, NONE)
     curve = Curve(evaluation.finite())
-    broken = [*odd(TRAIN_LOSS, train), *odd(EVAL_LOSS, evaluation), *diverged(train.finite(), curve)]
+    broken: list[Odd | Diverged] = [
+        *odd(TRAIN_LOSS, train),
+        *odd(EVAL_LOSS, evaluation),
+        *diverged(train.finite(), curve),
+    ]
     course = [] if any(isinstance(one, Diverged) for one in broken) else verdict(train.finite(), curve, run)
     absent = [NoEvaluation(validated)] if len(train) and not len(evaluation) else []
     said = [one for one in absent if run.over or not validated]
-    return [*broken, *course, *kept(curve, evaluation, run), *said]
+    found: list[Finding] = [*broken, *course, *kept(curve, evaluation, run), *said]
+    return found
 
 
 def alerts(series: Mapping[str, Points], run: Run) -> list[str]:
@@ -120,7 +125,7 @@ class Curve:
         if len(self) < CALIBRATED or (plain and len(after) > PATIENCE):
             return plain
         chance = np.sqrt(2 * np.log(len(self))) + NOISES / np.sqrt(len(end))
-        return rise > max(2 * self.tolerance, chance * self.noise)
+        return rise > max(2 * self.tolerance, float(chance) * self.noise)
 
     @property
     def falls(self) -> bool:

@@ -74,7 +74,7 @@ def further(course: Overfitting | Plateau | Falling) -> str:
     return _("More epochs are unlikely to help.")
 
 
-def checkpoint_words(kept: Kept) -> list[str]:
+def checkpoint_words(kept: Kept) -> list[SafeString]:
     """Which one to take, then what the last one and the default cost against it."""
     best = {"id": named(kept.best)}
     if kept.is_default:
@@ -93,7 +93,7 @@ def checkpoint_words(kept: Kept) -> list[str]:
     return said
 
 
-def _worse(template: str, kept: Kept, worse: Measured) -> str:
+def _worse(template: str, kept: Kept, worse: Measured) -> SafeString:
     cost = worse.loss.value - kept.best.loss.value
     source = difference(EVAL_LOSS, worse.loss.step, kept.best.loss.step)
     share = f"+{100 * cost / abs(kept.best.loss.value):.0f}\u00a0%" if kept.best.loss.value else "–"

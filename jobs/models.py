@@ -135,7 +135,8 @@ class TuningJob(models.Model):
         return bool(drafts.update(updated_at=timezone.now(), **chosen))
 
     def absorb(self, remote: dict[str, Any]) -> None:
-        """Takes the service's last word. A final state never changes; later answers may only add to it."""
+        """Takes the service's last word. A final state never changes; later answers may only add to it, and
+        name another default checkpoint."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
             if job.gone_at is None:
@@ -145,7 +146,7 @@ class TuningJob(models.Model):
             setattr(self, field, getattr(job, field))
 
     def _take(self, remote: dict[str, Any]) -> None:
-        self.remote = vertex_job.added(self.remote, remote) if self.is_final else remote
+        self.remote = vertex_job.followed(self.remote, remote) if self.is_final else remote
         self.state = str(self.remote.get("state") or "")[:60]
         self.error = vertex_job.part(self.remote, "error")
         self.tuned_model_display_name = (
@@ -268,6 +269,15 @@ class TuningJob(models.Model):
     @property
     def checkpoints(self) -> list[Checkpoint]:
         return vertex_job.checkpoints(self.remote)
+
+    def is_default(self, checkpoint: Checkpoint) -> bool:
+        return bool(self.endpoint) and checkpoint.endpoint == self.endpoint
+
+    @property
+    def can_choose_default(self) -> bool:
+        """Whether the model is there, finished, and has a default checkpoint and another one."""
+        there = self.is_final and self.gone_at is None and bool(self.tuned_model and self.endpoint)
+        return there and len(self.checkpoints) > 1
 
     @property
     def statistics(self) -> dict[str, Any]:

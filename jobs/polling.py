@@ -65,10 +65,10 @@ def poll(sweep: Sweep, now: datetime) -> None:
 
 def read(sweep: Sweep, *, full: bool) -> bool:
     """Takes the list in until every active job was seen, or to its end; True where it was read to its end."""
-    waiting = set(jobs_of(sweep).active().values_list("name", flat=True))
+    waiting, asked_at = set(jobs_of(sweep).active().values_list("name", flat=True)), timezone.now()
     listed = sweep.project.vertex().list_tuning_jobs(sweep.location, page_size=BATCH)
     for remotes in batches(listed, BATCH):
-        waiting -= take(sweep, remotes)
+        waiting -= take(sweep, remotes, asked_at)
         if not waiting and not full:
             return False
     for job in jobs_of(sweep).active().filter(name__in=waiting):
@@ -76,12 +76,14 @@ def read(sweep: Sweep, *, full: bool) -> bool:
     return True
 
 
-def take(sweep: Sweep, remotes: list[dict[str, Any]]) -> set[str | None]:
-    """Absorbs what is new about the jobs we know; answers their names."""
+def take(sweep: Sweep, remotes: list[dict[str, Any]], asked_at: datetime) -> set[str | None]:
+    """Absorbs what is new about the jobs we know, but those that were read by themselves since the list was
+    asked for; answers their names."""
     by_name = {str(remote.get("name")): remote for remote in remotes}
     known = list(jobs_of(sweep).filter(name__in=by_name))
     for job in known:
-        if job.remote != by_name[str(job.name)] or job.misses:
+        late = job.seen_at is not None and job.seen_at > asked_at
+        if not late and (job.remote != by_name[str(job.name)] or job.misses):
             job.absorb(by_name[str(job.name)])
     return {job.name for job in known}
 

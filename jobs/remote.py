@@ -110,6 +110,16 @@ def checkpoints(remote: Json) -> list[Checkpoint]:
     ]
 
 
+def followed(old: Json, new: Json) -> Json:
+    """A final answer with what a later one adds to it; the default checkpoint is all that changes."""
+    both = added(old, new)
+    return (
+        {**both, "tunedModel": {**part(both, "tunedModel"), "endpoint": endpoint(new)}}
+        if endpoint(new)
+        else both
+    )
+
+
 def statistics(remote: Json) -> Json:
     return part(remote, "tuningDataStats", "supervisedTuningDataStats")
 

@@ -6,6 +6,7 @@ from jobs import (
     browsing,
     comparing,
     dataset_step,
+    default_checkpoint,
     drafts,
     mending,
     model_step,
@@ -28,6 +29,9 @@ urlpatterns = [
     path("<int:pk>/data/", views.show_data, name="data"),
     path("<int:pk>/adapter/<int:checkpoint>/", views.download_adapter, name="adapter"),
     path("<int:pk>/cancel/", views.cancel, name="cancel"),
+    path(
+        "<int:pk>/checkpoints/<slug:checkpoint>/default/", default_checkpoint.set_default, name="set_default"
+    ),
     path("<int:pk>/look-again/", views.look_again, name="look_again"),
     path("<int:pk>/create-again/", views.create_again, name="create_again"),
     path("<int:pk>/mend/", mending.mend, name="mend"),

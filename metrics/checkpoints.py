@@ -8,18 +8,21 @@ from jobs.models import resource_id
 from jobs.remote import Checkpoint
 from metrics.points import Points
 from metrics.run import Run, step_of
-from metrics.summary import best
+from metrics.sources import difference, place
+from metrics.summary import EVAL_LOSS, best
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`."""
+    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`; `best_at` is the
+    step of the lowest of all, from which `from_best` counts."""
 
     checkpoint: Checkpoint
     default: bool
     loss: float | None
     measured: int | None
     from_best: float | None
+    best_at: int | None
     is_best: bool
 
     @property
@@ -27,6 +30,16 @@ class Row:
         """Short enough for a column, and still told from its neighbours."""
         name = resource_id(self.checkpoint.endpoint)
         return f"{name[:4]}…{name[-3:]}" if len(name) > 9 else name
+
+    @property
+    def source(self) -> str:
+        return "" if self.measured is None else place(EVAL_LOSS, self.measured)
+
+    @property
+    def difference(self) -> str:
+        if self.measured is None or self.best_at is None:
+            return ""
+        return difference(EVAL_LOSS, self.measured, self.best_at)
 
 
 def rows(run: Run, evaluation: Points) -> list[Row]:
@@ -42,6 +55,7 @@ def rows(run: Run, evaluation: Points) -> list[Row]:
             loss,
             step,
             None if loss is None or lowest is None else loss - lowest,
+            None if index is None else int(evaluation.steps[index]),
             bool(known) and loss == min(known),
         )
         for checkpoint, (loss, step) in zip(run.checkpoints, losses, strict=True)

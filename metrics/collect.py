@@ -16,6 +16,7 @@ from django.utils import timezone
 from jobs.faults import kept
 from jobs.models import TuningJob
 from metrics import points
+from metrics.advice import alerts
 from metrics.models import Feed
 from metrics.points import Points
 from metrics.run import Run
@@ -86,7 +87,8 @@ def take(feed: Feed, reading: Reading, now: datetime) -> None:
     job = feed.job
     if reading.batch:
         points.merge(job.pk, reading.batch)
-        summary = summarise(points.of_job(job.pk), Run.of(job))
+        series, run = points.of_job(job.pk), Run.of(job)
+        summary = summarise(series, run) | {"alerts": alerts(series, run)}
         TuningJob.objects.filter(pk=job.pk).update(summary=summary)
     Feed.objects.filter(pk=feed.pk).update(
         run=reading.run,

@@ -16,8 +16,10 @@ from django.utils.translation import ngettext, pgettext
 from jobs.faults import revived
 from jobs.models import TuningJob
 from metrics import checkpoints, points
+from metrics.advice import advise
 from metrics.controls import Axis, Controls, Scale
 from metrics.models import Feed
+from metrics.notes import Note, hints
 from metrics.points import NONE, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
@@ -47,18 +49,6 @@ def panels() -> list[Panel]:
         Panel("accuracy", _("Token accuracy"), _("Share of answer tokens predicted right.")),
         Panel("predictions", _("Tokens predicted"), _("Answer tokens in each step.")),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A tinted band: what is wrong, what it means. `again` offers to tune again; `machine` is foreign."""
-
-    title: str
-    text: str = ""
-    tone: str = "note-warn"
-    icon: str = "warning"
-    again: str = ""
-    machine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +177,7 @@ class Monitor:
     # ---- notes ----
 
     def notes(self) -> list[Note]:
-        return [*self._reading(), *self._ending(), *self._gaps()]
+        return [*self._reading(), *self._ending(), *self._advice()]
 
     def _reading(self) -> Iterator[Note]:
         if self.failing:
@@ -221,26 +211,9 @@ class Monitor:
         elif self.job.state in (states.FAILED, states.EXPIRED) and self.series:
             yield Note(_("Failed at step %(step)s.") % where, kept, "note-bad", "error", again)
 
-    def _gaps(self) -> Iterator[Note]:
-        if self.series and not len(self.evaluation) and self.job.validation_id is None:
-            yield Note(
-                _("There is no validation curve."),
-                _("No validation dataset was given, so only the training curves can be drawn."),
-                "",
-                "info",
-                _("Tune again with validation"),
-            )
-        odd = self.series.get(TRAIN_LOSS, NONE).odd_steps()
-        if len(odd):
-            yield Note(
-                ngettext(
-                    "The training loss is not a number at %(n)d step.",
-                    "The training loss is not a number at %(n)d steps.",
-                    len(odd),
-                )
-                % {"n": len(odd)},
-                _("The line breaks there, first at step %(step)s.") % {"step": f"{int(odd[0]):,}"},
-            )
+    def _advice(self) -> list[Note]:
+        found = advise(self.series, self.run, validated=self.job.validation_id is not None)
+        return hints(found, over=self.run.over, settable=self.job.can_choose_default)
 
     # ---- checkpoints ----
 

@@ -125,6 +125,7 @@ DEEDS = {
     "tuning_job.cancel": _("Asked to cancel a job"),
     "tuning_job.create_again": _("Sent a job again whose outcome was unknown"),
     "tuning_job.tune_again": _("Copied a job to a new draft"),
+    "tuning_job.set_default": _("Made a checkpoint the default"),
     "tuning_job.discard": _("Discarded a draft"),
     "dataset.add": _("Added a dataset"),
     "dataset.clean": _("Kept a cleaned file as a dataset"),

@@ -13,10 +13,18 @@
       this.root.querySelector("[data-progress]").textContent = said.progress;
       for (const word of this.root.querySelectorAll("[data-word]")) word.textContent = said.word;
       this.draw();
-      if (said.facts !== this.root.querySelector("#monitor-facts").dataset.facts) this.renewFacts();
+      this.facts = said.facts;
+      this.tellFacts();
     }
 
-    renewFacts() {
+    unchanged() {
+      this.tellFacts();
+    }
+
+    /** What stands below the charts is left alone while a dialog is open in it; the next look renews it. */
+    tellFacts() {
+      const place = this.root.querySelector("#monitor-facts");
+      if (this.facts === undefined || this.facts === place.dataset.facts || place.querySelector("dialog[open]")) return;
       const source = `${this.root.dataset.monitor}?${this.query()}`;
       htmx.ajax("GET", source, { target: "#monitor-facts", swap: "outerHTML" });
     }

@@ -54,7 +54,7 @@ window.StudioBoard = class {
 
   async take(answer, query) {
     this.readAt = Date.parse(answer.headers.get("Last-Modified")) / 1000 || null;
-    if (answer.status === 304) return;
+    if (answer.status === 304) return this.unchanged();
     const said = await answer.json();
     this.etag = answer.headers.get("ETag");
     this.drawn = query;
@@ -81,6 +81,8 @@ window.StudioBoard = class {
   }
 
   // ---- showing ----
+
+  unchanged() {}
 
   show() {
     this.draw();

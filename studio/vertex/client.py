@@ -1,8 +1,8 @@
 """The Vertex AI REST API, as far as tuning needs it: Vertex's own words, dictionaries in and out.
 
-Every request goes through `Vertex._open`. Errors are those of errors.py. A POST is sent once: the caller, who
-knows what it costs, decides about a second time. A GET gets one more try after a short random pause when the
-server could not be reached, broke off, or answered 5xx; not after 429 and not after a time-out.
+Every request goes through `Vertex._open`. Errors are those of errors.py. A POST or a PATCH is sent once: the
+caller, who knows what it costs, decides about a second time. A GET gets one more try after a short random
+pause when the server could not be reached, broke off, or answered 5xx; not after 429 nor after a time-out.
 """
 
 from __future__ import annotations
@@ -152,6 +152,12 @@ class Vertex:
         """Any resource by its name."""
         return self._json("GET", self._url(name, version))
 
+    def set_default_checkpoint(self, model: str, checkpoint_id: str) -> Json:
+        """The Model as it is then. Said as google-genai says it, without an updateMask; `models/ID@VERSION`
+        changes that version. https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/patch
+        """
+        return self._json("PATCH", self._url(model), body={"defaultCheckpointId": checkpoint_id})
+
     def publisher_models(self, location: str) -> Iterator[Json]:
         """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list"""
         url = f"{base_url(self.place, location)}/v1beta1/publishers/google/models"
@@ -220,7 +226,7 @@ class Vertex:
                 url,
                 params=params,
                 data=None if body is None else _bytes(body),
-                headers={"Content-Type": "application/json; charset=utf-8"} if method == "POST" else None,
+                headers={"Content-Type": "application/json; charset=utf-8"} if method != "GET" else None,
                 timeout=timeout,
                 stream=True,
             )

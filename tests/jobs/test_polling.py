@@ -171,3 +171,25 @@ def test_a_long_wait_is_told(project: Project, tuner: User) -> None:
     assert not job.queued_long
     job.submitted_at = timezone.now() - timedelta(minutes=31)
     assert job.queued_long
+
+
+def test_a_list_asked_for_before_a_job_was_read_by_itself_does_not_set_it_back(
+    project: Project, tuner: User
+) -> None:
+    """Between the question and its answer somebody chose another default checkpoint."""
+    job, other = known(project, tuner, 1), known(project, tuner, 2)
+    old, new = (
+        remote_job(1, states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
+    )
+    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    job.absorb(old)
+    asked_at = timezone.now()
+    job.absorb(new)
+    TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
+    assert polling.take(sweep, [old, remote_job(2, states.SUCCEEDED)], asked_at) == {job.name, other.name}
+    job.refresh_from_db()
+    other.refresh_from_db()
+    assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", states.SUCCEEDED)
+    polling.take(sweep, [old], timezone.now())
+    job.refresh_from_db()
+    assert job.endpoint == f"{PLACE}/endpoints/1", "a later list tells of a default chosen elsewhere"

@@ -22,8 +22,11 @@ from metrics.points import Points
 from metrics.run import Run
 from studio.models import Project
 from tests.browser import chromium, watched_page
+from tests.metrics.board import Board
 from tests.metrics.curves import START, curves, job_with, remote
 from tests.metrics.test_charts import traces
+from tests.metrics.test_views import ended
+from tests.vertex.double import json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = [
@@ -260,6 +263,34 @@ def test_a_phone_shows_it_without_sideways_scrolling(visit: Callable[..., Page],
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_better_checkpoint_is_made_the_default_and_all_follows(
+    visit: Callable[..., Page], project: Project, board: Board
+) -> None:
+    """From the note's button through the dialog to the service; tag and note follow what it answers."""
+    said = ended(default=2)
+    job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=said)
+    board.double.will(
+        json_answer({"name": said["tunedModel"]["model"], "defaultCheckpointId": "3"}),
+        json_answer({**ended(default=3), "name": job.name}),
+    )
+    page = visit(job)
+    facts = page.locator("#monitor-facts")
+    default = facts.locator("tr", has=page.locator(".tag-on:visible"))
+    assert default.locator("td").first.inner_text() == "2"
+    facts.get_by_role("link", name="Make checkpoint 3 the default").click()
+    dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
+    points.merge(job.pk, {EVAL: Points.of([430], [START + 430], [0.9])})
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(page, lambda: drawn(page)["Validation"]["x"][-1] == 430)
+    assert dialog.is_visible(), "an update leaves an open dialog alone"
+    dialog.get_by_role("button", name="Set as default").click()
+    page.get_by_text("Checkpoint 3 is the default now.").wait_for()
+    page.wait_for_selector("#monitor-facts")
+    assert default.locator("td").first.inner_text() == "3"
+    assert facts.get_by_role("link", name="Make checkpoint").count() == 0
+    assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
 
 
 def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(

@@ -265,6 +265,7 @@ def test_the_summary_is_written_and_nothing_else_of_the_job(job: TuningJob, boar
         "spark": [v for _, _, v in board.series[EVAL]],
         "rate": 1.0,
         "at": "2023-11-14T22:20:31+00:00",
+        "alerts": ["plateau"],
     }
 
 

@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from jobs.models import TuningJob
 from metrics import points
@@ -90,12 +91,15 @@ def test_checkpoints_have_the_loss_measured_last_before_them(browser: Client, pr
     page = words(browser.get(address("monitor", job)))
     losses = series[EVAL].values
     for index, step in ((20, 420), (13, 280), (6, 140)):
-        assert f'title="measured at step {step}"' in page
+        assert f'title="/eval_total_loss at step {step}, raw"' in page
+        assert f'title="/eval_total_loss at step {step} minus that at step 360, raw"' in page
         assert f"{losses[index]:.3f}</span>" in page
         assert f"+{losses[index] - losses.min():.3f}" in page
     assert page.count('<span class="tag tag-on">') == 1
     assert "3 of 4 · one at the end of each epoch" in page
-    assert page.index("measured at step 420") < page.index("measured at step 280")
+    assert page.index('"/eval_total_loss at step 420, raw"') < page.index(
+        '"/eval_total_loss at step 280, raw"'
+    )
 
 
 def test_a_tuner_may_test_a_checkpoint_and_a_viewer_not(
@@ -107,6 +111,54 @@ def test_a_tuner_may_test_a_checkpoint_and_a_viewer_not(
     may_not = words(browser_of(person(Role.VIEWER)).get(address("monitor", job), headers=panel))
     action = f'action="{reverse("talk:new", args=[project.slug])}"'
     assert (may.count(action), may_not.count(action)) == (3, 0)
+
+
+def ended(default: int = 3) -> dict[str, Any]:
+    """Three checkpoints, with the losses 0.946, 0.453 and 0.415; a model is there, and this its default."""
+    said = remote("JOB_STATE_SUCCEEDED")
+    model = "projects/local/locations/us-central1/models/7@1"
+    endpoint = said["tunedModel"]["checkpoints"][default - 1]["endpoint"]
+    return {**said, "tunedModel": {**said["tunedModel"], "model": model, "endpoint": endpoint}}
+
+
+def test_the_hint_stands_below_the_charts(browser: Client, project: Project) -> None:
+    job = job_with(project, curves())
+    page = words(browser.get(address("monitor", job)))
+    said = strip_tags(page)
+    assert "Overfitting began at step 360 (epoch 2.55). Validation loss rose from 0.392 to 0.415" in said
+    assert page.index("Overfitting began") > page.index('data-panel="predictions"')
+    assert page.index("Overfitting began") < page.index("Checkpoints</h3>")
+    assert '<span class="num" title="/eval_total_loss at step 360, raw">360</span>' in page
+    etag = browser.get(address("figures", job)).json()["facts"]
+    assert etag in page
+    points.merge(job.pk, {EVAL: Points.of([440], [2e9], [0.2])})
+    assert browser.get(address("figures", job)).json()["facts"] != etag
+
+
+def test_a_better_checkpoint_than_the_default_is_one_click_away(
+    person: Callable[..., User], browser_of: Callable[[User], Client], project: Project
+) -> None:
+    job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=ended(default=2))
+    page = words(browser_of(person(Role.TUNER)).get(address("monitor", job)))
+    assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(page)
+    assert page.count("Make checkpoint 3 the default</a>") == 1
+    choose = reverse("jobs:set_default", args=[project.slug, job.pk, "3"])
+    assert page.count(f'href="{choose}" data-dialog="default-3"') == 2, "in the note and in the table"
+    assert f'<form method="post" action="{choose}"' in page
+    assert reverse("jobs:set_default", args=[project.slug, job.pk, "2"]) not in page, "it is the default"
+    seen = words(browser_of(person(Role.VIEWER)).get(address("monitor", job)))
+    assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(seen)
+    assert choose not in seen
+
+
+@pytest.mark.parametrize("state", ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"])
+def test_no_default_is_offered_where_none_can_be_chosen(
+    browser: Client, project: Project, state: str
+) -> None:
+    """While it runs; and where the service names no model."""
+    made = ended(default=2) if state == "JOB_STATE_RUNNING" else remote(state)
+    job = job_with(project, curves(), state=state, remote={**made, "state": state})
+    assert "/default/" not in words(browser.get(address("monitor", job)))
 
 
 def test_a_page_is_a_few_queries(
@@ -265,8 +317,8 @@ def test_values_that_are_no_numbers_are_told(browser: Client, project: Project) 
     values[[7, 20]] = np.nan
     job = job_with(project, {LOSS: Points.of(range(50), range(50), values)})
     page = words(browser.get(address("monitor", job)))
-    assert "The training loss is not a number at 2 steps." in page
-    assert "first at step 7" in page
+    assert "The training loss is not a number at 2 steps." in strip_tags(page)
+    assert "first at step 7" in strip_tags(page)
 
 
 # ---- tables and files ----

@@ -265,6 +265,11 @@ METRICS = [
     Case("rest.tensorboards.batchRead", lambda vertex: vertex.read_time_series([curve(101), curve(201)])),
     Case("sdk-2.7.0.model.get", lambda vertex: vertex.get(model_name())),
     Case("genai-2.34.0.models.get-tuned", lambda vertex: vertex.get(model_name("777008@1"))),
+    Case(
+        "genai-2.34.0.models.update-default-checkpoint",
+        lambda vertex: vertex.set_default_checkpoint(model_name("777008@1"), "1"),
+        "Model",
+    ),
     Case("sdk-2.7.0.endpoint.get", lambda vertex: vertex.get(f"{ENDPOINTS}/888006")),
 ]
 

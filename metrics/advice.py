@@ -1,0 +1,245 @@
+"""What the curves of a run say about it: findings with their numbers, without words (notes.py has those).
+
+Plain data in, plain data out. Losses are judged raw, never smoothed. What is too little to judge by yields no
+finding; DECISIONS.md argues the tolerances ("When curves are called something").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from jobs.remote import Checkpoint
+from metrics.findings import (
+    Diverged,
+    Falling,
+    Finding,
+    Kept,
+    Level,
+    Measured,
+    NoEvaluation,
+    Odd,
+    Overfitting,
+    Plateau,
+    Reading,
+)
+from metrics.points import NONE, Numbers, Points
+from metrics.run import Run, step_of
+from metrics.summary import EVAL_LOSS, TRAIN_LOSS
+
+TIE = 0.005
+"""Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""
+NOISES = 2.0
+"""And so are losses that lie closer together than this many times the noise of neighbouring evaluations."""
+ENOUGH = 5
+"""Evaluations from which on the course of a curve is judged."""
+CALIBRATED = 8
+"""Evaluations from which on their noise can be estimated; with fewer, each must lie above the one before."""
+PLAIN = 0.1
+PATIENCE = 3
+BLOCK, BLOCKS = 5, 20
+"""A level is the median of a block: of at least so many points, a curve being cut into at most so many."""
+FAR = 2.0
+"""A loss that many times its lowest level has diverged, where that gives up a tenth of what it had fallen."""
+
+
+ALERTS = (Odd, Diverged, Overfitting, Plateau)
+
+
+def advise(series: Mapping[str, Points], run: Run, *, validated: bool = True) -> list[Finding]:
+    """The most important first; `validated` says whether the run was given a validation dataset."""
+    train, evaluation = series.get(TRAIN_LOSS, NONE), series.get(EVAL_LOSS, NONE)
+    curve = Curve(evaluation.finite())
+    broken: list[Odd | Diverged] = [
+        *odd(TRAIN_LOSS, train),
+        *odd(EVAL_LOSS, evaluation),
+        *diverged(train.finite(), curve),
+    ]
+    course = [] if any(isinstance(one, Diverged) for one in broken) else verdict(train.finite(), curve, run)
+    absent = [NoEvaluation(validated)] if len(train) and not len(evaluation) else []
+    said = [one for one in absent if run.over or not validated]
+    found: list[Finding] = [*broken, *course, *kept(curve, evaluation, run), *said]
+    return found
+
+
+def alerts(series: Mapping[str, Points], run: Run) -> list[str]:
+    """The kinds of what somebody should look at, for lists that load no points."""
+    kinds = [found.kind for found in advise(series, run) if isinstance(found, ALERTS)]
+    return list(dict.fromkeys(kinds))
+
+
+class Curve:
+    """The finite evaluations in order, and what counts as a difference between them."""
+
+    def __init__(self, points: Points) -> None:
+        self.points = points
+        self.values = points.values
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def reading(self, index: int) -> Reading:
+        index %= len(self)
+        return Reading(EVAL_LOSS, int(self.points.steps[index]), float(self.values[index]))
+
+    @cached_property
+    def lowest(self) -> float:
+        return float(self.values.min())
+
+    @cached_property
+    def noise(self) -> float:
+        return noise(self.values)
+
+    @cached_property
+    def tolerance(self) -> float:
+        return max(TIE * abs(self.lowest), NOISES * self.noise)
+
+    @cached_property
+    def ties(self) -> list[int]:
+        """The evaluations that equal the lowest, the earliest first."""
+        return [int(one) for one in np.flatnonzero(self.values <= self.lowest + self.tolerance)]
+
+    @property
+    def checks(self) -> int:
+        """Evaluations since the best."""
+        return len(self) - 1 - self.ties[0]
+
+    @property
+    def patience(self) -> int:
+        return max(PATIENCE, len(self) // 10)
+
+    @property
+    def rises(self) -> bool:
+        """Whether its end lies above its lowest by more than chance would put it there.
+
+        The lowest of n values lies below their mean by up to sqrt(2 ln n) times the noise, by chance alone.
+        """
+        after = self.values[self.ties[-1] :]
+        end = after[1:][-PATIENCE:]
+        if len(end) < 2 or _trend(after) <= 0.4:
+            return False
+        rise = float(end.mean()) - self.lowest
+        plain = rise > PLAIN * abs(self.lowest) and bool((np.diff(after) > 0).all())
+        if len(self) < CALIBRATED or (plain and len(after) > PATIENCE):
+            return plain
+        chance = np.sqrt(2 * np.log(len(self))) + NOISES / np.sqrt(len(end))
+        return rise > max(2 * self.tolerance, float(chance) * self.noise)
+
+    @property
+    def falls(self) -> bool:
+        """Whether it is lowest at its end, and well below where it was a few evaluations ago."""
+        end = self.values[-1 - self.patience :]
+        fell = float(end[0] - end[-1])
+        if len(self) < CALIBRATED:
+            return fell > PLAIN * abs(self.lowest) and bool((np.diff(end) < 0).all())
+        return len(self) - 1 in self.ties and fell > 2 * self.tolerance
+
+
+def noise(values: Numbers) -> float:
+    """Standard deviation around whatever smooth curve the later half follows; 0 where too few tell it.
+
+    Third differences are blind to any parabola, and their median to the few points where a curve bends.
+    It is taken larger where few values tell it.
+    """
+    if len(values) < CALIBRATED:
+        return 0.0
+    late = values[-max(CALIBRATED, len(values) // 2) :]
+    return float(1.4826 * np.median(np.abs(np.diff(late, 3))) / np.sqrt(20) * (1 + 4 / len(late)))
+
+
+def _trend(values: Numbers) -> float:
+    """Kendall's tau with time: 1 where each value is above all before it, about 0 where they only scatter."""
+    signs = np.sign(values[None, :] - values[:, None])[np.triu_indices(len(values), 1)]
+    return float(signs.mean()) if len(signs) else 0.0
+
+
+def odd(metric: str, points: Points) -> Iterator[Odd]:
+    steps = points.odd_steps()
+    if len(steps):
+        finite = points.finite().steps
+        lasting = not len(finite) or bool(finite[-1] < steps[0])
+        yield Odd(metric, int(steps[0]), len(steps), lasting)
+
+
+def diverged(train: Points, curve: Curve) -> list[Diverged]:
+    found = [*_far(TRAIN_LOSS, train)]
+    # A validation loss that doubles while training falls is overfitting.
+    if not found and len(curve) >= ENOUGH and not _falls_after(train, curve.ties[-1], curve):
+        found = [*_far(EVAL_LOSS, curve.points, 2)]
+    return found
+
+
+def _far(metric: str, points: Points, least: int = BLOCK) -> Iterator[Diverged]:
+    found = levels(metric, points, least)
+    if len(found) < 2:
+        return
+    first, now = found[0].value, found[-1]
+    lowest = min(found, key=lambda level: level.value)
+    if now.value >= FAR * lowest.value and now.value - lowest.value > (first - lowest.value) / 10:
+        yield Diverged(lowest, now)
+
+
+def levels(metric: str, points: Points, least: int = BLOCK) -> list[Level]:
+    """The curve in blocks of equal length, a remainder at its beginning left out."""
+    size = max(least, len(points) // BLOCKS)
+    starts = range(len(points) % size, len(points), size) if len(points) >= size else ()
+    blocks = [points[start : start + size] for start in starts]
+    return [
+        Level(metric, int(block.steps[0]), int(block.steps[-1]), float(np.median(block.values)))
+        for block in blocks
+    ]
+
+
+def verdict(train: Points, curve: Curve, run: Run) -> list[Overfitting | Plateau | Falling]:
+    """At most one word about the course of the validation loss."""
+    if len(curve) < ENOUGH:
+        return []
+    start = curve.ties[-1]
+    if curve.rises and _falls_after(train, start, curve):
+        found = curve.reading(start)
+        return [Overfitting(found, run.epoch_of(found.step), curve.reading(-1))]
+    if curve.checks >= curve.patience:
+        return [Plateau(curve.reading(curve.ties[0]), curve.checks)]
+    before, now = curve.reading(-1 - curve.patience), curve.reading(-1)
+    return [Falling(before, now)] if curve.falls and _came_to_its_end(run, now.step) else []
+
+
+def _falls_after(train: Points, start: int, curve: Curve) -> bool:
+    """Whether training loss is lower at the end than around that evaluation, by more than a tie."""
+    if len(train) < 2 * BLOCK:
+        return False
+    at = int(train.steps.searchsorted(curve.points.steps[start], side="right"))
+    size = max(BLOCK, min(at, len(train) - at) // 2)
+    then, now = np.median(train.values[max(0, at - size) : at]), np.median(train.values[-size:])
+    return at >= BLOCK and bool(now < then - TIE * abs(then))
+
+
+def _came_to_its_end(run: Run, step: int) -> bool:
+    return run.over and bool(run.steps) and step >= 0.9 * (run.steps or 0)
+
+
+def kept(curve: Curve, evaluation: Points, run: Run) -> list[Kept]:
+    """Of checkpoints that equal the lowest the default, else the earliest."""
+    measured = [one for one in (_measured(each, evaluation) for each in run.checkpoints) if one]
+    if len(curve) < PATIENCE or not measured:
+        return []
+    limit = min(one.loss.value for one in measured) + curve.tolerance
+    ties = [one for one in measured if one.loss.value <= limit]
+    default = next((one for one in measured if run.is_default(one.checkpoint)), None)
+    best = next((one for one in ties if one is default), ties[0])
+    last, worse = measured[-1], [one for one in measured if one not in ties]
+    return [
+        Kept(best, best is default, last if last in worse else None, default if default in worse else None)
+    ]
+
+
+def _measured(checkpoint: Checkpoint, evaluation: Points) -> Measured | None:
+    """None also where the evaluation before it was not a number: an older one would flatter it."""
+    index = int(evaluation.steps.searchsorted(step_of(checkpoint), side="right")) - 1
+    if index < 0 or not np.isfinite(evaluation.values[index]):
+        return None
+    return Measured(
+        checkpoint, Reading(EVAL_LOSS, int(evaluation.steps[index]), float(evaluation.values[index]))
+    )

@@ -1,0 +1,101 @@
+"""What can be found about a run's curves, with the numbers that show it. Plain data, no words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from jobs.remote import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One stored value."""
+
+    metric: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """The median of the stored values from one step to another."""
+
+    metric: str
+    first: int
+    last: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """Values that are NaN or infinite; `lasting` where the curve has had no number since."""
+
+    metric: str
+    first: int
+    count: int
+    lasting: bool
+    kind: ClassVar[str] = "not_a_number"
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    lowest: Level
+    now: Level
+    kind: ClassVar[str] = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class Overfitting:
+    """`start` is the last evaluation that equals the lowest; `now` the last of all."""
+
+    start: Reading
+    epoch: float | None
+    now: Reading
+    kind: ClassVar[str] = "overfitting"
+
+
+@dataclass(frozen=True, slots=True)
+class Plateau:
+    """`best` is the first of the evaluations that equal the lowest; `checks` were made after it."""
+
+    best: Reading
+    checks: int
+    kind: ClassVar[str] = "plateau"
+
+
+@dataclass(frozen=True, slots=True)
+class Falling:
+    """A run that came to its planned end while validation loss fell."""
+
+    before: Reading
+    now: Reading
+    kind: ClassVar[str] = "falling"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    checkpoint: Checkpoint
+    loss: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The exported checkpoint nearest to the lowest loss; `last` and `default` only where they are worse."""
+
+    best: Measured
+    is_default: bool
+    last: Measured | None
+    default: Measured | None
+    kind: ClassVar[str] = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvaluation:
+    """`given`: there was a validation dataset all the same."""
+
+    given: bool
+    kind: ClassVar[str] = "no_evaluation"
+
+
+Finding: TypeAlias = Odd | Diverged | Overfitting | Plateau | Falling | Kept | NoEvaluation

@@ -1,0 +1,25 @@
+"""Where a shown number comes from, as its title says it."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def place(metric: str, step: int) -> str:
+    return _("%(metric)s at step %(step)s, raw") % {"metric": metric, "step": f"{step:,}"}
+
+
+def span(metric: str, first: int, last: int) -> str:
+    return _("%(metric)s, median of steps %(first)s to %(last)s") % {
+        "metric": metric,
+        "first": f"{first:,}",
+        "last": f"{last:,}",
+    }
+
+
+def difference(metric: str, step: int, other: int) -> str:
+    return _("%(metric)s at step %(step)s minus that at step %(other)s, raw") % {
+        "metric": metric,
+        "step": f"{step:,}",
+        "other": f"{other:,}",
+    }

@@ -235,14 +235,19 @@ def many(count: int, shift: int = 0) -> Callable[[], Iterator[bytes]]:
 
 
 def test_memory_is_that_of_numbers_not_of_texts() -> None:
-    diff(many(100), many(100))  # what is made once
-    tracemalloc.start()
-    found = diff(many(20_000), many(20_000, 10_000))
-    _now, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert found.counts == {"added": 10_000, "removed": 10_000, "edited": 0, "unchanged": 10_000}
-    texts_alone = 2 * 20_000 * 200
-    assert most < texts_alone + 2_000_000 * 4 and most < 16_000_000
+    def most(count: int) -> int:
+        tracemalloc.start()
+        found = diff(many(count), many(count, count // 2))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        half = count // 2
+        assert found.counts == {"added": half, "removed": half, "edited": 0, "unchanged": half}
+        return peak
+
+    fewer, more = 1_000, 12_000
+    most(100)  # what is made once
+    read = 2 * sum(len(row) for row in many(more - fewer)())
+    assert most(more) - most(fewer) < read / 4
 
 
 def test_each_file_is_read_twice_and_no_further_than_needed() -> None:

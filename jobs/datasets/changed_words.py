@@ -1,0 +1,39 @@
+"""Two texts -> the newer one's words with what was taken out and put in between them (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from typing import Literal
+
+Kind = Literal["same", "out", "in"]
+Piece = tuple[Kind, str]
+# Japanese and Chinese write no spaces: each of their characters is a word.
+WORDS = re.compile(r"\s+|(?:(?![\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f])\w)+|.", re.DOTALL)
+
+
+def changed_words(old: str, new: str) -> list[Piece]:
+    """What is out stands before what is in; all but what is out makes `new`, all but what is in `old`."""
+    pieces: list[Piece] = []
+    out, put = "", ""
+    for same, taken, given in changes(WORDS.findall(old), WORDS.findall(new)):
+        # A space between two changed words is part of one change.
+        if same and (not same.isspace() or not (out or put)):
+            pieces += [*change(out, put), ("same", same)]
+            out, put = "", ""
+        else:
+            out, put = out + same + taken, put + same + given
+    return pieces + change(out, put)
+
+
+def changes(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
+    """(what both have, what only the old one has, what only the new one has), in order."""
+    for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        taken, given = "".join(old[start:end]), "".join(new[first:last])
+        yield (taken, "", "") if tag == "equal" else ("", taken, given)
+
+
+def change(out: str, put: str) -> list[Piece]:
+    pieces: list[Piece] = [("out", out), ("in", put)]
+    return [piece for piece in pieces if piece[1]]

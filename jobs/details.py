@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -48,18 +48,19 @@ class Asked:
 class Section:
     title: str
     fields: list[Field]
+    wide: bool = False
 
 
 def sections(job: TuningJob) -> list[Section]:
     """Fields without a value are left out, and so are sections without fields."""
     found = [
-        Section(_("Error"), list(error_fields(job))),
+        Section(_("Error"), list(error_fields(job)), wide=True),
         Section(_("Tuned model"), list(model_fields(job))),
         Section(_("Job"), list(job_fields(job))),
         Section(_("Settings"), list(setting_fields(job))),
         Section(_("Data"), list(data_fields(job))),
     ]
-    valued = [Section(each.title, [field for field in each.fields if field.value]) for each in found]
+    valued = (replace(each, fields=[field for field in each.fields if field.value]) for each in found)
     return [section for section in valued if section.fields]
 
 

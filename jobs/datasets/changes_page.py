@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from jobs.comparing import AT_ONCE
 from jobs.datasets import changes, charts
@@ -24,7 +24,7 @@ from studio.words import explain
 T = TypeVar("T")
 KINDS: dict[str, str | Promise] = {
     "edited": gettext_lazy("Edited"),
-    "added": gettext_lazy("Added"),
+    "added": pgettext_lazy("examples of a dataset", "Added"),
     "removed": gettext_lazy("Removed"),
 }
 

@@ -73,7 +73,7 @@ def compare(request: Request, project: Project, pk: int) -> HttpResponse:
     dataset = dataset_or_404(project, pk)
     other = chosen(project, request.GET.get("with", ""))
     if other is None:
-        messages.error(request, _("This dataset is no longer in the library."))
+        messages.error(request, _("This dataset is no longer in the library. Choose another one."))
         return redirect(dataset)
     before, after = sorted((dataset, other), key=lambda each: (each.created_at, each.pk))
     return redirect("datasets:changes", project.slug, before.pk, after.pk)

@@ -25,6 +25,7 @@ from jobs.models import Changes, Dataset
 from studio.models import Project, Role
 from tests.engine.served import Engine
 from tests.jobs.datasets.lines import COMMA, example, line
+from tests.jobs.datasets.test_diff import UNHURRIED
 
 Store = Callable[..., Dataset]
 OLD = [
@@ -216,6 +217,7 @@ def test_what_was_made_from_another_links_to_the_changes(browser: Client, make: 
 # ---- changed words ----
 
 
+@UNHURRIED
 @given(st.text("ab \n日本語.", max_size=40), st.text("ab \n日本語.", max_size=40))
 def test_the_pieces_make_both_texts(old: str, new: str) -> None:
     pieces = changed_words(old, new)

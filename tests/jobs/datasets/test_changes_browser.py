@@ -116,7 +116,6 @@ LOOKS: dict[str, dict[str, Any]] = {
     "light": {},
     "dark": {"color_scheme": "dark"},
     "narrow": {"viewport": {"width": 390, "height": 844}},
-    "narrow-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
     "japanese": {"locale": "ja-JP"},
 }
 
@@ -131,7 +130,6 @@ def test_changes_and_tabs_stand_in_nobodys_way(
     before, after = pair
     pages = {
         "changes": f"/p/local/datasets/{before.pk}/changes/{after.pk}/",
-        "report": after.get_absolute_url(),
         "details": f"/p/local/jobs/{job.pk}/details/",
         "data": f"/p/local/jobs/{job.pk}/data/",
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.datasets import matching
@@ -24,6 +24,7 @@ SYSTEM = {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
 Pair = tuple[str, str]
 texts = st.sampled_from(["a", "b", "c", "one\nline", "“quoted”", "日本語", "…" * 30])
 files = st.lists(st.tuples(texts, texts), max_size=25)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def content(pairs: Iterable[Pair]) -> bytes:
@@ -53,6 +54,7 @@ def multi(*turns: str, **more: Any) -> bytes:
     return line({"contents": contents, **more})
 
 
+@UNHURRIED
 @given(files, files)
 def test_applied_to_the_one_it_makes_the_other(before: list[Pair], after: list[Pair]) -> None:
     made = Counter(before)
@@ -65,6 +67,7 @@ def test_applied_to_the_one_it_makes_the_other(before: list[Pair], after: list[P
     assert +made == Counter(after)
 
 
+@UNHURRIED
 @given(files, files)
 def test_nothing_is_told_that_did_not_change(before: list[Pair], after: list[Pair]) -> None:
     found = compared(content(before), content(after))
@@ -77,6 +80,7 @@ def test_nothing_is_told_that_did_not_change(before: list[Pair], after: list[Pai
     assert found.counts["added"] == come.total() - edited
 
 
+@UNHURRIED
 @given(files, files, st.integers(1, 7))
 def test_shares_change_nothing(before: list[Pair], after: list[Pair], sorted_at_once: int) -> None:
     whole = rows(content(before), content(after))
@@ -85,6 +89,7 @@ def test_shares_change_nothing(before: list[Pair], after: list[Pair], sorted_at_
         assert rows(content(before), content(after)) == whole
 
 
+@UNHURRIED
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_another_order_is_no_change(pairs: list[Pair], chance: Any) -> None:
     other = chance.sample(pairs, len(pairs))
@@ -244,7 +249,7 @@ def test_memory_is_that_of_numbers_not_of_texts() -> None:
         assert found.counts == {"added": half, "removed": half, "edited": 0, "unchanged": half}
         return peak
 
-    fewer, more = 1_000, 12_000
+    fewer, more = 1_000, 8_000
     most(100)  # what is made once
     read = 2 * sum(len(row) for row in many(more - fewer)())
     assert most(more) - most(fewer) < read / 4

@@ -6,6 +6,7 @@ The answers that edited examples had before wait in a file of their own until th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -34,7 +35,7 @@ def matches(before: Source, after: Source) -> Matches:
     return match(digest(before()).columns, digest(after()).columns)
 
 
-def changed_rows(found: Matches, before: Source, after: Source, folder: str | None = None) -> Iterator[Row]:
+def changed_rows(found: Matches, before: Source, after: Source, folder: Path | None = None) -> Iterator[Row]:
     """What was removed, by its line; then what was added or edited, by the line where it is now. `folder` is
     for the file in between."""
     with TemporaryFile(dir=folder) as answers:

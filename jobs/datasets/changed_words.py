@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from os.path import commonprefix
 from typing import Literal
 
 Kind = Literal["same", "out", "in"]
 Piece = tuple[Kind, str]
 # Japanese and Chinese write no spaces: each of their characters is a word.
 WORDS = re.compile(r"\s+|(?:(?![\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f])\w)+|.", re.DOTALL)
+
+MOST = 30_000
 
 
 def changed_words(old: str, new: str) -> list[Piece]:
@@ -29,9 +33,29 @@ def changed_words(old: str, new: str) -> list[Piece]:
 
 def changes(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
     """(what both have, what only the old one has, what only the new one has), in order."""
+    if likeness(old, new) > MOST:
+        yield from around_the_middle(old, new)
+        return
     for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         taken, given = "".join(old[start:end]), "".join(new[first:last])
         yield (taken, "", "") if tag == "equal" else ("", taken, given)
+
+
+def likeness(old: list[str], new: list[str]) -> int:
+    """Pairs of equal words, which is what searching for the longest runs goes through."""
+    counts = Counter(new)
+    return sum(counts[word] for word in old)
+
+
+def around_the_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
+    """What both begin and end with, and everything between as one change."""
+    start = len(commonprefix([old, new]))
+    rest = (old[start:], new[start:])
+    end = len(commonprefix([words[::-1] for words in rest]))
+    taken, given = (words[: len(words) - end] for words in rest)
+    yield "".join(old[:start]), "", ""
+    yield "", "".join(taken), "".join(given)
+    yield "".join(old[len(old) - end :]), "", ""
 
 
 def change(out: str, put: str) -> list[Piece]:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from jobs.comparing import AT_ONCE
+from jobs.datasets import changed_words as changed_words_module
 from jobs.datasets import changes, intake
 from jobs.datasets.changed_words import changed_words
 from jobs.models import Changes, Dataset
@@ -220,9 +221,12 @@ def test_what_was_made_from_another_links_to_the_changes(browser: Client, make: 
 @UNHURRIED
 @given(st.text("ab \n日本語.", max_size=40), st.text("ab \n日本語.", max_size=40))
 def test_the_pieces_make_both_texts(old: str, new: str) -> None:
-    pieces = changed_words(old, new)
-    assert "".join(text for kind, text in pieces if kind != "in") == old
-    assert "".join(text for kind, text in pieces if kind != "out") == new
+    for most in (changed_words_module.MOST, -1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(changed_words_module, "MOST", most)
+            pieces = changed_words(old, new)
+        assert "".join(text for kind, text in pieces if kind != "in") == old
+        assert "".join(text for kind, text in pieces if kind != "out") == new
 
 
 @pytest.mark.parametrize(
@@ -248,3 +252,14 @@ def test_words_are_marked_and_characters_where_no_spaces_are(
         else:
             joined.append((kind, text))
     assert joined == pieces
+
+
+def test_endless_repetition_is_one_change() -> None:
+    """Searched word by word, it would take seconds."""
+    old, new = "start " + "ha " * 300 + "end", "start " + "ha " * 100 + "ho " * 200 + "the end"
+    assert changed_words(old, new) == [
+        ("same", "start " + "ha " * 100),
+        ("out", "ha " * 200),
+        ("in", "ho " * 200 + "the "),
+        ("same", "end"),
+    ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Literal
 
 Kind = Literal["same", "out", "in"]
@@ -15,6 +15,7 @@ Piece = tuple[Kind, str]
 WORDS = re.compile(r"\s+|(?:(?![\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f])\w)+|.", re.DOTALL)
 
 MOST = 30_000
+"""Pairs of equal words up to which each word is looked for."""
 
 
 def changed_words(old: str, new: str) -> list[Piece]:
@@ -49,13 +50,18 @@ def likeness(old: list[str], new: list[str]) -> int:
 
 def around_the_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
     """What both begin and end with, and everything between as one change."""
-    start = len(commonprefix([old, new]))
+    start = alike(old, new)
     rest = (old[start:], new[start:])
-    end = len(commonprefix([words[::-1] for words in rest]))
+    end = alike(*map(reversed, rest))
     taken, given = (words[: len(words) - end] for words in rest)
     yield "".join(old[:start]), "", ""
     yield "", "".join(taken), "".join(given)
     yield "".join(old[len(old) - end :]), "", ""
+
+
+def alike(one: Iterable[str], other: Iterable[str]) -> int:
+    """How many words both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def change(out: str, put: str) -> list[Piece]:

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from jobs import remote as vertex_job
-from jobs.datasets.models import Dataset, Overlap
+from jobs.datasets.models import Changes, Dataset, Overlap
 from jobs.queries import HANDED_OVER, Submission, TuningJobQuerySet
 from jobs.remote import Checkpoint, Progress, Setting
 from jobs.spec import tuning_request
@@ -30,7 +30,7 @@ from studio.vertex import states
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["Conversation", "Dataset", "Overlap", "Sweep", "TuningJob", "Turn"]
+__all__ = ["Changes", "Conversation", "Dataset", "Overlap", "Sweep", "TuningJob", "Turn"]
 
 
 def new_submission_id() -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HTMX_STOP_POLLING
 
 from jobs import adapter, details, listing, polling
+from jobs.data_tab import Data
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
 from jobs.queue import waiting
@@ -118,7 +119,8 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = head(request, job, "details") | {"sections": details.sections(job)}
+    shown = {"sections": details.sections(job), "answer": details.answer(job)}
+    context = head(request, job, "details") | shown
     return render(request, "jobs/details.html", context)
 
 
@@ -137,7 +139,7 @@ def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = head(request, job, "data") | {"data": details.data(job)}
+    context = head(request, job, "data") | {"data": Data(job)}
     return render(request, "jobs/data.html", context)
 
 

@@ -74,20 +74,23 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
         "marker": {"color": colour("chart-1"), "line": {"color": colour("bg-raised"), "width": 1}},
         "opacity": 0.85,
     }
-    reach = span(spread, buckets)
-    wide, narrow = (labels(marks(spread), reach, width) for width in (WIDE, NARROW))
+    axis = span(spread, buckets)
+    wide, narrow = (labels(marks(spread), axis, width) for width in (WIDE, NARROW))
     return {
         "data": [bars],
-        "layout": frame(reach, name) | {"shapes": lines(marks(spread))} | notes(wide),
+        "layout": frame(axis, name) | {"shapes": lines(marks(spread))} | notes(wide),
         "narrow": notes(narrow),
     }
 
 
 def hover(left: int, right: int, count: int) -> str:
     """A bucket goes from `left` to below `right`."""
-    place = shown(left) if right - left == 1 else f"{shown(left)}–{shown(right - 1)}"
     many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": shown(count)}
-    return f"{place}: {many}"
+    return f"{reach(left, right)}: {many}"
+
+
+def reach(left: int, right: int) -> str:
+    return shown(left) if right - left == 1 else f"{shown(left)}–{shown(right - 1)}"
 
 
 def shown(value: float) -> str:

@@ -114,6 +114,12 @@ def recent(project: Project) -> QuerySet[Dataset]:
     return Dataset.objects.filter(project=project).annotate(**figures()).defer("report")[:PICKED]
 
 
+def others(dataset: Dataset) -> QuerySet[Dataset]:
+    """What a dataset can be compared with, newest first."""
+    rest = Dataset.objects.filter(project=dataset.project_id).exclude(pk=dataset.pk)
+    return rest.annotate(**figures()).defer("report")[:PICKED]
+
+
 @dataclass(frozen=True, slots=True)
 class Users:
     """The jobs of a dataset: those that a person may see, and the owners of further drafts."""

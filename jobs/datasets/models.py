@@ -1,4 +1,4 @@
-"""The rows of datasets: one pinned version of a file each, and what two of them share."""
+"""The rows of datasets: one pinned version of a file each, what two of them share, and what changed."""
 
 from __future__ import annotations
 
@@ -90,3 +90,15 @@ class Overlap(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["training", "validation"], name="one_overlap_per_pair")
         ]
+
+
+class Changes(models.Model):
+    """What changed from one dataset to another: `found` is jobs.datasets.diff's result."""
+
+    before = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="changes_after")
+    after = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="changes_before")
+    found = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["before", "after"], name="one_changes_per_pair")]

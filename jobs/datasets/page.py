@@ -49,12 +49,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One distribution: the chart, the six figures as (word, value), and bars for who has no JavaScript."""
+    """One distribution: the chart, the six figures as (word, value), the bars as (range, how many), and bars
+    for who has no JavaScript."""
 
     id: str
     title: str
     figure: dict[str, Any]
     figures: list[tuple[str, str]]
+    rows: list[tuple[str, str]]
     bars: list[Bar]
 
     @property
@@ -177,6 +179,11 @@ def spread(id: str, title: str, axis: str, counted: Distribution) -> Spread:
         title=title,
         figure=charts.figure(counted, axis),
         figures=[(word, charts.shown(value)) for _key, word, value in charts.figures_of(counted)],
+        rows=[
+            (charts.reach(left, right), charts.shown(count))
+            for left, right, count in counted.buckets
+            if count
+        ],
         bars=bars([(float(left), float(right), float(count)) for left, right, count in counted.buckets]),
     )
 

@@ -44,12 +44,12 @@ class Distribution:
 
     count: int = 0
     total: int = 0
-    minimum: int = 0
-    p5: int = 0
-    median: int = 0
+    minimum: float = 0
+    p5: float = 0
+    median: float = 0
     mean: float = 0.0
-    p95: int = 0
-    maximum: int = 0
+    p95: float = 0
+    maximum: float = 0
     buckets: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
 
     def scaled(self, ratio: float) -> Distribution:

@@ -12,6 +12,7 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobs.datasets.figures import Figures
 from jobs.datasets.plain import LATER, SYSTEM, UNUSUAL, count_keys, plain
@@ -72,25 +73,49 @@ class Tally:
             return
         lines, rows = self.lines, self.rows
         self.lines, self.rows = [], Rows()
-        kinds = np.frombuffer(rows.kinds, np.uint8)
-        starts = np.flatnonzero(kinds != LATER)
-        counts = np.diff(starts, append=len(kinds))
-        instructed = kinds[starts] == SYSTEM
-        turns = 2 * (counts - instructed)
-        sizes = np.add.reduceat(np.array(rows.asked) + np.array(rows.answered), starts)
-        questions, answers = (
-            np.array(column, np.int64).view(np.uint64) for column in (rows.questions, rows.answers)
-        )
-        last = starts + counts - 1
-        final = answers[last]
-        answers[last] = 0
-        # A first question has the same place with a system instruction as without.
-        place = np.arange(len(kinds)) - np.repeat(starts - 1 + instructed, counts)
-        weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
-        weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
-        prompts = np.add.reduceat(weighted, starts).view(np.int64)
-        self.figures.extend(lines, sizes.tolist(), turns.tolist())
-        self.repeats.extend(lines, prompts.tolist(), final.view(np.int64).tolist())
+        found = examples_of(rows)
+        self.figures.extend(lines, (found.asked + found.answered).tolist(), found.turns.tolist())
+        self.repeats.extend(lines, found.prompts.tolist(), found.answers.tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """One entry for each example: bytes that are asked and answered, and those of the last answer alone, how
+    many turns, and the hashes of all but the last turn, and of the last turn."""
+
+    asked: NDArray[np.int64]
+    answered: NDArray[np.int64]
+    last_answered: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    prompts: NDArray[np.int64]
+    answers: NDArray[np.int64]
+
+
+def examples_of(rows: Rows) -> Examples:
+    """Of at least one example."""
+    kinds = np.frombuffer(rows.kinds, np.uint8)
+    starts = np.flatnonzero(kinds != LATER)
+    counts = np.diff(starts, append=len(kinds))
+    instructed = kinds[starts] == SYSTEM
+    asked, answered = np.array(rows.asked, np.int64), np.array(rows.answered, np.int64)
+    questions, answers = (
+        np.array(column, np.int64).view(np.uint64) for column in (rows.questions, rows.answers)
+    )
+    last = starts + counts - 1
+    final = answers[last]
+    answers[last] = 0
+    # A first question has the same place with a system instruction as without.
+    place = np.arange(len(kinds)) - np.repeat(starts - 1 + instructed, counts)
+    weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
+    weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
+    return Examples(
+        asked=np.add.reduceat(asked, starts),
+        answered=np.add.reduceat(answered, starts),
+        last_answered=answered[last],
+        turns=2 * (counts - instructed),
+        prompts=np.add.reduceat(weighted, starts).view(np.int64),
+        answers=final.view(np.int64),
+    )
 
 
 def sizes(texts: list[str]) -> list[int]:

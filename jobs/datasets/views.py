@@ -63,6 +63,7 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
         "shown": ReportPage(dataset),
         "users": library.users(dataset, request.user),
         "children": dataset.children.defer("report"),
+        "others": library.others(dataset),
         "may_change": library.may_change(dataset, request.user, request.role),
     }
     return render(request, "jobs/datasets/detail.html", context)

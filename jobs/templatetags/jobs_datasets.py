@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -50,6 +51,13 @@ def token_count(estimated: int | None, calibration: dict[str, float] | None) -> 
     model, ratio = next(reversed(calibration.items()))
     words = _("Calibrated by the count of %(model)s") % {"model": model}
     return format_html('<span title="{}">{}</span>', words, grouped(round(estimated * ratio)))
+
+
+@register.filter
+def points(shift: float) -> str:
+    """Percentage points, with a true sign."""
+    sign = "+" if shift > 0 else "\N{MINUS SIGN}" if shift < 0 else ""
+    return sign + number_format(abs(shift), 1, use_l10n=True)
 
 
 @register.simple_tag

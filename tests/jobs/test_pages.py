@@ -1,4 +1,4 @@
-"""A job's pages: head, details, data, cancel, and the state nobody knows."""
+"""A job's pages: head, cancel, and the state nobody knows."""
 
 from __future__ import annotations
 
@@ -86,27 +86,6 @@ def read(browser: Client, job: TuningJob, tab: str = "", **headers: str) -> str:
     return answer.content.decode()
 
 
-def test_details_show_requested_and_resolved(
-    done: TuningJob, tuner: User, browser_of: Callable[[User], Client]
-) -> None:
-    html = " ".join(read(browser_of(tuner), done, "details/").split())
-    assert "recommended</span></span> → 6" in html
-    assert '<span class="changed">8</span> </dd>' in html
-    for resource in (done.name, done.tuned_model, done.endpoint, REMOTE["experiment"]):
-        assert f'data-copy="{resource}"' in html
-    assert html.count("endpoints/11001") == 1
-
-
-def test_data_shows_counts_reasons_and_bars(
-    done: TuningJob, tuner: User, browser_of: Callable[[User], Client]
-) -> None:
-    html = read(browser_of(tuner), done, "data/")
-    assert "<dt>Examples</dt><dd>480</dd>" in html
-    assert "<dt>Dropped</dt><dd>2</dd>" in html
-    assert "too long: 2000 tokens" in html
-    assert html.count("<rect") == 1
-
-
 def test_a_cancelled_job_says_so_once(
     make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
@@ -117,12 +96,6 @@ def test_a_cancelled_job_says_so_once(
     html = " ".join(read(browser_of(tuner), job, "data/").split())
     assert "This job was cancelled.</b> The checkpoints made before that are kept." in html
     assert "Job was cancelled." not in html and "code 1" not in html
-
-
-def test_before_the_service_counted_there_is_a_sentence(
-    make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
-) -> None:
-    assert "Statistics appear after the dataset has been checked." in read(browser_of(tuner), make(), "data/")
 
 
 def test_the_head_refreshes_until_the_job_is_over(

@@ -71,6 +71,42 @@ def test_smoothing_is_the_debiased_average(weight: float) -> None:
         assert smooth(values, weight)[n - 1] == pytest.approx(np.average(values[:n], weights=weights))
 
 
+def recursion(values: np.ndarray, weight: float) -> np.ndarray:
+    """The debiased average as its definition reads, one value after another."""
+    smoothed, mean = values.copy(), 0.0
+    for count, index in enumerate(np.flatnonzero(np.isfinite(values)), start=1):
+        mean = weight * mean + (1 - weight) * values[index]
+        smoothed[index] = mean / (1 - weight**count)
+    return smoothed
+
+
+moderate = st.floats(-1e6, 1e6).filter(lambda value: value == 0 or abs(value) > 1e-6)
+gappy = moderate | st.sampled_from([math.nan, math.inf, -math.inf])
+BORDERS = st.sampled_from([0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1024])
+
+
+@settings(deadline=None)
+@given(values=BORDERS.flatmap(lambda n: arrays(np.float64, n, elements=gappy)), weight=st.floats(0.01, 0.99))
+def test_smoothing_is_the_plain_recursion(values: np.ndarray, weight: float) -> None:
+    smoothed, plain = smooth(values, weight), recursion(values, weight)
+    finite = np.isfinite(values)
+    assert np.array_equal(smoothed[~finite], values[~finite], equal_nan=True)
+    size = recursion(np.abs(values), weight)[finite]  # where terms cancel, what is left is compared with them
+    assert (np.abs(smoothed[finite] - plain[finite]) <= 1e-9 * size + 1e-250).all()
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.6, 0.99])
+def test_smoothing_of_a_long_run_is_the_plain_recursion(weight: float) -> None:
+    values = np.random.default_rng(3).normal(0.5, 0.06, 10_000)
+    assert np.allclose(smooth(values, weight), recursion(values, weight), rtol=1e-9, atol=0)
+
+
+def test_smoothing_leaves_its_input_alone() -> None:
+    values = np.arange(300.0)
+    smooth(values, 0.9)
+    assert values.tolist() == list(range(300))
+
+
 def test_smoothing_passes_over_what_is_no_number() -> None:
     smoothed = smooth(np.array([1.0, math.nan, 3.0, math.inf]), 0.5)
     assert np.isnan(smoothed[1])

@@ -19,7 +19,10 @@ RECENT = 100
 
 
 def summarise(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
-    """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None."""
+    """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None.
+
+    It takes every point of EVAL_LOSS, and of the other series the last RECENT.
+    """
     train, evaluation = series.get(TRAIN_LOSS, NONE), series.get(EVAL_LOSS, NONE)
     lowest, last = best(evaluation), len(evaluation) - 1
     walls = [points.wall[-1] for points in series.values() if len(points)]

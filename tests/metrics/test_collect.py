@@ -157,7 +157,9 @@ def test_the_curves_outlive_the_experiment(job: TuningJob, board: Board, browser
     assert job.summary == summary
     assert browser.get(reverse("metrics:monitor", args=["local", job.pk])).status_code == 200
     charts = browser.get(reverse("metrics:figures", args=["local", job.pk])).json()["charts"]
-    drawn = {trace["name"]: numbers(trace["y"]) for trace in charts["loss"]["data"] if "name" in trace}
+    drawn = {
+        trace["name"]: numbers(trace["y"]).tolist() for trace in charts["loss"]["data"] if "name" in trace
+    }
     assert drawn["Train, raw"] == [value for _, _, value in falling(1, 60)]
     assert drawn["Validation"] == [value for _, _, value in falling(20, 40)]
 

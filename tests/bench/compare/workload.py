@@ -71,4 +71,5 @@ def falling(dice: np.random.Generator, count: int, floor: float) -> NDArray[np.f
 
 
 W1, W2 = Workload(20, 2_000), Workload(50, 10_000)
-WORKLOADS = {"W1": W1, "W2": W2}
+WORKLOADS = {"W0": Workload(3, 200), "W1": W1, "W2": W2}
+"""W0 is for a look whether everything works."""

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.compare [ROUNDS [WORKLOAD ...]]`: without a database of its own, unlike the others."""
+"""`python -m tests.bench.compare [ROUNDS [WORKLOAD ...]]`: needs no database of its own, as the others do."""
 
 from __future__ import annotations
 

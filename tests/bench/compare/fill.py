@@ -1,4 +1,4 @@
-"""`python -m tests.bench.compare.fill W1`: the runs as finished jobs of the local project; says their keys."""
+"""`python -m tests.bench.compare.fill W1`: the runs as finished jobs of the local project; their keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""How long a page of curves takes until a person sees them, by what the screen shows: the same for any program.
+"""How long a page of curves takes until a person sees them, by what the screen shows.
 
 A screencast runs from navigation until the page is quiet. `drawn` is the time of the first frame that holds
-at least 90 % of the final coloured ink in both halves of the charts' region: no hook in the program is needed,
-and a spinner or an empty chart is never drawn. `settled` is the frame after which the region does not change.
+at least 90 % of the final coloured ink in both halves of the charts' region: no hook in the program is
+needed, so that any two compare, and a spinner or an empty chart is never drawn. `settled` is the frame after
+which the region no longer changes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ NOTE_TASKS = """
 if (window.top === window) {
   window.longTasks = [];
   const note = task => window.longTasks.push([task.startTime, task.duration]);
-  new PerformanceObserver(list => list.getEntries().forEach(note)).observe({type: "longtask", buffered: true});
+  const observer = new PerformanceObserver(list => list.getEntries().forEach(note));
+  observer.observe({type: "longtask", buffered: true});
 }
 """
 
@@ -135,7 +137,7 @@ class Watch:
         self.browser.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
     def _wait(self) -> None:
-        """Until the charts are drawn, no request is under way, and the charts have not changed for a while."""
+        """Until the charts are drawn, no request is under way, and the charts have been still for a while."""
         end, changed, looked, before = time.monotonic() + PATIENCE, time.monotonic(), 0, None
         while time.monotonic() < end:
             self.page.wait_for_timeout(100)

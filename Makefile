@@ -13,7 +13,7 @@ AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.exa
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
-.PHONY: help setup run test check bench bench-check accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
+.PHONY: help setup run test check bench bench-check bench-points bench-compare accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -45,6 +45,11 @@ $(VENV)/.dev: requirements-dev.txt | $(VENV)/.studio
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.bench: tests/bench/requirements.txt | $(VENV)/.dev
+	@echo "Installing TensorBoard, which is measured beside ..."
+	@$(PIP) -r tests/bench/requirements.txt
+	@touch $@
+
 setup: $(STUDIO)
 
 dev: $(VENV)/.studio $(VENV)/.engine $(VENV)/.dev
@@ -69,11 +74,17 @@ check: dev gettext
 	$(AS_DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(AS_DEPLOYED) .ci/translations
 
-bench: dev
+bench: dev $(VENV)/.bench browser
 	$(BIN)/python -m tests.bench
 
 bench-check: dev
 	$(BIN)/python -m tests.bench.check $(ARGS)
+
+bench-points: dev $(VENV)/.bench
+	$(BIN)/python -m tests.bench points
+
+bench-compare: dev $(VENV)/.bench browser
+	$(BIN)/python -m tests.bench.compare $(ARGS)
 
 accuracy: dev
 	$(BIN)/python -m tests.accuracy $(ARGS)

@@ -5,7 +5,7 @@ A reader may die anywhere: what it had not committed is read again, what it had 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,9 +20,9 @@ from metrics.advice import alerts
 from metrics.models import Feed
 from metrics.points import Points
 from metrics.run import Run
-from metrics.summary import summarise
+from metrics.summary import JUDGED, summarise
 from studio.vertex.errors import VertexError
-from studio.vertex.series import TimeSeries
+from studio.vertex.series import Point, TimeSeries
 
 LAST_READS = (timedelta(seconds=60), timedelta(minutes=10))
 """After the end: what was still on its way inside the service when the job ended."""
@@ -66,8 +66,12 @@ def visit(feed: Feed) -> Reading:
         return Reading()
     changed = [one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != reach(one)]
     answer = vertex.read_time_series(changed) if changed else {}
-    batch = {metric: Points.of(*zip(*found, strict=True)) for metric, found in answer.items() if found}
+    batch = batch_of(answer)
     return Reading(run, batch, dict(complete(changed, batch)))
+
+
+def batch_of(answer: Mapping[str, Sequence[Point]]) -> dict[str, Points]:
+    return {metric: Points.of(*zip(*found, strict=True)) for metric, found in answer.items() if found}
 
 
 def reach(series: TimeSeries) -> str:
@@ -86,9 +90,8 @@ def complete(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tu
 def take(feed: Feed, reading: Reading, now: datetime) -> None:
     job = feed.job
     if reading.batch:
-        points.merge(job.pk, reading.batch)
-        series, run = points.of_job(job.pk), Run.of(job)
-        summary = summarise(series, run) | {"alerts": alerts(series, run)}
+        ends, run = points.merge(job.pk, reading.batch, whole=JUDGED), Run.of(job)
+        summary = summarise(ends, run) | {"alerts": alerts(ends, run)}
         TuningJob.objects.filter(pk=job.pk).update(summary=summary)
     Feed.objects.filter(pk=feed.pk).update(
         run=reading.run,

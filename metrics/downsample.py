@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from metrics.points import Numbers, Steps
 
 LIMIT = 1000
+SETTLED = -40.0
+"""The logarithm of a share that no float64 shows any more beside 1."""
 
 
 def thin(steps: Steps, values: Numbers, limit: int = LIMIT) -> NDArray[np.intp]:
@@ -50,7 +52,20 @@ def smooth(values: Numbers, weight: float) -> Numbers:
     if not 0 < weight < 1:
         return smoothed
     finite = np.isfinite(values)
-    terms = values[finite].tolist()
-    averages = list(accumulate(terms, lambda mean, value: weight * mean + (1 - weight) * value, initial=0.0))
-    smoothed[finite] = np.array(averages[1:]) / (1 - weight ** np.arange(1, len(terms) + 1))
+    averages = _decayed((1 - weight) * values[finite], weight)
+    settling = averages[: math.ceil(SETTLED / math.log(weight))]
+    settling /= 1 - weight ** np.arange(1, len(settling) + 1)
+    smoothed[finite] = averages
     return smoothed
+
+
+def _decayed(terms: Numbers, weight: float) -> Numbers:
+    """y[n] = weight * y[n - 1] + terms[n], by doubling: each pass adds the sums that end where its own begin.
+
+    Without a matrix product, whose threads wait for one another where the machine is busy.
+    """
+    sums, gap = terms.copy(), 1
+    while gap < len(sums) and (share := weight**gap):
+        sums[gap:] += share * sums[:-gap]
+        gap *= 2
+    return sums

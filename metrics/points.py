@@ -8,19 +8,20 @@ step the later wall time stays.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import TypeAlias
+from itertools import chain, groupby
+from operator import attrgetter, itemgetter
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.models import Chunk, Series
 
 CHUNK = 2000
+COLUMNS = ("steps", "wall", "values")
 STEP, NUMBER = np.dtype("<i8"), np.dtype("<f8")
 Steps: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -48,8 +49,15 @@ class Points:
 
     def merged(self, other: Points) -> Points:
         """Both; where a step and its wall time are in both, `other` stays."""
-        arrays = zip(self.arrays(), other.arrays(), strict=True)
-        return Points(*(np.concatenate(pair) for pair in arrays))._settled()
+        if not len(other):
+            return self
+        before = int(self.steps.searchsorted(other.steps[0]))
+        after = self[before:]._joined(other)._settled() if before < len(self) else other
+        return self[:before]._joined(after)
+
+    def _joined(self, other: Points) -> Points:
+        pairs = zip(self.arrays(), other.arrays(), strict=True)
+        return Points(*(np.concatenate(pair) for pair in pairs))
 
     def finite(self) -> Points:
         """Without values that are NaN or infinite."""
@@ -67,32 +75,35 @@ class Points:
         return self.steps.tobytes(), self.wall.tobytes(), self.values.tobytes()
 
     def _settled(self) -> Points:
+        if (self.steps[1:] > self.steps[:-1]).all():
+            return self
         order = np.lexsort((self.wall, self.steps))
         steps = self.steps[order]
-        kept = order[np.append(steps[1:] != steps[:-1], True)] if len(order) else order
+        kept = order[np.append(steps[1:] != steps[:-1], True)]
         return Points(self.steps[kept], self.wall[kept], self.values[kept])
 
 
 NONE = Points.of([], [], [])
 
 
-def unpacked(chunks: Sequence[tuple[Packed, Packed, Packed]]) -> Points:
+def unpacked(chunks: Iterable[Sequence[Packed]]) -> Points:
     """The points of chunks that follow one another."""
     steps, wall, values = (b"".join(column) for column in zip(*chunks, strict=True))
     return Points(np.frombuffer(steps, STEP), np.frombuffer(wall, NUMBER), np.frombuffer(values, NUMBER))
 
 
 def read(jobs: Iterable[int], metrics: Iterable[str] | None = None) -> dict[int, dict[str, Points]]:
-    """The series of these jobs, all or those of `metrics`, by job and metric, in one query."""
-    wanted = Chunk.objects.filter(series__job__in=jobs)
-    rows = (
-        (wanted if metrics is None else wanted.filter(series__metric__in=metrics))
-        .order_by("series_id", "index")
-        .values_list("series__job_id", "series__metric", "steps", "wall", "values")
-    )
+    """The series of these jobs, all or those of `metrics`, by job and metric, in one query.
+
+    Put in order here: a database would move whole chunks about to sort them.
+    """
+    chunks = Chunk.objects.filter(series__job__in=jobs)
+    if metrics is not None:
+        chunks = chunks.filter(series__metric__in=metrics)
+    rows = chunks.values_list("series_id", "index", "series__job_id", "series__metric", *COLUMNS)
     found: dict[int, dict[str, Points]] = defaultdict(dict)
-    for (job, metric), chunks in groupby(rows.iterator(), key=lambda row: row[:2]):
-        found[job][metric] = unpacked([row[2:] for row in chunks])
+    for (job, metric), pieces in groupby(sorted(rows, key=itemgetter(0, 1)), key=itemgetter(2, 3)):
+        found[job][metric] = unpacked([columns for _series, _index, _job, _metric, *columns in pieces])
     return found
 
 
@@ -100,49 +111,80 @@ def of_job(job: int) -> dict[str, Points]:
     return read([job]).get(job, {})
 
 
-@transaction.atomic
-def merge(job: int, batch: Mapping[str, Points]) -> None:
-    """Adds points to a job's series; points that are there already change nothing."""
+@transaction.atomic(savepoint=False)
+def merge(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> dict[str, Points]:
+    """Adds points to a job's series; points that are there already change nothing.
+
+    Answers how all series of the job end now: those of the metrics `whole` with every point, the others with
+    the last CHUNK points at least.
+    """
     batch = {metric: new for metric, new in batch.items() if len(new)}
-    Series.objects.bulk_create([Series(job_id=job, metric=metric) for metric in batch], ignore_conflicts=True)
-    series = Series.objects.select_for_update().filter(job=job, metric__in=batch)
-    keys = dict(series.values_list("pk", "metric"))
-    stored = _reached({pk: batch[metric] for pk, metric in keys.items()})
+    keys = _locked(job, batch)
+    stored = _ends(job, keys, whole)
+    behind = [metric for metric, new in batch.items() if stored[metric].begins_after(new)]
+    if behind:
+        stored |= {metric: End(0, found) for metric, found in read([job], behind)[job].items()}
+    merged = {metric: stored[metric].points.merged(batch.get(metric, NONE)) for metric in keys}
+    chunks = (_rewritten(keys[metric], stored[metric], merged[metric]) for metric in batch)
     Chunk.objects.bulk_create(
-        [chunk for pk, metric in keys.items() for chunk in _rewritten(pk, *stored[pk], batch[metric])],
+        chain.from_iterable(chunks),
         update_conflicts=True,
         unique_fields=["series", "index"],
-        update_fields=["steps", "wall", "values"],
+        update_fields=COLUMNS,
     )
+    return merged
 
 
-def _reached(batch: Mapping[int, Points]) -> dict[int, tuple[int, Points]]:
-    """By series: the index from which chunks may change, and the points stored from there on.
-
-    Training writes forward, so nearly always that is the last chunk alone.
-    """
-    last = Chunk.objects.filter(series=OuterRef("series")).order_by("-index").values("index")[:1]
-    tails = Chunk.objects.filter(series__in=batch, index=Subquery(last))
-    found = {chunk.series_id: (chunk.index, _points_in([chunk])) for chunk in tails}
-    behind = [pk for pk, (_, tail) in found.items() if batch[pk].steps[0] < tail.steps[0]]
-    chunks = Chunk.objects.filter(series__in=behind).order_by("series_id", "index")
-    for pk, whole in groupby(chunks, key=lambda chunk: chunk.series_id):
-        found[pk] = 0, _points_in(whole)
-    return defaultdict(lambda: (0, NONE), found)
+def _locked(job: int, metrics: Iterable[str]) -> dict[str, int]:
+    """The keys of a job's series by metric, those of `metrics` among them; nobody else merges meanwhile."""
+    series = Series.objects.select_for_update().filter(job=job)
+    keys = dict(series.values_list("metric", "pk"))
+    missing = [Series(job_id=job, metric=metric) for metric in metrics if metric not in keys]
+    if missing:
+        Series.objects.bulk_create(missing, ignore_conflicts=True)
+        keys = dict(series.values_list("metric", "pk"))
+    return keys
 
 
-def _points_in(chunks: Iterable[Chunk]) -> Points:
-    return unpacked([(chunk.steps, chunk.wall, chunk.values) for chunk in chunks])
+class End(NamedTuple):
+    """The points of a series from its chunk `index` on."""
+
+    index: int
+    points: Points
+
+    def begins_after(self, new: Points) -> bool:
+        return self.index > 0 and bool(new.steps[0] < self.points.steps[0])
 
 
-def _rewritten(series: int, index: int, stored: Points, new: Points) -> list[Chunk]:
-    """The chunks from `index` on that differ once `new` is in."""
-    points, chunks = stored.merged(new), []
-    for place in range(0, len(points), CHUNK):
-        piece = points[place : place + CHUNK].packed()
-        if piece != stored[place : place + CHUNK].packed():
-            steps, wall, values = piece
-            chunks.append(
-                Chunk(series_id=series, index=index + place // CHUNK, steps=steps, wall=wall, values=values)
-            )
-    return chunks
+MOST_WHOLE = 3
+"""Metrics that `merge` can answer whole."""
+ENDS = """
+SELECT chunk.* FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_id
+WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series.metric = %s
+  OR chunk."index" >= (SELECT MAX(one."index") - 1 FROM metrics_chunk one WHERE one.series_id = series.id))
+"""
+"""Written out, since it is asked at every poll of every job, and building it takes longer than running it."""
+
+
+def _ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, End]:
+    """By metric, the last two chunks, or all of them."""
+    found: dict[int, list[Chunk]] = defaultdict(list)
+    for chunk in Chunk.objects.raw(ENDS, [job, *([*whole] + [""] * MOST_WHOLE)[:MOST_WHOLE]]):
+        found[chunk.series_id].append(chunk)
+    return {metric: _end(found[pk]) for metric, pk in keys.items()}
+
+
+def _end(chunks: list[Chunk]) -> End:
+    if not chunks:
+        return End(0, NONE)
+    chunks.sort(key=attrgetter("index"))
+    return End(chunks[0].index, unpacked([(chunk.steps, chunk.wall, chunk.values) for chunk in chunks]))
+
+
+def _rewritten(series: int, stored: End, merged: Points) -> Iterator[Chunk]:
+    """The chunks that differ from those that are stored."""
+    for place in range(0, len(merged), CHUNK):
+        piece = merged[place : place + CHUNK].packed()
+        if piece != stored.points[place : place + CHUNK].packed():
+            index = stored.index + place // CHUNK
+            yield Chunk(series_id=series, index=index, **dict(zip(COLUMNS, piece, strict=True)))

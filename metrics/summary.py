@@ -14,13 +14,17 @@ from metrics.run import Run
 
 TRAIN_LOSS, EVAL_LOSS = "/train_total_loss", "/eval_total_loss"
 EVAL_ACCURACY = "/eval_fraction_of_correct_next_step_preds"
+JUDGED = (TRAIN_LOSS, EVAL_LOSS, EVAL_ACCURACY)
 SPARK = 30
 RECENT = 100
 """Points over which the rate is measured: long enough to be calm, short enough to notice a change."""
 
 
 def summarise(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
-    """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None."""
+    """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None.
+
+    It takes every point of the series in JUDGED, and of the others the last RECENT.
+    """
     train, evaluation = series.get(TRAIN_LOSS, NONE), series.get(EVAL_LOSS, NONE)
     lowest, last = best(evaluation), len(evaluation) - 1
     walls = [points.wall[-1] for points in series.values() if len(points)]

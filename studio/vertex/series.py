@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypedDict
 
 Point = tuple[int, float, float]
 """Step, wall time in seconds since 1970, value."""
+NOTHING: dict[str, Any] = {}
 
 
 class TimeSeries(TypedDict):
@@ -31,18 +33,13 @@ def time_series(answer: dict[str, Any]) -> TimeSeries:
 
 def points(values: Iterable[dict[str, Any]]) -> list[Point]:
     """Ascending by step, the latest where a step was written twice. What an answer leaves out is zero."""
-    latest: dict[int, Point] = {}
-    for value in values:
-        point = _point(value)
-        if point[0] not in latest or latest[point[0]][1] <= point[1]:
-            latest[point[0]] = point
-    return [latest[step] for step in sorted(latest)]
-
-
-def _point(value: dict[str, Any]) -> Point:
-    scalar = value.get("scalar") or {}
-    return int(value.get("step", 0)), _seconds(value.get("wallTime")), float(scalar.get("value", 0.0))
-
-
-def _seconds(wall_time: str | None) -> float:
-    return datetime.fromisoformat(wall_time).timestamp() if wall_time else 0.0
+    found = [
+        (
+            int(value.get("step", 0)),
+            datetime.fromisoformat(wall).timestamp() if (wall := value.get("wallTime")) else 0.0,
+            float((value.get("scalar") or NOTHING).get("value", 0.0)),
+        )
+        for value in values
+    ]
+    found.sort(key=itemgetter(0, 1))  # stable: of one step and wall time, the one that was written last
+    return list({point[0]: point for point in found}.values())

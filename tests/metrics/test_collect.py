@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
 from jobs.models import Submission, TuningJob
 from metrics import collect, points
 from metrics.models import CLAIM, Feed
+from metrics.run import Run
+from metrics.summary import summarise
 from metrics.tasks import pull_due
 from studio.models import Project
 from studio.vertex.errors import OutcomeUnknown
 from tests.engine.served import Engine
 from tests.metrics.board import RUN, Board, Point
 from tests.metrics.conftest import feed_of
+from tests.metrics.test_charts import numbers
 from tests.vertex.double import Answer, json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
+    return browser_of(tuner)
 
 
 def falling(first: int, last: int) -> list[Point]:
@@ -110,6 +122,55 @@ def test_points_that_were_announced_and_held_back_are_fetched_later(job: TuningJ
     board.held_back = 0
     pull_again(job)
     assert stored(job) == falling(1, 50)
+
+
+def test_disorder_repetitions_and_odd_values_do_no_harm(job: TuningJob, board: Board) -> None:
+    dice = random.Random(5)
+    whole = [*falling(1, 300), (300, 1.7e9 + 300, math.nan), (301, 1.7e9 + 301, math.inf)]
+    for reached in (100, 40, 250, len(whole)):  # the second answer is older than the first
+        board.series = {
+            metric: [*whole[:reached], *dice.choices(whole[:reached], k=30)] for metric in (LOSS, EVAL)
+        }
+        for told in board.series.values():
+            dice.shuffle(told)
+        pull_again(job) if Feed.objects.exists() else pull_due()
+        pull_again(job)
+    for metric in (LOSS, EVAL):
+        assert np.array_equal(stored(job, metric), whole, equal_nan=True)
+    job.refresh_from_db()
+    assert job.summary == summarise(points.of_job(job.pk), Run.of(job))
+    assert job.summary["best"]["step"] == 299
+
+
+def test_the_curves_outlive_the_experiment(job: TuningJob, board: Board, browser: Client) -> None:
+    board.series = {LOSS: falling(1, 60), EVAL: falling(20, 40)}
+    pull_due()
+    job.refresh_from_db()
+    summary = job.summary
+    board.series, board.fault = {}, json_answer({"error": {"code": 404, "status": "NOT_FOUND"}}, 404)
+    TuningJob.objects.update(state="JOB_STATE_SUCCEEDED", ended_at=timezone.now() - timedelta(hours=25))
+    pull_again(job)
+    assert feed_of(job).error["kind"] == "NotFound"
+    assert feed_of(job).due_at is None
+    assert stored(job) == falling(1, 60)
+    job.refresh_from_db()
+    assert job.summary == summary
+    assert browser.get(reverse("metrics:monitor", args=["local", job.pk])).status_code == 200
+    charts = browser.get(reverse("metrics:figures", args=["local", job.pk])).json()["charts"]
+    drawn = {
+        trace["name"]: numbers(trace["y"]).tolist() for trace in charts["loss"]["data"] if "name" in trace
+    }
+    assert drawn["Train, raw"] == [value for _, _, value in falling(1, 60)]
+    assert drawn["Validation"] == [value for _, _, value in falling(20, 40)]
+
+
+def test_a_run_that_lost_its_series_keeps_their_points(job: TuningJob, board: Board) -> None:
+    board.series = {LOSS: falling(1, 60), EVAL: falling(20, 40)}
+    pull_due()
+    board.series = {}
+    pull_again(job)
+    assert feed_of(job).error == {}
+    assert (stored(job), stored(job, EVAL)) == (falling(1, 60), falling(20, 40))
 
 
 def test_a_refusal_is_kept_with_the_points_and_goes_away_again(job: TuningJob, board: Board) -> None:

@@ -15,9 +15,11 @@ from jobs.models import TuningJob
 from metrics import points
 from metrics.models import Chunk, Series
 from metrics.points import Points
+from metrics.run import Run
+from metrics.summary import RECENT, summarise
 from studio.models import Project
 
-LOSS = "/train_total_loss"
+LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = pytest.mark.django_db
 
 
@@ -92,6 +94,20 @@ def test_all_series_of_many_jobs_are_one_query(
     }
 
 
+def test_asked_for_one_metric_the_others_are_left_alone(
+    job: TuningJob, project: Project, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    other = TuningJob.objects.create(project=project)
+    points.merge(job.pk, {LOSS: line(0, 4500), EVAL: line(0, 10)})
+    points.merge(other.pk, {EVAL: line(0, 20)})
+    with django_assert_num_queries(1):
+        found = points.read([job.pk, other.pk], [LOSS])
+    assert list(found) == [job.pk]
+    assert list(found[job.pk]) == [LOSS]
+    assert found[job.pk][LOSS].steps.tolist() == list(range(4500))
+    assert points.read([job.pk], []) == {}
+
+
 def test_an_empty_batch_makes_no_series(job: TuningJob) -> None:
     points.merge(job.pk, {LOSS: points.NONE})
     assert not Series.objects.exists()
@@ -135,6 +151,74 @@ def test_any_order_of_any_points_equals_a_dict(
     assert list(zip(found.wall.tolist(), found.values.tolist(), strict=True)) == [
         model[step] for step in sorted(model)
     ]
+
+
+odd = st.floats() | st.sampled_from([float("nan"), float("inf"), -float("inf")])
+distinct = st.dictionaries(st.integers(0, 400), st.tuples(st.integers(0, 9), odd), min_size=1, max_size=60)
+
+
+def told(job: TuningJob) -> list[tuple[bytes, ...]]:
+    """What is stored, bit by bit: NaN equals itself here."""
+    chunks = Chunk.objects.filter(series__job=job).order_by("series__metric", "index")
+    return [tuple(map(bytes, row)) for row in chunks.values_list("steps", "wall", "values")]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(points_of=distinct, chunk=st.integers(1, 30), shuffled=st.randoms(use_true_random=False))
+def test_order_repetition_and_splits_make_no_difference(
+    job: TuningJob,
+    monkeypatch: pytest.MonkeyPatch,
+    points_of: dict[int, tuple[int, float]],
+    chunk: int,
+    shuffled: Any,
+) -> None:
+    monkeypatch.setattr(points, "CHUNK", chunk)
+    whole = [(step, wall, value) for step, (wall, value) in points_of.items()]
+    Series.objects.all().delete()
+    points.merge(job.pk, {LOSS: Points.of(*zip(*whole, strict=True))})
+    at_once = told(job)
+    Series.objects.all().delete()
+    left = whole + shuffled.choices(whole, k=len(whole))
+    shuffled.shuffle(left)
+    while left:
+        size = shuffled.randint(1, 40)
+        poll, left = {LOSS: Points.of(*zip(*left[:size], strict=True))}, left[size:]
+        points.merge(job.pk, poll)
+        if shuffled.random() < 0.3:
+            points.merge(job.pk, poll)
+    assert told(job) == at_once
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    polls=st.lists(st.dictionaries(st.sampled_from([LOSS, EVAL, "/other"]), distinct), max_size=5),
+    chunk=st.integers(RECENT, 2 * RECENT),
+    start=st.integers(0, 500),
+)
+def test_what_a_merge_answers_sums_up_as_everything_does(
+    job: TuningJob,
+    monkeypatch: pytest.MonkeyPatch,
+    polls: list[dict[str, dict[int, tuple[int, float]]]],
+    chunk: int,
+    start: int,
+) -> None:
+    monkeypatch.setattr(points, "CHUNK", chunk)
+    Series.objects.all().delete()
+    points.merge(job.pk, {LOSS: line(0, start), EVAL: line(start, 2 * start), "/still": line(0, start)})
+    for poll in polls:
+        batch = {
+            metric: Points.of(
+                *zip(*((step, wall, value) for step, (wall, value) in found.items()), strict=True)
+            )
+            for metric, found in poll.items()
+        }
+        ends = points.merge(job.pk, batch, whole=[EVAL])
+        assert summarise(ends, Run()) == summarise(points.of_job(job.pk), Run())
+        assert ends.get(EVAL, points.NONE).packed() == points.of_job(job.pk).get(EVAL, points.NONE).packed()
+
+
+def test_a_summary_needs_no_more_than_a_merge_answers() -> None:
+    assert points.CHUNK >= RECENT
 
 
 def test_postgresql_stores_points_as_they_are() -> None:

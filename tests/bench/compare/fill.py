@@ -1,0 +1,48 @@
+"""`python -m tests.bench.compare.fill W1`: the runs as finished jobs of the local project; their keys."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+
+import django
+
+
+def main() -> None:
+    django.setup()
+    from metrics import points
+    from metrics.models import Feed
+    from metrics.points import Points
+    from metrics.run import Run
+    from metrics.summary import JUDGED, summarise
+    from studio.models import Project
+    from tests.bench.compare.workload import WORKLOADS
+    from tests.metrics.curves import START, dataset, remote
+
+    workload, project = WORKLOADS[sys.argv[1]], Project.objects.get(slug="local")
+    keys = []
+    for name, curves in workload.curves():
+        job = project.tuningjob_set.create(
+            tuned_model_display_name=name,
+            submission="created",
+            name=f"projects/local/locations/us-central1/tuningJobs/{name}",
+            base_model="studio-tiny",
+            location="us-central1",
+            state="JOB_STATE_SUCCEEDED",
+            remote=remote("JOB_STATE_SUCCEEDED"),
+            ended_at=datetime.fromtimestamp(START, UTC) + timedelta(seconds=workload.steps),
+            validation=dataset(project),
+        )
+        found = {
+            metric: Points.of(steps, START + steps, values) for metric, (steps, values) in curves.items()
+        }
+        job.summary = summarise(points.merge(job.pk, found, whole=JUDGED), Run.of(job))
+        job.save()
+        Feed.objects.create(job=job)  # without a time at which it is due: there is no service to ask
+        keys.append(job.pk)
+    sys.stdout.write(json.dumps(keys))
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from jobs.models import Submission, TuningJob
 from metrics import collect, points
+from metrics.advice import alerts
 from metrics.models import CLAIM, Feed
 from metrics.run import Run
 from metrics.summary import summarise
@@ -31,6 +32,7 @@ from tests.metrics.test_charts import numbers
 from tests.vertex.double import Answer, json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
+ACCURACY = "/eval_fraction_of_correct_next_step_preds"
 pytestmark = pytest.mark.django_db
 
 
@@ -138,7 +140,8 @@ def test_disorder_repetitions_and_odd_values_do_no_harm(job: TuningJob, board: B
     for metric in (LOSS, EVAL):
         assert np.array_equal(stored(job, metric), whole, equal_nan=True)
     job.refresh_from_db()
-    assert job.summary == summarise(points.of_job(job.pk), Run.of(job))
+    series, run = points.of_job(job.pk), Run.of(job)
+    assert job.summary == summarise(series, run) | {"alerts": alerts(series, run)}
     assert job.summary["best"]["step"] == 299
 
 
@@ -313,6 +316,7 @@ def test_the_summary_is_written_and_nothing_else_of_the_job(job: TuningJob, boar
     board.series = {
         LOSS: falling(1, 432),
         EVAL: [(s, w, v + (s > 360)) for s, w, v in falling(20, 421)[::20]],
+        ACCURACY: [(s, w, s / 1000) for s, w, _value in falling(20, 421)[::20]],
     }
     collect.pull(feed)
     job.refresh_from_db()
@@ -320,6 +324,7 @@ def test_the_summary_is_written_and_nothing_else_of_the_job(job: TuningJob, boar
     assert job.summary == {
         "best": {"value": 4 / 360, "step": 360, "epoch": 2.55},
         "last": {"value": 4 / 420 + 1, "step": 420, "epoch": 2.98},
+        "accuracy": {"value": 0.36, "step": 360},
         "train_last": 4 / 431,
         "step": 431,
         "steps": 564,

@@ -67,7 +67,8 @@ def state(page: Page, metric: str = "eval_total_loss") -> dict[str, Any]:
         """metric => {
           const box = document.querySelector(`[data-chart=${metric}]`), plot = box._fullLayout;
           return {
-            shown: box._fullData.filter(one => one.visible === true && one.meta !== "star").map(one => one.legendgroup),
+            shown: box._fullData.filter(one => one.visible === true && one.meta !== "star")
+              .map(one => one.legendgroup),
             x: Array.from(plot.xaxis.range), y: Array.from(plot.yaxis.range)};
         }""",
         metric,
@@ -100,11 +101,10 @@ def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
     page.locator("input[name=smoothing]").fill("0.6")
     page.get_by_label("Differences only").uncheck()
     until(page, lambda: "smoothing=0.6" in page.url and "axis=epoch" in page.url)
-    page.wait_for_function(
-        "() => document.querySelector('[data-chart=eval_total_loss]')._fullLayout.xaxis.range[1] < 20"
-    )
+    until(page, lambda: state(page)["x"][1] < 20)
     page.evaluate(
-        "() => Plotly.relayout(document.querySelector('[data-chart=eval_total_loss]'), {'xaxis.range[0]': 1, 'xaxis.range[1]': 2.5})"
+        """() => Plotly.relayout(document.querySelector("[data-chart=eval_total_loss]"),
+                                 {"xaxis.range[0]": 1, "xaxis.range[1]": 2.5})"""
     )
     until(page, lambda: "x=1:2.5" in page.url)
     page.locator(f"[data-run='{jobs[2].pk}'] .menu summary").click()

@@ -1,7 +1,7 @@
-"""Three whole runs of the engine, recorded: the sample task banking77 with learning rate multiplier 1, 2 and 6.
+"""Three whole runs of the engine, recorded: the sample banking77 with learning rate multiplier 1, 2 and 6.
 
-Each file holds the service's last answer and its points, as `python -m tests.metrics.recorded.record` read them
-over REST; a recording of all three takes some minutes.
+Each file holds the service's last answer and its points, as `python -m tests.metrics.recorded.record` read
+them over REST; a recording of all three takes some minutes.
 """
 
 from __future__ import annotations

@@ -284,7 +284,7 @@ class TuningJob(models.Model):
     @property
     def elapsed(self) -> float | None:
         """Seconds of work, up to now while it goes on."""
-        return seconds_between(self.started_at, self.ended_at or timezone.now())
+        return seconds_between(self.started_at, self.ended_at or self.gone_at or timezone.now())
 
 
 QUEUED_LONG = timedelta(minutes=30)

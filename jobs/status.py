@@ -76,5 +76,21 @@ def work_of(job: TuningJob) -> Work:
     told, drawn = job.progress, job.summary
     step = max(filter(None, [told.step, drawn.get("step")]), default=None)
     steps, rate = told.steps or drawn.get("steps"), drawn.get("rate")
-    left = (steps - step) / rate if step and steps and rate and job.state == states.RUNNING else None
+    runs = job.state == states.RUNNING and not job.cancel_asked_at
+    left = max(0, steps - step) / rate if step and steps and rate and runs else None
     return Work(step, steps, left)
+
+
+ALERTS: dict[str, str | Promise] = {
+    "nan": _("A loss is not a number (NaN)."),
+    "diverged": _("The loss diverges."),
+    "plateau": _("The validation loss no longer falls."),
+    "overfitting": _("The validation loss rises again: the model overfits."),
+}
+"""By the word that metrics writes into the summary."""
+
+
+def alert_words(job: TuningJob) -> list[str | Promise]:
+    """Of the kinds that are known; a job of an older version has none written."""
+    kinds = job.summary.get("alerts")
+    return [words for kind, words in ALERTS.items() if kind in kinds] if isinstance(kinds, list) else []

@@ -26,4 +26,5 @@ urlpatterns = [
     path("p/<slug:slug>/datasets/", include("jobs.datasets.urls")),
     path("p/<slug:slug>/chats/", include("jobs.talk.urls")),
     path("p/<slug:slug>/jobs/<int:pk>/", include("metrics.urls")),
+    path("p/<slug:slug>/compare/", include("metrics.compare.urls")),
 ]

@@ -74,9 +74,15 @@
   // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it.
   document.addEventListener("htmx:beforeRequest", event => {
     const region = event.target;
-    const busy = () => region.querySelector("dialog[open], details[open], input:focus");
+    const busy = () => region.querySelector("dialog[open], details[open], input:not([type=checkbox]):focus");
     if (region.matches("[data-poll]") && (document.hidden || busy())) event.preventDefault();
   });
+
+  // What was scrolled sideways inside a region stays so when the region is renewed.
+  const scrolled = {};
+  const each = act => document.querySelectorAll("[data-keeps-scroll]").forEach(part => act(part, part.dataset.keepsScroll));
+  document.addEventListener("htmx:beforeSwap", () => each((part, name) => (scrolled[name] = part.scrollLeft)));
+  document.addEventListener("htmx:afterSwap", () => each((part, name) => (part.scrollLeft = scrolled[name] ?? 0)));
 
   // A refused fragment (403, 404, 5xx) must not vanish: htmx swaps only successes by itself.
   document.addEventListener("htmx:responseError", event => {

@@ -1,4 +1,4 @@
-"""What the jobs list can be narrowed by, besides its status: "Label: Value", from the values that there are."""
+"""What the jobs list can be narrowed by besides its status, from the values that there are."""
 
 from __future__ import annotations
 

@@ -347,8 +347,9 @@ def resource_id(name: Any) -> str:
 
 
 def moment(text: Any) -> datetime | None:
-    """A timestamp of the wire; None where it is absent or not one."""
+    """A timestamp of the wire; None where it is absent or not one, or does not tell its zone."""
     try:
-        return parse_datetime(str(text or ""))
+        found = parse_datetime(str(text or ""))
     except ValueError:
         return None
+    return found if found and found.tzinfo else None

@@ -74,11 +74,15 @@ class Work:
 def work_of(job: TuningJob) -> Work:
     """The points tell the step sooner than the resource does."""
     told, drawn = job.progress, job.summary
-    step = max(filter(None, [told.step, drawn.get("step")]), default=None)
-    steps, rate = told.steps or drawn.get("steps"), drawn.get("rate")
+    step = max(filter(None, [counted(told.step), counted(drawn.get("step"))]), default=None)
+    steps, rate = counted(told.steps) or counted(drawn.get("steps")), drawn.get("rate")
     runs = job.state == states.RUNNING and not job.cancel_asked_at
-    left = max(0, steps - step) / rate if step and steps and rate and runs else None
-    return Work(step, steps, left)
+    left = (steps - step) / rate if step and steps and rate and runs else None
+    return Work(step, steps, left if left and left > 0 else None)
+
+
+def counted(steps: int | None) -> int | None:
+    return steps if steps and steps > 0 else None
 
 
 ALERTS: dict[str, str | Promise] = {

@@ -1,4 +1,5 @@
 from django.http import HttpResponse
+from django.shortcuts import render
 
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -6,4 +7,4 @@ from studio.models import Project, Role
 
 @member(Role.VIEWER)
 def page(request: Request, project: Project) -> HttpResponse:
-    return HttpResponse(" ".join(request.GET.getlist("run")))
+    return render(request, "base.html")

@@ -198,7 +198,7 @@ def test_a_row_shows_the_final_loss_and_how_long_it_took(
     )
     html = page()
     assert re.findall(r'<td class="num">(0\.\d+)</td>', html) == ["0.500"]
-    assert '<td class="num nw">1 h 05 min</td>' in html
+    assert '<span title="1 h 05 min">1 h 05 min</span>' in html
 
 
 def test_alerts_are_told_in_words_and_unknown_ones_left_out(

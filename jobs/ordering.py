@@ -47,11 +47,11 @@ def number(path: str) -> Case:
     return Case(When(Regex(KT(path), NUMBER), then=Cast(KT(path), FloatField())), output_field=FloatField())
 
 
-def positive(expression: Combinable) -> Case:
+def positive(expression: Combinable) -> NullIf:
     return NullIf(Greatest(expression, Value(0.0)), Value(0.0))
 
 
-def written(column: str) -> Combinable:
+def written(column: str) -> NullIf:
     """A text without regard to capitals; a blank one is unknown."""
     return NullIf(Lower(column), Value(""))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Count, Q
+from django.db.models.expressions import Expression
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from jobs import ordering
 from jobs.models import TuningJob
 from jobs.queries import FAILED, OPEN, TuningJobQuerySet
 from jobs.sorting import Heading, Sorting
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 PAGE = 50
+MINE = "mine"
 STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "all": (_("All"), Q()),
     "active": (_("Active"), OPEN),
@@ -28,28 +31,63 @@ STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "failed": (_("Failed"), FAILED),
     "cancelled": (_("Cancelled"), Q(state=states.CANCELLED)),
 }
+SORT_LABELS: dict[str, str | Promise] = {
+    "name": _("Name"),
+    "status": _("Status"),
+    "base": _("Base model"),
+    "best": _("Best"),
+    "final": _("Final"),
+    "progress": _("Progress"),
+    "left": _("Time left"),
+    "duration": _("Duration"),
+    "created": _("Created"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Filters(Sorting):
-    SORTS: ClassVar[Mapping[str, str]] = {
-        "name": "tuned_model_display_name",
-        "base": "base_model",
-        "best": "summary__best__value",
+    SORTS: ClassVar[Mapping[str, str | Expression]] = {
+        "name": ordering.written("tuned_model_display_name"),
+        "status": ordering.status(),
+        "base": ordering.written("base_model"),
+        "best": ordering.number("summary__best__value"),
+        "final": ordering.number("summary__last__value"),
+        "progress": ordering.progress(),
+        "left": ordering.time_left(),
+        "duration": ordering.duration(),
         "created": "created_at",
     }
+    RISING: ClassVar[frozenset[str]] = frozenset({"name", "status", "base", "best", "final", "left"})
 
     status: str = "all"
+    base: str = ""
+    dataset: int = 0
+    owner: str = ""
 
     @classmethod
     def read(cls, query: QueryDict) -> Filters:
-        status = query.get("status", "")
-        return cls(status=status if status in STATUSES else "all", **cls.asked(query))
+        status, owner = query.get("status", ""), query.get("owner", "")
+        return cls(
+            status=status if status in STATUSES else "all",
+            base=query.get("base", "").replace("\0", "")[:100],
+            dataset=row_number(query.get("dataset", "")),
+            owner=owner if owner == MINE else str(row_number(owner) or ""),
+            **cls.asked(query),
+        )
+
+    @property
+    def sorts(self) -> list[Heading]:
+        """Every order, the present one turned round, for where there are no headings."""
+        return list(headings(self).values())
+
+
+def row_number(text: str) -> int:
+    """A primary key that a database can look for; 0 is nobody's."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def headings(filters: Filters) -> dict[str, Heading]:
-    labels = {"name": _("Name"), "base": _("Base model"), "best": _("Best"), "created": _("Created")}
-    return {key: filters.heading(key, label) for key, label in labels.items()}
+    return {key: filters.heading(key, label) for key, label in SORT_LABELS.items()}
 
 
 def shown(project: Project, user: User) -> TuningJobQuerySet:
@@ -57,10 +95,24 @@ def shown(project: Project, user: User) -> TuningJobQuerySet:
     return jobs.visible_to(user)
 
 
+def narrowed(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
+    """By everything but the status."""
+    asked: dict[str, Any] = {}
+    if filters.base:
+        asked["base_model"] = filters.base
+    if filters.dataset:
+        asked["training"] = filters.dataset
+    if filters.owner:
+        asked["owner"] = user.pk if filters.owner == MINE else int(filters.owner)
+    return jobs.filter(named(filters.q), **asked)
+
+
 def matching(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
+    """In order, and without what no row shows: a dataset's report may be large."""
     return (
-        jobs.filter(STATUSES[filters.status][1], named(filters.q))
+        jobs.filter(STATUSES[filters.status][1])
         .select_related("project", "owner", "training", "validation")
+        .defer("request", "training__report", "validation__report")
         .order_by(filters.ordering(), "-pk")
     )
 

@@ -294,7 +294,7 @@ class TuningJob(models.Model):
     @property
     def elapsed(self) -> float | None:
         """Seconds of work, up to now while it goes on."""
-        return seconds_between(self.started_at, self.ended_at or timezone.now())
+        return seconds_between(self.started_at, self.ended_at or self.gone_at or timezone.now())
 
 
 QUEUED_LONG = timedelta(minutes=30)
@@ -357,8 +357,9 @@ def resource_id(name: Any) -> str:
 
 
 def moment(text: Any) -> datetime | None:
-    """A timestamp of the wire; None where it is absent or not one."""
+    """A timestamp of the wire; None where it is absent or not one, or does not tell its zone."""
     try:
-        return parse_datetime(str(text or ""))
+        found = parse_datetime(str(text or ""))
     except ValueError:
         return None
+    return found if found and found.tzinfo else None

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.db.models import F
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import Expression, OrderBy
 from django.http import QueryDict
 from django.utils.functional import Promise
 
@@ -17,9 +17,12 @@ from django.utils.functional import Promise
 class Sorting:
     """What the address asks for; whatever it does not say, or says wrongly, is the default.
 
-    A list's own filters are fields of a subclass, `SORTS` its columns by the address's word."""
+    A list's own filters are fields of a subclass, `SORTS` its columns, or what is computed of them, by the
+    address's word."""
 
-    SORTS: ClassVar[Mapping[str, str]] = {}
+    SORTS: ClassVar[Mapping[str, str | Expression]] = {}
+    RISING: ClassVar[frozenset[str]] = frozenset()
+    """Columns whose lowest value is asked for first."""
 
     q: str = ""
     sort: str = "-created"
@@ -37,6 +40,16 @@ class Sorting:
     @property
     def narrows(self) -> bool:
         return bool(self.changed({"sort", "page"}))
+
+    @property
+    def carried(self) -> dict[str, Any]:
+        """What a search within this list keeps of its address."""
+        return self.changed({"q", "page"})
+
+    @property
+    def cleared(self) -> str:
+        """The address's query without what narrows."""
+        return urlencode({"sort": self.sort} if self.changed(set()).get("sort") else {})
 
     def query(self, **changed: str | int) -> str:
         """The address's query with some of it changed; a change of filter starts at the first page."""
@@ -56,14 +69,16 @@ class Sorting:
         return {field.name: field.default for field in fields(cls)}
 
     def ordering(self) -> OrderBy:
-        column = F(self.SORTS[self.sort.removeprefix("-")])
+        found = self.SORTS[self.sort.removeprefix("-")]
+        column = F(found) if isinstance(found, str) else found
         return column.desc(nulls_last=True) if self.sort.startswith("-") else column.asc(nulls_last=True)
 
     def heading(self, key: str, label: str | Promise) -> Heading:
         now = self.sort.removeprefix("-") == key
         down = now and self.sort.startswith("-")
         direction = ("descending" if down else "ascending") if now else ""
-        return Heading(label, self.query(sort=key if down else f"-{key}"), direction)
+        rises = down if now else key in self.RISING
+        return Heading(label, self.query(sort=key if rises else f"-{key}"), direction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,27 @@ class Work:
 def work_of(job: TuningJob) -> Work:
     """The points tell the step sooner than the resource does."""
     told, drawn = job.progress, job.summary
-    step = max(filter(None, [told.step, drawn.get("step")]), default=None)
-    steps, rate = told.steps or drawn.get("steps"), drawn.get("rate")
-    left = (steps - step) / rate if step and steps and rate and job.state == states.RUNNING else None
-    return Work(step, steps, left)
+    step = max(filter(None, [counted(told.step), counted(drawn.get("step"))]), default=None)
+    steps, rate = counted(told.steps) or counted(drawn.get("steps")), drawn.get("rate")
+    runs = job.state == states.RUNNING and not job.cancel_asked_at
+    left = (steps - step) / rate if step and steps and rate and runs else None
+    return Work(step, steps, left if left and left > 0 else None)
+
+
+def counted(steps: int | None) -> int | None:
+    return steps if steps and steps > 0 else None
+
+
+ALERTS: dict[str, str | Promise] = {
+    "nan": _("A loss is not a number (NaN)."),
+    "diverged": _("The loss diverges."),
+    "plateau": _("The validation loss no longer falls."),
+    "overfitting": _("The validation loss rises again: the model overfits."),
+}
+"""By the word that metrics writes into the summary."""
+
+
+def alert_words(job: TuningJob) -> list[str | Promise]:
+    """Of the kinds that are known; a job of an older version has none written."""
+    kinds = job.summary.get("alerts")
+    return [words for kind, words in ALERTS.items() if kind in kinds] if isinstance(kinds, list) else []

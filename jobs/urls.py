@@ -4,6 +4,7 @@ from django.urls import path
 
 from jobs import (
     browsing,
+    choosing,
     comparing,
     dataset_step,
     default_checkpoint,
@@ -22,6 +23,7 @@ urlpatterns = [
     path("", views.list_jobs, name="list"),
     path("new/", wizard.create, name="create"),
     path("drafts/", drafts.list_drafts, name="drafts"),
+    path("cancel/", choosing.cancel_many, name="cancel_many"),
     path("paste/", pasting.paste_request, name="paste"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/details/", views.show_details, name="details"),

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from jobs import adapter, details, listing, polling
+from jobs import adapter, choosing, details, listing, polling
 from jobs.data_tab import Data
+from jobs.facets import facets
 from jobs.faults import revived
 from jobs.models import Sweep, TuningJob
 from jobs.queue import waiting
@@ -32,7 +33,8 @@ LIVE, CALM = 4, 30
 @member(Role.VIEWER)
 def list_jobs(request: Request, project: Project) -> HttpResponse:
     filters = listing.Filters.read(request.GET)
-    jobs = listing.shown(project, request.user)
+    everything = listing.shown(project, request.user)
+    jobs = listing.narrowed(everything, filters, request.user)
     page = Paginator(listing.matching(jobs, filters), listing.PAGE).get_page(filters.page)
     sweeps, counts = polling.watch(project), listing.counts(jobs)
     context = {
@@ -40,12 +42,13 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "page": page,
         "counts": counts,
         "segments": segments(filters, counts),
+        "facets": facets(everything, filters, request.user),
         "drafts": TuningJob.objects.drafts().filter(project=project).count(),
         "headings": listing.headings(filters),
         "best": listing.best_of(page.object_list),
         "stale": stale(project, sweeps, counts["active"]),
-        "earlier": filters.query(page=page.number - 1),
-        "later": filters.query(page=page.number + 1),
+        "least": choosing.LEAST,
+        "most": choosing.MOST,
         "every": LIVE if counts["active"] else CALM,
     }
     return render(request, "jobs/list.html#jobs" if request.htmx else "jobs/list.html", context)

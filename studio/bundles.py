@@ -1,6 +1,6 @@
 """Files that pages load together, served as one: a first visit makes fewer requests before anything is drawn.
 
-The parts stay apart in `static/`, cut by noun; a bundle is written into the state folder when it is looked for.
+The parts stay apart in `static/`, cut by noun; a bundle is written to the state folder when it is looked for.
 """
 
 from __future__ import annotations

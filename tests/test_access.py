@@ -26,7 +26,7 @@ OPEN = {"healthz", "sign_in", "language", "join"}
 SIGNED_IN = {"home", "sign_out"}
 """Answers anybody who is signed in, about themselves only."""
 MEMBERS = {"viewer": Role.VIEWER, "tuner": Role.TUNER, "admin": Role.ADMIN}
-NAMED_IN_FORM = {"talk:new": "job"}
+NAMED_IN_FORM = {"talk:new": "job", "jobs:cancel_many": "run"}
 """Routes whose object is named in the form or the query, not in the address."""
 PEOPLE = ["anonymous", "stranger", "foreign admin", "viewer", "tuner", "admin", "installation admin"]
 

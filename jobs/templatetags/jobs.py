@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from jobs.status import Work, status_of, work_of
+from jobs.sorting import Sorting
+from jobs.status import Work, alert_words, status_of, work_of
 from studio.templatetags.studio import HOUR, MINUTE, duration, icon
 
 register = template.Library()
@@ -49,6 +50,25 @@ def curve(values: Sequence[float], width: float) -> list[tuple[float, float]]:
         (EDGE + index * width / max(1, len(values) - 1), EDGE + (high - value) / span * (HEIGHT - 2 * EDGE))
         for index, value in enumerate(values)
     ]
+
+
+@register.simple_tag
+def alerts(job: TuningJob) -> SafeString:
+    """What is wrong with the curves, as one icon with its words; nothing where nothing is."""
+    words = alert_words(job)
+    if not words:
+        return SafeString("")
+    said = " ".join(map(str, words))
+    return format_html(
+        '<span class="alerts" title="{}">{}<span class="visually-hidden">{}</span></span>',
+        *(said, icon("warning"), said),
+    )
+
+
+@register.simple_tag
+def query(asked: Sorting, **changed: str | int) -> str:
+    """The address's query with some of it changed."""
+    return asked.query(**changed)
 
 
 @register.filter

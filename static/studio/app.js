@@ -71,12 +71,21 @@
   goToField();
   addEventListener("hashchange", goToField);
 
-  // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it.
+  // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it: also with
+  // an answer that was asked for before they began.
+  const atWork = region => region.querySelector("dialog[open], details[open], input:not([type=checkbox]):focus");
   document.addEventListener("htmx:beforeRequest", event => {
-    const region = event.target;
-    const busy = () => region.querySelector("dialog[open], details[open], input:focus");
-    if (region.matches("[data-poll]") && (document.hidden || busy())) event.preventDefault();
+    if (event.target.matches("[data-poll]") && (document.hidden || atWork(event.target))) event.preventDefault();
   });
+  document.addEventListener("htmx:beforeSwap", event => {
+    if (event.target.matches("[data-poll]") && atWork(event.target)) event.detail.shouldSwap = false;
+  });
+
+  // What was scrolled sideways inside a region stays so when the region is renewed.
+  const scrolled = {};
+  const each = act => document.querySelectorAll("[data-keeps-scroll]").forEach(part => act(part, part.dataset.keepsScroll));
+  document.addEventListener("htmx:beforeSwap", () => each((part, name) => (scrolled[name] = part.scrollLeft)));
+  document.addEventListener("htmx:afterSwap", () => each((part, name) => (part.scrollLeft = scrolled[name] ?? 0)));
 
   // A refused fragment (403, 404, 5xx) must not vanish: htmx swaps only successes by itself.
   document.addEventListener("htmx:responseError", event => {

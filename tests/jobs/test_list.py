@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import listing
@@ -168,15 +170,82 @@ def test_stale_rows_say_since_when_and_why(
     assert 'class="stale"' in html
 
 
+def test_a_running_row_without_a_pace_leaves_the_time_out(
+    make: Callable[..., TuningJob], page: Callable[..., str]
+) -> None:
+    make("slow", state="JOB_STATE_RUNNING", summary={"step": 40, "steps": 100, "rate": None})
+    make(
+        "stopping",
+        state="JOB_STATE_RUNNING",
+        cancel_asked_at=timezone.now(),
+        summary={"step": 4, "steps": 9, "rate": 1},
+    )
+    make("nameless pace", state="JOB_STATE_RUNNING", summary={"step": 7, "rate": 1})
+    html = page()
+    assert "step 40 of 100" in html and "step 4 of 9" in html and "step 7" not in html
+    assert "left</span>" not in html
+
+
+def test_a_row_shows_the_final_loss_and_how_long_it_took(
+    make: Callable[..., TuningJob], page: Callable[..., str]
+) -> None:
+    ended = timezone.now()
+    make(
+        "done",
+        summary={"best": {"value": 0.25}, "last": {"value": 0.5}},
+        remote={"startTime": (ended - timedelta(minutes=65)).isoformat()},
+        ended_at=ended,
+    )
+    html = page()
+    assert re.findall(r'<td class="num">(0\.\d+)</td>', html) == ["0.500"]
+    assert '<span title="1 h 05 min">1 h 05 min</span>' in html
+
+
+def test_alerts_are_told_in_words_and_unknown_ones_left_out(
+    make: Callable[..., TuningJob], page: Callable[..., str]
+) -> None:
+    make("bad", summary={"alerts": ["overfitting", "boredom", "nan"]})
+    make("good", summary={"alerts": []})
+    make("of an older version", summary={"best": None})
+    make("odd", summary={"alerts": "nan"})
+    words = "A loss is not a number (NaN). The validation loss rises again: the model overfits."
+    html = page()
+    assert html.count('class="alerts"') == 1
+    assert f'title="{words}"' in html and f'hidden">{words}<' in html
+
+
+def test_whoever_is_not_a_draft_can_be_chosen(
+    make: Callable[..., TuningJob], page: Callable[..., str]
+) -> None:
+    going, over = make("going", state="JOB_STATE_RUNNING"), make("over")
+    make("draft", state="", submission=Submission.DRAFT)
+    html = page()
+    boxes = re.findall(
+        r'id="pick-(\d+)" form="pick" name="run" value="(\d+)" data-pick( data-cancels)?', html
+    )
+    assert boxes == [(str(over.pk),) * 2 + ("",), (str(going.pk),) * 2 + (" data-cancels",)]
+    assert '<form id="pick" method="get" action="/p/local/compare/">' in html
+
+
+def queries(browser: Client, address: str) -> int:
+    with CaptureQueriesContext(connection) as asked:
+        assert browser.get(address).status_code == 200
+    return len(asked)
+
+
+@pytest.mark.parametrize("query", ["", "?sort=left", "?sort=duration&base=studio-tiny&owner=mine"])
 def test_queries_do_not_grow_with_the_rows(
+    query: str,
     make: Callable[..., TuningJob],
+    project: Project,
     tuner: User,
     browser_of: Callable[[User], Client],
-    django_assert_max_num_queries: Callable[[int], Any],
 ) -> None:
-    for number in range(60):
-        make(f"job {number}", **measured(number / 10))
-    browser = browser_of(tuner)
-    with django_assert_max_num_queries(11):
-        html = browser.get("/p/local/jobs/").content.decode()
-    assert len(shown(html)) == listing.PAGE
+    browser, address = browser_of(tuner), f"/p/local/jobs/{query}"
+    make("job", training=data(project, "gs://b/0.jsonl", "A"), **measured(0.5))
+    browser.get(address)
+    few = queries(browser, address)
+    for number in range(1, 60):
+        make(f"job {number}", training=data(project, f"gs://b/{number}.jsonl", "B"), **measured(number / 10))
+    assert queries(browser, address) == few <= 14
+    assert len(shown(browser.get(address).content.decode())) == listing.PAGE

@@ -1,0 +1,278 @@
+"""Choosing runs in a real browser: while the list renews itself, by keyboard, and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from jobs.models import Submission, TuningJob
+from studio.models import Project
+from tests.axe import COLOURS, grave_problems
+from tests.browser import chromium, watched_page
+
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.filterwarnings("ignore:No directory at"),
+]
+expect.set_options(timeout=30_000)
+LIST = "/p/local/jobs/"
+ASKED = re.compile(rf"{LIST}\?$")
+BOX = "id => document.getElementById(id).getBoundingClientRect().toJSON()"
+RUNS = "() => new URL(location).searchParams.getAll('run').map(Number)"
+SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
+    with pytest.MonkeyPatch.context() as patch, chromium() as found:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield found
+
+
+@pytest.fixture
+def visit(
+    request: pytest.FixtureRequest,
+    chrome: Browser,
+    live_server: LiveServer,
+    tuner: User,
+    browser_of: Callable[[User], Client],
+) -> Iterator[Callable[[str], Page]]:
+    """visit(path) -> a watched page; a test's parameter are the options of its browser."""
+    session = browser_of(tuner).cookies["sessionid"].value
+    with watched_page(chrome, **getattr(request, "param", {})) as page:
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+        def go(path: str) -> Page:
+            page.goto(live_server.url + path)
+            return page
+
+        yield go
+
+
+@pytest.fixture
+def runs(project: Project, tuner: User) -> Callable[..., list[TuningJob]]:
+    """runs(n, going=1) -> n jobs, the newest first, of which the newest go on."""
+
+    def make(n: int, going: int = 0) -> list[TuningJob]:
+        base = TuningJob.objects.count()
+        made = [
+            TuningJob.objects.create(
+                project=project,
+                owner=tuner,
+                submission=Submission.CREATED,
+                name=f"projects/local/locations/us-central1/tuningJobs/{base + number}",
+                tuned_model_display_name=f"run {base + number}",
+                base_model="studio-tiny",
+                state="JOB_STATE_RUNNING" if number >= n - going else "JOB_STATE_SUCCEEDED",
+                summary={"best": {"value": 0.5}, "spark": [2.0, 0.5, 0.6], "alerts": ["overfitting"]},
+            )
+            for number in range(n)
+        ]
+        return made[::-1]
+
+    return make
+
+
+def box(page: Page, job: TuningJob) -> Locator:
+    return page.locator(f"#pick-{job.pk}")
+
+
+def bar(page: Page) -> Locator:
+    return page.locator("#selection")
+
+
+def renewed(page: Page) -> None:
+    """Waits until the list has been swapped for a new one."""
+    page.locator("#jobs").evaluate("element => (element.dataset.old = 'yes')")
+    expect(page.locator("#jobs:not([data-old])")).to_be_attached(timeout=30_000)
+
+
+@pytest.mark.parametrize("visit", [{"viewport": {"width": 700, "height": 800}}], indirect=True)
+def test_the_selection_survives_the_lists_renewal(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    going, over, other = runs(3, going=1)
+    page = visit(LIST)
+    expect(bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    box(page, over).check()
+    box(page, going).check()
+    page.locator(".table-wrap").evaluate("element => (element.scrollLeft = 60)")
+    top = page.evaluate(BOX, f"job-{other.pk}")
+    renewed(page)
+    for job, chosen in ((going, True), (over, True), (other, False)):
+        expect(box(page, job)).to_be_checked(checked=chosen)
+    expect(box(page, going)).to_be_focused()
+    expect(bar(page)).to_contain_text("2 selected")
+    expect(bar(page).get_by_role("button", name="Compare 2")).to_be_enabled()
+    expect(bar(page).get_by_role("button", name="Cancel 1 running")).to_be_visible()
+    assert page.locator(".table-wrap").evaluate("element => element.scrollLeft") == 60
+    assert page.evaluate(BOX, f"job-{other.pk}") == top, "nothing has moved"
+    TuningJob.objects.filter(pk=going.pk).update(state="JOB_STATE_SUCCEEDED")
+    renewed(page)
+    expect(bar(page)).to_contain_text("2 selected")
+    expect(bar(page).locator("[data-cancel]")).to_be_hidden()
+
+
+def test_a_menu_stays_open_while_an_answer_comes(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    runs(2, going=1)
+    page = visit(LIST)
+    asked: list[Route] = []
+    page.route(ASKED, lambda route: asked.append(route))
+    with page.expect_request(ASKED):
+        pass
+    page.locator("#facet-sort summary").click()
+    with page.expect_response(ASKED):
+        asked.pop().continue_()
+    expect(page.locator("#facet-sort")).to_have_attribute("open", "")
+    page.unroute(ASKED)
+    page.locator("h1").click()
+    renewed(page)
+    expect(page.locator("#facet-sort")).not_to_have_attribute("open", "")
+
+
+def test_the_selection_survives_order_filter_and_pages(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    jobs = runs(52)
+    page = visit(LIST)
+    box(page, jobs[0]).check()
+    expect(bar(page).locator("[data-words-elsewhere]")).to_be_hidden()
+    page.locator("#sort-created").click()
+    expect(box(page, jobs[0])).to_be_attached(attached=False)
+    expect(bar(page).locator("[data-words-elsewhere]")).to_have_text("1 not in this view")
+    box(page, jobs[51]).check()
+    expect(bar(page)).to_contain_text("2 selected")
+    page.get_by_role("link", name="Next page").click()
+    expect(box(page, jobs[0])).to_be_checked()
+    expect(box(page, jobs[51])).to_be_attached(attached=False)
+    page.locator("#seg-succeeded").click()
+    bar(page).get_by_role("button", name="Compare 2").click()
+    page.wait_for_url("**/compare/**")
+    assert sorted(page.evaluate(RUNS)) == sorted([jobs[0].pk, jobs[51].pk])
+    page.go_back()
+    expect(bar(page)).to_contain_text("2 selected")
+    bar(page).get_by_role("button", name="Clear").click()
+    expect(bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    expect(box(page, jobs[51])).not_to_be_checked()
+    page.reload()
+    expect(bar(page)).to_have_attribute("data-count", "0")
+
+
+def test_keys_choose_rows_and_compare(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    jobs = runs(6)
+    page = visit(LIST)
+    box(page, jobs[1]).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("c")
+    expect(bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+    expect(bar(page).locator("[data-compare]")).to_be_disabled()
+    assert page.url.endswith(LIST)
+    box(page, jobs[3]).click(modifiers=["Shift"])
+    expect(bar(page)).to_contain_text("3 selected")
+    page.locator(f"#open-{jobs[2].pk}").focus()
+    page.keyboard.press("x")
+    expect(box(page, jobs[2])).not_to_be_checked()
+    page.locator("#jobs-q").focus()
+    page.keyboard.press("x")
+    expect(bar(page)).to_contain_text("2 selected")
+    page.locator(f"#open-{jobs[5].pk}").focus()
+    page.keyboard.press("x")
+    page.keyboard.press("c")
+    page.wait_for_url("**/compare/**")
+    assert page.evaluate(RUNS) == [jobs[n].pk for n in (1, 3, 5)]
+
+
+def test_a_page_is_chosen_at_once_and_more_than_fifty_are_too_many(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]], project: Project, tuner: User
+) -> None:
+    jobs = runs(51)
+    draft = TuningJob.objects.create(project=project, owner=tuner, tuned_model_display_name="draft")
+    page = visit(LIST)
+    page.locator("#pick-all").check()
+    expect(bar(page).get_by_role("button", name="Compare 49")).to_be_enabled()
+    expect(page.locator(f"#job-{draft.pk} input[type=checkbox]")).to_have_count(0)
+    page.goto(f"{page.url}?page=2")
+    box(page, jobs[49]).check()
+    expect(bar(page).locator("[data-why]")).to_be_hidden()
+    box(page, jobs[50]).check()
+    expect(page.locator("#pick-all")).to_be_checked()
+    expect(bar(page).get_by_role("button", name="Compare 51")).to_be_disabled()
+    expect(bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+
+
+def test_the_running_ones_are_cancelled_by_their_names(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    going, also, _over = runs(3, going=2)
+    page = visit(LIST)
+    page.locator("#pick-all").check()
+    bar(page).get_by_role("button", name="Cancel 2 running").click()
+    for job in (going, also):
+        expect(page.locator("form li", has_text=str(job))).to_contain_text("Running")
+    expect(page.locator("main")).to_contain_text("Left as they are")
+    page.get_by_role("button", name="Cancel 2 jobs").click()
+    page.wait_for_url(f"**{LIST}")
+    expect(page.locator("main")).to_contain_text("Cancelling 2 jobs was asked for")
+    asked = TuningJob.objects.filter(cancel_asked_at__isnull=False).values_list("pk", flat=True)
+    assert set(asked) == {going.pk, also.pk}
+    expect(bar(page)).to_contain_text("3 selected")
+    expect(bar(page).locator("[data-cancel]")).to_be_hidden()
+
+
+@pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
+def test_without_javascript_the_form_compares_and_cancels(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    going, over, _other = runs(3, going=1)
+    page = visit(LIST)
+    expect(page.locator("#pick-all")).to_be_hidden()
+    for job in (going, over):
+        box(page, job).check()
+    page.get_by_role("button", name="Cancel selected").click()
+    expect(page.locator("h1")).to_have_text("Cancel 1 job?")
+    page.go_back()
+    for job in (going, over):
+        box(page, job).check()
+    page.get_by_role("button", name="Compare selected").click()
+    assert page.url.endswith(f"/p/local/compare/?run={going.pk}&run={over.pk}")
+
+
+def sizes() -> list[Any]:
+    return [
+        pytest.param(
+            {"viewport": {"width": width, "height": 900}, "color_scheme": theme, "reduced_motion": "reduce"},
+            id=f"{width}-{theme}",
+        )
+        for width in (1440, 390)
+        for theme in ("light", "dark")
+    ]
+
+
+@pytest.mark.parametrize("visit", sizes(), indirect=True)
+def test_the_list_is_fit_for_everybody(
+    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
+) -> None:
+    jobs = runs(4, going=1)
+    TuningJob.objects.filter(pk=jobs[1].pk).update(base_model="gemini-2.5-flash")
+    page = visit(LIST)
+    assert not grave_problems(page), "nothing chosen"
+    for job in jobs[:2]:
+        box(page, job).check()
+    assert not grave_problems(page), "two chosen"
+    page.locator("#facet-base summary").click()
+    assert not grave_problems(page, COLOURS), "a facet open"
+    expect(page.locator("#facet-base .menu-list")).to_be_in_viewport(ratio=1)
+    assert page.evaluate(SIDEWAYS) <= 0

@@ -1,0 +1,189 @@
+"""The order of the jobs list is that of what its rows show, whatever JSON holds, on either database."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import QueryDict
+
+from jobs import remote
+from jobs.listing import Filters, matching
+from jobs.models import Submission, TuningJob
+from jobs.ordering import LIFE
+from jobs.status import status_of, work_of
+from studio.models import Project
+from studio.vertex import states
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+LOSSES = [
+    0.5,
+    9,
+    10,
+    100.25,
+    1e-7,
+    2.5e30,
+    -1.5,
+    0,
+    None,
+    "absent",
+    "0.75",
+    "NaN",
+    "null",
+    "",
+    [],
+    True,
+    "9x",
+]
+COUNTS = [9, 10, 100, 431, 0, None, "absent", "564", "1000", "junk", "", " ", "-5"]
+RATES = [1.1, 0.25, 3, 0, None, "absent"]
+MOMENTS = [
+    *("2026-11-27T10:00:00Z", "2026-11-27T11:59:59.123456Z", "2026-11-27T11:00:00.5+00:00"),
+    *("2026-11-27T19:30:00+09:00", "2026-11-27T10:00:00.123456789Z"),
+    *("", None, "absent", "yesterday", "2026-11-27", 5, {}),
+]
+STATES = [*LIFE, *[states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value != "absent"}
+
+
+def random_job(chance: random.Random, project: Project, user: User) -> TuningJob:
+    pick = chance.choice
+    state = pick(STATES)
+    told = present(completedStepCount=pick(COUNTS))
+    planned = present(tuningStepCount=pick(COUNTS))
+    answer = {
+        **present(startTime=pick(MOMENTS)),
+        "tuningJobMetadata": pick([told, told, {}, None]),
+        "tuningDataStats": pick([{"supervisedTuningDataStats": planned}, {}, None]),
+    }
+    summary = {
+        "best": pick([present(value=pick(LOSSES)), None]),
+        "last": pick([present(value=pick(LOSSES)), None]),
+        **present(step=pick([9, 10, 431, 0, "absent"]), steps=pick([564, 90, None, "absent"])),
+        **present(rate=pick(RATES)),
+    }
+    return TuningJob(
+        project=project,
+        owner=user,
+        tuned_model_display_name=pick(["b", "B2", "a", "A", "", "élan", "10", "9"]),
+        base_model=pick(["studio-tiny", "gemini-2.5-flash", "Studio", ""]),
+        location="us-central1",
+        submission=pick([*Submission, *[Submission.CREATED] * 12]),
+        state=state,
+        remote=answer,
+        summary=pick([summary, summary, summary, {}]),
+        ended_at=NOW - timedelta(minutes=chance.random() * 90) if state in states.TERMINAL else None,
+        gone_at=pick([NOW, *[None] * 8]),
+        cancel_asked_at=pick([NOW, *[None] * 6]),
+    )
+
+
+@pytest.fixture
+def zoo(project: Project, tuner: User) -> list[TuningJob]:
+    chance = random.Random(11)
+    made = [random_job(chance, project, tuner) for _ in range(700)]
+    for number, job in enumerate(made):
+        job.name = f"projects/local/locations/us-central1/tuningJobs/{number}"
+    return TuningJob.objects.bulk_create(made)
+
+
+def loss(job: TuningJob, which: str) -> float | None:
+    """A summary is written by metrics, in numbers; whatever else stands there is no loss."""
+    value = (job.summary.get(which) or {}).get("value")
+    return remote.number(value) if value not in ("NaN", "null") else None
+
+
+def goes_on(job: TuningJob) -> bool:
+    return job.is_created and not job.is_final
+
+
+def shown_progress(job: TuningJob) -> float | None:
+    work = work_of(job)
+    return work.step / work.steps if goes_on(job) and work.step and work.steps else None
+
+
+def shown_left(job: TuningJob) -> float | None:
+    return work_of(job).left if goes_on(job) else None
+
+
+def place(job: TuningJob) -> int | None:
+    look = status_of(job)
+    words = [
+        "Draft",
+        "Starting",
+        *(str(status_of(TuningJob(submission="created", state=s)).word) for s in LIFE),
+    ]
+    words += ["Refused", "Deleted"]
+    if look.word == "Outcome unknown":
+        return words.index("Starting")
+    return words.index(str(look.word)) if look.word in words else None
+
+
+def shown_duration(job: TuningJob) -> float | None:
+    return job.elapsed
+
+
+SHOWN: dict[str, Callable[[TuningJob], Any]] = {
+    "status": place,
+    "best": lambda job: loss(job, "best"),
+    "final": lambda job: loss(job, "last"),
+    "progress": shown_progress,
+    "left": shown_left,
+    "duration": shown_duration,
+    "created": lambda job: job.created_at,
+}
+
+
+def listed(project: Project, sort: str) -> list[TuningJob]:
+    filters = Filters.read(QueryDict(f"sort={sort}"))
+    assert filters.sort == sort
+    return list(matching(TuningJob.objects.filter(project=project), filters))
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize("key", SHOWN)
+def test_rows_stand_in_the_order_of_what_they_show(
+    key: str, sign: str, zoo: list[TuningJob], project: Project
+) -> None:
+    rows = listed(project, sign + key)
+    assert len(rows) == len(zoo)
+    values = [SHOWN[key](job) for job in rows]
+    known = [value for value in values if value is not None]
+    assert values[len(known) :] == [None] * (len(rows) - len(known)), "what is unknown comes last"
+    assert len(known) > 10
+    for before, after in pairwise(known):
+        in_order = before >= after if sign else before <= after
+        assert in_order or math.isclose(seconds(before), seconds(after), rel_tol=1e-9, abs_tol=0.01)
+
+
+def seconds(value: Any) -> float:
+    return value.timestamp() if isinstance(value, datetime) else float(value)
+
+
+@pytest.mark.parametrize("sort", Filters.SORTS)
+def test_equal_rows_stay_newest_first(sort: str, project: Project, tuner: User) -> None:
+    made = [TuningJob.objects.create(project=project, owner=tuner, created_at=NOW) for _ in range(4)]
+    TuningJob.objects.update(created_at=NOW)
+    for sign in ("", "-"):
+        assert [job.pk for job in listed(project, sign + sort)] == [job.pk for job in reversed(made)]
+
+
+@pytest.mark.parametrize(("sort", "field"), [("name", "tuned_model_display_name"), ("base", "base_model")])
+def test_words_are_sorted_without_regard_to_capitals_and_blanks_come_last(
+    sort: str, field: str, project: Project, tuner: User
+) -> None:
+    for word in ("beta", "", "Alpha", "alpine", "Beta 2"):
+        TuningJob.objects.create(project=project, owner=tuner, **{field: word})
+    rising, falling = ([getattr(job, field) for job in listed(project, sign + sort)] for sign in ("", "-"))
+    assert rising == ["Alpha", "alpine", "beta", "Beta 2", ""]
+    assert falling == ["Beta 2", "beta", "alpine", "Alpha", ""]

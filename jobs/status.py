@@ -86,7 +86,7 @@ def counted(steps: int | None) -> int | None:
 
 
 ALERTS: dict[str, str | Promise] = {
-    "nan": _("A loss is not a number (NaN)."),
+    "not_a_number": _("A loss is not a number (NaN)."),
     "diverged": _("The loss diverges."),
     "plateau": _("The validation loss no longer falls."),
     "overfitting": _("The validation loss rises again: the model overfits."),

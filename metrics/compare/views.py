@@ -45,7 +45,8 @@ def comparison(request: Request, project: Project) -> Compare:
 
 def candidates(request: Request, compare: Compare) -> dict[str, object]:
     q = request.GET.get("q", "").replace("\0", "").strip()[:128]
-    return {"q": q, "jobs": compare.candidates(q) if compare.few or "q" in request.GET else []}
+    asked = compare.few or "q" in request.GET
+    return {"q": q, "asked": asked, "jobs": compare.candidates(q) if asked else []}
 
 
 @require_GET

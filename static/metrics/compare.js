@@ -125,7 +125,7 @@
 
     // ---- showing ----
 
-    show(said) {
+    show() {
       this.draw();
       for (const box of this.boxes) {
         const figure = this.figures[box.dataset.chart], panel = box.closest("[data-panel]");
@@ -135,8 +135,14 @@
         box.classList.toggle("drawn", !empty);
         box.querySelector("[data-word]").textContent = empty ? this.words.none : "";
       }
-      if (this.told) htmx.ajax("GET", `${this.root.dataset.page}?${written(address())}`, { target: "#compare-about", swap: "outerHTML" });
-      this.told = said.every !== null;
+      if (this.shown === this.drawn) this.renew();
+      this.shown = this.drawn;
+    }
+
+    /** What stands about the charts follows a run that goes on, unless somebody is at work in it. */
+    renew() {
+      if (this.root.querySelector("#compare-about details[open]")) return;
+      htmx.ajax("GET", `${this.root.dataset.page}?${written(address())}`, { target: "#compare-about", swap: "outerHTML" });
     }
 
     clicked(event) {

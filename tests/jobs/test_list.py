@@ -204,10 +204,10 @@ def test_a_row_shows_the_final_loss_and_how_long_it_took(
 def test_alerts_are_told_in_words_and_unknown_ones_left_out(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
-    make("bad", summary={"alerts": ["overfitting", "boredom", "nan"]})
+    make("bad", summary={"alerts": ["overfitting", "boredom", "not_a_number"]})
     make("good", summary={"alerts": []})
     make("of an older version", summary={"best": None})
-    make("odd", summary={"alerts": "nan"})
+    make("odd", summary={"alerts": "not_a_number"})
     words = "A loss is not a number (NaN). The validation loss rises again: the model overfits."
     html = page()
     assert html.count('class="alerts"') == 1

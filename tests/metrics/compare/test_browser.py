@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from metrics import points
@@ -116,7 +117,7 @@ def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
     link = page.locator("[data-link]").get_attribute("data-copy") or ""
     theirs = visit(link[link.index("?") :])
     assert state(theirs) == mine
-    assert theirs.locator("[data-controls] input[name=smoothing]").input_value() == "0.60"
+    assert theirs.locator("[data-controls] input[name=smoothing]").input_value() == "0.6"
     assert theirs.locator(f"[data-run='{jobs[2].pk}']").get_by_text("Baseline").first.is_visible()
     assert not theirs.get_by_label("Differences only").is_checked()
     # and what the colleague does from there changes nothing here
@@ -190,13 +191,13 @@ def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], pro
     jobs = team(project)
     page = visit(f"?runs={runs_of(jobs)}", drawn="", java_script_enabled=False)
     page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
-    assert f"hidden={jobs[1].pk}" in page.url
+    expect(page).to_have_url(re.compile(f"hidden={jobs[1].pk}"))
     page.get_by_role("link", name="All settings").click()
-    assert page.get_by_role("rowheader", name="Base model").is_visible()
+    expect(page.get_by_role("rowheader", name="Base model")).to_be_visible()
     page.get_by_role("link", name="Add run").click()
-    assert page.locator("#found-plain").inner_text() == "No further run matches."
+    expect(page.locator("#found-plain")).to_have_text("No further run matches.")
     page.get_by_role("link", name="Effect of a setting").click()
-    assert "tab=effect" in page.url
+    expect(page).to_have_url(re.compile("tab=effect"))
 
 
 @pytest.mark.parametrize("tab", ["curves", "effect", "data"])

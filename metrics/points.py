@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import attrgetter, itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from django.db import transaction
@@ -146,7 +146,8 @@ def _locked(job: int, metrics: Iterable[str]) -> dict[str, int]:
     return keys
 
 
-class End(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class End:
     """The points of a series from its chunk `index` on."""
 
     index: int

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import pytest
 
 from studio.vertex.client import Vertex
-from studio.vertex.errors import BadName, BadRequest, NotFound
+from studio.vertex.errors import BadName, BadRequest, NotFound, OutcomeUnknown
 from studio.vertex.series import TimeSeries
-from tests.vertex.double import Asked, Double, exchanges, json_answer, recorded
+from tests.vertex.double import Answer, Asked, Double, exchanges, json_answer, recorded
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1002"
 EXPERIMENT = (
@@ -123,6 +124,20 @@ def test_a_missing_job_is_not_found(vertex: Vertex, double: Double) -> None:
         vertex.get_tuning_job("projects/myproject/locations/us-central1/tuningJobs/424242")
     same(double.asked[0], exchange)
     assert caught.value.status == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(("written", "read"), [(r'"\ud83d"', "\ud83d"), ("-Infinity", -math.inf)])
+def test_json_that_is_not_quite_json_is_read_all_the_same(
+    vertex: Vertex, double: Double, written: str, read: Any
+) -> None:
+    double.will(Answer(200, f'{{"name": {written}}}'))
+    assert vertex.get(JOB)["name"] == read
+
+
+def test_json_without_a_bottom_is_a_failure_that_is_told(vertex: Vertex, double: Double) -> None:
+    double.will(*[Answer(200, '{"a":' * 100_000)] * 2)
+    with pytest.raises(OutcomeUnknown):
+        vertex.get(JOB)
 
 
 def test_generate_content(vertex: Vertex, double: Double) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from metrics.compare.page import Row
+from metrics.compare.lines import Line
 from metrics.compare.settings import Row as SettingRow
+from metrics.compare.table import Row
 from metrics.compare.view import Metric
 from metrics.points import NONE, Points
 from metrics.table import line as csv_line
@@ -62,11 +63,11 @@ def steps_per_epoch(row: Row) -> float | None:
     return steps / epochs if steps and epochs else None
 
 
-def runs(rows: Sequence[Row], settings: Sequence[SettingRow]) -> Iterator[str]:
-    """A line for each run, its settings behind its numbers, unrounded."""
+def runs(rows: Sequence[Row], lines: Sequence[Line], settings: Sequence[SettingRow]) -> Iterator[str]:
+    """A line for each run, its settings, in the order of `lines`, behind its unrounded numbers."""
     yield csv_line([*RUN_HEAD, *(str(setting.label) for setting in settings)])
-    for at, row in enumerate(rows):
-        line, job = row.line, row.line.job
+    for row in rows:
+        line, job, at = row.line, row.line.job, lines.index(row.line)
         best, last = line.found("best"), line.found("last")
         cells = [
             job.pk,

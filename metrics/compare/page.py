@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -20,9 +20,12 @@ from jobs.queries import TuningJobQuerySet
 from metrics import points
 from metrics.compare import curves, effect, guard
 from metrics.compare import settings as setting_rows
-from metrics.compare.lines import Line, baseline_of, content, lines_of
+from metrics.compare.data import Data
+from metrics.compare.lines import Line, baseline_of, lines_of
+from metrics.compare.table import Table
 from metrics.compare.view import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
 from metrics.controls import Axis, Scale
+from metrics.models import Feed
 from metrics.points import NONE, Points
 from metrics.run import Run
 from metrics.summary import TRAIN_LOSS
@@ -31,7 +34,6 @@ from studio.models import Project
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.models import Dataset
 
 LIVE = 8
 """Seconds between two looks of the page while one of its runs goes on."""
@@ -44,61 +46,6 @@ METRICS: dict[Metric, str | Promise] = {
     Metric.EVAL_TOKENS: gettext_lazy("Validation tokens predicted"),
     Metric.TRAIN_TOKENS: gettext_lazy("Training tokens predicted"),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One run in the table; `delta` is to the baseline's best, and `ranked` says whether it may be judged."""
-
-    line: Line
-    is_baseline: bool
-    ranked: bool
-    delta: float | None
-    bold: frozenset[str]
-    view: View
-
-    @property
-    def delta_words(self) -> str:
-        """With a true minus sign; three digits, or as many as show that it is not nothing."""
-        if self.delta is None:
-            return ""
-        digits = next((n for n in (3, 4, 5) if round(self.delta, n)), 3)
-        return f"{self.delta:+.{digits}f}".replace("-", "−")
-
-    @property
-    def without(self) -> str:
-        return self.view.without(self.line.job.pk).query()
-
-    @property
-    def against(self) -> str:
-        return self.view.against(self.line.job.pk).query()
-
-    @property
-    def toggled(self) -> str:
-        return self.view.toggled(self.line.job.pk).query()
-
-    @property
-    def only(self) -> str:
-        return self.view.only(self.line.job.pk).query()
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A column: `query` orders by it, `direction` is aria-sort's word."""
-
-    label: str
-    css: str = ""
-    query: str = ""
-    direction: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Files:
-    """One content of a dataset and the runs that used it."""
-
-    dataset: Dataset
-    lines: list[Line]
 
 
 @dataclass(frozen=True)
@@ -140,97 +87,20 @@ class Compare:
     def every(self) -> int | None:
         return LIVE if any(not line.job.is_final for line in self.lines) else None
 
+    @property
+    def read_at(self) -> datetime | None:
+        """When the service was last read, of the run that waits longest; None where none goes on."""
+        live = [line.job.pk for line in self.lines if not line.job.is_final]
+        if not live:
+            return None
+        found: datetime | None = Feed.objects.filter(job__in=live).aggregate(oldest=Min("read_at"))["oldest"]
+        return found
+
     # ---- the table ----
 
     @cached_property
-    def rows(self) -> list[Row]:
-        bold = self._bold()
-        return [
-            Row(
-                line,
-                line is self.baseline,
-                self.ranked(line),
-                self._delta(line),
-                frozenset(name for name, key in bold.items() if key == line.key),
-                self.view,
-            )
-            for line in self._sorted()
-        ]
-
-    def _sorted(self) -> list[Line]:
-        """Unknown values come last, whichever way."""
-        key, down = self.view.sort.removeprefix("-"), self.view.sort.startswith("-")
-        if not key:
-            return self.lines
-        values = {line.key: _sort_value(line, key) for line in self.lines}
-        known = [line for line in self.lines if values[line.key] is not None]
-        known.sort(key=lambda line: values[line.key], reverse=down)
-        return known + [line for line in self.lines if values[line.key] is None]
-
-    def headings(self) -> list[Heading]:
-        words = [
-            ("name", _("Run"), "ps-3", ""),
-            ("", _("Status"), "not-narrow", ""),
-            ("", _("Epochs"), "num not-narrow", ""),
-            ("", _("Adapter"), "num not-narrow", ""),
-            ("", _("LR ×"), "num not-narrow", _("Learning rate multiplier")),
-            ("best", _("Best loss"), "num", self.sources["best"]),
-            ("", _("vs baseline"), "num", _("Best loss of the run minus that of the baseline")),
-            ("", _("At step"), "num not-narrow", ""),
-            ("final", _("Final loss"), "num not-narrow", self.sources["final"]),
-            ("accuracy", _("Token acc."), "num not-narrow", self.sources["accuracy"]),
-            ("duration", _("Duration"), "num not-narrow", ""),
-            (
-                "tokens",
-                _("Tokens"),
-                "num not-narrow",
-                _("Billable tokens of the training dataset, as the service counted them, read once"),
-            ),
-        ]
-        if self.priced:
-            words.append(("cost", _("Cost"), "num not-narrow", _("Tokens × epochs × the operator’s price")))
-        words.append(("", _("Validation data"), "not-narrow", ""))
-        return [self._heading(*each) for each in words]
-
-    def _heading(self, key: str, label: str, css: str, title: str) -> Heading:
-        now = bool(key) and self.view.sort.removeprefix("-") == key
-        down = now and self.view.sort.startswith("-")
-        turned = replace(self.view, sort="" if down else f"-{key}" if now else key).query() if key else ""
-        return Heading(label, css, turned, ("descending" if down else "ascending") if now else "", title)
-
-    @property
-    def sources(self) -> dict[str, str]:
-        """Where a column's numbers come from."""
-        return {
-            "best": _("Lowest value of /eval_total_loss, as measured"),
-            "final": _("Last value of /eval_total_loss, as measured"),
-            "accuracy": _("/eval_fraction_of_correct_next_step_preds at the step of the best loss"),
-        }
-
-    @property
-    def priced(self) -> bool:
-        return any(line.cost is not None for line in self.lines)
-
-    def ranked(self, line: Line) -> bool:
-        return self.baseline is not None and (line is self.baseline or line.compares(self.baseline))
-
-    def _delta(self, line: Line) -> float | None:
-        base = self.baseline
-        if base is None or line is base or line.best is None or base.best is None:
-            return None
-        return line.best - base.best
-
-    def _bold(self) -> dict[str, str]:
-        """By column, the run that is best among those that compare with the baseline; only among several."""
-        ranked = [line for line in self.lines if self.ranked(line)]
-        found = {}
-        for name, sign in (("best", 1), ("final", 1), ("accuracy", -1)):
-            known = [
-                (sign * value, line.key) for line in ranked if (value := getattr(line, name)) is not None
-            ]
-            if len(known) > 1:
-                found[name] = min(known)[1]
-        return found
+    def table(self) -> Table:
+        return Table(self.lines, self.baseline, self.view)
 
     @property
     def notes(self) -> list[guard.Warned]:
@@ -285,7 +155,7 @@ class Compare:
                 of_run.get(metric.series, NONE),
                 line.hidden,
                 line is self.baseline,
-                self.ranked(line),
+                self.table.ranked(line),
             )
             for line, ruler, of_run in zip(self.lines, rulers, found, strict=True)
         ]
@@ -310,43 +180,9 @@ class Compare:
 
     # ---- data ----
 
-    @property
-    def other(self) -> Line | None:
-        """The run whose data is laid beside the baseline's."""
-        others = [line for line in self.lines if line is not self.baseline]
-        asked = [line for line in others if line.job.pk == self.view.other]
-        unlike = [line for line in others if self.baseline and not _same_training(line, self.baseline)]
-        return next(iter([*asked, *unlike, *others]), None)
-
-    def files(self, purpose: str) -> list[Files]:
-        """The different contents of one dataset, with who used them."""
-        used = [(getattr(line.job, purpose), line) for line in self.lines if getattr(line.job, purpose)]
-        used.sort(key=lambda one: content(one[0]) or ("", 0))
-        groups = [list(same) for _key, same in groupby(used, key=lambda one: content(one[0]))]
-        return sorted(
-            (Files(same[0][0], [line for _dataset, line in same]) for same in groups),
-            key=lambda files: files.lines[0].look.place,
-        )
-
-    def data(self) -> list[tuple[str, str, list[Files]]]:
-        return [
-            (purpose, word, self.files(purpose))
-            for purpose, word in (("training", _("Training data")), ("validation", _("Validation data")))
-        ]
-
-    def changes(self) -> list[tuple[str, str, Dataset | None, Dataset | None, bool]]:
-        """For each of the two datasets: the baseline's, the other run's, and whether they hold the same."""
-        other, base = self.other, self.baseline
-        if other is None or base is None:
-            return []
-        pairs = [
-            ("training", _("Training data"), base.job.training, other.job.training),
-            ("validation", _("Validation data"), base.job.validation, other.job.validation),
-        ]
-        return [
-            (purpose, word, before, after, before is not None and content(before) == content(after))
-            for purpose, word, before, after in pairs
-        ]
+    @cached_property
+    def data(self) -> Data:
+        return Data(self.lines, self.baseline, self.view.other)
 
     # ---- adding runs ----
 
@@ -418,19 +254,3 @@ class Compare:
             "epoch": _("Epoch {x}"),
         }
         return json.dumps(said, ensure_ascii=False)
-
-
-def _sort_value(line: Line, key: str) -> Any:
-    return {
-        "name": str(line.job).casefold(),
-        "best": line.best,
-        "final": line.final,
-        "accuracy": line.accuracy,
-        "duration": line.job.elapsed,
-        "tokens": line.tokens,
-        "cost": line.cost,
-    }[key]
-
-
-def _same_training(line: Line, other: Line) -> bool:
-    return content(line.job.training) == content(other.job.training)

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
-from django.utils.http import quote_etag
+from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
@@ -52,13 +52,15 @@ def candidates(request: Request, compare: Compare) -> dict[str, object]:
 @require_GET
 @member(Role.VIEWER)
 def figures(request: Request, project: Project) -> HttpResponseBase:
-    """What the charts draw. ETag stands for the content."""
+    """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
     compare = comparison(request, project)
     said = {"charts": compare.figures() if compare.lines else {}, "every": compare.every}
     body = json.dumps(said, separators=(",", ":")).encode()
     etag = quote_etag(hashlib.blake2b(body, digest_size=16).hexdigest())
     response = get_conditional_response(request, etag=etag) or packed(request, body)
     response["ETag"] = etag
+    if read_at := compare.read_at:
+        response["Last-Modified"] = http_date(read_at.timestamp())
     patch_cache_control(response, private=True, no_cache=True)
     return response
 
@@ -89,14 +91,14 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = comparison(request, project)
     metrics = compare.view.metrics
     series = compare.series({metric.series for metric in metrics})
-    return attached(exports.curves(compare.rows, series, metrics), "curves")
+    return attached(exports.curves(compare.table.rows, series, metrics), "curves")
 
 
 @require_GET
 @member(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = comparison(request, project)
-    return attached(exports.runs(compare.rows, compare.settings), "runs")
+    return attached(exports.runs(compare.table.rows, compare.lines, compare.settings), "runs")
 
 
 def attached(lines: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -35,7 +35,7 @@ def compare(project: Project, user: User, jobs: Any, more: str = "") -> Compare:
 def test_deltas_are_to_the_baseline_and_judged_only_on_the_same_data(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    rows = compare(project, tuner, jobs.values()).rows
+    rows = compare(project, tuner, jobs.values()).table.rows
     assert [(row.line.short, row.delta_words, row.ranked) for row in rows] == [
         ("r8", "", True),
         ("r16", "−0.022", True),
@@ -50,7 +50,7 @@ def test_deltas_are_to_the_baseline_and_judged_only_on_the_same_data(
 
 
 def test_another_baseline_turns_the_tables(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    rows = compare(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").rows
+    rows = compare(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").table.rows
     assert [row.line.short for row in rows if row.ranked] == ["r4", "e10"]
     assert next(row for row in rows if row.is_baseline).line.short == "e10"
 
@@ -61,7 +61,7 @@ def test_a_difference_too_small_for_three_digits_is_not_nothing(
     twin = run(project, "r8")
     twin.summary["best"]["value"] += 0.00004
     twin.save()
-    rows = compare(project, tuner, [jobs["r8"], twin]).rows
+    rows = compare(project, tuner, [jobs["r8"], twin]).table.rows
     assert rows[1].delta_words == "+0.00004"
 
 
@@ -147,7 +147,7 @@ def test_the_table_can_be_ordered(project: Project, tuner: User, jobs: dict[str,
     TuningJob.objects.filter(pk=bare.pk).update(summary={})
     everyone = [*jobs.values(), bare]
     for sort, first in (("best", "r16"), ("-best", "r4"), ("name", "bare"), ("-duration", "r16")):
-        rows = compare(project, tuner, everyone, f"&sort={sort}").rows
+        rows = compare(project, tuner, everyone, f"&sort={sort}").table.rows
         assert rows[0].line.short == first
         if "best" in sort:
             assert rows[-1].line.short == "bare"
@@ -170,9 +170,27 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
     assert hollow == [False, False, False, True, True]
 
 
+def test_in_the_file_settings_stay_with_their_runs(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
+    found = compare(project, tuner, jobs.values(), "&sort=best")
+    [*told] = csv.DictReader(
+        io.StringIO("".join(exports.runs(found.table.rows, found.lines, found.settings)))
+    )
+    assert [(row["run"][-3:], row["Adapter size"]) for row in told] == [
+        ("r16", "16"),
+        ("-r8", "8"),
+        ("e10", "8"),
+        ("lr2", "8"),
+        ("-r4", "4"),
+    ]
+
+
 def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     found = compare(project, tuner, jobs.values())
-    [*told] = csv.DictReader(io.StringIO("".join(exports.runs(found.rows, found.settings))))
+    [*told] = csv.DictReader(
+        io.StringIO("".join(exports.runs(found.table.rows, found.lines, found.settings)))
+    )
     assert [row["run"] for row in told] == [str(job) for job in jobs.values()]
     for row, job in zip(told, jobs.values(), strict=True):
         assert float(row["best_eval_loss"]) == job.summary["best"]["value"]

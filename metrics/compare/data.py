@@ -1,0 +1,71 @@
+"""Which data the runs of a comparison learned from and were judged by, and which two to lay side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from django.utils.translation import gettext as _
+
+from jobs.models import Dataset
+from metrics.compare.lines import Line, content
+
+
+@dataclass(frozen=True)
+class Files:
+    """One content of a dataset and the runs that used it."""
+
+    dataset: Dataset
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Data:
+    """`asked` is the run that somebody wants to see beside the baseline."""
+
+    lines: Sequence[Line]
+    baseline: Line | None
+    asked: int | None
+
+    @property
+    def other(self) -> Line | None:
+        """The run whose data is laid beside the baseline's."""
+        others = [line for line in self.lines if line is not self.baseline]
+        asked = [line for line in others if line.job.pk == self.asked]
+        unlike = [line for line in others if self.baseline and not _same_training(line, self.baseline)]
+        return next(iter([*asked, *unlike, *others]), None)
+
+    def files(self, purpose: str) -> list[Files]:
+        """The different contents of one dataset, with who used them."""
+        used = [(getattr(line.job, purpose), line) for line in self.lines if getattr(line.job, purpose)]
+        used.sort(key=lambda one: content(one[0]) or ("", 0))
+        groups = [list(same) for _key, same in groupby(used, key=lambda one: content(one[0]))]
+        return sorted(
+            (Files(same[0][0], [line for _dataset, line in same]) for same in groups),
+            key=lambda files: files.lines[0].look.place,
+        )
+
+    def purposes(self) -> list[tuple[str, str, list[Files]]]:
+        return [
+            (purpose, word, self.files(purpose))
+            for purpose, word in (("training", _("Training data")), ("validation", _("Validation data")))
+        ]
+
+    def changes(self) -> list[tuple[str, str, Dataset | None, Dataset | None, bool]]:
+        """For each of the two datasets: the baseline's, the other run's, and whether they hold the same."""
+        other, base = self.other, self.baseline
+        if other is None or base is None:
+            return []
+        pairs = [
+            ("training", _("Training data"), base.job.training, other.job.training),
+            ("validation", _("Validation data"), base.job.validation, other.job.validation),
+        ]
+        return [
+            (purpose, word, before, after, before is not None and content(before) == content(after))
+            for purpose, word, before, after in pairs
+        ]
+
+
+def _same_training(line: Line, other: Line) -> bool:
+    return content(line.job.training) == content(other.job.training)

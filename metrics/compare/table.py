@@ -1,0 +1,169 @@
+"""The table of a comparison: a row for each run, judged against the baseline, and headings that order it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from metrics.compare.lines import Line
+from metrics.compare.view import View
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in the table; `delta` is to the baseline's best, and `ranked` says whether it may be judged."""
+
+    line: Line
+    is_baseline: bool
+    ranked: bool
+    delta: float | None
+    bold: frozenset[str]
+    view: View
+
+    @property
+    def delta_words(self) -> str:
+        """With a true minus sign; three digits, or as many as show that it is not nothing."""
+        if self.delta is None:
+            return ""
+        digits = next((n for n in (3, 4, 5) if round(self.delta, n)), 3)
+        return f"{self.delta:+.{digits}f}".replace("-", "−")
+
+    @property
+    def without(self) -> str:
+        return self.view.without(self.line.job.pk).query()
+
+    @property
+    def against(self) -> str:
+        return self.view.against(self.line.job.pk).query()
+
+    @property
+    def toggled(self) -> str:
+        return self.view.toggled(self.line.job.pk).query()
+
+    @property
+    def only(self) -> str:
+        return self.view.only(self.line.job.pk).query()
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column: `query` orders by it, `direction` is aria-sort's word."""
+
+    label: str
+    css: str = ""
+    query: str = ""
+    direction: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    lines: Sequence[Line]
+    baseline: Line | None
+    view: View
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        bold = self._bold()
+        return [
+            Row(
+                line,
+                line is self.baseline,
+                self.ranked(line),
+                self._delta(line),
+                frozenset(name for name, key in bold.items() if key == line.key),
+                self.view,
+            )
+            for line in self._sorted()
+        ]
+
+    def _sorted(self) -> Sequence[Line]:
+        """Unknown values come last, whichever way."""
+        key, down = self.view.sort.removeprefix("-"), self.view.sort.startswith("-")
+        if not key:
+            return self.lines
+        values = {line.key: _sort_value(line, key) for line in self.lines}
+        known = [line for line in self.lines if values[line.key] is not None]
+        known.sort(key=lambda line: values[line.key], reverse=down)
+        return [*known, *(line for line in self.lines if values[line.key] is None)]
+
+    def headings(self) -> list[Heading]:
+        words = [
+            ("name", _("Run"), "ps-3", ""),
+            ("", _("Status"), "not-narrow", ""),
+            ("", _("Epochs"), "num not-narrow", ""),
+            ("", _("Adapter"), "num not-narrow", ""),
+            ("", _("LR ×"), "num not-narrow", _("Learning rate multiplier")),
+            ("best", _("Best loss"), "num", self.sources["best"]),
+            ("", _("vs baseline"), "num", _("Best loss of the run minus that of the baseline")),
+            ("", _("At step"), "num not-narrow", ""),
+            ("final", _("Final loss"), "num not-narrow", self.sources["final"]),
+            ("accuracy", _("Token acc."), "num not-narrow", self.sources["accuracy"]),
+            ("duration", _("Duration"), "num not-narrow", ""),
+            (
+                "tokens",
+                _("Tokens"),
+                "num not-narrow",
+                _("Billable tokens of the training dataset, as the service counted them, read once"),
+            ),
+        ]
+        if self.priced:
+            words.append(("cost", _("Cost"), "num not-narrow", _("Tokens × epochs × the operator’s price")))
+        words.append(("", _("Validation data"), "not-narrow", ""))
+        return [self._heading(*each) for each in words]
+
+    def _heading(self, key: str, label: str, css: str, title: str) -> Heading:
+        now = bool(key) and self.view.sort.removeprefix("-") == key
+        down = now and self.view.sort.startswith("-")
+        turned = replace(self.view, sort="" if down else f"-{key}" if now else key).query() if key else ""
+        return Heading(label, css, turned, ("descending" if down else "ascending") if now else "", title)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Where a column's numbers come from."""
+        return {
+            "best": _("Lowest value of /eval_total_loss, as measured"),
+            "final": _("Last value of /eval_total_loss, as measured"),
+            "accuracy": _("/eval_fraction_of_correct_next_step_preds at the step of the best loss"),
+        }
+
+    @property
+    def priced(self) -> bool:
+        return any(line.cost is not None for line in self.lines)
+
+    def ranked(self, line: Line) -> bool:
+        return self.baseline is not None and (line is self.baseline or line.compares(self.baseline))
+
+    def _delta(self, line: Line) -> float | None:
+        base = self.baseline
+        if base is None or line is base or line.best is None or base.best is None:
+            return None
+        return line.best - base.best
+
+    def _bold(self) -> dict[str, str]:
+        """By column, the run that is best among those that compare with the baseline; only among several."""
+        ranked = [line for line in self.lines if self.ranked(line)]
+        found = {}
+        for name, sign in (("best", 1), ("final", 1), ("accuracy", -1)):
+            known = [
+                (sign * value, line.key) for line in ranked if (value := getattr(line, name)) is not None
+            ]
+            if len(known) > 1:
+                found[name] = min(known)[1]
+        return found
+
+
+def _sort_value(line: Line, key: str) -> Any:
+    return {
+        "name": str(line.job).casefold(),
+        "best": line.best,
+        "final": line.final,
+        "accuracy": line.accuracy,
+        "duration": line.job.elapsed,
+        "tokens": line.tokens,
+        "cost": line.cost,
+    }[key]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metrics.points import Points
+if TYPE_CHECKING:
+    from metrics.points import Points
 
 MULTIPLIERS = (1, 2, 6)
 FOLDER = Path(__file__).parent
@@ -29,6 +30,8 @@ def file_of(multiplier: float) -> Path:
 
 
 def recording(multiplier: float) -> Recording:
+    from metrics.points import Points  # needs Django, which a recording does without
+
     with gzip.open(file_of(multiplier), "rt") as file:
         said = json.load(file)
     series = {metric: Points.of(*zip(*found, strict=True)) for metric, found in said["series"].items()}

@@ -25,11 +25,9 @@ from metrics.run import Run
 from tests.metrics.compare.runs import SETTINGS, series
 from tests.metrics.curves import START
 
-KINDS = {"u2": "<u2", "u4": "<u4", "f8": "<f8"}
-
 
 def numbers(packed: dict[str, str]) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(packed["bdata"]), KINDS[packed["dtype"]])
+    return np.frombuffer(base64.b64decode(packed["bdata"]), f"<{packed['dtype']}")
 
 
 def made(metric: Metric = Metric.EVAL_LOSS, axis: Axis = Axis.STEP, count: int = 5) -> list[Curve]:

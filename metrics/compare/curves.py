@@ -30,6 +30,8 @@ BUDGET = 25_000
 FEW = 8
 """Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
 MARKED = 60
+DASHED = 250
+"""Points of a trace up to which dashes can be seen among more than FEW runs; in denser noise they only cost."""
 HEIGHT = 370
 LABEL_GAP = 15
 
@@ -97,12 +99,13 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
     layout = dress.layout(shared) | {"hovermode": False}
     layout["yaxis"] |= height(metric, drawn, controls)
     each = limit(len(drawn), smoothed(metric, controls))
-    data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each)]
+    few = len(drawn) <= FEW
+    data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each, few)]
     layout["annotations"] = []
     reach = layout["yaxis"].get("range")
     if metric == Metric.EVAL_LOSS and reach:
         data += star(drawn, layout, controls.scale == Scale.LOG)
-    if len(drawn) <= FEW and reach:
+    if few and reach:
         label_ends(metric, drawn, layout, controls)
     return {"data": data, "layout": layout, "outside": outside(metric, drawn, layout["yaxis"])}
 
@@ -117,13 +120,16 @@ def smoothed(metric: Metric, controls: Controls) -> bool:
     return metric.trains and controls.smoothing > 0
 
 
-def traces(metric: Metric, curve: Curve, controls: Controls, zoom: Zoom | None, each: int) -> Iterator[Json]:
+def traces(
+    metric: Metric, curve: Curve, controls: Controls, zoom: Zoom | None, each: int, few: bool
+) -> Iterator[Json]:
     places, values = curve.ruler.places(curve.points), curve.points.values
     kept = window(places, values, zoom, each)
     if smoothed(metric, controls):
         yield raw(curve, places[kept], values[kept])
         values = smooth(values, controls.smoothing)
-    yield line(curve, places[kept], values[kept], marked=not metric.trains and len(kept) <= MARKED)
+    marked = few and not metric.trains and len(kept) <= MARKED
+    yield line(curve, places[kept], values[kept], marked=marked, dashed=few or len(kept) <= DASHED)
 
 
 def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
@@ -139,9 +145,9 @@ def raw(curve: Curve, x: Any, y: Numbers) -> Json:
     return _trace(curve, x, y, 1) | {"mode": "lines", "opacity": 0.25, "meta": "raw"}
 
 
-def line(curve: Curve, x: Any, y: Numbers, marked: bool) -> Json:
+def line(curve: Curve, x: Any, y: Numbers, *, marked: bool, dashed: bool) -> Json:
     found = _trace(curve, x, y, 3.0 if curve.baseline else 1.75)
-    found["line"]["dash"] = "solid" if curve.baseline else curve.look.dash
+    found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.dash
     if marked:
         outline = {"color": curve.look.colour, "width": 1.5}
         found |= {"marker": {"symbol": curve.look.marker, "size": 6, "line": outline}, "cliponaxis": False}

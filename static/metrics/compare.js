@@ -119,8 +119,7 @@
     zoomed() {
       this.draw();
       this.keepAddress();
-      clearTimeout(this.soon);
-      this.soon = setTimeout(() => this.refresh(), this.constructor.DEBOUNCE);
+      this.refreshSoon();
     }
 
     // ---- showing ----
@@ -180,6 +179,7 @@
 
     /** What is hidden is grey in the tables, gone from the charts, and in the address. */
     hide() {
+      for (const box of this.boxes) box._said = null;
       const hidden = this.view.hidden, runs = [...hidden].map(run => Number(run.slice(1))).sort((a, b) => a - b);
       for (const row of this.root.querySelectorAll("[data-run], [data-of]")) {
         const off = hidden.has(`r${row.dataset.run || row.dataset.of}`);

@@ -93,11 +93,20 @@ window.StudioBoard = class {
     for (const box of this.boxes) {
       const figure = this.figures[box.dataset.chart];
       box.classList.toggle("drawn", Boolean(figure));
-      if (figure && !box.hidden) {
+      if (figure && !box.hidden && this.differs(box, figure)) {
         studioPlot.draw(box, figure, this.looked(box.dataset.chart));
         this.follow(box);
       }
     }
+  }
+
+  /** A chart that would look as it does is not drawn again. */
+  differs(box, figure) {
+    const { hidden, x, y } = this.looked(box.dataset.chart);
+    const said = JSON.stringify([figure, [...hidden].sort(), x, y, document.documentElement.dataset.bsTheme, box.clientWidth]);
+    if (box._said === said) return false;
+    box._said = said;
+    return true;
   }
 
   /** How one chart is looked at. */
@@ -201,8 +210,16 @@ window.StudioBoard = class {
     if (field.name === "axis") this.view.x = null;
     if (field.name === "scale" || field.name === "clip") this.view.y = {};
     this.keepAddress();
+    this.refreshSoon();
+  }
+
+  /** At once; while one change follows another, once they pause. */
+  refreshSoon() {
+    const now = performance.now(), calm = now - (this.changedAt ?? -Infinity) > 2 * this.constructor.DEBOUNCE;
+    this.changedAt = now;
     clearTimeout(this.soon);
-    this.soon = setTimeout(() => this.refresh(), this.constructor.DEBOUNCE);
+    if (calm) this.refresh();
+    else this.soon = setTimeout(() => this.refresh(), this.constructor.DEBOUNCE);
   }
 
   listen() {

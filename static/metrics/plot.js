@@ -33,12 +33,18 @@ Object.assign(window.studioPlot, (() => {
     return window.Plotly.react(box, data, layout, CONFIG);
   }
 
-  /** Only what is hidden changes: the traces of these groups and their labels. */
+  /** Only what is hidden changes: nodes that Plotly has drawn are taken from sight, which costs next to nothing; where
+   *  one was hidden before it was drawn, the chart is drawn again. */
   function hide(box, figure, view) {
-    const change = figure.data.map((trace, at) => [at, !view.hidden.has(trace.legendgroup)]).filter(([at, on]) => box.data[at].visible !== on);
-    if (!change.length) return undefined;
-    const { layout } = figureFor(box, { data: [], layout: figure.layout }, view);
-    return window.Plotly.update(box, { visible: change.map(([, on]) => on) }, { annotations: layout.annotations }, change.map(([at]) => at));
+    const shown = trace => !view.hidden.has(trace.legendgroup), nodes = new Map();
+    for (const node of box.querySelectorAll(".scatterlayer .trace")) nodes.set(node.__data__[0].trace.index, node);
+    if (figure.data.some((trace, at) => shown(trace) && !nodes.has(at))) return draw(box, figure, view);
+    for (const [at, node] of nodes) node.style.display = shown(figure.data[at]) ? "" : "none";
+    for (const node of box.querySelectorAll(".annotation")) {
+      const [, group] = (box.layout.annotations[node.dataset.index]?.name || "").split("-");
+      node.style.display = view.hidden.has(group) ? "none" : "";
+    }
+    return undefined;
   }
 
   /** The chart with title, legend and background, as a file that the browser saves. */

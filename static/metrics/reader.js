@@ -73,7 +73,7 @@ window.StudioReader = class {
   /** The nearest drawn value of every run that is shown there. */
   values(box, x) {
     const plot = this.plot(box), found = new Map();
-    const traces = (box._fullData || []).filter(trace => trace.visible === true && trace.meta !== "star" && trace.x?.length);
+    const traces = (box._fullData || []).filter(trace => trace.visible === true && !this.board.view.hidden.has(trace.legendgroup) && trace.meta !== "star" && trace.x?.length);
     for (const trace of traces) {
       const xs = trace.x, near = this.nearest(xs, x), step = xs.length > 1 ? (xs[xs.length - 1] - xs[0]) / (xs.length - 1) : 0;
       if (x < xs[0] - step || x > xs[xs.length - 1] + step || !Number.isFinite(trace.y[near])) continue;

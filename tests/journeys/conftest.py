@@ -40,7 +40,7 @@ def remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
     listed = requests.get(
         f"http://127.0.0.1:{port}/v1/projects/local/locations/us-central1/tuningJobs", timeout=30
     )
-    return [job for job in listed.json()["tuningJobs"] if job["tunedModelDisplayName"] == name]
+    return [job for job in listed.json().get("tuningJobs", []) if job["tunedModelDisplayName"] == name]
 
 
 @pytest.fixture(scope="session")

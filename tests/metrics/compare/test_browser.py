@@ -68,8 +68,9 @@ def state(page: Page, metric: str = "eval_total_loss") -> dict[str, Any]:
         """metric => {
           const box = document.querySelector(`[data-chart=${metric}]`), plot = box._fullLayout;
           return {
-            shown: box._fullData.filter(one => one.visible === true && one.meta !== "star")
-              .map(one => one.legendgroup),
+            shown: Array.from(box.querySelectorAll(".scatterlayer .trace"))
+              .filter(node => node.style.display !== "none" && node.__data__[0].trace.meta !== "star")
+              .map(node => node.__data__[0].trace.legendgroup),
             x: Array.from(plot.xaxis.range), y: Array.from(plot.yaxis.range)};
         }""",
         metric,

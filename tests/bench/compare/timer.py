@@ -114,9 +114,9 @@ class Watch:
 
     def act(self, deed: Callable[[Page], None]) -> float | None:
         """Milliseconds from an input to the last change of the charts that it brings."""
+        before = self.frames[-1:]  # a page that stands still sends none
         with self._recording():
-            self._wait()
-            self.frames = self.frames[-1:]
+            self.frames += before
             start = time.time()
             deed(self.page)
             self._wait()

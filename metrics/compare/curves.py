@@ -31,7 +31,7 @@ FEW = 8
 """Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
 MARKED = 60
 DASHED = 250
-"""Points of a trace up to which dashes can be seen among more than FEW runs; in denser noise they only cost."""
+"""Points of a trace up to which dashes can be seen among more than FEW runs; in denser noise they cost."""
 HEIGHT = 370
 LABEL_GAP = 15
 

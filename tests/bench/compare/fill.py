@@ -39,7 +39,8 @@ def main() -> None:
         }
         job.summary = summarise(points.merge(job.pk, found, whole=JUDGED), Run.of(job))
         job.save()
-        Feed.objects.update_or_create(job=job, defaults={"due_at": None})  # without a time at which it is due: there is no service to ask
+        # Without a time at which it is due: there is no service to ask.
+        Feed.objects.update_or_create(job=job, defaults={"due_at": None})
         keys.append(job.pk)
     sys.stdout.write(json.dumps(keys))
 

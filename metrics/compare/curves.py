@@ -146,7 +146,7 @@ def raw(curve: Curve, x: Any, y: Numbers) -> Json:
 
 
 def line(curve: Curve, x: Any, y: Numbers, *, marked: bool, dashed: bool) -> Json:
-    found = _trace(curve, x, y, 3.0 if curve.baseline else 1.75)
+    found = _trace(curve, x, y, 3.0 if curve.baseline else 2.0)
     found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.dash
     if marked:
         outline = {"color": curve.look.colour, "width": 1.5}

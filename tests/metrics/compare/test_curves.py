@@ -134,7 +134,7 @@ def test_the_baseline_is_solid_and_heavier() -> None:
     runs[2] = replace(runs[2], baseline=True)
     lines = [trace["line"] for trace in drawn(Metric.EVAL_LOSS, runs)["data"][:5]]
     assert [line["dash"] for line in lines] == ["solid", "6px,4px", "solid", "6px,3px,2px,3px", "10px,4px"]
-    assert [line["width"] for line in lines] == [1.75, 1.75, 3.0, 1.75, 1.75]
+    assert [line["width"] for line in lines] == [2.0, 2.0, 3.0, 2.0, 2.0]
 
 
 def test_the_star_is_the_best_of_what_compares() -> None:

@@ -25,8 +25,8 @@ from metrics.points import NONE, Numbers, Points
 from metrics.run import Run
 from metrics.summary import best
 
-BUDGET = 25_000
-"""Points of one chart, shared by its runs: more than its pixels can show."""
+BUDGET, LEAST = 8_000, 160
+"""Points of one chart, shared by its runs, and of one run: what noise covers is painted at every change."""
 FEW = 8
 """Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
 MARKED = 60
@@ -112,7 +112,7 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
 
 def limit(runs: int, smoothed: bool) -> int:
     """Points of one trace."""
-    return max(200, min(LIMIT, BUDGET // max(1, runs * (2 if smoothed else 1))))
+    return max(LEAST, min(LIMIT, BUDGET // max(1, runs * (2 if smoothed else 1))))
 
 
 def smoothed(metric: Metric, controls: Controls) -> bool:

@@ -132,6 +132,8 @@ def arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
                 values["pk"] = draft(project, user).pk
             case "pk":
                 values["pk"] = job(project, user).pk
+            case "before" | "after":
+                values[keyword] = dataset(project, user).pk
             case "checkpoint":
                 values["checkpoint"] = 1
             case "chart":

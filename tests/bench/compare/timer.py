@@ -89,8 +89,10 @@ class Traffic:
 class Watch:
     """One tab. `region` asks the page where its charts are; None while they are not there."""
 
-    def __init__(self, page: Page, region: Callable[[Page], Region | None]) -> None:
-        self.page, self.region = page, region
+    def __init__(
+        self, page: Page, region: Callable[[Page], Region | None], least_ink: float = LEAST_INK
+    ) -> None:
+        self.page, self.region, self.least_ink = page, region, least_ink
         self.frames: list[tuple[float, str]] = []
         self.traffic = Traffic()
         page.add_init_script(NOTE_TASKS)
@@ -147,7 +149,7 @@ class Watch:
                 if before is None or differ(before, now):
                     changed = time.monotonic()
                 before = now
-            drawn = before is not None and min(ink(before)) > LEAST_INK
+            drawn = before is not None and min(ink(before)) > self.least_ink
             if drawn and self.traffic.silent() and time.monotonic() - changed > QUIET:
                 return
 
@@ -157,7 +159,7 @@ class Watch:
         if not region:
             return None, None
         frames = [(at, picture(data, region)) for at, data in self.frames if at >= start - 0.001]
-        if not frames or min(ink(frames[-1][1])) <= LEAST_INK:
+        if not frames or min(ink(frames[-1][1])) <= self.least_ink:
             return None, None
         final, settled = frames[-1][1], frames[-1][0]
         for at, shown in reversed(frames[:-1]):
@@ -192,10 +194,12 @@ def differ(one: Picture, other: Picture) -> bool:
 
 
 @contextmanager
-def tab(region: Callable[[Page], Region | None], cookies: list[Any]) -> Iterator[Watch]:
+def tab(
+    region: Callable[[Page], Region | None], cookies: list[Any], least_ink: float = LEAST_INK
+) -> Iterator[Watch]:
     """In a browser that starts for it, with a profile and a cache of its own."""
     with chromium() as browser:
         context = browser.new_context(locale="en-US", viewport={"width": WIDTH, "height": HEIGHT})
         context.add_cookies(cookies)
-        yield Watch(context.new_page(), region)
+        yield Watch(context.new_page(), region, least_ink)
         context.close()

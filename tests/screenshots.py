@@ -96,6 +96,11 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "details", f"{done}details/"
     yield "data", f"{done}data/"
     yield "cancel", f"{running}cancel/"
+    runs = ",".join(re.search(r"/jobs/(\d+)/", url)[1] for url in (done, stopped, running))  # type: ignore[index]
+    yield "compare", f"/p/local/compare/?runs={runs}"
+    yield "compare-effect", f"/p/local/compare/?runs={runs}&tab=effect"
+    yield "compare-data", f"/p/local/compare/?runs={runs}&tab=data"
+    yield "compare-choose", "/p/local/compare/"
     yield "chats", "/p/local/chats/"
     yield "test", studio.talk(page, done)
     yield "members", "/p/local/members/"
@@ -136,6 +141,8 @@ def take(page: Page, address: str, file: Path) -> None:
     page.wait_for_load_state("load")
     if page.locator("#monitor-place, #monitor").count():
         page.locator("[data-chart=loss] .main-svg").first.wait_for(timeout=30_000)
+    if page.locator("#compare [data-chart]").count():
+        page.locator("#compare .drawn .main-svg").first.wait_for(timeout=30_000)
     page.wait_for_timeout(700)
     wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     if wide > 0:

@@ -117,7 +117,8 @@ READS = captures(
     "*.tunings.get*",
     "*.sft.get*",
     "*.list",
-    "*.models.*",
+    "*.models.get*",
+    "*.models.list*",
     "*.notebook-metrics.*",
     "*.experiment",
     "*.ts.*",
@@ -169,6 +170,17 @@ def test_cancels(engine: Engine, name: str) -> None:
     response = play(engine, request, lambda text: re.sub(parent, job["name"], text))
     assert (response.status_code, response.json()) == (200, {})
     assert engine.wait(job)["state"] == "JOB_STATE_CANCELLED"
+
+
+@pytest.mark.parametrize("name", captures("*.models.update*"))
+def test_updates(engine: Engine, name: str) -> None:
+    """On a model of its own: the others are read by everybody."""
+    (exchange,) = exchanges(name)
+    tuned = engine.wait(engine.tune(epochs=2))["tunedModel"]
+    model = r"projects/\w+/locations/[\w-]+/models/\d+@\d+"
+    response = play(engine, exchange["request"], lambda text: re.sub(model, tuned["model"], text))
+    assert response.status_code == 200, response.text
+    assert response.json()["defaultCheckpointId"] == exchange["request"]["body"]["defaultCheckpointId"]
 
 
 GENERATES = captures("*generate*", "*.count_tokens", "*.chat.*")

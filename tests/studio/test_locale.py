@@ -127,10 +127,14 @@ def marked_in_python(path: Path) -> Iterator[str]:
             yield "\x04".join(texts[:2]) if names[node.func.id] else texts[0]
 
 
+QUOTED = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+
+
 def marked_in_template(path: Path) -> Iterator[str]:
     source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
-    for text in re.findall(r"""gettext\(u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", source):
-        yield ast.literal_eval(text)
+    for kind, first, second in re.findall(rf"(\w*)gettext\({QUOTED}(?:, {QUOTED})?", source):
+        texts = [first, second] if kind.endswith("p") else [first]  # a context comes before its text
+        yield "\x04".join(map(ast.literal_eval, texts))
 
 
 def test_the_catalogue_has_every_text_that_is_marked() -> None:

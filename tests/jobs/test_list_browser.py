@@ -26,7 +26,7 @@ expect.set_options(timeout=30_000)
 LIST = "/p/local/jobs/"
 ASKED = re.compile(rf"{LIST}\?$")
 BOX = "id => document.getElementById(id).getBoundingClientRect().toJSON()"
-RUNS = "() => new URL(location).searchParams.getAll('run').map(Number)"
+RUNS = "() => new URLSearchParams(location.search).get('runs').split(',').map(Number)"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -247,7 +247,7 @@ def test_without_javascript_the_form_compares_and_cancels(
     for job in (going, over):
         box(page, job).check()
     page.get_by_role("button", name="Compare selected").click()
-    assert page.url.endswith(f"/p/local/compare/?run={going.pk}&run={over.pk}")
+    assert page.url.endswith(f"/p/local/compare/?runs={going.pk},{over.pk}")
 
 
 def sizes() -> list[Any]:

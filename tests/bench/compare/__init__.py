@@ -32,7 +32,7 @@ class Visits:
         self.acted: dict[str, list[float]] = {}
 
     def add(self, program: Program) -> None:
-        with tab(program.region, program.cookies, program.least_ink) as watch:
+        with tab(program.region, program.cookies) as watch:
             seen = watch.open(program.address())
             assert seen.drawn is not None, f"{program.name} draws nothing."
             self.seen.append(seen)

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.bench.compare.timer import HEIGHT, LEAST_INK, Region
+from tests.bench.compare.timer import HEIGHT, Region
 from tests.stack import HOME, NOT_INHERITED, Person, Stack
 
 PASSWORD = "a long enough password"
@@ -25,8 +25,6 @@ WHERE = """() => {
 
 class Studio:
     name = "studio"
-    least_ink = LEAST_INK / 4
-    """Smoothed lines are thin and half of the colours dark: little of them passes for colour when small."""
 
     def __init__(self, person: Person, jobs: list[int]) -> None:
         self.url, self.jobs = person.url, jobs

@@ -18,7 +18,7 @@ import requests
 from playwright.sync_api import Page
 
 from studio.run.checks import free_port
-from tests.bench.compare.timer import LEAST_INK, Region
+from tests.bench.compare.timer import Region
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, Curve, Workload
 from tests.stack import eventually
 
@@ -32,7 +32,6 @@ SLIDER = (62, 264)
 class TensorBoard:
     name = "TensorBoard"
     cookies: list[Any] = []
-    least_ink = LEAST_INK
 
     def __init__(self, url: str, workload: Workload) -> None:
         self.url, self.workload = url, workload

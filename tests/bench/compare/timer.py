@@ -25,11 +25,12 @@ from tests.browser import chromium
 WIDTH, HEIGHT = 1600, 1100
 SCREENCAST = {
     "format": "jpeg",
-    "quality": 70,
-    "maxWidth": WIDTH // 2,
-    "maxHeight": HEIGHT // 2,
+    "quality": 90,
+    "maxWidth": WIDTH,
+    "maxHeight": HEIGHT,
     "everyNthFrame": 1,
 }
+"""At full size: in a smaller picture thin lines lose their colour."""
 QUIET, SILENT = 1.5, 1.0
 """Seconds without a change of the charts, and without a request, after which a page is quiet."""
 CHANGED, APART = 0.002, 40
@@ -89,10 +90,8 @@ class Traffic:
 class Watch:
     """One tab. `region` asks the page where its charts are; None while they are not there."""
 
-    def __init__(
-        self, page: Page, region: Callable[[Page], Region | None], least_ink: float = LEAST_INK
-    ) -> None:
-        self.page, self.region, self.least_ink = page, region, least_ink
+    def __init__(self, page: Page, region: Callable[[Page], Region | None]) -> None:
+        self.page, self.region = page, region
         self.frames: list[tuple[float, str]] = []
         self.traffic = Traffic()
         page.add_init_script(NOTE_TASKS)
@@ -149,7 +148,7 @@ class Watch:
                 if before is None or differ(before, now):
                     changed = time.monotonic()
                 before = now
-            drawn = before is not None and min(ink(before)) > self.least_ink
+            drawn = before is not None and min(ink(before)) > LEAST_INK
             if drawn and self.traffic.silent() and time.monotonic() - changed > QUIET:
                 return
 
@@ -159,7 +158,7 @@ class Watch:
         if not region:
             return None, None
         frames = [(at, picture(data, region)) for at, data in self.frames if at >= start - 0.001]
-        if not frames or min(ink(frames[-1][1])) <= self.least_ink:
+        if not frames or min(ink(frames[-1][1])) <= LEAST_INK:
             return None, None
         final, settled = frames[-1][1], frames[-1][0]
         for at, shown in reversed(frames[:-1]):
@@ -194,12 +193,10 @@ def differ(one: Picture, other: Picture) -> bool:
 
 
 @contextmanager
-def tab(
-    region: Callable[[Page], Region | None], cookies: list[Any], least_ink: float = LEAST_INK
-) -> Iterator[Watch]:
+def tab(region: Callable[[Page], Region | None], cookies: list[Any]) -> Iterator[Watch]:
     """In a browser that starts for it, with a profile and a cache of its own."""
     with chromium() as browser:
         context = browser.new_context(locale="en-US", viewport={"width": WIDTH, "height": HEIGHT})
         context.add_cookies(cookies)
-        yield Watch(context.new_page(), region, least_ink)
+        yield Watch(context.new_page(), region)
         context.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,10 +143,36 @@ def log_ticks(low: float, high: float) -> list[float]:
     return inside
 
 
-def apart(heights: Iterable[float], gap: float) -> list[float]:
+def apart(heights: Sequence[float], gap: float) -> list[float]:
     """How far to move labels that stand at these heights (in pixels), so that they keep `gap` apart."""
-    found = list(heights)
-    if len(found) != 2 or abs(found[0] - found[1]) >= gap:
-        return [0.0] * len(found)
-    push = (gap - abs(found[0] - found[1])) / 2
-    return [push, -push] if found[0] > found[1] else [-push, push]
+    return [place - height for place, height in zip(spread(heights, gap), heights, strict=True)]
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """The nearest heights (in pixels, from below) that keep `gap` apart, in the same order."""
+    order = sorted(range(len(heights)), key=lambda at: heights[at])
+    groups: list[list[int]] = []
+    centres: list[float] = []
+    for at in order:
+        groups.append([at])
+        centres.append(heights[at])
+        while len(groups) > 1 and _top(groups[-2], centres[-2], gap) + gap > _bottom(
+            groups[-1], centres[-1], gap
+        ):
+            joined = groups.pop(-2) + groups.pop()
+            del centres[-2:]
+            groups.append(joined)
+            centres.append(sum(heights[one] for one in joined) / len(joined))
+    found = [0.0] * len(heights)
+    for group, centre in zip(groups, centres, strict=True):
+        for rank, at in enumerate(group):
+            found[at] = _bottom(group, centre, gap) + rank * gap
+    return found
+
+
+def _bottom(group: Sequence[int], centre: float, gap: float) -> float:
+    return centre - (len(group) - 1) * gap / 2
+
+
+def _top(group: Sequence[int], centre: float, gap: float) -> float:
+    return centre + (len(group) - 1) * gap / 2

@@ -11,12 +11,13 @@ from typing import Any
 
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from jobs.faults import revived
 from jobs.models import TuningJob
 from metrics import checkpoints, points
 from metrics.advice import advise
+from metrics.control_words import axis_words, chip_words, scale_words
 from metrics.controls import Axis, Controls, Scale
 from metrics.models import Feed
 from metrics.notes import Note, hints
@@ -145,34 +146,18 @@ class Monitor:
 
     def axes(self) -> list[tuple[Axis, str]]:
         """What the x axis can measure; epochs only where their length is known."""
-        words = {
-            Axis.STEP: _("Step"),
-            Axis.EPOCH: _("Epoch"),
-            Axis.ELAPSED: _("Elapsed"),
-            Axis.CLOCK: _("Clock"),
-        }
-        return [
-            (axis, word) for axis, word in words.items() if axis != Axis.EPOCH or self.run.steps_per_epoch
-        ]
+        return [found for found in axis_words() if found[0] != Axis.EPOCH or self.run.steps_per_epoch]
 
     def scales(self) -> list[tuple[Scale, str]]:
-        return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
+        return scale_words()
+
+    @property
+    def plain_smoothing(self) -> float:
+        return Controls().smoothing
 
     def chip_words(self) -> str:
-        """What the page itself says as time goes by, as JSON; {n} and {age} are filled in there."""
-        words = {
-            "live": _("Live · {age}"),
-            "stale": _("No news · {age}"),
-            "paused": _("Paused"),
-            "over": pgettext("state of a run", "Ended"),
-            "waiting": _("Waiting"),
-            "seconds": _("{n} s ago"),
-            "minutes": _("{n} min ago"),
-            "hours": _("{n} h ago"),
-            "pause": _("Pause updates"),
-            "resume": _("Resume updates"),
-        }
-        return json.dumps(words, ensure_ascii=False)
+        """What the page itself says as time goes by, as JSON."""
+        return json.dumps(chip_words(), ensure_ascii=False)
 
     # ---- notes ----
 

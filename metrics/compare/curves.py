@@ -16,7 +16,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from metrics import dress
-from metrics.axes import Ruler, log_ticks, loss_range, unit_of
+from metrics.axes import Ruler, apart, log_ticks, loss_range, unit_of
 from metrics.compare.look import Look
 from metrics.compare.view import Metric, View, Zoom
 from metrics.controls import Axis, Controls, Scale
@@ -263,43 +263,12 @@ def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: 
             )
             y = math.log10(value) if log and value > 0 else value
             ends.append((curve, value, min(max(y, low), high)))
-    places = spread([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
+    shifts = apart([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
     form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
-    for (curve, value, y), place in zip(ends, places, strict=True):
+    for (curve, value, y), shift in zip(ends, shifts, strict=True):
         x = float(curve.ruler.places(curve.points)[curve.last or 0])
         words = f"{dress.plainly(curve.short)} {value:{form}}"
-        shift = place - (y - low) / (high - low) * HEIGHT
         label = dress.end_label(x, y, words, f"chart-{curve.look.number}", shift)
         layout["annotations"].append(label | {"name": f"end-{curve.key}"})
     if ends:
         layout["margin"] |= {"r": dress.ROOM + 24}
-
-
-def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """The nearest heights (in pixels, from below) that keep `gap` apart, in the same order."""
-    order = sorted(range(len(heights)), key=lambda at: heights[at])
-    groups: list[list[int]] = []
-    centres: list[float] = []
-    for at in order:
-        groups.append([at])
-        centres.append(heights[at])
-        while len(groups) > 1 and _top(groups[-2], centres[-2], gap) + gap > _bottom(
-            groups[-1], centres[-1], gap
-        ):
-            joined = groups.pop(-2) + groups.pop()
-            del centres[-2:]
-            groups.append(joined)
-            centres.append(sum(heights[one] for one in joined) / len(joined))
-    found = [0.0] * len(heights)
-    for group, centre in zip(groups, centres, strict=True):
-        for rank, at in enumerate(group):
-            found[at] = _bottom(group, centre, gap) + rank * gap
-    return found
-
-
-def _bottom(group: Sequence[int], centre: float, gap: float) -> float:
-    return centre - (len(group) - 1) * gap / 2
-
-
-def _top(group: Sequence[int], centre: float, gap: float) -> float:
-    return centre + (len(group) - 1) * gap / 2

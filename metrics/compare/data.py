@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Dataset
 from metrics.compare.lines import Line, content
+
+PURPOSES: dict[str, str | Promise] = {"training": _("Training data"), "validation": _("Validation data")}
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,21 @@ class Data:
             key=lambda files: files.lines[0].look.place,
         )
 
-    def purposes(self) -> list[tuple[str, str, list[Files]]]:
-        return [
-            (purpose, word, self.files(purpose))
-            for purpose, word in (("training", _("Training data")), ("validation", _("Validation data")))
-        ]
+    def purposes(self) -> list[tuple[str | Promise, list[Files]]]:
+        return [(word, self.files(purpose)) for purpose, word in PURPOSES.items()]
 
-    def changes(self) -> list[tuple[str, str, Dataset | None, Dataset | None, bool]]:
+    def changes(self) -> list[tuple[str | Promise, Dataset | None, Dataset | None, bool]]:
         """For each of the two datasets: the baseline's, the other run's, and whether they hold the same."""
         other, base = self.other, self.baseline
         if other is None or base is None:
             return []
         pairs = [
-            ("training", _("Training data"), base.job.training, other.job.training),
-            ("validation", _("Validation data"), base.job.validation, other.job.validation),
+            (word, getattr(base.job, purpose), getattr(other.job, purpose))
+            for purpose, word in PURPOSES.items()
         ]
         return [
-            (purpose, word, before, after, before is not None and content(before) == content(after))
-            for purpose, word, before, after in pairs
+            (word, before, after, before is not None and content(before) == content(after))
+            for word, before, after in pairs
         ]
 
 

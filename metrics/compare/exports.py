@@ -10,6 +10,7 @@ from metrics.compare.settings import Row as SettingRow
 from metrics.compare.table import Row
 from metrics.compare.view import Metric
 from metrics.points import NONE, Points
+from metrics.run import Run
 from metrics.table import line as csv_line
 
 CURVE_HEAD = ["job", "run", "metric", "step", "epoch", "elapsed_seconds", "wall_time", "value"]
@@ -39,8 +40,7 @@ def curves(
     yield csv_line(CURVE_HEAD)
     for row in rows:
         job = row.line.job
-        length = steps_per_epoch(row)
-        start = job.started_at.timestamp() if job.started_at else None
+        run = Run.of(job)
         for metric in metrics if not row.line.hidden else ():
             found = series.get(job.pk, {}).get(metric.series, NONE)
             for step, wall, value in zip(*(array.tolist() for array in found.arrays()), strict=True):
@@ -50,17 +50,12 @@ def curves(
                         job,
                         metric.series,
                         step,
-                        "" if length is None else repr(step / length),
-                        "" if start is None else repr(wall - start),
+                        "" if run.steps_per_epoch is None else repr(step / run.steps_per_epoch),
+                        "" if run.started_at is None else repr(wall - run.started_at),
                         datetime.fromtimestamp(wall, UTC).isoformat(),
                         repr(value),
                     ]
                 )
-
-
-def steps_per_epoch(row: Row) -> float | None:
-    steps, epochs = row.line.steps, row.line.job.epochs.effective
-    return steps / epochs if steps and epochs else None
 
 
 def runs(rows: Sequence[Row], lines: Sequence[Line], settings: Sequence[SettingRow]) -> Iterator[str]:

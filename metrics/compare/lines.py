@@ -104,7 +104,7 @@ class Line:
 
 
 def content(dataset: Dataset | None) -> tuple[str, int] | None:
-    return (dataset.crc32c, dataset.size) if dataset else None
+    return dataset.content if dataset else None
 
 
 def lines_of(jobs: Iterable[TuningJob], view: View, prices: Mapping[str, float]) -> list[Line]:

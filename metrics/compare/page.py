@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Min, Q
+from django.db.models import Min
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy
 
+from jobs.listing import named
 from jobs.models import TuningJob
 from jobs.queries import TuningJobQuerySet
 from metrics import points
@@ -24,6 +25,7 @@ from metrics.compare.data import Data
 from metrics.compare.lines import Line, baseline_of, lines_of
 from metrics.compare.table import Table
 from metrics.compare.view import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
+from metrics.control_words import axis_words, chip_words, scale_words
 from metrics.controls import Axis, Scale
 from metrics.models import Feed
 from metrics.points import NONE, Points
@@ -188,13 +190,7 @@ class Compare:
 
     def candidates(self, q: str) -> list[tuple[TuningJob, str]]:
         """Further runs by name, model or dataset, newest first, each with the address that takes it in."""
-        jobs = self.visible.exclude(pk__in=self.view.runs).with_all()
-        if q:
-            jobs = jobs.filter(
-                Q(tuned_model_display_name__icontains=q)
-                | Q(base_model__icontains=q)
-                | Q(training__uri__icontains=q)
-            )
+        jobs = self.visible.filter(named(q)).exclude(pk__in=self.view.runs).with_all()
         return [(job, self.view.plus(job.pk).query()) for job in jobs[:FOUND]]
 
     # ---- words ----
@@ -209,17 +205,11 @@ class Compare:
 
     @property
     def axes(self) -> list[tuple[Axis, str]]:
-        words = {
-            Axis.STEP: _("Step"),
-            Axis.EPOCH: _("Epoch"),
-            Axis.ELAPSED: _("Elapsed"),
-            Axis.CLOCK: _("Clock"),
-        }
-        return list(words.items())
+        return axis_words()
 
     @property
     def scales(self) -> list[tuple[Scale, str]]:
-        return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
+        return scale_words()
 
     @property
     def plain_smoothing(self) -> float:
@@ -235,17 +225,7 @@ class Compare:
 
     def words(self) -> str:
         """What the page's script says, as JSON."""
-        said = {
-            "live": _("Live · {age}"),
-            "stale": _("No news · {age}"),
-            "paused": _("Paused"),
-            "over": pgettext("state of a run", "Ended"),
-            "waiting": _("Waiting"),
-            "seconds": _("{n} s ago"),
-            "minutes": _("{n} min ago"),
-            "hours": _("{n} h ago"),
-            "pause": _("Pause updates"),
-            "resume": _("Resume updates"),
+        said = chip_words() | {
             "more": _("{n} more"),
             "raw": _("raw {value}"),
             "above": _("{n} points above the axis, up to {most}"),

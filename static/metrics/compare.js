@@ -26,8 +26,7 @@
     const link = event.target.closest("a[data-change]"), here = event.target.closest("a[data-here]");
     if (link && !event.defaultPrevented) {
       event.preventDefault();
-      const names = link.dataset.change === "runs" ? ["runs"] : [link.dataset.change];
-      location.assign(`${location.pathname}?${changed(names, new URL(link.href).searchParams)}`);
+      location.assign(`${location.pathname}?${changed([link.dataset.change], new URL(link.href).searchParams)}`);
     }
     if (here) {
       const query = address();
@@ -54,7 +53,8 @@
   class Compare extends StudioBoard {
     constructor(root) {
       super(root, JSON.parse(root.dataset.words));
-      this.reader = new StudioReader(this, group => document.querySelector(`[data-run="${group.slice(1)}"] .swatch`));
+      if (this.tab === "curves") new StudioReader(this, group => document.querySelector(`[data-run="${group.slice(1)}"] .swatch`));
+      else this.takeHidden();
     }
 
     get tab() {
@@ -93,8 +93,8 @@
     }
 
     keepAddress() {
-      const range = this.form.querySelector("[data-smoothing]");
-      range.value = this.form.elements.smoothing.value;
+      if (!this.form) return; // the effect of a setting has no controls, and its zoom is not kept
+      this.form.querySelector("[data-smoothing]").value = this.form.elements.smoothing.value;
       const query = address(), said = new URLSearchParams(super.query());
       for (const name of ["smoothing", "axis", "scale", "clip"]) {
         if (said.get(name)) query.set(name, name === "smoothing" ? Number(said.get(name)) : said.get(name));

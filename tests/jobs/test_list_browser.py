@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
-from playwright.sync_api import Browser, Locator, Page, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Locator, Page, Route, expect
 
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from tests.axe import COLOURS, grave_problems
-from tests.browser import chromium, watched_page
+from tests.visits import chrome as chrome
+from tests.visits import visit as visit
 
 pytestmark = [
     pytest.mark.journey,
@@ -28,34 +27,6 @@ ASKED = re.compile(rf"{LIST}\?$")
 BOX = "id => document.getElementById(id).getBoundingClientRect().toJSON()"
 RUNS = "() => new URLSearchParams(location.search).get('runs').split(',').map(Number)"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield found
-
-
-@pytest.fixture
-def visit(
-    request: pytest.FixtureRequest,
-    chrome: Browser,
-    live_server: LiveServer,
-    tuner: User,
-    browser_of: Callable[[User], Client],
-) -> Iterator[Callable[[str], Page]]:
-    """visit(path) -> a watched page; a test's parameter are the options of its browser."""
-    session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(chrome, **getattr(request, "param", {})) as page:
-        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-
-        def go(path: str) -> Page:
-            page.goto(live_server.url + path)
-            return page
-
-        yield go
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,21 +15,14 @@ from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
 from jobs.request_panel import RequestPanel
-from tests.browser import chromium, watched_page
+from tests.browser import watched_page
+from tests.visits import chrome as chrome
 
 pytestmark = [
     pytest.mark.journey,
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield found
 
 
 @pytest.fixture
@@ -66,7 +59,7 @@ def sizes() -> list[Any]:
 
 @pytest.mark.parametrize("width,theme", sizes())
 def test_one_way_is_seen_and_copied_at_a_time(
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     signed_in: Callable[[Page], None],
     draft: TuningJob,
@@ -80,7 +73,7 @@ def test_one_way_is_seen_and_copied_at_a_time(
         "permissions": ["clipboard-read", "clipboard-write"],
         "viewport": {"width": width, "height": 844},
     }
-    with watched_page(browser, **permissions) as page:
+    with watched_page(chrome, **permissions) as page:
         signed_in(page)
         page.context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])
         page.goto(step(live_server, "jobs:model", draft))
@@ -100,9 +93,9 @@ def test_one_way_is_seen_and_copied_at_a_time(
 
 
 def test_the_arrow_keys_go_from_way_to_way(
-    browser: Browser, live_server: LiveServer, signed_in: Callable[[Page], None], draft: TuningJob
+    chrome: Browser, live_server: LiveServer, signed_in: Callable[[Page], None], draft: TuningJob
 ) -> None:
-    with watched_page(browser) as page:
+    with watched_page(chrome) as page:
         signed_in(page)
         page.goto(step(live_server, "jobs:request", draft))
         page.locator("#as-rest").focus()
@@ -113,7 +106,7 @@ def test_the_arrow_keys_go_from_way_to_way(
 
 @pytest.mark.parametrize("width,theme", sizes())
 def test_without_javascript_the_request_is_a_page_and_a_paste_makes_a_draft(
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     signed_in: Callable[[Page], None],
     draft: TuningJob,
@@ -122,7 +115,7 @@ def test_without_javascript_the_request_is_a_page_and_a_paste_makes_a_draft(
 ) -> None:
     # Not a watched page: Chromium logs the 422 that is asked for.
     viewport: Any = {"width": width, "height": 844}
-    with browser.new_context(java_script_enabled=False, locale="en-US", viewport=viewport) as context:
+    with chrome.new_context(java_script_enabled=False, locale="en-US", viewport=viewport) as context:
         page = context.new_page()
         signed_in(page)
         page.context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])

@@ -21,12 +21,13 @@ from metrics.models import Feed
 from metrics.points import Points
 from metrics.run import Run
 from studio.models import Project
-from tests.browser import chromium, watched_page
+from tests.browser import watched_page
 from tests.metrics.board import Board
 from tests.metrics.curves import START, curves, job_with, remote
 from tests.metrics.test_charts import traces
 from tests.metrics.test_views import ended
 from tests.vertex.double import json_answer
+from tests.visits import chrome as chrome
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = [
@@ -45,24 +46,16 @@ DRAWN = """name => {
 RANGE = "name => document.querySelector(`[data-chart=${name}]`)._fullLayout.xaxis.range"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield found
-
-
 @pytest.fixture
 def visit(
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     tuner: User,
     browser_of: Callable[[User], Client],
 ) -> Iterator[Callable[..., Page]]:
     """visit(job, query) -> the job's page in a watched one, its loss chart drawn unless told."""
     session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(browser) as page:
+    with watched_page(chrome) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
         def go(job: TuningJob, query: str = "", drawn: bool = True) -> Page:

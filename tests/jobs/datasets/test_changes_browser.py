@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from jobs.datasets import changes
 from jobs.datasets.diff import diff
@@ -19,10 +17,11 @@ from jobs.models import Changes, Dataset, TuningJob
 from jobs.queries import Submission
 from studio.models import Project
 from tests.axe import grave_problems
-from tests.browser import chromium, watched_page
 from tests.jobs.datasets.lines import COMMA, example, line
 from tests.jobs.datasets.test_library_browser import SIDEWAYS, until
 from tests.jobs.test_tabs import FULL
+from tests.visits import chrome as chrome
+from tests.visits import visit as visit
 
 pytestmark = [
     pytest.mark.journey,
@@ -50,32 +49,6 @@ def content(version: int) -> bytes:
             {**example("Why was my card declined " + "again and " * 60 + "again?", "declined_card"), **SYSTEM}
         )
     return b"".join(map(line, kept)) + (COMMA if version == 2 else b"")
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield found
-
-
-@pytest.fixture
-def visit(
-    request: pytest.FixtureRequest,
-    chrome: Browser,
-    live_server: LiveServer,
-    tuner: User,
-    browser_of: Callable[[User], Client],
-) -> Iterator[Callable[[str], Page]]:
-    session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(chrome, **getattr(request, "param", {})) as page:
-        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-
-        def go(path: str) -> Page:
-            page.goto(live_server.url + path)
-            return page
-
-        yield go
 
 
 @pytest.fixture

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from jobs.datasets.page import ReportPage
 from jobs.models import Dataset
 from tests.axe import grave_problems
-from tests.browser import chromium, watched_page
 from tests.jobs.datasets.lines import COMMA, GOOD, example, line
+from tests.visits import chrome as chrome
+from tests.visits import visit as visit
 
 pytestmark = [
     pytest.mark.journey,
@@ -29,34 +27,6 @@ DRAWN = """id => {
     labels: box._fullLayout.annotations.map(one => one.text)};
 }"""
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield found
-
-
-@pytest.fixture
-def visit(
-    request: pytest.FixtureRequest,
-    chrome: Browser,
-    live_server: LiveServer,
-    tuner: User,
-    browser_of: Callable[[User], Client],
-) -> Iterator[Callable[[str], Page]]:
-    """visit(path) -> a watched page; a test's parameter are the options of its browser."""
-    session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(chrome, **getattr(request, "param", {})) as page:
-        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-
-        def go(path: str) -> Page:
-            page.goto(live_server.url + path)
-            return page
-
-        yield go
 
 
 def until(page: Page, look: Callable[[], Any], seconds: float = 20) -> Any:

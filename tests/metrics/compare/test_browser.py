@@ -22,8 +22,8 @@ from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import watched_page
 from tests.metrics.compare.runs import run, runs_of, team
 from tests.metrics.curves import START
-from tests.metrics.test_browser import browser as browser
 from tests.metrics.test_browser import until
+from tests.visits import chrome as chrome
 
 pytestmark = [
     pytest.mark.journey,
@@ -34,7 +34,7 @@ pytestmark = [
 
 @pytest.fixture
 def visit(
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     tuner: User,
     project: Project,
@@ -45,7 +45,7 @@ def visit(
     pages: list[Any] = []
 
     def go(query: str, *, drawn: str = "eval_total_loss", theme: str = "", **options: Any) -> Page:
-        context = watched_page(browser, **options)
+        context = watched_page(chrome, **options)
         page = context.__enter__()
         pages.append(context)
         cookies = [{"name": "sessionid", "value": session, "url": live_server.url}]
@@ -214,3 +214,19 @@ def test_the_phone_never_scrolls_sideways(visit: Callable[..., Page], project: P
     jobs = team(project)
     page = visit(f"?runs={runs_of(jobs)}", viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_effect_of_a_setting_hides_what_is_hidden_and_can_be_zoomed(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    jobs = team(project)
+    page = visit(f"?runs={runs_of(jobs)}&hidden={jobs[1].pk}&tab=effect", drawn="effect")
+    assert state(page, "effect")["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[1]]
+    page.evaluate(
+        """() => Plotly.relayout(document.querySelector("[data-chart=effect]"),
+                                 {"xaxis.range[0]": 0.5, "xaxis.range[1]": 1.5})"""
+    )
+    until(page, lambda: state(page, "effect")["x"] == [0.5, 1.5])
+    page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
+    until(page, lambda: len(state(page, "effect")["shown"]) == 5)
+    assert page.locator(".cross").count() == 0

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metrics.axes import spread
 from metrics.compare import curves
-from metrics.compare.curves import Curve, figure, rulers, spread
+from metrics.compare.curves import Curve, figure, rulers
 from metrics.compare.lines import short_names
 from metrics.compare.look import DASHES, MARKERS, Look
 from metrics.compare.view import Metric, View

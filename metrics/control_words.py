@@ -1,0 +1,37 @@
+"""What the control bar above charts says, on every page that has one."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from metrics.controls import Axis, Scale
+
+
+def axis_words() -> list[tuple[Axis, str]]:
+    return [
+        (Axis.STEP, _("Step")),
+        (Axis.EPOCH, _("Epoch")),
+        (Axis.ELAPSED, _("Elapsed")),
+        (Axis.CLOCK, _("Clock")),
+    ]
+
+
+def scale_words() -> list[tuple[Scale, str]]:
+    return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
+
+
+def chip_words() -> dict[str, str]:
+    """Of the chip that tells how fresh the charts are; the page's script fills in {n} and {age}."""
+    return {
+        "live": _("Live · {age}"),
+        "stale": _("No news · {age}"),
+        "paused": _("Paused"),
+        "over": pgettext("state of a run", "Ended"),
+        "waiting": _("Waiting"),
+        "seconds": _("{n} s ago"),
+        "minutes": _("{n} min ago"),
+        "hours": _("{n} h ago"),
+        "pause": _("Pause updates"),
+        "resume": _("Resume updates"),
+    }

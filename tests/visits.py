@@ -1,0 +1,41 @@
+"""Pages of the live server in Chromium, beside the test's own database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Page
+from pytest_django.live_server_helper import LiveServer
+
+from tests.browser import chromium, watched_page
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
+    with pytest.MonkeyPatch.context() as patch, chromium() as found:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield found
+
+
+@pytest.fixture
+def visit(
+    request: pytest.FixtureRequest,
+    chrome: Browser,
+    live_server: LiveServer,
+    tuner: User,
+    browser_of: Callable[[User], Client],
+) -> Iterator[Callable[[str], Page]]:
+    """visit(path) -> a watched page; a test's parameter are the options of its browser."""
+    session = browser_of(tuner).cookies["sessionid"].value
+    with watched_page(chrome, **getattr(request, "param", {})) as page:
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+        def go(path: str) -> Page:
+            page.goto(live_server.url + path)
+            return page
+
+        yield go

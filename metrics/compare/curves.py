@@ -162,7 +162,7 @@ def _trace(curve: Curve, x: Any, y: Numbers, width: float) -> Json:
         "name": curve.name,
         "legendgroup": curve.key,
         "visible": not curve.hidden,
-        "line": {"color": curve.look.colour, "width": width},
+        "line": {"color": curve.look.colour, "width": width, "simplify": False},
     }
 
 

@@ -73,6 +73,16 @@
       return written(DRAWN[this.tab].map(name => [name, said.get(name) || ""]));
     }
 
+    /** Smoothing changes the curves of training alone: where nothing else has changed, only these are asked for. */
+    fetch(query) {
+      const before = new URLSearchParams(this.drawn), now = new URLSearchParams(query);
+      const train = this.boxes.map(box => box.dataset.chart).filter(name => name.startsWith("train"));
+      const rest = said => written([...said].filter(([name]) => name !== "smoothing"));
+      if (query === this.drawn || rest(before) !== rest(now) || !train.length) return super.fetch(query);
+      now.set("metrics", train.join(","));
+      return super.fetch(written(DRAWN.curves.map(name => [name, now.get(name) || ""])));
+    }
+
     caching() {
       return this.drawn === undefined ? {} : { cache: "no-cache" };
     }

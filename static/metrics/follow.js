@@ -60,7 +60,7 @@ window.StudioBoard = class {
     this.drawn = query;
     this.every = said.every;
     this.over = !said.every;
-    this.figures = said.charts;
+    this.figures = { ...this.figures, ...said.charts };
     this.show(said);
   }
 

@@ -36,8 +36,8 @@ class Visits:
             seen = watch.open(program.address())
             assert seen.drawn is not None, f"{program.name} draws nothing."
             self.seen.append(seen)
-            for name, deed in program.actions().items():
-                lasted = watch.act(deed)
+            for name, spot in program.actions(watch.page).items():
+                lasted = watch.press(spot)
                 assert lasted is not None, f"{program.name}: {name} leaves nothing drawn."
                 self.acted.setdefault(name, []).append(lasted)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.bench.compare.timer import HEIGHT, Region
+from tests.bench.compare.timer import HEIGHT, Region, Spot
 from tests.stack import HOME, NOT_INHERITED, Person, Stack
 
 PASSWORD = "a long enough password"
@@ -39,24 +39,22 @@ class Studio:
     def region(self, page: Page) -> Region | None:
         """The part of the charts that the window shows."""
         found = page.evaluate(WHERE)
-        return found and (found[0], found[1], found[2], min(found[3], HEIGHT - found[1]))
+        seen = found and min(found[3], HEIGHT - found[1])
+        return (*found[:3], seen) if found and seen > 0 else None
 
-    def actions(self) -> dict[str, Any]:
+    def actions(self, page: Page) -> dict[str, Spot]:
         return {
             # Not the first one: as the baseline it is the heaviest line.
-            "toggle": lambda page: click(page, f'[data-run="{self.jobs[1]}"] [data-toggle]', 0.5),
-            "smoothing": lambda page: click(page, "[data-smoothing]", 0.9),
+            "toggle": spot(page, f'[data-run="{self.jobs[1]}"] [data-toggle]', 0.5),
+            "smoothing": spot(page, "[data-smoothing]", 0.9),
         }
 
 
-def click(page: Page, selector: str, share: float) -> None:
-    """With the mouse, that far from the left; one that the window does not show is pressed where it is."""
+def spot(page: Page, selector: str, share: float) -> Spot:
+    """That far from its left side."""
     box = page.locator(selector).first.bounding_box()
-    assert box, selector
-    if box["y"] + box["height"] < HEIGHT:
-        page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
-    else:
-        page.locator(selector).first.dispatch_event("click")
+    assert box and box["y"] + box["height"] < HEIGHT, selector
+    return box["x"] + share * box["width"], box["y"] + box["height"] / 2
 
 
 @contextmanager

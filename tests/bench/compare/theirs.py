@@ -18,7 +18,7 @@ import requests
 from playwright.sync_api import Page
 
 from studio.run.checks import free_port
-from tests.bench.compare.timer import Region
+from tests.bench.compare.timer import Region, Spot
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, Curve, Workload
 from tests.stack import eventually
 
@@ -45,8 +45,8 @@ class TensorBoard:
     def region(self, page: Page) -> Region | None:
         return CHARTS
 
-    def actions(self) -> dict[str, Any]:
-        return {"smoothing": lambda page: page.mouse.click(*SLIDER)}
+    def actions(self, page: Page) -> dict[str, Spot]:
+        return {"smoothing": SLIDER}
 
     def wait(self) -> None:
         """Until every run is read to its end."""

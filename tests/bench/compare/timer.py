@@ -49,6 +49,8 @@ if (window.top === window) {
 Picture = NDArray[np.int16]
 Region = tuple[float, float, float, float]
 """Left, top, width, height in the page's pixels."""
+Spot = tuple[float, float]
+"""Left and top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +115,13 @@ class Watch:
         longest = max((lasted for at, lasted in tasks if settled is None or at <= settled), default=0.0)
         return Seen(drawn, settled, self.traffic.bytes / 1024, self.traffic.requests, longest)
 
-    def act(self, deed: Callable[[Page], None]) -> float | None:
-        """Milliseconds from an input to the last change of the charts that it brings."""
+    def press(self, spot: Spot) -> float | None:
+        """Milliseconds from a click of the mouse to the last change of the charts that it brings."""
         before = self.frames[-1:]  # a page that stands still sends none
         with self._recording():
             self.frames += before
             start = time.time()
-            deed(self.page)
+            self.page.mouse.click(*spot)
             self._wait()
         return self._judged(start)[1]
 

@@ -127,6 +127,41 @@ def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
     assert state(page) == mine
 
 
+def test_smoothed_lines_of_many_runs_are_there_before_plotly(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    """From a request for those curves that smoothing changes; Plotly then draws the very same lines."""
+    jobs = [run(project, "r8") for _number in range(9)]
+    page = visit(f"?runs={runs_of(jobs)}", drawn="train_total_loss")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate(
+        """() => {
+          const box = document.querySelector("[data-chart=train_total_loss]");
+          const paths = from => Array.from(box.querySelectorAll(from)).map(path => path.getAttribute("d"));
+          window.plotlys = () => paths(".scatterlayer > .trace .js-line");
+          const look = () => { if (box.querySelector(".ahead path")) window.aheads = paths(".ahead path"); };
+          new MutationObserver(look).observe(box, {childList: true, subtree: true});
+        }"""
+    )
+    before = page.evaluate("window.plotlys()")
+    page.locator("[data-controls] input[name=smoothing]").fill("0.9")
+    until(page, lambda: page.evaluate("window.aheads !== undefined && !document.querySelector('.ahead')"))
+    ahead, after = page.evaluate("[window.aheads, window.plotlys()]")
+    assert (len(before), len(ahead)) == (9, 18)
+    assert places(ahead) == [pytest.approx(line, abs=0.02) for line in places(after)]
+    assert [
+        url
+        for url in asked
+        if "figures" in url and "smoothing=0.9" in url and "metrics=train_total_loss&" in url
+    ]
+
+
+def places(lines: list[str]) -> list[list[float]]:
+    """In pixels."""
+    return [[float(one) for one in re.findall(r"[-\d.e]+", line)] for line in lines]
+
+
 def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page], project: Project) -> None:
     jobs = team(project)
     page = visit(f"?runs={runs_of(jobs)}")

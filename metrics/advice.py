@@ -184,11 +184,13 @@ def _far(metric: str, points: Points, least: int = BLOCK) -> Iterator[Diverged]:
 def levels(metric: str, points: Points, least: int = BLOCK) -> list[Level]:
     """The curve in blocks of equal length, a remainder at its beginning left out."""
     size = max(least, len(points) // BLOCKS)
-    starts = range(len(points) % size, len(points), size) if len(points) >= size else ()
-    blocks = [points[start : start + size] for start in starts]
+    if len(points) < size:
+        return []
+    rest = points[len(points) % size :]
+    steps, values = rest.steps.reshape(-1, size), np.median(rest.values.reshape(-1, size), axis=1)
     return [
-        Level(metric, int(block.steps[0]), int(block.steps[-1]), float(np.median(block.values)))
-        for block in blocks
+        Level(metric, int(first), int(last), float(value))
+        for first, last, value in zip(steps[:, 0], steps[:, -1], values, strict=True)
     ]
 
 

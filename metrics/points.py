@@ -15,7 +15,7 @@ from operator import attrgetter, itemgetter
 from typing import TypeAlias
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.models import Chunk, Series
@@ -137,13 +137,18 @@ def merge(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> d
 
 def _locked(job: int, metrics: Iterable[str]) -> dict[str, int]:
     """The keys of a job's series by metric, those of `metrics` among them; nobody else merges meanwhile."""
-    series = Series.objects.select_for_update().filter(job=job)
-    keys = dict(series.values_list("metric", "pk"))
+    keys = _keys(job)
     missing = [Series(job_id=job, metric=metric) for metric in metrics if metric not in keys]
     if missing:
         Series.objects.bulk_create(missing, ignore_conflicts=True)
-        keys = dict(series.values_list("metric", "pk"))
+        keys = _keys(job)
     return keys
+
+
+def _keys(job: int) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(KEYS + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [job])
+        return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +164,13 @@ class End:
 
 MOST_WHOLE = 3
 """Metrics that `merge` can answer whole."""
+KEYS = "SELECT metric, id FROM metrics_series WHERE job_id = %s"
 ENDS = """
 SELECT chunk.* FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_id
 WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series.metric = %s
   OR chunk."index" >= (SELECT MAX(one."index") - 1 FROM metrics_chunk one WHERE one.series_id = series.id))
 """
-"""Written out, since it is asked at every poll of every job, and building it takes longer than running it."""
+"""Written out, as KEYS is: asked at every poll of every job, they take longer to build than to run."""
 
 
 def _ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, End]:

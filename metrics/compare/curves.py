@@ -25,13 +25,13 @@ from metrics.points import NONE, Numbers, Points
 from metrics.run import Run
 from metrics.summary import best
 
-BUDGET, LEAST = 8_000, 160
+BUDGET, LEAST = 4_000, 160
 """Points of one chart, shared by its runs, and of one run: what noise covers is painted at every change."""
 FEW = 8
 """Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
 MARKED = 60
-DASHED = 250
-"""Points of a trace up to which dashes can be seen among more than FEW runs; in denser noise they cost."""
+DASHED = 120
+"""Points of a raw trace up to which dashes can be seen among more than FEW runs; denser noise is solid."""
 HEIGHT = 370
 LABEL_GAP = 15
 
@@ -125,11 +125,12 @@ def traces(
 ) -> Iterator[Json]:
     places, values = curve.ruler.places(curve.points), curve.points.values
     kept = window(places, values, zoom, each)
+    marked = few and not metric.trains and len(kept) <= MARKED
+    dashed = few or len(kept) <= DASHED or smoothed(metric, controls)
     if smoothed(metric, controls):
         yield raw(curve, places[kept], values[kept])
         values = smooth(values, controls.smoothing)
-    marked = few and not metric.trains and len(kept) <= MARKED
-    yield line(curve, places[kept], values[kept], marked=marked, dashed=few or len(kept) <= DASHED)
+    yield line(curve, places[kept], values[kept], marked=marked, dashed=dashed)
 
 
 def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:

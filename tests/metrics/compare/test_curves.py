@@ -105,7 +105,7 @@ def test_fifty_runs_share_the_points_and_keep_their_extremes() -> None:
         values[6543 if at == 0 else at] = 9.75
         runs.append(replace(curve, points=Points.of(steps, START + steps, values)))
     found = drawn(Metric.TRAIN_LOSS, runs)["data"]
-    assert sum(len(numbers(trace["x"])) for trace in found) < curves.BUDGET + 50 * 4
+    assert sum(len(numbers(trace["x"])) for trace in found) < 50 * (curves.LEAST + 4)
     for run, trace in zip(runs, found, strict=True):
         y = numbers(trace["y"])
         assert (y.min(), y.max()) == (run.points.values.min(), 9.75)

@@ -24,7 +24,7 @@ BUNDLES = {
         "studio/narrow.css",
     ],
     "metrics/board.js": ["studio/plot.js", "metrics/plot.js", "metrics/follow.js"],
-    "metrics/compared.js": ["metrics/reader.js", "metrics/compare.js"],
+    "metrics/compared.js": ["metrics/smooth.js", "metrics/reader.js", "metrics/compare.js"],
     "metrics/compared.css": ["metrics/monitor.css", "metrics/compare.css"],
 }
 

@@ -98,7 +98,7 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
     shared = Shared([curve.ruler for curve in drawn or curves])
     layout = dress.layout(shared) | {"hovermode": False}
     layout["yaxis"] |= height(metric, drawn, controls)
-    each = limit(len(drawn), smoothed(metric, controls))
+    each = limit(len(drawn))
     few = len(drawn) <= FEW
     data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each, few)]
     layout["annotations"] = []
@@ -107,12 +107,18 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
         data += star(drawn, layout, controls.scale == Scale.LOG)
     if few and reach:
         label_ends(metric, drawn, layout, controls)
-    return {"data": data, "layout": layout, "outside": outside(metric, drawn, layout["yaxis"])}
+    return {
+        "data": data,
+        "layout": layout,
+        "outside": outside(metric, drawn, layout["yaxis"]),
+        "points": sum(len(curve.points) for curve in drawn),
+        "dashes": {curve.key: "solid" if curve.baseline else curve.look.dash for curve in drawn},
+    }
 
 
-def limit(runs: int, smoothed: bool) -> int:
+def limit(runs: int) -> int:
     """Points of one trace."""
-    return max(LEAST, min(LIMIT, BUDGET // max(1, runs * (2 if smoothed else 1))))
+    return max(LEAST, min(LIMIT, BUDGET // max(1, runs)))
 
 
 def smoothed(metric: Metric, controls: Controls) -> bool:
@@ -130,7 +136,8 @@ def traces(
     if smoothed(metric, controls):
         yield raw(curve, places[kept], values[kept])
         values = smooth(values, controls.smoothing)
-    yield line(curve, places[kept], values[kept], marked=marked, dashed=dashed)
+    found = line(curve, places[kept], values[kept], marked=marked, dashed=dashed)
+    yield found | ({"customdata": typed(kept)} if metric.trains else {})
 
 
 def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
@@ -172,7 +179,7 @@ def typed(array: Any) -> Json:
     if array.dtype.kind == "i":
         most = int(array.max(initial=0))
         array = array.astype("<u2" if most < 1 << 16 else "<u4" if most < 1 << 32 else "<f8")
-    kind = {"u2": "u2", "u4": "u4"}.get(array.dtype.str[1:], "f8")
+    kind = array.dtype.str[1:] if array.dtype.str[1:] in ("u2", "u4", "f4") else "f8"
     return {"dtype": kind, "bdata": base64.b64encode(array.tobytes()).decode()}
 
 

@@ -142,6 +142,20 @@ class Compare:
     def series(self, metrics: set[str]) -> dict[int, dict[str, Points]]:
         return points.read([line.job.pk for line in self.lines], metrics)
 
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Every value of training, by metric and run, for smoothing in the page: the single precision of what
+        the service measured is far finer than a pixel."""
+        wanted = [metric for metric in self.view.metrics if metric.trains]
+        series = self.series({metric.series for metric in wanted})
+        return {
+            metric: {
+                line.key: curves.typed(series[line.job.pk][metric.series].values.astype("<f4"))
+                for line in self.lines
+                if metric.series in series.get(line.job.pk, {})
+            }
+            for metric in wanted
+        }
+
     def _figure(self, metric: Metric, series: dict[int, dict[str, Points]]) -> dict[str, Any]:
         found = [series.get(line.job.pk, {}) for line in self.lines]
         runs = [Run.of(line.job) for line in self.lines]

@@ -8,6 +8,7 @@ app_name = "compare"
 urlpatterns = [
     path("", views.page, name="page"),
     path("figures/", views.figures, name="figures"),
+    path("values/", views.values, name="values"),
     path("search/", views.search, name="search"),
     path("curves.csv", views.curves_csv, name="curves"),
     path("runs.csv", views.runs_csv, name="runs"),

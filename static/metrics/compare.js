@@ -51,6 +51,8 @@
   if (typeof StudioBoard === "undefined") return;
 
   class Compare extends StudioBoard {
+    static READ = 60_000; // values
+
     constructor(root) {
       super(root, JSON.parse(root.dataset.words));
       if (this.tab === "curves") new StudioReader(this, group => document.querySelector(`[data-run="${group.slice(1)}"] .swatch`));
@@ -81,6 +83,31 @@
       if (query === this.drawn || rest(before) !== rest(now) || !train.length) return super.fetch(query);
       now.set("metrics", train.join(","));
       return super.fetch(written(DRAWN.curves.map(name => [name, now.get(name) || ""])));
+    }
+
+    // ---- smoothing at once ----
+
+    change(field) {
+      super.change(field);
+      const weight = Number(this.form.elements.smoothing.value);
+      if (field.name !== "smoothing" && !field.matches("[data-smoothing]")) return;
+      for (const box of weight > 0 ? this.boxes : []) {
+        const name = box.dataset.chart, values = this.values?.[name];
+        if (values) studioPlot.preview(box, studioSmooth.figure(this.figures[name], values, weight), this.looked(name));
+      }
+    }
+
+    /** Of runs that are over, and short enough: every value of training, once everything is drawn. */
+    async readValues() {
+      const train = this.boxes.map(box => box.dataset.chart).filter(name => name.startsWith("train") && this.figures[name]);
+      const points = train.reduce((sum, name) => sum + this.figures[name].points, 0);
+      if (this.values || !this.over || !points || points > this.constructor.READ) return;
+      this.values = {};
+      const answer = await fetch(`${this.root.dataset.values}?${this.query()}`).catch(() => null);
+      const found = answer?.ok && !answer.redirected ? await answer.json() : {};
+      for (const [name, runs] of Object.entries(found)) {
+        this.values[name] = Object.fromEntries(Object.entries(runs).map(([run, packed]) => [run, studioPlot.numbers(packed)]));
+      }
     }
 
     caching() {
@@ -146,6 +173,7 @@
       }
       if (this.shown === this.drawn) this.renew();
       this.shown = this.drawn;
+      if (this.tab === "curves") setTimeout(() => this.readValues(), this.constructor.DEBOUNCE);
     }
 
     /** What stands about the charts follows a run that goes on, unless somebody is at work in it. */

@@ -4,7 +4,7 @@
 Object.assign(window.studioPlot, (() => {
   const { CONFIG, NARROW, dressed, css } = window.studioPlot;
   const BEHIND = 250; // milliseconds
-  const NUMBERS = { u2: Uint16Array, u4: Uint32Array, f8: Float64Array };
+  const NUMBERS = { u2: Uint16Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array };
 
   /** Labels of a hidden series go with it; on a narrow chart only the star and the short words of the best stay. */
   function labels(annotations, hidden, narrow) {
@@ -36,15 +36,24 @@ Object.assign(window.studioPlot, (() => {
     const frame = JSON.stringify([figure.layout, view.x, view.y, document.documentElement.dataset.bsTheme, box.clientWidth]);
     const same = box._frame === frame && figure.data.every(trace => trace.mode === "lines");
     box._frame = frame;
+    if (same) follow(box, figure, view, BEHIND);
+    else settle(box, figure, view);
+  }
+
+  /** A figure that the server is still asked for, on a chart whose axes it leaves as they are. */
+  function preview(box, figure, view) {
+    if (box._frame && figure.data.every(trace => trace.mode === "lines")) follow(box, figure, view, 4 * BEHIND);
+  }
+
+  function follow(box, figure, view, pause) {
     clearTimeout(box._behind);
-    if (!same) return settle(box, figure, view);
     ahead(box, figure, view);
-    box._behind = setTimeout(() => settle(box, figure, view), BEHIND);
-    return undefined;
+    box._behind = setTimeout(() => settle(box, figure, view), pause);
   }
 
   function settle(box, figure, view) {
     const { data, layout } = figureFor(box, figure, view);
+    clearTimeout(box._behind);
     box._behind = null;
     box.querySelector(".ahead")?.remove();
     for (const node of box.querySelectorAll(".scatterlayer > .trace")) node.style.display = "";
@@ -69,8 +78,10 @@ Object.assign(window.studioPlot, (() => {
     for (const node of box.querySelectorAll(".scatterlayer > .trace")) node.style.display = "none";
   }
 
-  /** What the server packs: a kind and its bytes. */
-  function numbers({ dtype, bdata }) {
+  /** What the server packs, a kind and its bytes; other arrays as they are. */
+  function numbers(spec) {
+    const { dtype, bdata } = spec;
+    if (!bdata) return spec;
     const packed = atob(bdata), bytes = new Uint8Array(packed.length);
     for (let at = 0; at < bytes.length; at += 1) bytes[at] = packed.charCodeAt(at);
     return new NUMBERS[dtype](bytes.buffer);
@@ -114,5 +125,5 @@ Object.assign(window.studioPlot, (() => {
     return window.Plotly.downloadImage({ data, layout }, { format, width: 1200, height: 600, filename: name });
   }
 
-  return { draw, hide, save };
+  return { draw, preview, hide, save, numbers };
 })());

@@ -33,7 +33,7 @@ window.studioPlot = (() => {
   function dressed(part, token) {
     if (typeof part === "string") return part.startsWith("var(") ? token(part.slice(4, -1)) : part;
     if (Array.isArray(part)) return part.map(one => dressed(one, token));
-    if (part === null || typeof part !== "object") return part;
+    if (part === null || typeof part !== "object" || ArrayBuffer.isView(part)) return part;
     return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, dressed(value, token)]));
   }
 

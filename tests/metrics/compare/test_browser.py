@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from metrics import points
+from metrics.downsample import smooth
 from metrics.models import Series
 from metrics.points import Points
 from studio.models import Project
@@ -127,33 +129,61 @@ def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
     assert state(page) == mine
 
 
+PATHS = """() => {
+  const box = document.querySelector("[data-chart=train_total_loss]");
+  const drawn = () => Array.from(box.querySelectorAll(".scatterlayer .js-line"));
+  window.plotlys = () => drawn().map(path => path.getAttribute("d"));
+  window.aheads = [];
+  window.Path2D = class extends Path2D {
+    constructor(path) { super(path); window.aheads.push(path); }
+  };
+}"""
+
+
+@pytest.mark.parametrize("held", [True, False])
 def test_smoothed_lines_of_many_runs_are_there_before_plotly(
-    visit: Callable[..., Page], project: Project
+    visit: Callable[..., Page], project: Project, held: bool
 ) -> None:
-    """From a request for those curves that smoothing changes; Plotly then draws the very same lines."""
+    """Before the server's answer too; both then draw the very same lines."""
     jobs = [run(project, "r8") for _number in range(9)]
-    page = visit(f"?runs={runs_of(jobs)}", drawn="train_total_loss")
+    page = visit("", drawn="")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.evaluate(
-        """() => {
-          const box = document.querySelector("[data-chart=train_total_loss]");
-          window.plotlys = () => Array.from(box.querySelectorAll(".scatterlayer .js-line"))
-            .map(path => path.getAttribute("d"));
-          window.aheads = [];
-          window.Path2D = class extends Path2D {
-            constructor(path) { super(path); window.aheads.push(path); }
-          };
-        }"""
-    )
+    page.goto(f"{page.url}?runs={runs_of(jobs)}")
+    page.wait_for_selector("[data-chart=train_total_loss].drawn .scatterlayer .trace")
+    until(page, lambda: any("/values/" in url for url in asked))
+    page.wait_for_load_state("networkidle")
+    waiting: list[Route] = []
+    if held:
+        page.route("**/figures/**", lambda route: waiting.append(route))
+    page.evaluate(PATHS)
     before = page.evaluate("window.plotlys()")
     page.locator("[data-controls] input[name=smoothing]").fill("0.9")
-    until(page, lambda: page.evaluate("window.aheads.length && !document.querySelector('.ahead')"))
-    ahead, after = page.evaluate("[window.aheads, window.plotlys()]")
-    assert (len(before), len(ahead)) == (9, 18)
+    until(page, lambda: page.evaluate("window.aheads.length >= 18"))
+    ahead = page.evaluate("window.aheads.slice(0, 18)")
+    for route in waiting:
+        route.continue_()
+    until(page, lambda: page.evaluate("!document.querySelector('.ahead') && window.plotlys().length === 18"))
+    after = page.evaluate("window.plotlys()")
+    assert len(before) == 9
     assert places(ahead) == [pytest.approx(line, abs=0.02) for line in places(after)]
     figures = [url for url in asked if "figures" in url and "smoothing=0.9" in url]
-    assert figures and all("metrics=train_total_loss&" in url for url in figures)
+    assert len(waiting) == held and len(figures) == 1 and "metrics=train_total_loss&" in figures[0]
+
+
+def test_the_page_smooths_as_the_server_does(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(f"?runs={runs_of([run(project, 'r8'), run(project, 'r8')])}", drawn="train_total_loss")
+    values = [np.nan, *np.random.default_rng(7).normal(1, 0.4, 3000), np.inf, 0.0, np.nan, 2.0]
+    for weight in (0.3, 0.9, 0.99):
+        found = page.evaluate(
+            """([values, weight]) => {
+              const trace = {legendgroup: "r1", line: {}, customdata: values.map((_value, at) => at)};
+              const figure = {data: [trace], dashes: {}};
+              return Array.from(studioSmooth.figure(figure, {r1: values}, weight).data[1].y);
+            }""",
+            [values, weight],
+        )
+        np.testing.assert_allclose(found, smooth(np.array(values), weight), rtol=1e-9)
 
 
 def places(lines: list[str]) -> list[list[float]]:

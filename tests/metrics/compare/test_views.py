@@ -48,6 +48,18 @@ def test_the_page_shows_runs_settings_and_charts(browser: Client, project: Proje
     assert 'data-chart="train_total_loss"' in page
 
 
+def test_values_are_all_of_training_in_single_precision(browser: Client, project: Project) -> None:
+    jobs = [run(project, "r8"), run(project, "lr2")]
+    query = f"?runs={runs_of(jobs)}&metrics=eval_total_loss,train_total_loss"
+    said = browser.get(address("values", project, query)).json()
+    assert {metric: {*runs} for metric, runs in said.items()} == {
+        "train_total_loss": {f"r{job.pk}" for job in jobs}
+    }
+    for job in jobs:
+        stored = points.of_job(job.pk)["/train_total_loss"].values
+        assert numbers(said["train_total_loss"][f"r{job.pk}"]).tolist() == stored.astype("f4").tolist()
+
+
 def test_a_fragment_is_what_stands_about_the_charts(browser: Client, project: Project) -> None:
     jobs = team(project)
     part = words(

@@ -122,10 +122,9 @@
     }
 
     async end(trouble) {
+      if (trouble instanceof Stopped) await this.forget(); // before it can be sent again, or that would find it
       this.hold(false);
       if (trouble instanceof Stopped) {
-        this.stopped = false;
-        if (this.token) await this.ask("DELETE", this.words.upload, null, { "Upload-Token": this.token }).catch(() => {});
         this.say(this.words.stopped);
       } else if (trouble instanceof Cut) {
         const words = this.token && this.arrived >= this.file.size ? this.words.lost : this.words.cut;
@@ -136,6 +135,12 @@
         throw trouble;
       }
       this.seen("[data-again]").focus();
+    }
+
+    async forget() {
+      this.stopped = false;
+      this.seen("[data-stop]").hidden = true;
+      if (this.token) await this.ask("DELETE", this.words.upload, null, { "Upload-Token": this.token }).catch(() => {});
     }
 
     // ---- what is seen ----

@@ -3,6 +3,7 @@
 
 Object.assign(window.studioPlot, (() => {
   const { CONFIG, NARROW, dressed, css } = window.studioPlot;
+  const MANY = 8; // lines; Plotly draws fewer soon enough
   const BEHIND = 250; // milliseconds
   const NUMBERS = { u2: Uint16Array, u4: Uint32Array, f4: Float32Array, f8: Float64Array };
 
@@ -34,7 +35,7 @@ Object.assign(window.studioPlot, (() => {
    *  moment: it takes longer over many runs than a hand on the slider waits. */
   function draw(box, figure, view) {
     const frame = JSON.stringify([figure.layout, view.x, view.y, document.documentElement.dataset.bsTheme, box.clientWidth]);
-    const same = box._frame === frame && figure.data.every(trace => trace.mode === "lines");
+    const same = box._frame === frame && figure.data.length > MANY && paintable(figure);
     box._frame = frame;
     if (same) follow(box, figure, view, BEHIND);
     else settle(box, figure, view);
@@ -42,8 +43,10 @@ Object.assign(window.studioPlot, (() => {
 
   /** A figure that the server is still asked for, on a chart whose axes it leaves as they are. */
   function preview(box, figure, view) {
-    if (box._frame && figure.data.every(trace => trace.mode === "lines")) follow(box, figure, view, 4 * BEHIND);
+    if (box._frame && paintable(figure)) follow(box, figure, view, 4 * BEHIND);
   }
+
+  const paintable = ({ data }) => data.every(trace => trace.mode === "lines");
 
   function follow(box, figure, view, pause) {
     clearTimeout(box._behind);

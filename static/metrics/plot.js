@@ -76,7 +76,9 @@ Object.assign(window.studioPlot, (() => {
       const { line, opacity = 1 } = trace, dashes = line.dash && line.dash !== "solid" ? line.dash.split(",").map(parseFloat) : [];
       Object.assign(brush, { strokeStyle: line.color, lineWidth: line.width, globalAlpha: opacity });
       brush.setLineDash(dashes);
-      brush.stroke(new Path2D(along(trace, xaxis, yaxis)));
+      brush.beginPath();
+      along(brush, trace, xaxis, yaxis);
+      brush.stroke();
     }
     for (const node of box.querySelectorAll(".scatterlayer > .trace")) node.style.display = "none";
   }
@@ -90,15 +92,15 @@ Object.assign(window.studioPlot, (() => {
     return new NUMBERS[dtype](bytes.buffer);
   }
 
-  function along(trace, xaxis, yaxis) {
+  function along(brush, trace, xaxis, yaxis) {
     const xs = numbers(trace.x), ys = numbers(trace.y), short = place => Math.round(place * 100) / 100;
-    let drawn = "", pen = "M";
-    xs.forEach((x, at) => {
-      const y = yaxis.d2p(ys[at]);
-      if (Number.isFinite(y)) drawn += `${pen}${short(xaxis.d2p(x))},${short(y)}`;
-      pen = Number.isFinite(y) ? "L" : "M";
-    });
-    return drawn;
+    let apart = true;
+    for (let at = 0; at < xs.length; at += 1) {
+      const y = yaxis.d2p(ys[at]), known = Number.isFinite(y);
+      if (known && apart) brush.moveTo(short(xaxis.d2p(xs[at])), short(y));
+      else if (known) brush.lineTo(short(xaxis.d2p(xs[at])), short(y));
+      apart = !known;
+    }
   }
 
   /** Only what is hidden changes: nodes that Plotly has drawn are taken from sight, which costs next to nothing; where

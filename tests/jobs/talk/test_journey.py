@@ -47,6 +47,7 @@ def test_ask_see_it_come_stop_and_find_it_again(page: Page, job: TuningJob, endp
     page.goto("/p/local/chats/")
     page.get_by_role("button", name="Test").click()
     page.get_by_placeholder("Why is sky blue?").fill("Why is sky blue?")
+    page.wait_for_load_state()  # the key is heard by the page's script
     page.keyboard.press("Control+Enter")
 
     reply = page.locator("[data-reply]")

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
@@ -292,3 +292,15 @@ def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(
     page = visit(job_with(project, curves(30)))
     page.context.clear_cookies()
     page.wait_for_url("**/sign-in/**", timeout=15000)
+
+
+def test_on_a_phone_the_checkpoints_fit_in_japanese(
+    visit: Callable[..., Page], project: Project, live_server: LiveServer
+) -> None:
+    page = visit(job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=ended(default=2)))
+    page.context.add_cookies([{"name": "django_language", "value": "ja", "url": live_server.url}])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    table = page.locator(".table-wrap", has=page.locator(".checkpoints"))
+    expect(table.get_by_role("link", name="デフォルトに設定")).to_have_count(2)
+    assert table.evaluate("node => node.scrollWidth - node.clientWidth") == 0

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from jobs.datasets.digest import Columns, Digest, Ints, digest
+from jobs.datasets.digest import Columns, Digest, digest
 from jobs.datasets.matching import Matches, match
 from jobs.datasets.report import Distribution, Message, Problem
 from jobs.datasets.said import Said, excerpt, said_in
+from jobs.datasets.tally import Ints
 
 KEPT = 50
 """Examples of each kind that are kept with their texts."""

@@ -13,10 +13,11 @@ from typing import IO
 import numpy as np
 
 from jobs.datasets.diff import Source
-from jobs.datasets.digest import Ints, digest
+from jobs.datasets.digest import digest
 from jobs.datasets.matching import Matches, match
 from jobs.datasets.report import Message
 from jobs.datasets.said import Said, said_lines
+from jobs.datasets.tally import Ints
 
 HEAD = (
     "change",

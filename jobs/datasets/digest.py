@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jobs.datasets.check import not_text, problem, too_long
 from jobs.datasets.conversation import Conversation, Turn, problems_of
@@ -23,7 +23,7 @@ from jobs.datasets.parse import Unreadable, parse
 from jobs.datasets.quick import count
 from jobs.datasets.report import Problem
 from jobs.datasets.spelling import Spelling
-from jobs.datasets.tally import Examples, digests, examples_of
+from jobs.datasets.tally import Examples, Ints, digests, examples_of
 from jobs.datasets.tokens import BYTES_PER_TOKEN
 
 BROKEN_KEPT = 20
@@ -35,8 +35,6 @@ GIVEN_BESIDE = (
     ("generationConfig", "generation_config"),
 )
 """What an example says beside its conversation, in both spellings."""
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +80,8 @@ class Digest:
         )
         return found if (lines[1:] > lines[:-1]).all() else found.of(np.argsort(lines))
 
-    def take(self, lines: Iterable[int], found: Examples) -> None:
-        self.lines.extend(lines)
+    def take(self, lines: ArrayLike, found: Examples) -> None:
+        self.lines.frombytes(np.asarray(lines, np.uint32).tobytes())
         self.prompts.frombytes(found.prompts.tobytes())
         self.answers.frombytes(found.answers.tobytes())
         self.short += (found.last_answered <= SHORT).tobytes()
@@ -116,7 +114,7 @@ def take_block(found: Digest, block: Block, spelling: Spelling) -> None:
     if block.number == 1 and block.content.startswith(BOM):
         block = Block(1, block.content.removeprefix(BOM), block.count)
     for each in count(block, spelling):
-        if each.lines:
+        if len(each.lines):
             found.take(each.lines, examples_of(each.rows))
         for number, content in each.others:
             take_line(found, number, content)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from heapq import nsmallest
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jobs.datasets.report import Distribution
 from jobs.datasets.tokens import BYTES_PER_TOKEN
@@ -71,17 +70,17 @@ class Figures:
     """Tokens and turns of each usable example, and which ones are longest."""
 
     def __init__(self) -> None:
-        self.lines: list[int] = []
-        self.sizes: list[int] = []
-        self.turns: list[int] = []
+        self._clear()
         self._tokens, self._turns = Histogram(), Histogram()
         self.longest: list[tuple[int, int]] = []
 
-    def extend(self, lines: Iterable[int], sizes: Iterable[int], turns: Iterable[int]) -> None:
+    def _clear(self) -> None:
+        self.lines, self.sizes, self.turns = array("q"), array("q"), array("q")
+
+    def extend(self, lines: ArrayLike, sizes: ArrayLike, turns: ArrayLike) -> None:
         """`sizes` are in bytes of UTF-8."""
-        self.lines.extend(lines)
-        self.sizes.extend(sizes)
-        self.turns.extend(turns)
+        for held, more in ((self.lines, lines), (self.sizes, sizes), (self.turns, turns)):
+            held.frombytes(np.asarray(more, np.int64).tobytes())
         if len(self.lines) >= PENDING:
             self.flush()
 
@@ -91,7 +90,7 @@ class Figures:
         self._turns.add(np.array(self.turns, np.int64))
         found = [*self.longest, *((self.lines[place], int(tokens[place])) for place in greatest(tokens))]
         self.longest = nsmallest(LONGEST_KEPT, found, key=lambda entry: (-entry[1], entry[0]))
-        self.lines, self.sizes, self.turns = [], [], []
+        self._clear()
 
     def distributions(self) -> tuple[Distribution, Distribution]:
         """Of tokens and of turns."""

@@ -9,7 +9,7 @@ import numpy as np
 
 LINE_LIMIT = 8 * 2**20
 """Bytes; an example of 131,072 tokens has fewer, however it is written."""
-BLOCK = 2**17
+BLOCK = 2**18
 """Bytes gathered before lines are cut out of them: what the processor's cache holds."""
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
@@ -63,9 +63,11 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
             if not newline:
                 continue
             number, skipping = number + 1, False
-        content = held + gathered
-        end = content.rfind(b"\n") + 1
-        whole, held = content[:end], content[end:]
+        end = gathered.rfind(b"\n") + 1
+        if not end:
+            whole, held = b"", held + gathered
+        else:
+            whole, held = b"".join((held, memoryview(gathered)[:end])), gathered[end:]
         for block in bounded(number, whole):
             yield block
             number += block.count

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.datasets.digest import Columns, Ints
+from jobs.datasets.digest import Columns
+from jobs.datasets.tally import Ints
 
 SORTED = 500_000
 """Examples sorted at once: those of one share of the prompts, so that sorting takes little memory."""

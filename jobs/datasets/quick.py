@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 from orjson import loads
 
 from jobs.datasets.lines import Block
 from jobs.datasets.plain import FIRST, LATER, SYSTEM, UNUSUAL, most_keys, plain
 from jobs.datasets.spelling import Spelling
-from jobs.datasets.tally import Rows
+from jobs.datasets.tally import Ints, Rows, none
 
 LATER_ROW = bytes([LATER])
 Numbered = list[tuple[int, bytes]]
@@ -22,7 +23,7 @@ Numbered = list[tuple[int, bytes]]
 class Counted:
     """The numbers and the rows of the plain lines, and the lines that are not plain."""
 
-    lines: Sequence[int] = ()
+    lines: Ints = field(default_factory=none)
     rows: Rows = field(default_factory=Rows)
     others: Numbered = field(default_factory=list)
 
@@ -34,7 +35,7 @@ def count(block: Block, spelling: Spelling) -> Iterator[Counted]:
     except UNUSUAL:
         yield from by_shape(block, spelling)
     else:
-        yield Counted(range(block.number, block.number + block.count), rows)
+        yield Counted(np.arange(block.number, block.last + 1), rows)
 
 
 def by_shape(block: Block, spelling: Spelling) -> Iterator[Counted]:
@@ -85,7 +86,8 @@ def taken(block: Block, spelling: Spelling) -> tuple[Counted, int]:
         if kind in unlearned:
             unlearned.remove(kind)
             spelling.learn(line, value)
-    return Counted(numbers, Rows.of(kinds, texts[::2], texts[1::2]), others), keys
+    rows = Rows.of(bytes(kinds), texts[::2], texts[1::2])
+    return Counted(np.array(numbers, np.int64), rows, others), keys
 
 
 def keys_unique(total: int | None, keys: int, others: Numbered) -> bool:

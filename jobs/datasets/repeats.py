@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 REMEMBERED = 6_000_000
 """Examples, at 16 bytes each; later ones are compared with nothing. A file of 1 GB has hardly as many."""
@@ -22,19 +23,19 @@ class Repeats:
     """Answers are known by 32 bits: they are compared only where the prompts' 64 bits are equal."""
 
     def __init__(self) -> None:
-        self.lines: list[int] = []
-        self.prompts: list[int] = []
-        self.answers: list[int] = []
+        self._clear()
         self.kept: list[Rows] = []
         self.count = 0
 
-    def extend(self, lines: Iterable[int], prompts: Iterable[int], answers: Iterable[int]) -> None:
+    def _clear(self) -> None:
+        self.lines, self.prompts, self.answers = array("q"), array("q"), array("q")
+
+    def extend(self, lines: ArrayLike, prompts: ArrayLike, answers: ArrayLike) -> None:
         """Prompts and answers by their hashes."""
         if self.count >= REMEMBERED:
             return
-        self.lines.extend(lines)
-        self.prompts.extend(prompts)
-        self.answers.extend(answers)
+        for held, more in ((self.lines, lines), (self.prompts, prompts), (self.answers, answers)):
+            held.frombytes(np.asarray(more, np.int64).tobytes())
         if len(self.lines) >= PENDING:
             self.flush()
 
@@ -42,7 +43,7 @@ class Repeats:
         self.count += len(self.lines)
         answers = np.array(self.answers, np.int64).astype(np.uint32)
         self.kept.append((np.array(self.prompts, np.int64), answers, np.array(self.lines, np.uint32)))
-        self.lines, self.prompts, self.answers = [], [], []
+        self._clear()
 
     def found(self) -> Iterator[tuple[str, int, int]]:
         """(code, line, the first line that it repeats), by line within each of the codes."""

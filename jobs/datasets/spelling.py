@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from operator import itemgetter
 from typing import Any
 
 from orjson import loads
@@ -25,6 +26,7 @@ ANSWER, INSTRUCTED = b"AI"
 INSTRUCTION, NO_ANSWER = bytes([SYSTEM, INSTRUCTED]), bytes([SYSTEM, ANSWER, LATER])
 EXAMPLES = re.compile(rb"(?:(?:%c|%b)A(?:%cA)*)+" % (FIRST, INSTRUCTION, LATER))
 BETWEEN = b'",\n"'
+TEXT, GAP = itemgetter(0), itemgetter(2)
 
 
 class Spelling:
@@ -63,11 +65,10 @@ class Spelling:
         """
         kind, pieces = self._cut(content)
         parts = [piece.rpartition(CLOSING) for piece in pieces[:-1]]
-        order = bytes([kind, *[self.texts[gap] for _text, _closing, gap in parts]])
+        order = bytes([kind, *map(self.texts.__getitem__, map(GAP, parts))])
         if not EXAMPLES.fullmatch(order):
             raise ValueError
-        texts = [text for text, _closing, _gap in parts]
-        texts.append(pieces[-1])
+        texts = [*map(TEXT, parts), pieces[-1]]
         count, place = len(texts), -1
         if SYSTEM in self.gaps:
             for _ in range(order.count(INSTRUCTION)):
@@ -83,10 +84,10 @@ class Spelling:
 
     def _cut(self, content: bytes) -> tuple[int, list[bytes]]:
         """The first row's kind, and the texts, each but the last one with the gap that follows."""
-        content = content.removesuffix(b"\n")
+        end = len(content) - content.endswith(b"\n")
         for kind, gaps in self.gaps.items():
-            if content.startswith(gaps[0]) and content.endswith(gaps[-1]):
-                return kind, content[len(gaps[0]) : -len(gaps[-1])].split(self.opening)
+            if content.startswith(gaps[0]) and content.endswith(gaps[-1], 0, end):
+                return kind, content[len(gaps[0]) : end - len(gaps[-1])].split(self.opening)
         raise ValueError
 
 

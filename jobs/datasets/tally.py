@@ -6,7 +6,6 @@ Equal prompts have equal hashes, and so have equal answers, in one process: Pyth
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
@@ -18,7 +17,9 @@ from jobs.datasets.figures import Figures
 from jobs.datasets.plain import LATER, SYSTEM, UNUSUAL, count_keys, plain
 from jobs.datasets.repeats import Repeats
 
+Ints = NDArray[np.int64]
 PENDING = 2**14
+"""Rows gathered before they are added up."""
 FACTOR = 0x9E3779B97F4A7C15
 WEIGHTS = np.multiply.accumulate(np.full(4096, FACTOR, np.uint64))
 """A prompt's hash is the sum of its texts' hashes, each times the weight of its place."""
@@ -27,31 +28,38 @@ ONE_BY_ONE = WEIGHTS.tolist()
 WORD = 2**64
 
 
+def none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(slots=True)
 class Rows:
     """Questions with their answers, as `plain` has kinds of them; sizes are in bytes of UTF-8."""
 
-    kinds: bytearray = field(default_factory=bytearray)
-    asked: list[int] = field(default_factory=list)
-    answered: list[int] = field(default_factory=list)
-    questions: list[int] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    kinds: bytes = b""
+    asked: Ints = field(default_factory=none)
+    answered: Ints = field(default_factory=none)
+    questions: Ints = field(default_factory=none)
+    answers: Ints = field(default_factory=none)
 
     @classmethod
-    def of(cls, kinds: bytes | bytearray, asked: list[str], answered: list[str]) -> Rows:
+    def of(cls, kinds: bytes, asked: list[str], answered: list[str]) -> Rows:
         """Raises ValueError for an empty text."""
-        rows = cls(bytearray(kinds), sizes(asked), sizes(answered))
-        if 0 in rows.asked or rows.answered.count(0) != kinds.count(SYSTEM):
+        lengths = sizes(asked), sizes(answered)
+        if 0 in lengths[0] or lengths[1].count(0) != kinds.count(SYSTEM):
             raise ValueError
-        rows.questions, rows.answers = [*map(hash, asked)], [*map(hash, answered)]
-        return rows
+        columns = [np.array(column, np.int64) for column in lengths]
+        return cls(kinds, columns[0], columns[1], hashes(asked), hashes(answered))
 
-    def extend(self, more: Rows) -> None:
-        self.kinds += more.kinds
-        self.asked += more.asked
-        self.answered += more.answered
-        self.questions += more.questions
-        self.answers += more.answers
+    @classmethod
+    def joined(cls, parts: list[Rows]) -> Rows:
+        return cls(
+            b"".join(part.kinds for part in parts),
+            np.concatenate([part.asked for part in parts]),
+            np.concatenate([part.answered for part in parts]),
+            np.concatenate([part.questions for part in parts]),
+            np.concatenate([part.answers for part in parts]),
+        )
 
 
 class Tally:
@@ -59,23 +67,26 @@ class Tally:
 
     def __init__(self, figures: Figures, repeats: Repeats) -> None:
         self.figures, self.repeats = figures, repeats
-        self.lines: list[int] = []
-        self.rows = Rows()
+        self.lines: list[Ints] = []
+        self.rows: list[Rows] = []
+        self.count = 0
 
-    def extend(self, lines: Iterable[int], rows: Rows) -> None:
-        self.lines.extend(lines)
-        self.rows.extend(rows)
-        if len(self.rows.kinds) >= PENDING:
+    def extend(self, lines: Ints, rows: Rows) -> None:
+        if not len(lines):
+            return
+        self.lines.append(lines)
+        self.rows.append(rows)
+        self.count += len(rows.kinds)
+        if self.count >= PENDING:
             self.flush()
 
     def flush(self) -> None:
-        if not self.lines:
+        if not self.count:
             return
-        lines, rows = self.lines, self.rows
-        self.lines, self.rows = [], Rows()
-        found = examples_of(rows)
-        self.figures.extend(lines, (found.asked + found.answered).tolist(), found.turns.tolist())
-        self.repeats.extend(lines, found.prompts.tolist(), found.answers.tolist())
+        lines, found = np.concatenate(self.lines), examples_of(Rows.joined(self.rows))
+        self.lines, self.rows, self.count = [], [], 0
+        self.figures.extend(lines, found.asked + found.answered, found.turns)
+        self.repeats.extend(lines, found.prompts, found.answers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +94,12 @@ class Examples:
     """One entry for each example: bytes that are asked and answered, and those of the last answer alone, how
     many turns, and the hashes of all but the last turn, and of the last turn."""
 
-    asked: NDArray[np.int64]
-    answered: NDArray[np.int64]
-    last_answered: NDArray[np.int64]
-    turns: NDArray[np.int64]
-    prompts: NDArray[np.int64]
-    answers: NDArray[np.int64]
+    asked: Ints
+    answered: Ints
+    last_answered: Ints
+    turns: Ints
+    prompts: Ints
+    answers: Ints
 
 
 def examples_of(rows: Rows) -> Examples:
@@ -97,10 +108,7 @@ def examples_of(rows: Rows) -> Examples:
     starts = np.flatnonzero(kinds != LATER)
     counts = np.diff(starts, append=len(kinds))
     instructed = kinds[starts] == SYSTEM
-    asked, answered = np.array(rows.asked, np.int64), np.array(rows.answered, np.int64)
-    questions, answers = (
-        np.array(column, np.int64).view(np.uint64) for column in (rows.questions, rows.answers)
-    )
+    questions, answers = rows.questions.view(np.uint64), rows.answers.view(np.uint64).copy()
     last = starts + counts - 1
     final = answers[last]
     answers[last] = 0
@@ -109,9 +117,9 @@ def examples_of(rows: Rows) -> Examples:
     weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
     weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
     return Examples(
-        asked=np.add.reduceat(asked, starts),
-        answered=np.add.reduceat(answered, starts),
-        last_answered=answered[last],
+        asked=np.add.reduceat(rows.asked, starts),
+        answered=np.add.reduceat(rows.answered, starts),
+        last_answered=rows.answered[last],
         turns=2 * (counts - instructed),
         prompts=np.add.reduceat(weighted, starts).view(np.int64),
         answers=final.view(np.int64),
@@ -120,6 +128,10 @@ def examples_of(rows: Rows) -> Examples:
 
 def sizes(texts: list[str]) -> list[int]:
     return [len(text) if text.isascii() else len(text.encode()) for text in texts]
+
+
+def hashes(texts: list[str]) -> Ints:
+    return np.fromiter(map(hash, texts), np.int64, len(texts))
 
 
 def digests(value: Any) -> tuple[int, int]:

@@ -81,6 +81,25 @@
     if (event.target.matches("[data-poll]") && atWork(event.target)) event.detail.shouldSwap = false;
   });
 
+  // Nothing moves between press and release: else what was pressed is gone from under the pointer, and the click
+  // with it. An answer that comes meanwhile waits, but not for ever: a release elsewhere is not always told.
+  const LONGEST_PRESS = 3000; // ms
+  let release = () => {};
+  let released = Promise.resolve();
+  document.addEventListener("pointerdown", event => {
+    if (event.button || event.target.closest("select")) return;
+    released = new Promise(done => {
+      release = done;
+      setTimeout(done, LONGEST_PRESS);
+    });
+  });
+  // The click follows the release at once, and comes first.
+  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(release));
+  document.addEventListener("htmx:beforeSend", ({ detail: { xhr } }) => {
+    const answer = xhr.onload;
+    xhr.onload = () => released.then(() => answer.call(xhr));
+  });
+
   // What was scrolled sideways inside a region stays so when the region is renewed.
   const scrolled = {};
   const each = act => document.querySelectorAll("[data-keeps-scroll]").forEach(part => act(part, part.dataset.keepsScroll));

@@ -12,6 +12,10 @@ from tests.journeys.conftest import signed_in
 from tests.stack import Person
 
 pytestmark = pytest.mark.journey
+WRITE = """(box, value) => {
+  box.value = value;
+  box.dispatchEvent(new Event("change", {bubbles: true}));
+}"""
 
 
 def saved(page: Page, change: Callable[[], None]) -> None:
@@ -42,6 +46,27 @@ def test_a_reload_in_the_middle_loses_nothing(browser: Browser, admin: Person, d
         expect(epochs).to_have_value("4")
         expect(page.locator("#changes")).to_contain_text("3 changed")
         expect(page.locator("#preview")).to_contain_text("team=support")
+
+
+def test_an_answer_between_press_and_release_takes_no_click_away(
+    browser: Browser, admin: Person, draft: str
+) -> None:
+    with signed_in(browser, admin) as page:
+        page.goto(draft)
+        page.get_by_text("Advanced options").click()
+        epochs, error = page.get_by_label("Number of epochs"), page.locator("#id_epoch_count_error")
+        saved(page, lambda: epochs.fill("many"))
+        expect(error).to_contain_text("whole number")
+        button = page.get_by_role("button", name="Continue")
+        button.hover()
+        box = button.bounding_box()
+        page.mouse.down()
+        saved(page, lambda: epochs.evaluate(WRITE, "4"))
+        page.wait_for_timeout(100)
+        assert button.bounding_box() == box
+        expect(error).to_contain_text("whole number")
+        page.mouse.up()
+        expect(page.get_by_role("heading", name="Training dataset")).to_be_visible()
 
 
 def test_two_tabs_keep_each_others_changes(browser: Browser, admin: Person, draft: str) -> None:

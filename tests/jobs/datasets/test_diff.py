@@ -249,7 +249,7 @@ def test_memory_is_that_of_numbers_not_of_texts() -> None:
         assert found.counts == {"added": half, "removed": half, "edited": 0, "unchanged": half}
         return peak
 
-    fewer, more = 1_000, 8_000
+    fewer, more = 2_000, 8_000
     most(100)  # what is made once
     read = 2 * sum(len(row) for row in many(more - fewer)())
     assert most(more) - most(fewer) < read / 4

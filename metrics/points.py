@@ -87,20 +87,26 @@ NONE = Points.of([], [], [])
 
 
 def unpacked(chunks: Iterable[Sequence[Packed]]) -> Points:
-    """The points of chunks that follow one another."""
-    steps, wall, values = (b"".join(column) for column in zip(*chunks, strict=True))
-    return Points(np.frombuffer(steps, STEP), np.frombuffer(wall, NUMBER), np.frombuffer(values, NUMBER))
+    """The points of chunks that follow one another: steps, values, and wall times where they were read."""
+    steps, values, *wall = (b"".join(column) for column in zip(*chunks, strict=True))
+    known, count = np.frombuffer(values, NUMBER), len(values) // NUMBER.itemsize
+    when = np.frombuffer(wall[0], NUMBER) if wall else np.broadcast_to(np.nan, count)
+    return Points(np.frombuffer(steps, STEP), when, known)
 
 
-def read(jobs: Iterable[int], metrics: Iterable[str] | None = None) -> dict[int, dict[str, Points]]:
+def read(
+    jobs: Iterable[int], metrics: Iterable[str] | None = None, timed: bool = True
+) -> dict[int, dict[str, Points]]:
     """The series of these jobs, all or those of `metrics`, by job and metric, in one query.
 
-    Put in order here: a database would move whole chunks about to sort them.
+    Wall times are NaN unless `timed`: they are a third of what is read. Put in order here: a database would
+    move whole chunks about to sort them.
     """
     chunks = Chunk.objects.filter(series__job__in=jobs)
     if metrics is not None:
         chunks = chunks.filter(series__metric__in=metrics)
-    rows = chunks.values_list("series_id", "index", "series__job_id", "series__metric", *COLUMNS)
+    columns = ("steps", "values", *(["wall"] if timed else []))
+    rows = chunks.values_list("series_id", "index", "series__job_id", "series__metric", *columns)
     found: dict[int, dict[str, Points]] = defaultdict(dict)
     for (job, metric), pieces in groupby(sorted(rows, key=itemgetter(0, 1)), key=itemgetter(2, 3)):
         found[job][metric] = unpacked([columns for _series, _index, _job, _metric, *columns in pieces])
@@ -185,7 +191,7 @@ def _end(chunks: list[Chunk]) -> End:
     if not chunks:
         return End(0, NONE)
     chunks.sort(key=attrgetter("index"))
-    return End(chunks[0].index, unpacked([(chunk.steps, chunk.wall, chunk.values) for chunk in chunks]))
+    return End(chunks[0].index, unpacked([(chunk.steps, chunk.values, chunk.wall) for chunk in chunks]))
 
 
 def _rewritten(series: int, stored: End, merged: Points) -> Iterator[Chunk]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,13 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from metrics import dress
-from metrics.axes import Ruler, apart, log_ticks, loss_range, unit_of
+from metrics.axes import Ruler, apart, unit_of
+from metrics.compare.heights import Json, height, outside
 from metrics.compare.look import Look
 from metrics.compare.view import Metric, View, Zoom
 from metrics.controls import Axis, Controls, Scale
 from metrics.downsample import LIMIT, smooth, thin
-from metrics.points import NONE, Numbers, Points
+from metrics.points import Numbers, Points
 from metrics.run import Run
 from metrics.summary import best
 
@@ -34,8 +35,6 @@ DASHED = 120
 """Points of a raw trace up to which dashes can be seen among more than FEW runs; denser noise is solid."""
 HEIGHT = 370
 LABEL_GAP = 15
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,9 @@ class Shared:
 def rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
     """One for each run; elapsed time is counted in the unit of the longest."""
     found = [Ruler(axis, run, clock, offset) for run, clock in runs]
-    span = max((ruler.last_wall() - ruler.start for ruler in found), default=0.0)
+    if not any(ruler.timed for ruler in found):
+        return found
+    span = max(ruler.last_wall() - ruler.start for ruler in found)
     return [replace(ruler, shared=unit_of(span)) for ruler in found]
 
 
@@ -97,7 +98,8 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
     drawn = [curve for curve in curves if len(curve.points)]
     shared = Shared([curve.ruler for curve in drawn or curves])
     layout = dress.layout(shared) | {"hovermode": False}
-    layout["yaxis"] |= height(metric, drawn, controls)
+    values = [curve.points.values for curve in drawn]
+    layout["yaxis"] |= height(metric, values, controls)
     each = limit(len(drawn))
     few = len(drawn) <= FEW
     data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each, few)]
@@ -110,7 +112,7 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
     return {
         "data": data,
         "layout": layout,
-        "outside": outside(metric, drawn, layout["yaxis"]),
+        "outside": outside(metric, values, layout["yaxis"]),
         "points": sum(len(curve.points) for curve in drawn),
         "dashes": {curve.key: "solid" if curve.baseline else curve.look.dash for curve in drawn},
     }
@@ -129,15 +131,31 @@ def smoothed(metric: Metric, controls: Controls) -> bool:
 def traces(
     metric: Metric, curve: Curve, controls: Controls, zoom: Zoom | None, each: int, few: bool
 ) -> Iterator[Json]:
-    places, values = curve.ruler.places(curve.points), curve.points.values
-    kept = window(places, values, zoom, each)
+    kept, places, values = thinned(curve, zoom, each)
     marked = few and not metric.trains and len(kept) <= MARKED
     dashed = few or len(kept) <= DASHED or smoothed(metric, controls)
     if smoothed(metric, controls):
-        yield raw(curve, places[kept], values[kept])
-        values = smooth(values, controls.smoothing)
-    found = line(curve, places[kept], values[kept], marked=marked, dashed=dashed)
+        yield raw(curve, places, values)
+        values = smooth(curve.points.values, controls.smoothing)[kept]
+    found = line(curve, places, values, marked=marked, dashed=dashed)
     yield found | ({"customdata": typed(kept)} if metric.trains else {})
+
+
+def smoothed_lines(curves: Sequence[Curve], view: View) -> dict[str, Json]:
+    """By key, the y of the lines that `figure` draws of the same runs, and nothing else of it."""
+    drawn, weight = [curve for curve in curves if len(curve.points)], view.controls.smoothing
+    kept = [thinned(curve, view.zoom, limit(len(drawn)))[0] for curve in drawn]
+    return {
+        curve.key: numbers(smooth(curve.points.values, weight)[places])
+        for curve, places in zip(drawn, kept, strict=True)
+    }
+
+
+def thinned(curve: Curve, zoom: Zoom | None, each: int) -> tuple[Any, Any, Numbers]:
+    """The indices of the points to draw, their x, and their values."""
+    places, values = curve.ruler.places(curve.points), curve.points.values
+    kept = window(places, values, zoom, each)
+    return kept, places[kept], values[kept]
 
 
 def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
@@ -166,12 +184,17 @@ def _trace(curve: Curve, x: Any, y: Numbers, width: float) -> Json:
     return {
         "type": "scatter",
         "x": typed(x),
-        "y": typed(np.where(np.isfinite(y), y, np.nan)),
+        "y": numbers(y),
         "name": curve.name,
         "legendgroup": curve.key,
         "visible": not curve.hidden,
         "line": {"color": curve.look.colour, "width": width, "simplify": False},
     }
+
+
+def numbers(values: Numbers) -> Json:
+    """What is not finite breaks the line."""
+    return typed(np.where(np.isfinite(values), values, np.nan))
 
 
 def typed(array: Any) -> Json:
@@ -181,55 +204,6 @@ def typed(array: Any) -> Json:
         array = array.astype("<u2" if most < 1 << 16 else "<u4" if most < 1 << 32 else "<f8")
     kind = array.dtype.str[1:] if array.dtype.str[1:] in ("u2", "u4", "f4") else "f8"
     return {"dtype": kind, "bdata": base64.b64encode(array.tobytes()).decode()}
-
-
-# ---- the y axis ----
-
-
-def height(metric: Metric, curves: Sequence[Curve], controls: Controls) -> Json:
-    if metric.is_loss:
-        return _loss_height(metric, curves, controls)
-    if metric.endswith("preds"):
-        return {"range": [0, 1.03], "tickformat": ".0%", "hoverformat": ".1%"}
-    most = max((float(known.max(initial=0)) for known in map(_finite, curves)), default=0.0)
-    return {"range": [0, most * 1.1 or 1], "tickformat": "~s", "hoverformat": ",d"}
-
-
-def _loss_height(metric: Metric, curves: Sequence[Curve], controls: Controls) -> Json:
-    log = controls.scale == Scale.LOG
-    nothing = NONE.values
-    reaches = [
-        loss_range(values, nothing, clip=controls.clip, log=log)
-        if metric.trains
-        else loss_range(nothing, values, clip=controls.clip, log=log)
-        for values in (curve.points.values for curve in curves)
-    ]
-    known = [reach for reach in reaches if reach]
-    found: Json = {"hoverformat": ".3f"}
-    if not known:
-        return found
-    low, high = min(low for low, _high in known), max(high for _low, high in known)
-    found["range"] = [low, high]
-    if log:
-        ticks = log_ticks(low, high)
-        words = [f"{tick:g}" for tick in ticks]
-        return found | {"type": "log", "tickmode": "array", "tickvals": ticks, "ticktext": words}
-    decimals = max(1, 1 - math.floor(math.log10((high - low) * 2)))
-    return found | {"tickformat": f".{decimals}f"}
-
-
-def outside(metric: Metric, curves: Sequence[Curve], axis: Mapping[str, Any]) -> Json | None:
-    """How many points lie above what the axis shows, and the highest: what is clipped is told."""
-    if not metric.is_loss or "range" not in axis:
-        return None
-    top = 10 ** axis["range"][1] if axis.get("type") == "log" else axis["range"][1]
-    above = [known[known > top] for known in map(_finite, curves)]
-    count = sum(map(len, above))
-    return {"count": count, "most": max(float(found.max(initial=0)) for found in above)} if count else None
-
-
-def _finite(curve: Curve) -> Numbers:
-    return curve.points.finite().values
 
 
 # ---- what is written on the chart ----

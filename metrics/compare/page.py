@@ -131,22 +131,36 @@ class Compare:
         if self.view.tab == Tab.EFFECT:
             drawn = effect.figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
             return {"effect": drawn}
+        return {metric: curves.figure(metric, drawn, self.view) for metric, drawn in self._curves()}
+
+    def smoothed(self) -> dict[str, dict[str, Any]]:
+        """By metric, of how many points, and the smoothed lines alone."""
+        return {
+            metric: {
+                "points": sum(len(curve.points) for curve in drawn),
+                "lines": curves.smoothed_lines(drawn, self.view),
+            }
+            for metric, drawn in self._curves()
+        }
+
+    def _curves(self) -> Iterator[tuple[Metric, list[curves.Curve]]]:
         wanted = [metric.series for metric in self.view.metrics]
-        series = self.series({*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted})
-        return {metric: self._figure(metric, series) for metric in self.view.metrics}
+        series = self.series({*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock)
+        for metric in self.view.metrics:
+            yield metric, self._curves_of(metric, series)
 
     @property
     def _needs_clock(self) -> bool:
         return self.view.controls.axis in (Axis.ELAPSED, Axis.CLOCK)
 
-    def series(self, metrics: set[str]) -> dict[int, dict[str, Points]]:
-        return points.read([line.job.pk for line in self.lines], metrics)
+    def series(self, metrics: set[str], timed: bool = True) -> dict[int, dict[str, Points]]:
+        return points.read([line.job.pk for line in self.lines], metrics, timed)
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Every value of training, by metric and run, for smoothing in the page: the single precision of what
         the service measured is far finer than a pixel."""
         wanted = [metric for metric in self.view.metrics if metric.trains]
-        series = self.series({metric.series for metric in wanted})
+        series = self.series({metric.series for metric in wanted}, timed=False)
         return {
             metric: {
                 line.key: curves.typed(series[line.job.pk][metric.series].values.astype("<f4"))
@@ -156,12 +170,12 @@ class Compare:
             for metric in wanted
         }
 
-    def _figure(self, metric: Metric, series: dict[int, dict[str, Points]]) -> dict[str, Any]:
+    def _curves_of(self, metric: Metric, series: dict[int, dict[str, Points]]) -> list[curves.Curve]:
         found = [series.get(line.job.pk, {}) for line in self.lines]
         runs = [Run.of(line.job) for line in self.lines]
         clocks = [max(of_run.values(), key=len, default=NONE) for of_run in found]
         rulers = curves.rulers(self.view.controls.axis, list(zip(runs, clocks, strict=True)), self.offset)
-        drawn = [
+        return [
             curves.Curve(
                 line.key,
                 str(line.job),
@@ -175,7 +189,6 @@ class Compare:
             )
             for line, ruler, of_run in zip(self.lines, rulers, found, strict=True)
         ]
-        return curves.figure(metric, drawn, self.view)
 
     # ---- the effect of a setting ----
 

@@ -54,7 +54,7 @@ def candidates(request: Request, compare: Compare) -> dict[str, object]:
 def figures(request: Request, project: Project) -> HttpResponseBase:
     """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
     compare = comparison(request, project)
-    said = {"charts": compare.figures() if compare.lines else {}, "every": compare.every}
+    said = drawn(compare, request.GET.get("drawn", "")) | {"every": compare.every}
     body = json.dumps(said, separators=(",", ":")).encode()
     etag = quote_etag(hashlib.blake2b(body, digest_size=16).hexdigest())
     response = get_conditional_response(request, etag=etag) or packed(request, body)
@@ -63,6 +63,16 @@ def figures(request: Request, project: Project) -> HttpResponseBase:
         response["Last-Modified"] = http_date(read_at.timestamp())
     patch_cache_control(response, private=True, no_cache=True)
     return response
+
+
+def drawn(compare: Compare, points: str) -> dict[str, object]:
+    """The figures. The lines alone to a page that has these figures with another smoothing: `points` says of
+    how many points each is made, `5000,12000`. Once a run has more of them, the page gets the whole."""
+    if points and compare.lines:
+        smoothed = compare.smoothed()
+        if points == ",".join(str(one["points"]) for one in smoothed.values()):
+            return {"smoothed": smoothed}
+    return {"charts": compare.figures() if compare.lines else {}}
 
 
 @require_GET

@@ -82,7 +82,22 @@
       const rest = said => written([...said].filter(([name]) => name !== "smoothing"));
       if (query === this.drawn || rest(before) !== rest(now) || !train.length) return super.fetch(query);
       now.set("metrics", train.join(","));
-      return super.fetch(written(DRAWN.curves.map(name => [name, now.get(name) || ""])));
+      const asked = DRAWN.curves.map(name => [name, now.get(name) || ""]);
+      return super.fetch(written([...asked, ["drawn", now.get("smoothing") ? this.onlyLines(train) : ""]]));
+    }
+
+    /** Of how many points these charts are, where nothing but their lines can change: the runs are over, and no last
+     *  value stands at a line's end. */
+    onlyLines(charts) {
+      const figures = charts.map(name => this.figures[name]);
+      const bare = figure => figure && !figure.layout.annotations.some(one => one.name?.startsWith("end-"));
+      return this.over && figures.every(bare) ? figures.map(figure => figure.points).join(",") : "";
+    }
+
+    charts(said) {
+      if (!said.smoothed) return super.charts(said);
+      const smoothed = ([name, { lines }]) => [name, studioSmooth.figure(this.figures[name], trace => lines[trace.legendgroup])];
+      return Object.fromEntries(Object.entries(said.smoothed).map(smoothed));
     }
 
     // ---- smoothing at once ----
@@ -93,7 +108,8 @@
       if (field.name !== "smoothing" && !field.matches("[data-smoothing]")) return;
       for (const box of weight > 0 ? this.boxes : []) {
         const name = box.dataset.chart, values = this.values?.[name];
-        if (values) studioPlot.preview(box, studioSmooth.figure(this.figures[name], values, weight), this.looked(name));
+        const line = trace => studioSmooth.line(trace, values[trace.legendgroup], weight);
+        if (values) studioPlot.preview(box, studioSmooth.figure(this.figures[name], line), this.looked(name));
       }
     }
 

@@ -60,8 +60,12 @@ window.StudioBoard = class {
     this.drawn = query;
     this.every = said.every;
     this.over = !said.every;
-    this.figures = { ...this.figures, ...said.charts };
+    this.figures = { ...this.figures, ...this.charts(said) };
     this.show(said);
+  }
+
+  charts(said) {
+    return said.charts;
   }
 
   schedule() {

@@ -1,5 +1,6 @@
-// Smooths the curves of short runs in the page, as metrics/downsample.py does on the server, whose answer follows: a hand
-// on the slider sees its curves within the next frame.
+// Figures whose training is smoothed otherwise, and nothing else: made of the drawn ones and of the smoothed lines. Those
+// of short runs are smoothed here, as metrics/downsample.py does on the server, whose answer follows: a hand on the slider
+// sees its curves within the next frame.
 "use strict";
 
 window.studioSmooth = (() => {
@@ -16,19 +17,22 @@ window.studioSmooth = (() => {
     return smoothed;
   }
 
-  /** The figure as the server will draw it at this weight; values: every one of each run, by its key. */
-  function figure(drawn, values, weight) {
-    const lines = drawn.data.filter(trace => trace.meta !== "raw" && values[trace.legendgroup]);
-    const data = lines.flatMap(trace => {
-      const whole = values[trace.legendgroup], smoothed = smooth(whole, weight);
-      const kept = studioPlot.numbers(trace.customdata), at = array => Float64Array.from(kept, index => array[index]);
-      return [
-        { ...trace, y: at(whole), opacity: 0.25, line: { ...trace.line, width: 1, dash: "solid" } },
-        { ...trace, y: at(smoothed), line: { ...trace.line, dash: drawn.dashes[trace.legendgroup] } },
-      ];
-    });
+  /** The smoothed y of a drawn line; values: all of its run. */
+  function line(trace, values, weight) {
+    const smoothed = smooth(values, weight);
+    return Float64Array.from(studioPlot.numbers(trace.customdata), index => smoothed[index]);
+  }
+
+  /** The figure as the server would draw it; y: that of each drawn line, smoothed. The raw lines stay as they are. */
+  function figure(drawn, y) {
+    const isRaw = trace => trace.meta === "raw";
+    const raw = new Map(drawn.data.filter(isRaw).map(trace => [trace.legendgroup, trace.y]));
+    const data = drawn.data.filter(trace => !isRaw(trace)).flatMap(({ customdata, ...trace }) => [
+      { ...trace, y: raw.get(trace.legendgroup) || trace.y, opacity: 0.25, meta: "raw", line: { ...trace.line, width: 1, dash: "solid" } },
+      { ...trace, y: y({ customdata, ...trace }), customdata, line: { ...trace.line, dash: drawn.dashes[trace.legendgroup] } },
+    ]);
     return { ...drawn, data };
   }
 
-  return { figure };
+  return { line, figure };
 })();

@@ -174,15 +174,35 @@ def test_smoothed_lines_of_many_runs_are_there_before_plotly(
     assert len(waiting) == held and len(figures) == 1 and "metrics=train_total_loss&" in figures[0]
 
 
+LOOKS = """() => document.querySelector("[data-chart=train_total_loss]")._fullData.map(one => [
+  one.legendgroup, one.meta ?? "", one.opacity, one.mode, one.line.width, one.line.dash, one.line.color,
+  Array.from(one.x), Array.from(one.y)])"""
+
+
+def test_smoothed_lines_make_the_same_figure_as_the_server(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    query = f"?runs={runs_of([run(project, 'r8') for _number in range(9)])}"
+    page = visit(query)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for weight in ("0.5", "0.9"):
+        page.locator("[data-controls] input[name=smoothing]").fill(weight)
+        page.wait_for_load_state("networkidle")
+    until(page, lambda: page.evaluate("!document.querySelector('.ahead')"))
+    assert all("&drawn=" in url for url in asked if "/figures/" in url)
+    theirs = visit(f"{query}&smoothing=0.9", drawn="train_total_loss")
+    until(page, lambda: page.evaluate(LOOKS) == theirs.evaluate(LOOKS))
+
+
 def test_the_page_smooths_as_the_server_does(visit: Callable[..., Page], project: Project) -> None:
     page = visit(f"?runs={runs_of([run(project, 'r8'), run(project, 'r8')])}", drawn="train_total_loss")
     values = [np.nan, *np.random.default_rng(7).normal(1, 0.4, 3000), np.inf, 0.0, np.nan, 2.0]
     for weight in (0.3, 0.9, 0.99):
         found = page.evaluate(
             """([values, weight]) => {
-              const trace = {legendgroup: "r1", line: {}, customdata: values.map((_value, at) => at)};
-              const figure = {data: [trace], dashes: {}};
-              return Array.from(studioSmooth.figure(figure, {r1: values}, weight).data[1].y);
+              const trace = {customdata: values.map((_value, at) => at)};
+              return Array.from(studioSmooth.line(trace, values, weight));
             }""",
             [values, weight],
         )

@@ -60,6 +60,21 @@ def test_values_are_all_of_training_in_single_precision(browser: Client, project
         assert numbers(said["train_total_loss"][f"r{job.pk}"]).tolist() == stored.astype("f4").tolist()
 
 
+def test_another_smoothing_sends_the_lines_alone(browser: Client, project: Project) -> None:
+    query = (
+        f"?runs={runs_of([run(project, 'r8'), run(project, 'lr2')])}&metrics=train_total_loss&smoothing=0.9"
+    )
+    figure = browser.get(address("figures", project, query)).json()["charts"]["train_total_loss"]
+    asked = f"{query}&drawn={figure['points']}"
+    said = browser.get(address("figures", project, asked)).json()
+    drawn = {one["legendgroup"]: one["y"] for one in figure["data"] if one.get("meta") != "raw"}
+    assert said["smoothed"]["train_total_loss"] == {"points": figure["points"], "lines": drawn}
+    assert said["every"] is None and "charts" not in said
+    # a page whose figures have fewer points gets new ones
+    said = browser.get(address("figures", project, asked + "1")).json()
+    assert said["charts"]["train_total_loss"] == figure
+
+
 def test_a_fragment_is_what_stands_about_the_charts(browser: Client, project: Project) -> None:
     jobs = team(project)
     part = words(

@@ -233,7 +233,6 @@
 
     /** What is hidden is grey in the tables, gone from the charts, and in the address. */
     hide() {
-      for (const box of this.boxes) box._said = null;
       const hidden = this.view.hidden, runs = [...hidden].map(run => Number(run.slice(1))).sort((a, b) => a - b);
       for (const row of this.root.querySelectorAll("[data-run], [data-of]")) {
         const off = hidden.has(`r${row.dataset.run || row.dataset.of}`);
@@ -245,7 +244,8 @@
       else query.delete("hidden");
       this.goTo(written(query));
       for (const box of this.boxes) {
-        if (this.figures?.[box.dataset.chart]) studioPlot.hide(box, this.figures[box.dataset.chart], this.looked(box.dataset.chart));
+        const figure = this.figures?.[box.dataset.chart];
+        if (figure && this.differs(box, figure)) studioPlot.hide(box, figure, this.looked(box.dataset.chart));
       }
     }
 

@@ -230,6 +230,24 @@ def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page],
     assert len(state(page)["shown"]) == 5
 
 
+def test_what_looks_as_before_is_not_drawn_again(visit: Callable[..., Page], project: Project) -> None:
+    """Smoothing changes the curves of training alone, also once a run is hidden."""
+    jobs = [run(project, "r8") for _number in range(9)]
+    page = visit(f"?runs={runs_of(jobs)}")
+    page.evaluate(
+        """() => {
+          window.drawn = [];
+          const { react } = Plotly;
+          Plotly.react = (box, ...rest) => (window.drawn.push(box.dataset.chart), react(box, ...rest));
+        }"""
+    )
+    page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
+    page.locator("[data-controls] input[name=smoothing]").fill("0.9")
+    until(page, lambda: "train_total_loss" in page.evaluate("window.drawn"))
+    assert page.evaluate("window.drawn") == ["train_total_loss"]
+    assert f"r{jobs[1].pk}" not in state(page)["shown"]
+
+
 def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], project: Project) -> None:
     jobs = team(project)
     page = visit(f"?runs={runs_of(jobs)}")

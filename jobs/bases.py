@@ -33,7 +33,7 @@ def priced(model: BaseModel) -> BaseModel:
 
 
 def listed(project: Project) -> tuple[str, ...]:
-    key = f"bases {project.place().engine_url}"
+    key = f"bases:{project.place().engine_url}"
     ids: tuple[str, ...] | None = cache.get(key)
     if ids is None:
         try:

@@ -26,6 +26,8 @@ def thin(steps: Steps, values: Numbers, limit: int = LIMIT) -> NDArray[np.intp]:
     if len(values) <= limit:
         return np.arange(len(values))
     finite = np.isfinite(values)
+    if finite.all():
+        return np.unique(np.append(_outline(steps, values, limit), [0, len(values) - 1]))
     solid = np.flatnonzero(finite)
     breaks = np.flatnonzero(~finite & np.append(True, finite[:-1]))
     breaks = breaks[:: max(1, -(-len(breaks) // limit))]

@@ -31,12 +31,13 @@ TEXT, GAP = itemgetter(0), itemgetter(2)
 
 class Spelling:
     """`gaps` are what stands before, between and after the texts of two questions with their answers, by the
-    kind of the line's first row; `opening` ends each of them but the last. `texts` says what text follows
-    the rest of a gap."""
+    kind of the line's first row; `opening` ends each of them but the last, which is `end`. Of the rest,
+    `beginnings` says what kind a line is of, and `texts` what text follows."""
 
     def __init__(self) -> None:
         self.gaps: dict[int, list[bytes]] = {}
-        self.opening = b""
+        self.opening = self.end = b""
+        self.beginnings: dict[bytes, int] = {}
         self.texts: dict[bytes, int] = {}
 
     def learn(self, content: bytes, value: Any) -> None:
@@ -48,6 +49,8 @@ class Spelling:
         self.gaps = {kind: known for kind, known in self.gaps.items() if known[-4:] == common}
         self.gaps[SYSTEM if len(value) > 1 else FIRST] = gaps
         self.opening = opening = common[0][common[0].rindex(b'"parts"') :]
+        self.end = common[-1]
+        self.beginnings = {known[0].removesuffix(opening): kind for kind, known in self.gaps.items()}
         self.texts = {common[0]: ANSWER, common[1]: LATER}
         for kind, known in self.gaps.items():
             self.texts[common[-1] + b"\n" + known[0]] = kind
@@ -76,7 +79,8 @@ class Spelling:
                 texts[place] += BETWEEN
                 count += 1
             order = order.replace(INSTRUCTION, NO_ANSWER)
-        read = loads(b'["%b"]' % BETWEEN.join(texts))
+        texts[0], texts[-1] = b'["' + texts[0], texts[-1] + b'"]'
+        read = loads(BETWEEN.join(texts))
         asked, answered = read[::2], read[1::2]
         if len(read) != count or any(map(str.isspace, asked)) or any(map(str.isspace, answered)):
             raise ValueError
@@ -84,11 +88,12 @@ class Spelling:
 
     def _cut(self, content: bytes) -> tuple[int, list[bytes]]:
         """The first row's kind, and the texts, each but the last one with the gap that follows."""
-        end = len(content) - content.endswith(b"\n")
-        for kind, gaps in self.gaps.items():
-            if content.startswith(gaps[0]) and content.endswith(gaps[-1], 0, end):
-                return kind, content[len(gaps[0]) : end - len(gaps[-1])].split(self.opening)
-        raise ValueError
+        pieces = content.split(self.opening)
+        kind, last = self.beginnings[pieces.pop(0)], pieces[-1].removesuffix(b"\n")
+        if not last.endswith(self.end):
+            raise ValueError
+        pieces[-1] = last[: -len(self.end)]
+        return kind, pieces
 
 
 def gaps_of(content: bytes, value: Any) -> list[bytes]:

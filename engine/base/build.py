@@ -1,4 +1,4 @@
-"""Make the tiny base: `python -m engine.base.build --out FOLDER --steps 3000 --copying 600 --seed 0`.
+"""Make the tiny base: `python -m engine.base.build --out FOLDER --steps 3000 --copying 1200 --seed 0`.
 
 Corpus to tokenizer, both to weights in two stages (a bit of everything, then mostly copying), weights to a
 folder, from top to bottom. The same seed and steps give the same weights but for rounding, by processor and
@@ -67,17 +67,16 @@ def main() -> None:
     arguments = _arguments()
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
-    if arguments.first:
-        tokenizer = AutoTokenizer.from_pretrained(arguments.first)
-        model = LlamaForCausalLM.from_pretrained(
-            arguments.first, dtype=torch.float32, attn_implementation="eager"
-        )
-    else:
+    first = arguments.first
+    if not first:
+        first = arguments.out
         tokenizer = train_tokenizer(VOCABULARY, TOKENIZER_EXAMPLES, CONTEXT, arguments.seed)
         model = new_model(tokenizer)
         batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"), example)
         pretrain(model, batches, Pace(arguments.steps))
-        model.to(torch.bfloat16).float()  # as --first reads it
+        save(model, tokenizer, first)
+    tokenizer = AutoTokenizer.from_pretrained(first)
+    model = LlamaForCausalLM.from_pretrained(first, dtype=torch.float32, attn_implementation="eager")
     batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), copied)
     pretrain(model, batches, Pace(arguments.copying, SECOND_RATE, falls_from=0.0))
     for name, write in (("validation", example), ("copying", copied)):
@@ -91,7 +90,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the tiny base.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--steps", type=int, default=3000, help="batches of 64 examples in the first stage")
-    parser.add_argument("--copying", type=int, default=600, help="and in the second")
+    parser.add_argument("--copying", type=int, default=1200, help="and in the second")
     parser.add_argument("--first", type=Path, help="folder with what the first stage made, to begin from")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -226,6 +225,8 @@ def evaluate(model: Any, batches: list[Batch]) -> tuple[float, float]:
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """The model in bfloat16, its tokenizer, and base.json, which the engine reads."""
     model.to(torch.bfloat16).save_pretrained(folder)
+    for found_where in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(found_where, None)
     tokenizer.save_pretrained(folder)
     about = {
         "id": "studio-tiny",

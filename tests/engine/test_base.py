@@ -227,6 +227,21 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
     assert losses() == pytest.approx([before, after], rel=0.05)
 
 
+def test_a_build_in_one_go_is_one_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second stage begins with what a file holds of the first, rotary frequencies in full."""
+    for name, small in {"TOKENIZER_EXAMPLES": 3000, "BATCH": 8, "POOL": 2, "HELD_OUT": 16}.items():
+        monkeypatch.setattr(build, name, small)
+
+    def built(name: str, *options: str) -> bytes:
+        monkeypatch.setattr("sys.argv", ["build", "--out", str(tmp_path / name), *options])
+        build.main()
+        return b"".join(file.read_bytes() for file in sorted((tmp_path / name).iterdir()))
+
+    whole = built("whole", "--steps", "2", "--copying", "2")
+    first = built("first", "--steps", "2", "--copying", "0")
+    assert first != whole == built("second", "--first", str(tmp_path / "first"), "--copying", "2")
+
+
 def test_the_committed_folder_is_what_base_json_says() -> None:
     about = json.loads((COMMITTED / "base.json").read_text())
     weights = (COMMITTED / "model.safetensors").read_bytes()

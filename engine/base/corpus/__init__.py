@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from engine.base.corpus import copying, japanese, labels, records, slots, talk
+from engine.base.corpus import copying, japanese, labels, records, slots, slots_ja, talk
 from engine.base.corpus.conversation import Conversation
 from engine.base.corpus.disguise import disguised
 
@@ -33,8 +33,8 @@ _TASKS: dict[Callable[[Random], Conversation], float] = {
     copying.gathered: 3,
     slots.fill: 10,
     slots.fill_json: 5,
-    slots.fill_japanese: 6,
-    slots.order_in_japanese: 2,
+    slots_ja.fill_japanese: 6,
+    slots_ja.order_in_japanese: 2,
     slots.answer_about: 4,
     slots.greet: 3,
     records.extract: 3,
@@ -60,12 +60,13 @@ def example(random: Random) -> Conversation:
     return random.choices(_WRITERS, _SHARES)[0](random)
 
 
-# What is taken over from the question into the answer; names and things in it are disguised.
+# What is taken over from the question into the answer; names and things in it are disguised, or made up.
 _TAKING_OVER: dict[Callable[[Random], Conversation], float] = {
     slots.fill: 6,
     slots.fill_json: 3,
-    slots.fill_japanese: 3,
-    slots.order_in_japanese: 3,
+    slots_ja.fill_japanese: 3,
+    slots_ja.fill_made_up: 8,
+    slots_ja.order_in_japanese: 3,
     slots.answer_about: 2,
     slots.greet: 3,
     records.extract: 2,
@@ -77,6 +78,7 @@ _TAKING_OVER: dict[Callable[[Random], Conversation], float] = {
     copying.gathered: 1,
 }
 _TAKERS, _PARTS = list(_TAKING_OVER), list(_TAKING_OVER.values())
+_MADE_UP = {slots_ja.fill_made_up}
 _AS_BEFORE = 0.35
 
 
@@ -85,5 +87,9 @@ def copied(random: Random) -> Conversation:
     if random.random() < _AS_BEFORE:
         return example(random)
     while True:
-        if made := disguised(random.choices(_TAKERS, _PARTS)[0](random), random):
+        taker = random.choices(_TAKERS, _PARTS)[0]
+        made = taker(random)
+        if taker in _MADE_UP:
             return made
+        if known := disguised(made, random):
+            return known

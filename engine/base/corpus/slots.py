@@ -16,8 +16,6 @@ from engine.base.corpus.conversation import Conversation, say
 Value = Callable[[Random], str]
 
 _PHRASES = lists.lines("phrases")
-_JAPANESE_PHRASES = lists.lines("phrases_ja")
-_JAPANESE = lists.words("slots_ja")
 # whose words no label of a test is made of: they may stand beside any other word
 _ITEMS = ("fruit", "vegetable", "device", "clothes", "tool", "animal", "food", "drink", "music", "plant")
 _SEPARATORS = (", ", "; ", " / ", " | ", " - ", " · ", "\n", " ", "・", " > ", " + ", "、", ". ")
@@ -27,7 +25,6 @@ _BRACKETS = (
 )
 _ENDINGS = (" please", " thanks", ", that is all", " and hurry", ", if you can", " as always")
 _ASKS = ("Format: {}", "Answer as {}", "Write: {}", "Pattern: {}", "Reply with {}", "{}", "Fill in: {}")
-_JAPANESE_ASKS = ("形式: {}", "次の形で: {}", "{} と書く", "{}", "答え方: {}")
 _CHARACTERS = ("a king", "a robot", "a witch", "a sailor", "a cat", "a ghost", "a giant", "a clown")
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _SPELLED = {str(number): word for number, word in enumerate(_NUMBERS, start=2)}
@@ -75,7 +72,7 @@ def _job(random: Random) -> str:
     return random.choice(words.TOPICS["job"])
 
 
-_VALUES: dict[str, Value] = {
+VALUES: dict[str, Value] = {
     "name": names.person,
     "city": names.city,
     "item": _item,
@@ -93,13 +90,13 @@ _VALUES: dict[str, Value] = {
 
 def _facts(random: Random, least: int = 1, most: int = 4) -> tuple[str, dict[str, str]]:
     """A message, and the facts in it by field."""
-    chosen = random.sample(list(_VALUES), random.randint(least, most))
-    facts = {field: _VALUES[field](random) for field in chosen}
-    parts = [_phrase(random, field).format(_spoken(random, field, value)) for field, value in facts.items()]
-    return _joined(random, parts), facts
+    chosen = random.sample(list(VALUES), random.randint(least, most))
+    facts = {field: VALUES[field](random) for field in chosen}
+    parts = [phrase(random, field).format(_spoken(random, field, value)) for field, value in facts.items()]
+    return joined(random, parts), facts
 
 
-def _phrase(random: Random, field: str) -> str:
+def phrase(random: Random, field: str) -> str:
     return random.choice(_PHRASES[field])
 
 
@@ -108,7 +105,7 @@ def _spoken(random: Random, field: str, value: str) -> str:
     return _SPELLED[value] if field == "count" and value in _SPELLED and random.random() < 0.3 else value
 
 
-def _joined(random: Random, parts: list[str]) -> str:
+def joined(random: Random, parts: list[str]) -> str:
     glue = random.choice((", ", ", ", ". ", ". ", " and ", " ", "; ", " – "))
     if glue == ". ":
         parts = [part[0].upper() + part[1:] for part in parts]
@@ -126,10 +123,10 @@ def fill(random: Random) -> Conversation:
     """The pattern is made up on the spot: words that do not exist, signs, and the fields in braces."""
     text, facts = _facts(random)
     pattern = _pattern(random, random.sample(list(facts), random.randint(1, len(facts))))
-    return _filled(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
+    return filled(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
 
 
-def _filled(random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]) -> Conversation:
+def filled(random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]) -> Conversation:
     answer = pattern
     for field, value in facts.items():
         answer = answer.replace(f"{{{field}}}", value)
@@ -194,7 +191,7 @@ def greet(random: Random) -> Conversation:
     """A character takes a name and a thing up, in words of its own that the system text gives."""
     person, item = names.person(random), _item(random)
     opening, closing = _literal(random).capitalize(), _literal(random)
-    message = f"{_phrase(random, 'name')}, ".format(person) + _phrase(random, "item").format(item)
+    message = f"{phrase(random, 'name')}, ".format(person) + phrase(random, "item").format(item)
     pattern = random.choice(
         (
             f"{opening} {{name}}! {closing} {{item}}",
@@ -211,74 +208,4 @@ def greet(random: Random) -> Conversation:
         f"As {character}: {pattern}",
     )
     text = message[0].upper() + message[1:] + "."
-    return _filled(random, random.choice(asks), text, pattern, {"name": person, "item": item})
-
-
-# ---- the same in Japanese ----
-
-
-def _kana(random: Random) -> str:
-    return "".join(random.choice(random.choice(_JAPANESE["kana"])) for _ in range(random.randint(2, 4)))
-
-
-def _katakana(random: Random) -> str:
-    return "".join(random.choice(random.choice(_JAPANESE["katakana"])) for _ in range(random.randint(2, 5)))
-
-
-def _from(group: str, made: Value, share: float) -> Value:
-    return lambda random: random.choice(_JAPANESE[group]) if random.random() < share else made(random)
-
-
-def _two_kanji(random: Random) -> str:
-    return "".join(random.choice(random.choice(_JAPANESE["kanji"])) for _ in range(2))
-
-
-_JAPANESE_VALUES: dict[str, Value] = {
-    "名前": _from("people", _two_kanji, 0.5),
-    "商品": _from("goods", _katakana, 0.5),
-    "場所": _from("places", _two_kanji, 0.6),
-    "曜日": lambda random: random.choice("月火水木金土日"),
-    "数": lambda random: str(random.randint(1, 30)),
-    "色": lambda random: random.choice(_JAPANESE["colours"]),
-    "時間": lambda random: str(random.randint(1, 24)),
-    "品名": _from("goods", _kana, 0.4),
-}
-_DRESSED = {
-    "名前": ("{名前}様", "{名前}さん", "{名前}", "{名前}殿"),
-    "数": ("{数}個", "{数}点", "{数}", "×{数}", "{数}つ"),
-    "曜日": ("{曜日}曜日", "{曜日}曜", "({曜日})"),
-    "場所": ("{場所}", "{場所}行き", "{場所}店"),
-    "時間": ("{時間}時", "{時間}:00"),
-}
-_JAPANESE_SEPARATORS = ("・", "、", " ", "／", "。", " / ", "-", "", "：", "|", ",")
-
-
-def fill_japanese(random: Random) -> Conversation:
-    """Facts in Japanese or in English, the answer one line of Japanese."""
-    fields = random.sample(list(_JAPANESE_VALUES), random.randint(1, 4))
-    facts = {field: _JAPANESE_VALUES[field](random) for field in fields}
-    parts = [random.choice(_JAPANESE_PHRASES[field]).format(value) for field, value in facts.items()]
-    text = random.choice(("、", "。", "、", " ")).join(parts) + random.choice(("。", "。", "", "！"))
-    chosen = random.sample(fields, random.randint(1, len(fields)))
-    slots = [random.choice(_DRESSED.get(field, (f"{{{field}}}", f"「{{{field}}}」"))) for field in chosen]
-    literals = [_kana(random) if random.random() < 0.25 else "" for _ in range(2)]
-    pattern = literals[0] + random.choice(_JAPANESE_SEPARATORS).join(slots) + literals[1]
-    return _filled(random, random.choice(_JAPANESE_ASKS).format(pattern), text, pattern, facts)
-
-
-def order_in_japanese(random: Random) -> Conversation:
-    """English facts into a Japanese line: days and numbers change their signs, names stay."""
-    weekdays = dict(zip(names.DAYS, "月火水木金土日", strict=True))
-    fields = random.sample(("name", "city", "item", "count", "day"), random.randint(2, 4))
-    facts = {field: _VALUES[field](random) for field in fields}
-    text = _joined(random, [_phrase(random, field).format(value) for field, value in facts.items()])
-    shown = {**facts, **({"day": weekdays[facts["day"]]} if "day" in facts else {})}
-    dressed = {
-        "name": "{name}様",
-        "count": "{count}個",
-        "day": "{day}曜日",
-        "city": "{city}",
-        "item": "{item}",
-    }
-    pattern = random.choice(_JAPANESE_SEPARATORS[:8]).join(dressed[field] for field in fields)
-    return _filled(random, random.choice(_JAPANESE_ASKS).format(pattern), text, pattern, shown)
+    return filled(random, random.choice(asks), text, pattern, {"name": person, "item": item})

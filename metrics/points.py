@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ from metrics.models import Chunk, Series
 
 CHUNK = 2000
 COLUMNS = ("steps", "wall", "values")
+BINARY = 1
+"""What PostgreSQL calls it when bytes are sent as they are, and not written out in hexadecimal digits."""
 STEP, NUMBER = np.dtype("<i8"), np.dtype("<f8")
 Steps: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -172,7 +174,8 @@ MOST_WHOLE = 3
 """Metrics that `merge` can answer whole."""
 KEYS = "SELECT metric, id FROM metrics_series WHERE job_id = %s"
 ENDS = """
-SELECT chunk.* FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_id
+SELECT series.metric, chunk."index", chunk.steps, chunk."values", chunk.wall
+FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_id
 WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series.metric = %s
   OR chunk."index" >= (SELECT MAX(one."index") - 1 FROM metrics_chunk one WHERE one.series_id = series.id))
 """
@@ -181,17 +184,21 @@ WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series
 
 def _ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, End]:
     """By metric, the last two chunks, or all of them."""
-    found: dict[int, list[Chunk]] = defaultdict(list)
-    for chunk in Chunk.objects.raw(ENDS, [job, *([*whole] + [""] * MOST_WHOLE)[:MOST_WHOLE]]):
-        found[chunk.series_id].append(chunk)
-    return {metric: _end(found[pk]) for metric, pk in keys.items()}
+    found: dict[str, list[tuple[int, Packed, Packed, Packed]]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.cursor.format = BINARY
+        cursor.execute(ENDS, [job, *([*whole] + [""] * MOST_WHOLE)[:MOST_WHOLE]])
+        for metric, *chunk in cursor.fetchall():
+            found[metric].append(tuple(chunk))
+    return {metric: _end(found[metric]) for metric in keys}
 
 
-def _end(chunks: list[Chunk]) -> End:
+def _end(chunks: list[tuple[int, Packed, Packed, Packed]]) -> End:
     if not chunks:
         return End(0, NONE)
-    chunks.sort(key=attrgetter("index"))
-    return End(chunks[0].index, unpacked([(chunk.steps, chunk.values, chunk.wall) for chunk in chunks]))
+    chunks.sort(key=itemgetter(0))
+    return End(chunks[0][0], unpacked([columns for _index, *columns in chunks]))
 
 
 def _rewritten(series: int, stored: End, merged: Points) -> Iterator[Chunk]:

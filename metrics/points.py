@@ -91,9 +91,9 @@ NONE = Points.of([], [], [])
 def unpacked(chunks: Iterable[Sequence[Packed]]) -> Points:
     """The points of chunks that follow one another: steps, values, and wall times where they were read."""
     steps, values, *wall = (b"".join(column) for column in zip(*chunks, strict=True))
-    known, count = np.frombuffer(values, NUMBER), len(values) // NUMBER.itemsize
-    when = np.frombuffer(wall[0], NUMBER) if wall else np.broadcast_to(np.nan, count)
-    return Points(np.frombuffer(steps, STEP), when, known)
+    found = np.frombuffer(values, NUMBER)
+    when = np.frombuffer(wall[0], NUMBER) if wall else np.broadcast_to(np.nan, found.shape)
+    return Points(np.frombuffer(steps, STEP), when, found)
 
 
 def read(

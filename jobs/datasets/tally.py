@@ -32,7 +32,7 @@ def none() -> Ints:
     return np.zeros(0, np.int64)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Questions with their answers, as `plain` has kinds of them; sizes are in bytes of UTF-8."""
 

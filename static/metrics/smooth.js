@@ -27,9 +27,9 @@ window.studioSmooth = (() => {
   function figure(drawn, y) {
     const isRaw = trace => trace.meta === "raw";
     const raw = new Map(drawn.data.filter(isRaw).map(trace => [trace.legendgroup, trace.y]));
-    const data = drawn.data.filter(trace => !isRaw(trace)).flatMap(({ customdata, ...trace }) => [
-      { ...trace, y: raw.get(trace.legendgroup) || trace.y, opacity: 0.25, meta: "raw", line: { ...trace.line, width: 1, dash: "solid" } },
-      { ...trace, y: y({ customdata, ...trace }), customdata, line: { ...trace.line, dash: drawn.dashes[trace.legendgroup] } },
+    const data = drawn.data.filter(trace => !isRaw(trace)).flatMap(trace => [
+      { ...trace, y: raw.get(trace.legendgroup) || trace.y, customdata: undefined, opacity: 0.25, meta: "raw", line: { ...trace.line, width: 1, dash: "solid" } },
+      { ...trace, y: y(trace), line: { ...trace.line, dash: drawn.dashes[trace.legendgroup] } },
     ]);
     return { ...drawn, data };
   }

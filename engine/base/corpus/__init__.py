@@ -89,7 +89,5 @@ def copied(random: Random) -> Conversation:
     while True:
         taker = random.choices(_TAKERS, _PARTS)[0]
         made = taker(random)
-        if taker in _MADE_UP:
-            return made
-        if known := disguised(made, random):
-            return known
+        if found := made if taker in _MADE_UP else disguised(made, random):
+            return found

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -60,7 +61,12 @@ class Stack:
             text=True,
             start_new_session=True,
         )
-        self.link = self._wait_for_welcome() or self.link
+        too_late = threading.Timer(START_SECONDS, self.process.kill)
+        too_late.start()
+        try:
+            self.link = self._wait_for_welcome() or self.link
+        finally:
+            too_late.cancel()
         return self
 
     def _wait_for_welcome(self) -> str:

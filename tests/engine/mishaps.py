@@ -114,6 +114,7 @@ def train_with(mishap: Mishap, folder: JobFolder) -> int:
     process.start()
     process.join(180)
     status = process.exitcode
+    process.kill()  # or Python waits for it when all tests are over
     assert status is not None, "The training neither died nor ended."
     return status
 

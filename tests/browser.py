@@ -45,9 +45,12 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched_page(browser: Browser, *, refusals: tuple[int, ...] = (), **options: Any) -> Iterator[Page]:
+def watched_page(
+    browser: Browser, *, refusals: tuple[int, ...] = (), meant: tuple[str, ...] = (), **options: Any
+) -> Iterator[Page]:
     """A page in a context of its own; leaving fails on any console error, page error or policy violation.
-    Chromium reports a page that answers with an error as one: `refusals` are the statuses that are meant."""
+    Chromium reports a page that answers with an error as one: `refusals` are the statuses that are meant,
+    `meant` the words of other errors."""
     context = browser.new_context(
         **{"locale": "en-US", "viewport": {"width": 1440, "height": 900}, **options}
     )
@@ -60,6 +63,6 @@ def watched_page(browser: Browser, *, refusals: tuple[int, ...] = (), **options:
         yield page
     finally:
         context.close()
-    meant = tuple(f"the server responded with a status of {status}" for status in refusals)
+    meant += tuple(f"the server responded with a status of {status}" for status in refusals)
     troubles = [trouble for trouble in troubles if not any(words in trouble for words in meant)]
     assert not troubles, troubles

@@ -64,7 +64,7 @@ class Stack:
         too_late = threading.Timer(START_SECONDS, self.process.kill)
         too_late.start()
         try:
-            self.link = self._wait_for_welcome() or self.link
+            self.link = self._wait_for_welcome()
         finally:
             too_late.cancel()
         return self
@@ -78,7 +78,7 @@ class Stack:
                 break
         else:
             raise AssertionError(f"the stack ended while starting: {said}")
-        return self._first_link()
+        return self.link or self._first_link()
 
     def _first_link(self) -> str:
         """The one-time link follows the address on lines of its own, unless there is an admin already."""

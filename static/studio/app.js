@@ -23,6 +23,13 @@
     });
   }
 
+  /** What an earlier opening has fetched is not shown again, where nobody could tell that it is about to change. */
+  function open(dialog) {
+    const waiting = dialog.querySelector("[data-until-fetched]");
+    if (waiting) document.getElementById(waiting.dataset.untilFetched).replaceChildren(waiting.content.cloneNode(true));
+    dialog.showModal();
+  }
+
   document.addEventListener("click", event => {
     const at = selector => event.target.closest(selector);
     closeMenus(at("details.menu"));
@@ -31,7 +38,7 @@
     const opener = at("[data-dialog]");
     if (opener) {
       event.preventDefault();
-      document.getElementById(opener.dataset.dialog).showModal();
+      open(document.getElementById(opener.dataset.dialog));
     }
     if (at("[data-close]")) at("dialog").close();
     if (at("[data-nav-switch]")) document.body.classList.toggle("nav-open");

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.journeys.conftest import remote_jobs, signed_in
 from tests.journeys.keyboard import Keyboard
@@ -16,6 +16,8 @@ from tests.stack import Person, Stack, eventually
 
 pytestmark = pytest.mark.journey
 Files = Callable[..., Path]
+ABORTED = ("htmx:afterRequest", "htmx:sendAbort")
+"""What htmx writes to the console where a later request takes the place of one under way."""
 
 
 def step(page: Page, name: str) -> None:
@@ -116,9 +118,46 @@ def test_a_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, datas
         expect(opener).to_be_focused()
         keys.press("Enter")
         keys.enter(dialog.locator(".rows").get_by_role("link", name="datasets"))
+        expect(dialog.locator(".crumbs [aria-current]")).to_have_text("datasets")
         keys.enter(dialog.locator(".rows").get_by_role("link").first)
         keys.enter(dialog.get_by_role("button", name="Choose").first)
         expect(training.locator(".check")).to_be_visible()
+
+
+def test_a_dialog_shows_what_was_asked_for_last(
+    browser: Browser, admin: Person, draft: str, dataset: Files
+) -> None:
+    """Over a slow line, opened a second time, and with two places asked for."""
+    filled(admin, draft, "for its folder", dataset("kept.jsonl", 20))
+    other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
+    with signed_in(browser, admin, meant=ABORTED) as page:
+        held: list[Route] = []
+        given_up: list[str] = []
+        page.on("requestfailed", lambda request: given_up.append(request.url))
+        page.route("**/browse/?**", lambda route: held.append(route))
+
+        def answer(n: int) -> None:
+            eventually(lambda: page.wait_for_timeout(50) or len(held) == n)
+            held[-1].continue_()
+
+        page.goto(other.replace("/model/", "/dataset/"))
+        page.locator("#existing-training").check()
+        browse = page.locator("#training .by-existing").get_by_role("link", name="Browse")
+        dialog = page.get_by_role("dialog")
+        folder = dialog.locator(".rows").get_by_role("link", name="datasets")
+        browse.click()
+        answer(1)
+        expect(folder).to_be_visible()
+        dialog.get_by_role("button", name="Close").click()
+        browse.click()
+        expect(dialog).to_contain_text("Looking at Cloud Storage")
+        expect(folder).to_have_count(0)
+        answer(2)
+        folder.click()
+        dialog.get_by_role("link", name="Buckets").click()
+        answer(4)
+        expect(dialog.locator(".crumbs [aria-current]")).to_have_text("Buckets")
+        assert len(given_up) == 1 and "datasets" in given_up[0]
 
 
 def test_without_javascript(browser: Browser, admin: Person, dataset: Files) -> None:

@@ -32,12 +32,13 @@ from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 TIE = 0.005
 """Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""
 NOISES = 2.0
-"""And so are losses that lie closer together than this many times the noise of neighbouring evaluations."""
+"""And so are losses that lie closer together than this many times the noise of neighbouring evaluations ..."""
+PLAIN = 0.1
+"""... but none that is this share higher: spikes make a curve noisy, and its lowest is the best all the same."""
 ENOUGH = 5
 """Evaluations from which on the course of a curve is judged."""
 CALIBRATED = 8
 """Evaluations from which on their noise can be estimated; with fewer, each must lie above the one before."""
-PLAIN = 0.1
 PATIENCE = 3
 BLOCK, BLOCKS = 5, 20
 """A level is the median of a block: of at least so many points, a curve being cut into at most so many."""
@@ -96,15 +97,24 @@ class Curve:
     def tolerance(self) -> float:
         return max(TIE * abs(self.lowest), NOISES * self.noise)
 
+    @property
+    def tie(self) -> float:
+        return min(self.tolerance, PLAIN * abs(self.lowest))
+
     @cached_property
-    def ties(self) -> list[int]:
-        """The evaluations that equal the lowest, the earliest first."""
-        return [int(one) for one in np.flatnonzero(self.values <= self.lowest + self.tolerance)]
+    def best(self) -> int:
+        """The earliest evaluation that equals the lowest."""
+        return int(np.flatnonzero(self.values <= self.lowest + self.tie)[0])
+
+    @cached_property
+    def turn(self) -> int:
+        """The last evaluation that noise cannot tell from the lowest: if the curve rises, then from there on."""
+        return int(np.flatnonzero(self.values <= self.lowest + self.tolerance)[-1])
 
     @property
     def checks(self) -> int:
         """Evaluations since the best."""
-        return len(self) - 1 - self.ties[0]
+        return len(self) - 1 - self.best
 
     @property
     def patience(self) -> int:
@@ -116,7 +126,7 @@ class Curve:
 
         The lowest of n values lies below their mean by up to sqrt(2 ln n) times the noise, by chance alone.
         """
-        after = self.values[self.ties[-1] :]
+        after = self.values[self.turn :]
         end = after[1:][-PATIENCE:]
         if len(end) < 2 or _trend(after) <= 0.4:
             return False
@@ -134,7 +144,7 @@ class Curve:
         fell = float(end[0] - end[-1])
         if len(self) < CALIBRATED:
             return fell > PLAIN * abs(self.lowest) and bool((np.diff(end) < 0).all())
-        return len(self) - 1 in self.ties and fell > 2 * self.tolerance
+        return self.turn == len(self) - 1 and fell > 2 * self.tolerance
 
 
 def noise(values: Numbers) -> float:
@@ -166,7 +176,7 @@ def odd(metric: str, points: Points) -> Iterator[Odd]:
 def diverged(train: Points, curve: Curve) -> list[Diverged]:
     found = [*_far(TRAIN_LOSS, train)]
     # A validation loss that doubles while training falls is overfitting.
-    if not found and len(curve) >= ENOUGH and not _falls_after(train, curve.ties[-1], curve):
+    if not found and len(curve) >= ENOUGH and not _falls_after(train, curve.turn, curve):
         found = [*_far(EVAL_LOSS, curve.points, 2)]
     return found
 
@@ -198,12 +208,11 @@ def verdict(train: Points, curve: Curve, run: Run) -> list[Overfitting | Plateau
     """At most one word about the course of the validation loss."""
     if len(curve) < ENOUGH:
         return []
-    start = curve.ties[-1]
-    if curve.rises and _falls_after(train, start, curve):
-        found = curve.reading(start)
+    if curve.rises and _falls_after(train, curve.turn, curve):
+        found = curve.reading(curve.turn)
         return [Overfitting(found, run.epoch_of(found.step), curve.reading(-1))]
     if curve.checks >= curve.patience:
-        return [Plateau(curve.reading(curve.ties[0]), curve.checks)]
+        return [Plateau(curve.reading(curve.best), curve.checks)]
     before, now = curve.reading(-1 - curve.patience), curve.reading(-1)
     return [Falling(before, now)] if curve.falls and _came_to_its_end(run, now.step) else []
 
@@ -227,7 +236,7 @@ def kept(curve: Curve, evaluation: Points, run: Run) -> list[Kept]:
     measured = [one for one in (_measured(each, evaluation) for each in run.checkpoints) if one]
     if len(curve) < PATIENCE or not measured:
         return []
-    limit = min(one.loss.value for one in measured) + curve.tolerance
+    limit = min(one.loss.value for one in measured) + curve.tie
     ties = [one for one in measured if one.loss.value <= limit]
     default = next((one for one in measured if run.is_default(one.checkpoint)), None)
     best = next((one for one in ties if one is default), ties[0])

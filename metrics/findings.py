@@ -47,7 +47,7 @@ class Diverged:
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """`start` is the last evaluation that equals the lowest; `now` the last of all."""
+    """`start` is the last evaluation that noise cannot tell from the lowest; `now` the last of all."""
 
     start: Reading
     epoch: float | None

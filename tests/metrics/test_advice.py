@@ -78,6 +78,7 @@ VALLEY = 0.4 + 2.5 * np.exp(-CHECKS / 40) + np.maximum(0, CHECKS - 200) / 1000
 LEVEL = 0.4 + 2.5 * np.exp(-CHECKS / 40)
 NOISY = 0.5 + 0.02 * DRAWN[:20]
 TIED = np.array([3.0, 2.0, 1.2, 0.8, 0.6, 0.5, 0.5, 0.5, 0.5, 0.5])
+SPIKY = np.array([6.0, 0.45, 0.18, 0.15, 0.127, 0.14, 0.5, 0.17, 0.605, 0.218])
 BLOWN = np.where(AT > 240, 0.5 + (AT - 240) / 60, TRAINING)
 NAN = float("nan")
 
@@ -155,6 +156,19 @@ CASES = {
         NOISY,
         [f"{PLATEAU.format(18, 40)} {DEFAULT.format(4)} {NO_MORE}"],
         [f"{PLATEAU_JA.format(18, 40)} {DEFAULT_JA.format(4)} {NO_MORE_JA}"],
+        kinds=("plateau", "kept"),
+    ),
+    "spikes, which make nothing before the lowest equal to it": Case(
+        SPIKY,
+        [
+            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} The last checkpoint is 0.091 worse (+72\u00a0%)."
+            f" {NO_MORE}"
+        ],
+        [
+            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントは、それより 0.091 高く"
+            f"なっています（+72\u00a0%）。 {NO_MORE_JA}"
+        ],
+        run=run(over=False, default=None, kept=2),
         kinds=("plateau", "kept"),
     ),
     "a plateau while it runs": Case(
@@ -307,11 +321,11 @@ def test_every_number_says_where_it_is_from() -> None:
 def test_the_best_is_the_earliest_of_what_noise_cannot_tell_apart() -> None:
     """Half a percent where the curve is calm, twice the scatter of neighbours where it is not."""
     calm = Curve(points(CHECKS, np.where(CHECKS > 200, 0.400, 0.4015)))
-    assert (calm.ties[0], calm.noise) == (0, 0)
-    assert Curve(points(CHECKS, np.where(CHECKS > 200, 0.400, 0.403))).ties[0] == 10
+    assert (calm.best, calm.noise) == (0, 0)
+    assert Curve(points(CHECKS, np.where(CHECKS > 200, 0.400, 0.403))).best == 10
     rough = Curve(points(CHECKS, NOISY[::-1]))
     assert 0.01 < rough.noise < 0.06
-    assert rough.ties[0] < int(rough.values.argmin()) == 18
+    assert rough.best < int(rough.values.argmin()) == 18
 
 
 def test_noise_is_not_mistaken_for_the_curve() -> None:

@@ -32,9 +32,9 @@ from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 TIE = 0.005
 """Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""
 NOISES = 2.0
-"""And so are losses that lie closer together than this many times the noise of neighbouring evaluations ..."""
+"""And so are losses closer together than this many times the noise of neighbouring evaluations ..."""
 PLAIN = 0.1
-"""... but none that is this share higher: spikes make a curve noisy, and its lowest is the best all the same."""
+"""... but none that is this share higher: spikes make a curve noisy, and its lowest is the best still."""
 ENOUGH = 5
 """Evaluations from which on the course of a curve is judged."""
 CALIBRATED = 8
@@ -108,7 +108,7 @@ class Curve:
 
     @cached_property
     def turn(self) -> int:
-        """The last evaluation that noise cannot tell from the lowest: if the curve rises, then from there on."""
+        """The last evaluation that noise cannot tell from the lowest: where a rise would begin."""
         return int(np.flatnonzero(self.values <= self.lowest + self.tolerance)[-1])
 
     @property

@@ -35,6 +35,8 @@ DASHED = 120
 """Points of a raw trace up to which dashes can be seen among more than FEW runs; denser noise is solid."""
 HEIGHT = 370
 LABEL_GAP = 15
+LABEL_SHARE = 0.3
+"""Of the axis: what the label at the end of a line takes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +235,8 @@ def star(curves: Sequence[Curve], layout: Json, log: bool) -> list[Json]:
 
 
 def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: Controls) -> None:
-    """Name and last value at the end of each line, kept apart."""
-    low, high = layout["yaxis"]["range"]
+    """Name and last value at the end of each line, kept apart; a margin where lines end too near the edge."""
+    (first, last), (low, high) = layout["xaxis"]["range"], layout["yaxis"]["range"]
     log = controls.scale == Scale.LOG
     ends = []
     for curve in curves:
@@ -252,5 +254,5 @@ def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: 
         words = f"{dress.plainly(curve.short)} {value:{form}}"
         label = dress.end_label(x, y, words, f"chart-{curve.look.number}", shift)
         layout["annotations"].append(label | {"name": f"end-{curve.key}"})
-    if ends:
-        layout["margin"] |= {"r": dress.ROOM + 24}
+        if last - LABEL_SHARE * (last - first) < x <= last:
+            layout["margin"] |= {"r": dress.ROOM + 24}

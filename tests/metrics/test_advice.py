@@ -165,8 +165,8 @@ CASES = {
             f" {NO_MORE}"
         ],
         [
-            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントは、それより 0.091 高く"
-            f"なっています（+72\u00a0%）。 {NO_MORE_JA}"
+            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントは、それより 0.091"
+            f" 高くなっています（+72\u00a0%）。 {NO_MORE_JA}"
         ],
         run=run(over=False, default=None, kept=2),
         kinds=("plateau", "kept"),

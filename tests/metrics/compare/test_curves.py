@@ -155,6 +155,13 @@ def test_few_lines_wear_name_and_last_value() -> None:
     assert labels(drawn(Metric.EVAL_LOSS, made(count=9)), "end") == {}
 
 
+def test_a_margin_makes_room_for_labels_where_lines_end_near_the_edge() -> None:
+    runs = made()
+    assert drawn(Metric.EVAL_LOSS, runs)["layout"]["margin"]["r"] > 100
+    ending = [replace(run, points=run.points[: len(run.points) // 3]) for run in runs]
+    assert drawn(Metric.EVAL_LOSS, ending)["layout"]["margin"]["r"] < 20
+
+
 def test_what_the_axis_leaves_out_is_told() -> None:
     runs = made(Metric.TRAIN_LOSS)
     clipped = drawn(Metric.TRAIN_LOSS, runs)

@@ -21,6 +21,7 @@ from urllib.parse import urljoin
 import requests
 
 from studio.run.checks import free_port
+from studio.run.programs import leashed
 
 HOME = Path(__file__).resolve().parent.parent
 START_SECONDS = 150
@@ -53,7 +54,7 @@ class Stack:
         kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         own = {"STATE_DIR": str(self.state), "BIND": "127.0.0.1", "PORT": str(self.port), "POLL_SECONDS": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "studio.run"],
+            leashed([sys.executable, "-u", "-m", "studio.run"]),
             cwd=HOME,
             env={**kept, **own, **self.environment},
             stdout=subprocess.PIPE,

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 LEASH = Path(__file__).parent / "leash.py"
+
+
+def leashed(command: Iterable[str]) -> list[str]:
+    """The command as a process that ends when its parent dies."""
+    return [sys.executable, "-I", "-S", str(LEASH), *command]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def section(plan: Plan, order: int, program: Program) -> str:
-    command = shlex.join([sys.executable, "-I", "-S", str(LEASH), *program.command])
+    command = shlex.join(leashed(program.command))
     return f"""
 [program:{program.name}]
 command={literal(command)}

@@ -17,7 +17,7 @@ from xmlrpc.client import ServerProxy
 from supervisor.xmlrpc import SupervisorTransport
 
 from studio.run.checks import Trouble
-from studio.run.programs import LEASH, Plan, supervisord_conf
+from studio.run.programs import Plan, leashed, supervisord_conf
 
 STOP_SECONDS = 40
 
@@ -40,7 +40,7 @@ class Supervisor:
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(conf)]
         # A session of its own: Ctrl-C reaches this process only, which then stops the parts in order.
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(LEASH), *command],
+            leashed(command),
             cwd=plan.home,
             start_new_session=True,
             stdout=plan.log("supervisord").open("ab"),

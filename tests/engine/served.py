@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 
+from studio.run.programs import leashed
 from tests.engine.tiny import example
 
 REPOSITORY = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def running(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]
     """An engine of its own until the block ends; ENGINE_BASES must name a base already."""
     command = [sys.executable, "-m", "engine", "--port", "0", "--root", str(root), *arguments]
     process = subprocess.Popen(
-        command,
+        leashed(command),
         cwd=REPOSITORY,
         env={**os.environ, "ENGINE_FAULTS": "1", **environment},
         stdout=subprocess.PIPE,

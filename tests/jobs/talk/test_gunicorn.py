@@ -19,6 +19,7 @@ from pytest_django import Settings
 
 from jobs.talk.models import Conversation, Turn
 from studio.run.checks import free_port
+from studio.run.programs import leashed
 from tests.jobs.talk.conftest import Endpoint, piece
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +41,7 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
         "DEBUG": "on",
     }
     process = subprocess.Popen(
-        [sys.executable, *command, "--no-control-socket"],
+        leashed([sys.executable, *command, "--no-control-socket"]),
         cwd=django_settings.BASE_DIR,
         env={**os.environ, **environment},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,6 +20,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "db" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db)
+
+
+def pytest_unconfigure() -> None:
+    """What keeps Python from ending once all tests are over is told as well, and ended."""
+    faulthandler.dump_traceback_later(60, exit=True)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from studio.vertex.storage import QUICK
 from tests.engine.conftest import base_folder as base_folder
 from tests.engine.served import Engine
 from tests.engine.served import engine as engine
+from tests.engine.served import tuned as tuned
 from tests.vertex.double import Double, serving
 
 PLACE = "projects/local/locations/us-central1"

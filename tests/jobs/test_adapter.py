@@ -17,7 +17,6 @@ from transformers import AutoModelForCausalLM
 from jobs.models import Submission, TuningJob
 from studio.models import Backend, Project
 from tests.engine.served import Engine
-from tests.engine.served import tuned as tuned
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,7 @@ from django.test import Client
 from jobs.datasets.check import check
 from jobs.models import Dataset
 from studio.models import Project
-from tests.engine.conftest import base_folder as base_folder
 from tests.engine.served import Engine
-from tests.engine.served import engine as engine
 from tests.jobs.datasets.lines import GOOD
 
 

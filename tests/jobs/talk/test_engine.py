@@ -14,10 +14,7 @@ from pytest_django import Settings
 from jobs.models import TuningJob
 from jobs.talk.models import Conversation, Turn
 from studio.models import Project
-from tests.engine.conftest import base_folder as base_folder
 from tests.engine.served import Engine
-from tests.engine.served import engine as engine
-from tests.engine.served import tuned as tuned
 
 State = Turn.State
 

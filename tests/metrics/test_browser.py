@@ -76,7 +76,7 @@ def shown(page: Page, chart: str = "loss") -> list[float]:
     return page.evaluate(RANGE, chart)
 
 
-def until(page: Page, look: Callable[[], Any], seconds: float = 10) -> None:
+def until(page: Page, look: Callable[[], Any], seconds: float = 30) -> None:
     """Waits from outside: a condition that the page itself evaluates is refused by its policy."""
     for _ in range(round(seconds * 10)):
         if look():

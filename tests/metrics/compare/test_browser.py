@@ -151,11 +151,13 @@ def test_smoothed_lines_of_many_runs_are_there_before_plotly(
     jobs = [run(project, "r8") for _number in range(9)]
     page = visit("", drawn="")
     asked: list[str] = []
+    come: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    page.on("requestfinished", lambda request: come.append(request.url))
     page.goto(f"{page.url}?runs={runs_of(jobs)}")
     page.wait_for_selector("[data-chart=train_total_loss].drawn .scatterlayer .trace")
-    until(page, lambda: any("/values/" in url for url in asked))
-    page.wait_for_load_state("networkidle")
+    until(page, lambda: any("/values/" in url for url in come))
+    page.evaluate("new Promise(done => setTimeout(done, 250))")  # and the page has read them
     waiting: list[Route] = []
     if held:
         page.route("**/figures/**", lambda route: waiting.append(route))
@@ -187,8 +189,8 @@ def test_smoothed_lines_make_the_same_figure_as_the_server(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for weight in ("0.5", "0.9"):
-        page.locator("[data-controls] input[name=smoothing]").fill(weight)
-        page.wait_for_load_state("networkidle")
+        with page.expect_response(re.compile(rf"/figures/.*smoothing={weight}")):
+            page.locator("[data-controls] input[name=smoothing]").fill(weight)
     until(page, lambda: page.evaluate("!document.querySelector('.ahead')"))
     assert all("&drawn=" in url for url in asked if "/figures/" in url)
     theirs = visit(f"{query}&smoothing=0.9", drawn="train_total_loss")

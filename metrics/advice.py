@@ -34,7 +34,7 @@ TIE = 0.005
 NOISES = 2.0
 """And so are losses closer together than this many times the noise of neighbouring evaluations ..."""
 PLAIN = 0.1
-"""... but none that is this share higher: spikes make a curve noisy, and its lowest is the best still."""
+"""... but none that is this share higher, plainly worse: a curve with spikes is noisy and has a best."""
 ENOUGH = 5
 """Evaluations from which on the course of a curve is judged."""
 CALIBRATED = 8

@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.bases import prepare
-from engine.door import LOOPBACK
-from engine.model_folder import NoBase
+from engine.base_models.registry import prepare
+from engine.request_guard import LOOPBACK
+from engine.base_models.hf_folder import NoBase
 
 # A predecessor that was killed may take a moment to let go of the folder.
 PATIENCE = 5.0
@@ -158,15 +158,15 @@ def options(listener: socket.socket) -> dict[str, Any]:
 
 
 def begin(worker: Any) -> None:
-    from engine import parts
+    from engine import services
 
-    parts.start()
+    services.start()
 
 
 def end(server: Any, worker: Any) -> None:
-    from engine import parts
+    from engine import services
 
-    parts.stop()
+    services.stop()
 
 
 if __name__ == "__main__":

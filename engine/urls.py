@@ -6,21 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from engine import (
-    endpoints,
-    errors,
-    generation,
-    operations,
-    publishers,
-    registry,
-    storage,
-    tensorboard,
-    time_series,
-    tuning,
-    wire,
-)
-from engine.errors import ApiError
-from engine.place import Place
+from engine.api import (endpoints, generate_content, operations, publisher_models, models as api_models, tensorboard, time_series, tuning_jobs,)
+from engine.protojson import errors, message_reader
+from engine.gcs import views as gcs_views
+from engine.protojson.errors import ApiError
+from engine.api.resource_names import Place
 
 View = Callable[..., HttpResponseBase]
 
@@ -63,30 +53,30 @@ def route(path: str, **views: View) -> URLPattern:
 
 
 def health(request: HttpRequest) -> HttpResponse:
-    return wire.reply({"status": "ok"})
+    return message_reader.reply({"status": "ok"})
 
 
 urlpatterns = [
     path("healthz", health),
-    route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning.list_everywhere),
-    at("/tuningJobs", GET=tuning.list_jobs, POST=tuning.create),
-    at("/tuningJobs:rebaseTunedModel", POST=tuning.rebase),
-    at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning.get),
-    at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning.cancel),
+    route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning_jobs.list_everywhere),
+    at("/tuningJobs", GET=tuning_jobs.list_jobs, POST=tuning_jobs.create),
+    at("/tuningJobs:rebaseTunedModel", POST=tuning_jobs.rebase),
+    at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning_jobs.get),
+    at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning_jobs.cancel),
     at(ENDPOINT + ":undeployModel", POST=endpoints.undeploy),
-    at(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_endpoint),
-    at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generation.on_model),
+    at(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.on_endpoint),
+    at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generate_content.on_model),
     route(
         "(?P<version>v1|v1beta1)/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)",
-        POST=generation.on_model_alone,
+        POST=generate_content.on_model_alone,
     ),
-    route("v1beta1/publishers/google/models", GET=publishers.list_models),
-    at("/models", GET=registry.list_models),
-    at(MODEL, GET=registry.get_model, PATCH=registry.patch_model, DELETE=registry.delete_model),
-    at(MODEL + ":listVersions", GET=registry.list_versions),
-    at(MODEL + ":listCheckpoints", GET=registry.list_checkpoints),
-    at(MODEL + ":deleteVersion", DELETE=registry.delete_version),
-    at(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generation.on_tuned_model),
+    route("v1beta1/publishers/google/models", GET=publisher_models.list_models),
+    at("/models", GET=api_models.list_models),
+    at(MODEL, GET=api_models.get_model, PATCH=api_models.patch_model, DELETE=api_models.delete_model),
+    at(MODEL + ":listVersions", GET=api_models.list_versions),
+    at(MODEL + ":listCheckpoints", GET=api_models.list_checkpoints),
+    at(MODEL + ":deleteVersion", DELETE=api_models.delete_version),
+    at(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.on_tuned_model),
     at("/endpoints", GET=endpoints.list_endpoints),
     at(
         ENDPOINT,
@@ -111,18 +101,18 @@ urlpatterns = [
     at(SERIES, GET=time_series.get_series),
     at(SERIES + ":read", GET=time_series.read_series),
     at(SERIES + ":exportTensorboardTimeSeries", POST=time_series.export_series),
-    route("storage/v1/b", GET=storage.list_buckets, POST=storage.make_bucket),
-    route("storage/v1/b/(?P<bucket>[^/]+)", GET=storage.get_bucket),
-    route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=storage.list_objects),
+    route("storage/v1/b", GET=gcs_views.list_buckets, POST=gcs_views.make_bucket),
+    route("storage/v1/b/(?P<bucket>[^/]+)", GET=gcs_views.get_bucket),
+    route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=gcs_views.list_objects),
     route(
-        "storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=storage.get_object, DELETE=storage.delete_object
+        "storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=gcs_views.get_object, DELETE=gcs_views.delete_object
     ),
-    route("download/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=storage.get_object),
+    route("download/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=gcs_views.get_object),
     route(
         "upload/storage/v1/b/(?P<bucket>[^/]+)/o",
-        POST=storage.upload,
-        PUT=storage.resume,
-        DELETE=storage.cancel_upload,
+        POST=gcs_views.upload,
+        PUT=gcs_views.resume,
+        DELETE=gcs_views.cancel_upload,
     ),
 ]
 

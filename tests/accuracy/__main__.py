@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.bases import Base, resolve
-from engine.chat import Message
-from engine.data import parse
-from engine.folder import JobFolder, now
-from engine.options import Options
-from engine.runner import Runner
-from engine.serve import Server
+from engine.base_models.registry import Base, resolve
+from engine.training.chat_template import Message
+from engine.training.dataset import parse
+from engine.queue.job_folder import JobFolder, now
+from engine.inference.options import Options
+from engine.queue.runner import Runner
+from engine.inference.server import Server
 
 SAMPLES = Path(__file__).parents[2] / "jobs" / "datasets" / "samples"
 TASKS = {"banking77": 0.75, "captain_byte": 0.8, "table_bookings": 0.8, "orders_ja": 0.8}

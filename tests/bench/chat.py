@@ -20,10 +20,10 @@ import torch
 from peft import PeftModel
 from transformers import TextIteratorStreamer
 
-from engine.bases import BUILT_IN, Base
-from engine.chat import Chat
-from engine.folder import JobFolder
-from engine.lora import Adapted, load_base
+from engine.base_models.registry import BUILT_IN, Base
+from engine.training.chat_template import Chat
+from engine.queue.job_folder import JobFolder
+from engine.training.lora import Adapted, load_base
 from tests.engine.served import Engine, running
 from tests.engine.tiny import example
 

@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from engine import data
-from engine.bases import BUILT_IN, Base
-from engine.chat import Chat
-from engine.data import Tokens
-from engine.folder import JobFolder, now
-from engine.lora import add_adapter, load_base
-from engine.plan import Plan
-from engine.train import run
+from engine.training import dataset
+from engine.base_models.registry import BUILT_IN, Base
+from engine.training.chat_template import Chat
+from engine.training.dataset import Tokens
+from engine.queue.job_folder import JobFolder, now
+from engine.training.lora import add_adapter, load_base
+from engine.training.plan import Plan
+from engine.training.trainer import run
 
 FILE = Path(__file__).parents[2] / "jobs" / "datasets" / "samples" / "banking77" / "train.jsonl"
 ROUNDS = 5
@@ -38,10 +38,10 @@ def measure() -> Iterator[str]:
     base = Base.read(BUILT_IN / "studio-tiny")
     with tempfile.TemporaryDirectory() as root:
         folder = new_job(Path(root), base, 0)
-        sequences = data.read(folder.training, chat := Chat(base.folder), base.context_tokens).sequences
+        sequences = dataset.read(folder.training, chat := Chat(base.folder), base.context_tokens).sequences
         plan = Plan.of(folder.job, base, len(sequences))
         runs: dict[str, Callable[[int], float]] = {
-            "engine.train": lambda number: engine_train(new_job(Path(root), base, number)),
+            "engine.training.trainer": lambda number: engine_train(new_job(Path(root), base, number)),
             "Trainer": lambda number: trainer(base, plan, chat.pad, sequences, Path(root)),
         }
         found: dict[str, list[float]] = {name: [] for name in runs}
@@ -52,8 +52,8 @@ def measure() -> Iterator[str]:
     for name, speeds in found.items():
         each = " ".join(f"{speed:.2f}" for speed in speeds)
         yield f"{name:>12}: median {statistics.median(speeds):.2f} steps/s ({each})"
-    ratio = statistics.median(found["engine.train"]) / statistics.median(found["Trainer"])
-    yield f"engine.train is {ratio:.2f} times as fast as Trainer; {LEAST_RATIO} is asked for"
+    ratio = statistics.median(found["engine.training.trainer"]) / statistics.median(found["Trainer"])
+    yield f"engine.training.trainer is {ratio:.2f} times as fast as Trainer; {LEAST_RATIO} is asked for"
     assert ratio >= LEAST_RATIO, "The engine's trainer is too slow."
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from engine.folder import JobFolder
+from engine.queue.job_folder import JobFolder
 
 
 def main(folder: JobFolder) -> None:

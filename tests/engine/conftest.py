@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.bases import Base
-from engine.chat import Chat
-from engine.folder import JobFolder
+from engine.base_models.registry import Base
+from engine.training.chat_template import Chat
+from engine.queue.job_folder import JobFolder
 from tests.engine.jobs import new_job
 from tests.engine.served import engine as engine
 from tests.engine.served import tuned as tuned
@@ -54,7 +54,7 @@ def trained(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> JobF
     """A job with make_job's settings, trained to its end without a mishap."""
     import torch
 
-    from engine.train import run
+    from engine.training.trainer import run
 
     torch.set_num_threads(1)
     folder = new_job(tmp_path_factory.mktemp("trained"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.folder import JobFolder, now
-from engine.points import Point
+from engine.queue.job_folder import JobFolder, now
+from engine.training.metrics_log import Point
 from tests.engine.tiny import example, write_lines
 
 

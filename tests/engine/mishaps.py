@@ -11,7 +11,7 @@ from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
-from engine.folder import JobFolder
+from engine.queue.job_folder import JobFolder
 
 Mishap = Callable[[], None]
 
@@ -21,63 +21,63 @@ def die() -> None:
 
 
 def before_update_5() -> None:
-    _before_call(5, "engine.train:Training", "update")
+    _before_call(5, "engine.training.trainer:Training", "update")
 
 
 def before_evaluation_5() -> None:
-    _before_call(6, "engine.train:Training", "evaluate")  # the first call is for step 0
+    _before_call(6, "engine.training.trainer:Training", "evaluate")  # the first call is for step 0
 
 
 def inside_evaluation_5() -> None:
     """Of its step the train values are recorded; one step measures twice, and step 0 once."""
-    _before_call(2 * 5 + 1, "engine.train", "measure")
+    _before_call(2 * 5 + 1, "engine.training.trainer", "measure")
 
 
 def inside_checkpoint_6() -> None:
     """Its adapter is written, checkpoint.json is not."""
-    _before_call(2, "engine.train", "write_json")
+    _before_call(2, "engine.training.trainer", "write_json")
 
 
 def before_the_first_save_point() -> None:
-    _before_call(1, "engine.savepoints", "write")
+    _before_call(1, "engine.training.save_points", "write")
 
 
 def inside_save_point_6() -> None:
     """Its adapter is written, its optimizer is not."""
-    _before_call(2, "engine.savepoints", "_random_states")
+    _before_call(2, "engine.training.save_points", "_random_states")
 
 
 def before_the_rename_of_save_point_6() -> None:
     """All of it is written, and it has not got its name."""
-    from engine import durable
+    from engine.queue import atomic_files
 
-    original = durable.sync
+    original = atomic_files.sync
 
     def sync(path: Path) -> None:
         if path.name == "000006.tmp":
             die()
         original(path)
 
-    durable.sync = sync
+    atomic_files.sync = sync
 
 
 def between_checkpoint_and_save_point_6() -> None:
-    _before_call(2, "engine.savepoints", "write")
+    _before_call(2, "engine.training.save_points", "write")
 
 
 def inside_a_line_of_metrics() -> None:
-    from engine import points
+    from engine.training import metrics_log
 
-    original = points.Recorder.add
+    original = metrics_log.Recorder.add
 
-    def add(self: points.Recorder, step: int, values: Any) -> None:
+    def add(self: metrics_log.Recorder, step: int, values: Any) -> None:
         if step == 8:
             self._file.write(b'{"series": "/train_total_l')
             self._file.flush()
             die()
         original(self, step, values)
 
-    points.Recorder.add = add  # type: ignore[method-assign]
+    metrics_log.Recorder.add = add  # type: ignore[method-assign]
 
 
 def short_of_memory() -> None:
@@ -107,7 +107,7 @@ def _before_call(count: int, owner: str, name: str) -> None:
 
 def train_with(mishap: Mishap, folder: JobFolder) -> int:
     """Train until the mishap; the exit status of the process."""
-    set_forkserver_preload(["engine.train"])
+    set_forkserver_preload(["engine.training.trainer"])
     process = multiprocessing.get_context("forkserver").Process(
         target=_train, args=(mishap, folder.path, dict(os.environ))
     )
@@ -122,7 +122,7 @@ def train_with(mishap: Mishap, folder: JobFolder) -> int:
 def _train(mishap: Mishap, path: Path, environment: dict[str, str]) -> None:
     import torch
 
-    from engine.train import run
+    from engine.training.trainer import run
 
     os.environ.update(environment)
     torch.set_num_threads(1)

@@ -10,8 +10,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.bases import Base
-from engine.chat import Chat
+from engine.base_models.registry import Base
+from engine.training.chat_template import Chat
 from tests.engine.served import Engine
 
 BUCKET = "storage/v1/b/studio-adapters"

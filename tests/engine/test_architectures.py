@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine import data
-from engine.bases import Base, all_bases
-from engine.chat import Chat
-from engine.data import read
-from engine.durable import write_json
-from engine.folder import JobFolder
-from engine.options import Options
-from engine.serve import Server
-from engine.train import run
+from engine.training import dataset
+from engine.base_models.registry import Base, all_bases
+from engine.training.chat_template import Chat
+from engine.training.dataset import read
+from engine.queue.atomic_files import write_json
+from engine.queue.job_folder import JobFolder
+from engine.inference.options import Options
+from engine.inference.server import Server
+from engine.training.trainer import run
 from tests.engine import architectures
 from tests.engine.jobs import new_job, series
 from tests.engine.test_serve import MESSAGES, expected, text
@@ -48,7 +48,7 @@ def tuned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_the_last_evaluation_is_what_a_recount_gives(tuned: tuple[Base, JobFolder]) -> None:
     base, job = tuned
     assert job.validation is not None
-    held_out = data.read(job.validation, Chat(base.folder), base.context_tokens)
+    held_out = dataset.read(job.validation, Chat(base.folder), base.context_tokens)
     last = job.progress["steps"]
     loss, accuracy, count = recount(base, job.checkpoints()[-1], held_out)
     assert series(job, "/eval_total_loss")[last] == pytest.approx(loss, rel=1e-4)

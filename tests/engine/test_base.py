@@ -16,18 +16,18 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from engine.base import build
-from engine.base.corpus import copied, example, words
-from engine.base.corpus.conversation import say
-from engine.base.corpus.disguise import disguised, spliced
-from engine.base.muon import orthogonal
-from engine.base.tokenizer import train_tokenizer
-from engine.chat import Chat
+from engine.base.build import pretraining
+from engine.base.build.corpus import copied, example, words
+from engine.base.build.corpus.conversation import say
+from engine.base.build.corpus.disguise import disguised, spliced
+from engine.base.build.muon import orthogonal
+from engine.base.build.tokenizer import train_tokenizer
+from engine.training.chat_template import Chat
 
 BANKING77 = Path(__file__).parent.parent / "data" / "banking77"
-SAMPLES = Path(build.__file__).parents[2] / "jobs" / "datasets" / "samples"
+SAMPLES = Path(pretraining.__file__).parents[2] / "jobs" / "datasets" / "samples"
 OWN_TASKS = ("captain_byte", "table_bookings", "orders_ja")
-COMMITTED = Path(build.__file__).parent / "studio-tiny"
+COMMITTED = Path(pretraining.__file__).parent / "studio-tiny"
 # what UTF-8 is made of, but for the control characters
 BYTES = {*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5)}
 
@@ -189,14 +189,14 @@ def test_a_sign_of_japanese_is_the_same_tokens_wherever_it_stands(tokenizer: Any
 def test_training_reads_what_the_chat_template_writes(tokenizer: Any) -> None:
     random = Random(7)
     conversations = [example(random) for _ in range(100)]
-    for conversation, (ids, _) in zip(conversations, build.encode(tokenizer, conversations), strict=True):
+    for conversation, (ids, _) in zip(conversations, pretraining.encode(tokenizer, conversations), strict=True):
         text = tokenizer.apply_chat_template(conversation.messages(), tokenize=False)
         assert tokenizer(text)["input_ids"] == ids
 
 
 def test_answers_weigh_most(tokenizer: Any) -> None:
     conversation = example(Random(1))
-    ((ids, weights),) = build.encode(tokenizer, [conversation])
+    ((ids, weights),) = pretraining.encode(tokenizer, [conversation])
     answers = [answer for _, answer in conversation.turns]
     full = [token for token, weight in zip(ids, weights, strict=True) if weight == 1.0]
     assert tokenizer.decode(full) == "".join(answer + "<|end|>" for answer in answers)
@@ -210,17 +210,17 @@ def test_muon_makes_a_matrix_orthogonal() -> None:
 
 
 def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "BATCH", 8)
-    monkeypatch.setattr(build, "WARMUP", 2)
+    monkeypatch.setattr(pretraining, "BATCH", 8)
+    monkeypatch.setattr(pretraining, "WARMUP", 2)
     torch.set_num_threads(1)
-    held_out = next(build.pools(tokenizer, Random(2), 16, example))
+    held_out = next(pretraining.pools(tokenizer, Random(2), 16, example))
 
     def losses() -> list[float]:
         torch.manual_seed(0)
-        model = build.new_model(tokenizer)
-        before = build.evaluate(model, held_out)[0]
-        build.pretrain(model, build.endless_batches(tokenizer, Random(1), example), build.Pace(8))
-        return [before, build.evaluate(model, held_out)[0]]
+        model = pretraining.new_model(tokenizer)
+        before = pretraining.evaluate(model, held_out)[0]
+        pretraining.pretrain(model, pretraining.endless_batches(tokenizer, Random(1), example), pretraining.Pace(8))
+        return [before, pretraining.evaluate(model, held_out)[0]]
 
     before, after = losses()
     assert after < 0.9 * before
@@ -230,11 +230,11 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
 def test_a_build_in_one_go_is_one_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second stage begins with what a file holds of the first, rotary frequencies in full."""
     for name, small in {"TOKENIZER_EXAMPLES": 3000, "BATCH": 8, "POOL": 2, "HELD_OUT": 16}.items():
-        monkeypatch.setattr(build, name, small)
+        monkeypatch.setattr(pretraining, name, small)
 
     def built(name: str, *options: str) -> bytes:
         monkeypatch.setattr("sys.argv", ["build", "--out", str(tmp_path / name), *options])
-        build.main()
+        pretraining.main()
         return b"".join(file.read_bytes() for file in sorted((tmp_path / name).iterdir()))
 
     whole = built("whole", "--steps", "2", "--copying", "2")
@@ -249,7 +249,7 @@ def test_the_committed_folder_is_what_base_json_says() -> None:
     assert about["sha256"] == hashlib.sha256(weights).hexdigest()
     assert about["parameters"] == model.num_parameters() <= 3_000_000
     assert about["contextTokens"] == model.config.max_position_embeddings
-    assert about["recommended"] == build.RECOMMENDED
+    assert about["recommended"] == pretraining.RECOMMENDED
     assert about["sha256"] in (COMMITTED.parent / "README.md").read_text(encoding="utf-8")
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from transformers import AutoModelForCausalLM
 
-from engine import model_folder
-from engine.bases import STAND_INS, Base, all_bases, prepare, resolve
-from engine.model_folder import NoBase
+from engine.base_models import hf_folder
+from engine.base_models.registry import STAND_INS, Base, all_bases, prepare, resolve
+from engine.base_models.hf_folder import NoBase
 from tests.engine.tiny import write_base
 
 
@@ -101,7 +101,7 @@ def test_other_weights_are_another_base(plain: Path) -> None:
     ("parameters", "rate", "epochs"), [(1_650_080, 5e-3, 30), (30_000_000, 1e-3, 30), (494_000_000, 2e-4, 5)]
 )
 def test_large_models_are_tuned_with_care(parameters: int, rate: float, epochs: int) -> None:
-    chosen = model_folder.recommended(parameters)
+    chosen = hf_folder.recommended(parameters)
     assert (chosen["learningRate"], chosen["maxEpochs"]) == (rate, epochs)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import requests
 
-from engine.tensorboard import BOARD
-from engine.time_series import series_id
+from engine.api.tensorboard import BOARD
+from engine.api.time_series import series_id
 from tests.engine.served import Engine
 
 CAPTURES = Path(__file__).parents[1] / "captures"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.chat import Chat, Message
-from engine.data import Tokens, Unusable, encode, parse, read
+from engine.training.chat_template import Chat, Message
+from engine.training.dataset import Tokens, Unusable, encode, parse, read
 from tests.engine.tiny import TEMPLATE, example, write_base, write_lines
 
 # Writes an answer otherwise once another turn follows it, as models do that think before their last answer.

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
-from engine.bases import BUILT_IN
-from engine.chat import Chat
-from engine.decoding import Decoding
+from engine.base_models.registry import BUILT_IN
+from engine.training.chat_template import Chat
+from engine.inference.detokenizer import Decoding
 from tests.engine.tiny import write_base
 
 WORDS = ["▁", "▁▁", "▁a", "▁日", "a", "b", "\ufffd", "é", "日本", '"', "_", "."]

@@ -13,12 +13,12 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine import points, savepoints
-from engine.bases import Base
-from engine.folder import JobFolder
-from engine.plan import Plan
-from engine.runner import Runner
-from engine.train import Training, run
+from engine.training import metrics_log, save_points
+from engine.base_models.registry import Base
+from engine.queue.job_folder import JobFolder
+from engine.training.plan import Plan
+from engine.queue.runner import Runner
+from engine.training.trainer import Training, run
 from tests.engine import mishaps
 from tests.engine.jobs import new_job, values, weights
 from tests.engine.test_runner import state, wait
@@ -64,9 +64,9 @@ def load(base: Base, adapter: Path) -> None:
 
 
 MOMENTS = [
-    (points.Recorder, "add", 1, 0),  # nothing is there yet that could be given up
-    (points.Recorder, "add", 16, 2),  # an evaluation
-    (savepoints, "write", 3, 3),
+    (metrics_log.Recorder, "add", 1, 0),  # nothing is there yet that could be given up
+    (metrics_log.Recorder, "add", 16, 2),  # an evaluation
+    (save_points, "write", 3, 3),
     (Training, "checkpoint", 9, 2),
     (JobFolder, "write_progress", 1, 0),
     (JobFolder, "write_stats", 1, 0),
@@ -151,8 +151,8 @@ def test_a_gradient_that_is_no_number_never_becomes_an_adapter(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the last step of all, without an evaluation that would tell."""
-    folder, measure, calls = make_job(epochs=1, validation=0), "engine.train.measure", []
-    from engine.train import measure as original
+    folder, measure, calls = make_job(epochs=1, validation=0), "engine.training.trainer.measure", []
+    from engine.training.trainer import measure as original
 
     def broken(*arguments: Any) -> Any:
         sums = original(*arguments)

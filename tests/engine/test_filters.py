@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ApiError
-from engine.filters import filter_of
-from engine.paging import in_order
+from engine.protojson.errors import ApiError
+from engine.protojson.filters import filter_of
+from engine.protojson.pagination import in_order
 
 JOBS: list[dict[str, Any]] = [
     {"name": "a", "state": "JOB_STATE_RUNNING", "labels": {"team": "red", "tune-type": "sft"}},

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import points
-from engine.durable import new_folder, read_json, write_bytes, write_json
-from engine.folder import JobFolder
+from engine.training import metrics_log
+from engine.queue.atomic_files import new_folder, read_json, write_bytes, write_json
+from engine.queue.job_folder import JobFolder
 
 MakeJob = Callable[..., JobFolder]
 
@@ -61,7 +61,7 @@ def test_a_state_keeps_what_was_known_and_forgets_what_is_none(make_job: MakeJob
 
 def test_points_come_back_in_order_and_from_a_step_on(make_job: MakeJob) -> None:
     folder = make_job()
-    recorder = points.Recorder(folder.path / "metrics.jsonl")
+    recorder = metrics_log.Recorder(folder.path / "metrics.jsonl")
     for step in (1, 2, 3):
         recorder.add(step, {"/train_total_loss": step / 2, "/train_num_predictions": 4.0})
     recorder.close()
@@ -72,13 +72,13 @@ def test_points_come_back_in_order_and_from_a_step_on(make_job: MakeJob) -> None
 def test_a_torn_last_line_is_not_read_and_goes_when_the_points_are_cut_back(make_job: MakeJob) -> None:
     folder = make_job()
     path = folder.path / "metrics.jsonl"
-    recorder = points.Recorder(path)
+    recorder = metrics_log.Recorder(path)
     recorder.add(1, {"/a": 0.5})
     recorder.add(2, {"/a": 0.25})
     recorder.close()
     path.write_bytes(path.read_bytes() + b'{"series": "/a", "st')
     assert [point["step"] for point in folder.metrics()] == [1, 2]
-    points.cut_back(path, 1)
+    metrics_log.cut_back(path, 1)
     assert path.read_bytes().count(b"\n") == 1
     assert [point["step"] for point in folder.metrics()] == [1]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ApiError
-from engine.masks import changes
+from engine.protojson.errors import ApiError
+from engine.protojson.field_masks import changes
 
 FIELDS = ("displayName", "description", "labels")
 CURRENT = {"displayName": "n", "labels": {"a": "1", "b": "2"}}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.bases import Base
-from engine.plan import Plan
+from engine.base_models.registry import Base
+from engine.training.plan import Plan
 
 
 def plan(base: Base, examples: int = 12, model: str = "studio-tiny", **spec: Any) -> Plan:

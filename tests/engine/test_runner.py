@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from engine.durable import write_json
-from engine.folder import JobFolder
-from engine.runner import Runner
+from engine.queue.atomic_files import write_json
+from engine.queue.job_folder import JobFolder
+from engine.queue.runner import Runner
 from tests.engine.jobs import series
 from tests.engine.served import PROJECT, running
 
@@ -29,7 +29,7 @@ Act = Callable[[str], JobFolder]
 @pytest.fixture
 def act(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Act:
     """act("works") -> a job whose trainer will play that part."""
-    monkeypatch.setattr("engine.runner.TRAINER", "tests.engine.acting_trainer")
+    monkeypatch.setattr("engine.queue.runner.TRAINER", "tests.engine.acting_trainer")
 
     def make(part: str) -> JobFolder:
         folder = make_job()
@@ -238,7 +238,7 @@ def test_a_full_disk_does_not_end_the_queue(
         write(self, state, **changes)
 
     monkeypatch.setattr(JobFolder, "write_state", full)
-    monkeypatch.setattr("engine.runner.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
     wait(lambda: state(folder) == "SUCCEEDED")
     assert next(calls) > 5
@@ -250,7 +250,7 @@ def test_a_job_that_cannot_be_read_does_not_end_the_queue(
     folder, broken = act("works"), act("works")
     about = (broken.path / "job.json").read_bytes()
     (broken.path / "job.json").write_bytes(b"{")
-    monkeypatch.setattr("engine.runner.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
     time.sleep(0.3)
     (broken.path / "job.json").write_bytes(about)

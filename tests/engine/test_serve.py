@@ -16,14 +16,14 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.answer import Answer, held_back
-from engine.bases import Base
-from engine.chat import Chat, Message
-from engine.choice import choose, likeliest, penalised
-from engine.folder import JobFolder
-from engine.lora import Adapted
-from engine.options import Options, Piece
-from engine.serve import Server
+from engine.inference.generation import Answer, held_back
+from engine.base_models.registry import Base
+from engine.training.chat_template import Chat, Message
+from engine.inference.sampling import choose, likeliest, penalised
+from engine.queue.job_folder import JobFolder
+from engine.training.lora import Adapted
+from engine.inference.options import Options, Piece
+from engine.inference.server import Server
 
 MESSAGES: list[Message] = [{"role": "system", "content": "Say."}, {"role": "user", "content": "word 3"}]
 GREEDY = Options(temperature=0, max_output_tokens=16)
@@ -99,7 +99,7 @@ def test_twenty_adapters_are_each_loaded_once(
 def test_the_first_token_goes_out_at_once(
     ask: Callable[..., list[Piece]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.serve.TURN", 60.0)
+    monkeypatch.setattr("engine.inference.server.TURN", 60.0)
     assert [piece.candidates_tokens for piece in ask(options=Options(seed=3, max_output_tokens=9))] == [1, 9]
 
 
@@ -187,7 +187,7 @@ def test_answers_in_many_threads_do_not_mix(
 ) -> None:
     adapters = [None, *(checkpoint.folder for checkpoint in trained.checkpoints())]
     alone = [text(ask(adapter)) for adapter in adapters]
-    monkeypatch.setattr("engine.serve.TURN", 0.0)  # a turn is one token
+    monkeypatch.setattr("engine.inference.server.TURN", 0.0)  # a turn is one token
     answers: dict[int, str] = {}
     threads = [
         threading.Thread(target=lambda n=n, a=a: answers.update({n: text(ask(a))}))

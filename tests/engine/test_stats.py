@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from engine.chat import Chat
-from engine.data import read
-from engine.stats import distribution, supervised_tuning_data_stats
+from engine.training.chat_template import Chat
+from engine.training.dataset import read
+from engine.training.dataset_stats import distribution, supervised_tuning_data_stats
 from tests.engine.tiny import example
 
 

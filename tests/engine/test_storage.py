@@ -15,7 +15,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from engine.objects import Store, Upload, file_name
+from engine.gcs.object_store import Store, Upload, file_name
 from engine.samples.make import files
 from tests.engine.served import PROJECT, Engine
 

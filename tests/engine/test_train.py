@@ -16,13 +16,13 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from engine import data, savepoints
-from engine.bases import Base
-from engine.batches import Batch, epoch
-from engine.chat import Chat
-from engine.data import Tokens
-from engine.folder import Checkpoint, JobFolder
-from engine.train import Training, exhausted, run
+from engine.training import dataset as data, save_points
+from engine.base_models.registry import Base
+from engine.training.batches import Batch, epoch
+from engine.training.chat_template import Chat
+from engine.training.dataset import Tokens
+from engine.queue.job_folder import Checkpoint, JobFolder
+from engine.training.trainer import Training, exhausted, run
 from tests.engine import mishaps
 from tests.engine.jobs import series, values, weights
 from tests.engine.tiny import RECOMMENDED, example, write_base
@@ -217,21 +217,21 @@ def test_a_cancel_is_heard_at_the_next_step_and_keeps_the_adapters_so_far(
 
 
 def test_at_most_two_save_points_are_kept(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, write, seen = make_job(), savepoints.write, []
+    folder, write, seen = make_job(), save_points.write, []
 
     def watched(*arguments: Any) -> None:
         write(*arguments)
         seen.append(folder.save_points())
 
-    monkeypatch.setattr(savepoints, "write", watched)
+    monkeypatch.setattr(save_points, "write", watched)
     run(folder)
     assert seen == [[3], [3, 6], [6, 9], [9, 12]]
 
 
 def test_a_long_epoch_is_saved_within(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, seen = make_job(epochs=1, train=24), []
-    monkeypatch.setattr(savepoints, "write", lambda folder, step, *others: seen.append(step))
-    monkeypatch.setattr("engine.train.SAVE_EVERY", 0.0)
+    monkeypatch.setattr(save_points, "write", lambda folder, step, *others: seen.append(step))
+    monkeypatch.setattr("engine.training.trainer.SAVE_EVERY", 0.0)
     run(folder)
     assert seen == [1, 2, 3, 4, 5, 6]
 
@@ -266,7 +266,7 @@ def test_a_loss_that_is_no_number_fails_and_says_what_to_lower(make_job: MakeJob
 def test_a_base_that_is_gone_fails_and_names_it(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_job()
     monkeypatch.setenv("ENGINE_BASES", "")
-    monkeypatch.setattr("engine.bases.BUILT_IN", Path("/nowhere"))
+    monkeypatch.setattr("engine.base_models.registry.BUILT_IN", Path("/nowhere"))
     run(folder)
     assert "studio-tiny is not on this engine" in folder.result["message"]
 
@@ -287,7 +287,7 @@ def test_what_the_machine_runs_out_of_fails_the_job_with_a_reason(
         raise error
 
     folder = make_job(epochs=1)
-    monkeypatch.setattr(savepoints, "write", fail)
+    monkeypatch.setattr(save_points, "write", fail)
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 8)
     assert reason in folder.result["message"]

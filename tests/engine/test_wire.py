@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.enums import ENUMS
-from engine.errors import ApiError
-from engine.json_text import parse
-from engine.schema import MESSAGES, ONEOFS
-from engine.wire import normalise
+from engine.protojson.enums import ENUMS
+from engine.protojson.errors import ApiError
+from engine.protojson.lenient_json import parse
+from engine.protojson.schema import MESSAGES, ONEOFS
+from engine.protojson.message_reader import normalise
 
 
 def tuning_job(**fields: Any) -> dict[str, Any]:

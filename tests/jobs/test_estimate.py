@@ -12,7 +12,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.bases import Base
+from engine.base_models.registry import Base
 from jobs.estimate import NEAR, Data, Past, Range, estimate
 from jobs.estimate_words import figures
 from studio.vertex import catalog

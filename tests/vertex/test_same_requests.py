@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from engine import json_text
-from engine.wire import normalise
+from engine.protojson import lenient_json
+from engine.protojson.message_reader import normalise
 from jobs.spec import LABEL, tuning_request
 from jobs.talk.body import generate_request
 from studio.vertex.client import Vertex
@@ -307,7 +307,7 @@ def told(query: list[Any]) -> list[tuple[str, str]]:
 def canonical(message: str, body: Any) -> Json:
     """The body in its one form, without what means the same as nothing."""
     raw = body["_raw"] if isinstance(body, dict) and "_raw" in body else None
-    read = normalise(message, json_text.parse(raw) if raw else body or {})
+    read = normalise(message, lenient_json.parse(raw) if raw else body or {})
     # Vertex AI ignores the role of an instruction, and reads the page's own USER as user.
     read.get("systemInstruction", {}).pop("role", None)
     for content in read.get("contents", []):

@@ -1,0 +1,117 @@
+"""Endpoints, one for each checkpoint of a tuned model.
+
+https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from engine.protojson import field_masks, message_reader
+from engine.api import operations
+from engine.protojson.errors import ApiError, invalid, not_found
+from engine.protojson.pagination import listing
+from engine.api.resource_names import Place
+from engine.api.models import ORDERS, check_etag, check_names, checkpoint_time, job_labels
+from engine.api.tuned_model import Tuned, all_tuned, changing
+
+Json = dict[str, Any]
+
+FIELDS = ("displayName", "description", "labels", "trafficSplit")
+
+
+def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
+    there = all_tuned(place)
+    endpoints = [
+        endpoint_resource(tuned, checkpoint) for tuned in there for checkpoint in reversed(tuned.endpoints)
+    ]
+    models = {tuned.folder.id: tuned.job["model"] for tuned in there}
+
+    def filtered_by(endpoint: Json) -> Json:
+        """What the documented filters call otherwise than the resource does."""
+        id = endpoint["name"].rpartition("/")[2]
+        return {"endpoint": id, "base_model_name": models[id[:-3]].rpartition("/")[2]}
+
+    return message_reader.reply(listing(request, "endpoints", endpoints, also=filtered_by, orders=ORDERS))
+
+
+def get_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
+    return message_reader.reply(endpoint_resource(*_endpoint(place, endpoint)))
+
+
+def _endpoint(place: Place, endpoint: str) -> tuple[Tuned, str]:
+    tuned, checkpoint = Tuned.of_endpoint(place, endpoint)
+    if tuned.checkpoint(checkpoint) is None:
+        raise not_found(f"The Endpoint {place.name('endpoints', endpoint)} does not exist.")
+    return tuned, checkpoint
+
+
+def endpoint_resource(tuned: Tuned, checkpoint_id: str) -> Json:
+    checkpoint = next(found for found in tuned.checkpoints if found.checkpoint_id == checkpoint_id)
+    made = checkpoint_time(checkpoint)
+    resource: Json = {
+        "name": tuned.endpoint(checkpoint_id),
+        "displayName": tuned.job["request"]["tunedModelDisplayName"],
+        "etag": tuned.changes.updated or made,
+        "labels": job_labels(tuned),
+        "createTime": made,
+        "updateTime": tuned.changes.updated or made,
+        **tuned.changes.endpoints.get(checkpoint_id, {}),
+    }
+    if checkpoint_id in tuned.deployed:
+        resource["deployedModels"] = [
+            {
+                "id": tuned.endpoint_id(checkpoint_id),
+                "model": tuned.version_name,
+                "modelVersionId": tuned.version,
+                "displayName": tuned.display_name,
+                "createTime": made,
+                "checkpointId": checkpoint_id,
+            }
+        ]
+        resource["trafficSplit"] = {tuned.endpoint_id(checkpoint_id): 100}
+    return resource
+
+
+def patch_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
+    """Without updateMask, the fields in the body are the ones to change."""
+    body = message_reader.read(request, "Endpoint", root="endpoint")
+    with changing:
+        tuned, checkpoint = _endpoint(place, endpoint)
+        current = endpoint_resource(tuned, checkpoint)
+        check_etag(body, current)
+        given = {name: body[name] for name in FIELDS if name in body}
+        wanted = field_masks.changes(request.GET.get("updateMask", ""), given, current, FIELDS)
+        check_names(wanted, "endpoint")
+        _check_split(wanted.pop("trafficSplit", None), current)
+        kept = {**tuned.changes.endpoints.get(checkpoint, {}), **wanted}
+        tuned.change(endpoints={**tuned.changes.endpoints, checkpoint: kept})
+        return message_reader.reply(endpoint_resource(*_endpoint(place, endpoint)))
+
+
+def _check_split(wanted: Json | None, current: Json) -> None:
+    if wanted and wanted != current.get("trafficSplit"):
+        text = f"traffic_split can only be {current.get('trafficSplit', {})}: one checkpoint an endpoint."
+        raise invalid(text, "endpoint.traffic_split")
+
+
+def undeploy(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
+    deployed_id = message_reader.read(request, "UndeployModelRequest").get("deployedModelId", "")
+    with changing:
+        tuned, checkpoint = _endpoint(place, endpoint)
+        if checkpoint not in tuned.deployed or deployed_id != tuned.endpoint_id(checkpoint):
+            raise not_found(
+                f"The DeployedModel {deployed_id} is not deployed at {tuned.endpoint(checkpoint)}."
+            )
+        tuned.change(undeployed=[*tuned.changes.undeployed, checkpoint])
+    return operations.done(place, "UndeployModel", "UndeployModelResponse")
+
+
+def delete_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
+    with changing:
+        tuned, checkpoint = _endpoint(place, endpoint)
+        if checkpoint in tuned.deployed:
+            message = f"The Endpoint {tuned.endpoint(checkpoint)} has a deployed model. Undeploy it first."
+            raise ApiError("FAILED_PRECONDITION", message)
+        tuned.change(deleted=[*tuned.changes.deleted, checkpoint])
+    return operations.done(place, "Delete")

@@ -1,0 +1,252 @@
+"""generateContent, streamGenerateContent and countTokens, of tuned endpoints and of base models.
+
+https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
+"""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from engine.protojson import message_reader
+from engine.base_models.registry import Resolved, resolve
+from engine.protojson.errors import JSON, ApiError, as_api_error, invalid, not_built, not_found, rpc_status
+from engine.api.generate_request import conversation, messages, options
+from engine.inference.options import Chosen, Logprob, Piece
+from engine.services import server
+from engine.api.resource_names import Place
+from engine.api.tuned_model import Tuned
+
+Json = dict[str, Any]
+Pieces = Generator[Piece, None, None]
+
+VERBS = ("generateContent", "streamGenerateContent", "countTokens")
+TRAFFIC = {"trafficType": "ON_DEMAND"}
+
+# The models are in use by one request at a time; more than these few in line would only hold threads back
+# that others need.
+MOST_WAITING = 8
+_slots = threading.BoundedSemaphore(MOST_WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What answers: a base, or an adapter on it."""
+
+    resolved: Resolved
+    adapter: Path | None = None
+
+
+def on_endpoint(request: HttpRequest, place: Place, endpoint: str, verb: str) -> HttpResponseBase:
+    return answer(request, endpoint_target(place, endpoint), verb)
+
+
+def endpoint_target(place: Place, endpoint: str) -> Target:
+    tuned, checkpoint_id = Tuned.of_endpoint(place, endpoint)
+    name = place.name("endpoints", endpoint)
+    checkpoint = tuned.checkpoint(checkpoint_id)
+    if checkpoint is None:
+        message = f"The Endpoint {name} is not ready: its checkpoint {checkpoint_id} is still to be trained."
+        raise ApiError("FAILED_PRECONDITION", message)
+    if checkpoint_id in tuned.changes.undeployed:
+        raise ApiError("FAILED_PRECONDITION", f"The Endpoint {name} has no deployed model.")
+    resolved = resolve(tuned.job["model"])
+    if resolved is None:
+        message = f"The base model {tuned.job['model']} of this endpoint is not installed any more."
+        raise ApiError("FAILED_PRECONDITION", message)
+    return Target(resolved, checkpoint.folder)
+
+
+def on_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
+    return answer(request, model_target(place.name("publishers/google/models", model), model), verb)
+
+
+def on_model_alone(request: HttpRequest, version: str, model: str, verb: str) -> HttpResponseBase:
+    """As clients with an API key ask, who name no project."""
+    return answer(request, model_target(f"publishers/google/models/{model}", model), verb)
+
+
+def on_tuned_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
+    if verb not in VERBS:
+        raise not_built(verb)
+    raise malformed(place.name("models", model))
+
+
+def model_target(name: str, model: str) -> Target:
+    if model.partition("@")[0].isdecimal():
+        raise malformed(name)
+    resolved = resolve(model)
+    if resolved is None:
+        raise not_found(f"Publisher Model `{name}` was not found.")
+    return Target(resolved)
+
+
+def malformed(name: str) -> ApiError:
+    return invalid(
+        f"The Model name `{name}` is malformed. Call a tuned model by its endpoint, "
+        "projects/PROJECT/locations/LOCATION/endpoints/ENDPOINT."
+    )
+
+
+def answer(request: HttpRequest, target: Target, verb: str) -> HttpResponseBase:
+    match verb:
+        case "generateContent":
+            return generate(request, target)
+        case "streamGenerateContent":
+            return stream(request, target)
+        case "countTokens":
+            return count_tokens(request, target)
+    raise not_built(verb)
+
+
+def generate(request: HttpRequest, target: Target) -> HttpResponse:
+    body = message_reader.read(request, "GenerateContentRequest")
+    found = list(pieces(target, body))
+    candidates = [candidate(list(of_one)) for _, of_one in groupby(found, key=attrgetter("index"))]
+    return message_reader.reply({"candidates": candidates, "usageMetadata": usage(found), **response_head(target)})
+
+
+def pieces(target: Target, body: Json) -> Pieces:
+    """The candidates, one after the other. Closing the generator stops the generation."""
+    asked, chosen = conversation(body), options(body)
+    if not _slots.acquire(blocking=False):
+        raise ApiError("RESOURCE_EXHAUSTED", "Resource exhausted, please try again later.")
+    try:
+        for index in range(chosen.candidate_count):
+            seed = None if chosen.seed is None else chosen.seed + index
+            base, adapter = target.resolved.base, target.adapter
+            for piece in server().generate(base, adapter, asked, replace(chosen, seed=seed)):
+                yield replace(piece, index=index)
+    except ValueError as error:
+        raise invalid(str(error)) from error
+    finally:
+        _slots.release()
+
+
+def response_head(target: Target) -> Json:
+    """What every part of one answer repeats."""
+    return {
+        "modelVersion": target.resolved.model_version,
+        "createTime": message_reader.timestamp(time.time()),
+        "responseId": uuid.uuid4().hex,
+    }
+
+
+def candidate(found: list[Piece]) -> Json:
+    """The pieces of one answer, or some of them; the last of all has finishReason.
+
+    There is always a part, even an empty one: Google's SDKs raise an error where there is none.
+    """
+    text, last = "".join(piece.text for piece in found), found[-1]
+    answer: Json = {"content": {"role": "model", "parts": [{"text": text}]}}
+    if last.index:
+        answer["index"] = last.index
+    if last.finish_reason:
+        answer |= {"finishReason": last.finish_reason, "avgLogprobs": last.avg_logprobs}
+    chosen = [one for piece in found for one in piece.chosen]
+    return {**answer, "logprobsResult": logprobs_result(chosen)} if chosen else answer
+
+
+def logprobs_result(chosen: list[Chosen]) -> Json:
+    result: Json = {"chosenCandidates": [_logprob(one.token) for one in chosen]}
+    if chosen[0].likeliest:
+        result["topCandidates"] = [{"candidates": list(map(_logprob, one.likeliest))} for one in chosen]
+    return result
+
+
+def _logprob(token: Logprob) -> Json:
+    return {"token": token.text, "tokenId": token.token_id, "logProbability": token.value}
+
+
+def usage(found: list[Piece]) -> Json:
+    """Of all the candidates that have ended."""
+    prompt = found[-1].prompt_tokens
+    written = sum(piece.candidates_tokens for piece in found if piece.finish_reason)
+    counts = {
+        "promptTokenCount": prompt,
+        "candidatesTokenCount": written,
+        "totalTokenCount": prompt + written,
+    }
+    return {
+        **{name: count for name, count in counts.items() if count},
+        **TRAFFIC,
+        "promptTokensDetails": text_tokens(prompt),
+        "candidatesTokensDetails": text_tokens(written),
+    }
+
+
+def text_tokens(count: int) -> list[Json]:
+    return [{"modality": "TEXT", "tokenCount": count}] if count else []
+
+
+def stream(request: HttpRequest, target: Target) -> StreamingHttpResponse:
+    """The first piece is awaited, so that what cannot be answered at all is refused with its status."""
+    body = message_reader.read(request, "GenerateContentRequest")
+    found = pieces(target, body)
+    begun = chain([next(found)], found)
+    parts = response_parts(response_head(target), begun, options(body).candidate_count)
+    if request.GET.get("alt") == "sse":
+        return StreamingHttpResponse(Body(events(parts), found), content_type="text/event-stream")
+    return StreamingHttpResponse(Body(json_array(parts), found), content_type=JSON)
+
+
+class Body:
+    """A response's body that, when the client goes, ends the generation behind it."""
+
+    def __init__(self, blocks: Iterator[str], source: Pieces) -> None:
+        self.blocks = blocks
+        self.close: Callable[[], None] = source.close
+
+    def __iter__(self) -> Iterator[str]:
+        return self.blocks
+
+
+def response_parts(head: Json, found: Iterator[Piece], count: int) -> Iterator[Json]:
+    """A part for each piece; the last of the last candidate has all counts.
+
+    After the first byte an error cannot be a status any more: it comes as the last element.
+    """
+    ended: list[Piece] = []
+    try:
+        for piece in found:
+            ended += [piece] if piece.finish_reason else []
+            counts = usage(ended) if len(ended) == count else TRAFFIC
+            yield {"candidates": [candidate([piece])], "usageMetadata": counts, **head}
+    except Exception as error:
+        yield rpc_status(as_api_error(error))
+
+
+def events(parts: Iterator[Json]) -> Iterator[str]:
+    for part in parts:
+        yield f"data: {json.dumps(part, ensure_ascii=False)}\r\n\r\n"
+
+
+def json_array(parts: Iterator[Json]) -> Iterator[str]:
+    separator = "["
+    for part in parts:
+        yield f"{separator}{json.dumps(part, ensure_ascii=False)}\n"
+        separator = ",\r\n"
+    yield "]"
+
+
+def count_tokens(request: HttpRequest, target: Target) -> HttpResponse:
+    """Billable are the characters that are not white space."""
+    found = messages(message_reader.read(request, "CountTokensRequest"))
+    tokens = server().count_tokens(target.resolved.base, found)
+    characters = sum(len("".join(message["content"].split())) for message in found)
+    return message_reader.reply(
+        {
+            "totalTokens": tokens,
+            "totalBillableCharacters": characters,
+            "promptTokensDetails": text_tokens(tokens),
+        }
+    )

@@ -1,0 +1,59 @@
+"""Long-running operations, all of which are done when they are answered; they stay to be asked for."""
+
+import re
+import time
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from engine.protojson import message_reader
+from engine.queue.atomic_files import read_json, write_json
+from engine.protojson.errors import not_found
+from engine.queue.job_folder import now
+from engine.protojson.pagination import listing
+from engine.services import root
+from engine.api.resource_names import Place
+
+Json = dict[str, Any]
+
+EMPTY = "protobuf.Empty"
+
+
+def done(place: Place, kind: str, response: str = EMPTY) -> HttpResponse:
+    """`kind` and `response` are message names of the service; the response has no fields."""
+    number, at = str(time.time_ns()), now()
+    operation = {
+        "name": place.name("operations", number),
+        "metadata": {
+            "@type": _type(f"{kind}OperationMetadata"),
+            "genericMetadata": {"createTime": at, "updateTime": at},
+        },
+        "done": True,
+        "response": {"@type": _type(response)},
+    }
+    folder = root() / "operations"
+    folder.mkdir(exist_ok=True)
+    write_json(folder / f"{number}.json", operation)
+    return message_reader.reply(operation)
+
+
+def _type(message: str) -> str:
+    package = "google" if message == EMPTY else "google.cloud.aiplatform.v1"
+    return f"type.googleapis.com/{package}.{message}"
+
+
+def list_operations(request: HttpRequest, place: Place) -> HttpResponse:
+    """Those of the project and location, the newest first."""
+    found = [read_json(path) for path in sorted((root() / "operations").glob("*.json"), reverse=True)]
+    of_place = [operation for operation in found if operation["name"].startswith(place.name("operations"))]
+    return message_reader.reply(listing(request, "operations", of_place))
+
+
+def get(request: HttpRequest, place: Place, operation: str) -> HttpResponse:
+    """Also for :wait, since there is nothing to wait for."""
+    name = place.name("operations", operation)
+    known = re.fullmatch(r"\d+", operation)
+    found = read_json(root() / "operations" / f"{operation}.json") if known else {}
+    if found.get("name") != name:
+        raise not_found(f"The Operation {name} does not exist.")
+    return message_reader.reply(found)

@@ -1,0 +1,87 @@
+"""Continuous tuning: the checkpoint of a tuned model that a job goes on from.
+
+https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-use-continuous-tuning
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.base_models.registry import Base
+from engine.queue.atomic_files import read_json
+from engine.protojson.errors import ApiError, Violation, found_errors
+from engine.queue.job_folder import Checkpoint
+from engine.api.resource_names import Place
+from engine.api.tuned_model import Tuned, next_version
+
+Json = dict[str, Any]
+
+FIELD = "tuning_job.pre_tuned_model"
+
+
+@dataclass(frozen=True, slots=True)
+class PreTuned:
+    tuned: Tuned
+    checkpoint: Checkpoint
+
+    @property
+    def base_model(self) -> str:
+        model: str = self.tuned.job["model"]
+        return model
+
+    @property
+    def adapter_size(self) -> str:
+        """The enum's name: the weights have this rank and no other."""
+        chosen: Json = self.tuned.job["request"]["supervisedTuningSpec"]["hyperParameters"]
+        return str(chosen["adapterSize"])
+
+    @property
+    def weights(self) -> Path:
+        return self.checkpoint.folder / "adapter_model.safetensors"
+
+    def fits(self, base: Base) -> bool:
+        """Whether the adapter was trained on this build of the base."""
+        return bool(read_json(self.checkpoint.folder / "checkpoint.json").get("baseSha256") == base.sha256)
+
+    def resource(self) -> Json:
+        """PreTunedModel with what the request may have left open: version and checkpoint."""
+        return {
+            "tunedModelName": self.tuned.version_name,
+            "checkpointId": self.checkpoint.checkpoint_id,
+            "baseModel": self.base_model,
+        }
+
+    def identity(self, display_name: str) -> Json:
+        """Under the model's own name the job makes its next version; under another, a model of its own."""
+        if display_name not in ("", self.tuned.display_name):
+            return {}
+        model_id = self.tuned.model_id
+        return {"modelId": model_id, "version": next_version(self.tuned.place, model_id)}
+
+
+def find(place: Place, body: Json) -> PreTuned | None:
+    """Raises INVALID_ARGUMENT naming the field where there is no such model or checkpoint."""
+    if (asked := body.get("preTunedModel")) is None:
+        return None
+    tuned = _model(place, asked.get("tunedModelName", ""))
+    checkpoint_id = asked.get("checkpointId") or tuned.default_checkpoint
+    checkpoint = tuned.checkpoint(checkpoint_id)
+    if checkpoint is None:
+        ids = ", ".join(found.checkpoint_id for found in tuned.checkpoints)
+        raise _wrong("checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}.")
+    return PreTuned(tuned, checkpoint)
+
+
+def _model(place: Place, name: str) -> Tuned:
+    leading = place.name("models", "")
+    if not name.startswith(leading) or "/" in name.removeprefix(leading):
+        text = f"tuned_model_name should be {leading}MODEL, with @VERSION where it is not the default one."
+        raise _wrong("tuned_model_name", text)
+    try:
+        return Tuned.of_model(place, name.removeprefix(leading))
+    except ApiError as error:
+        raise _wrong("tuned_model_name", error.message) from None
+
+
+def _wrong(field: str, description: str) -> ApiError:
+    return found_errors([Violation(f"{FIELD}.{field}", description)])

@@ -1,0 +1,25 @@
+"""publishers.models: the base models that can be tuned here, in the form of Model Garden's list.
+
+https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from engine.protojson import message_reader
+from engine.base_models.registry import Base, all_bases
+from engine.protojson.pagination import listing
+
+
+def list_models(request: HttpRequest) -> HttpResponse:
+    """The Gemini names that a base only stands in for are not listed: nobody finds Gemini here."""
+    return message_reader.reply(listing(request, "publisherModels", [resource(base) for base in all_bases()]))
+
+
+def resource(base: Base) -> dict[str, Any]:
+    return {
+        "name": f"publishers/google/models/{base.id}",
+        "versionId": base.sha256[:8],
+        "launchStage": "GA",
+    }

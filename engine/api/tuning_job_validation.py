@@ -1,0 +1,223 @@
+"""The body of tuningJobs.create: what must hold of it, and what fills in the rest."""
+
+import math
+import re
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.protojson import labels
+from engine.api import pre_tuned_models as pre_tuned
+from engine.base_models.registry import Resolved, resolve
+from engine.protojson.errors import ApiError, Violation, found_errors, invalid
+from engine.gcs.object_store import BLOCK
+from engine.api.resource_names import Place
+from engine.training.plan import RANKS
+from engine.api.pre_tuned_models import PreTuned
+
+Json = dict[str, Any]
+
+SPEC = "tuning_job.supervised_tuning_spec"
+MAX_BYTES = 2**30
+MOST_BATCH = 256
+NOT_DONE = {
+    "customBaseModel": (
+        "custom_base_model",
+        "custom_base_model is not supported: put the model's folder into ENGINE_BASES, and name it.",
+    ),
+    "outputUri": (
+        "output_uri",
+        "output_uri is not supported for this base model: leave it out, and call the tuned model's endpoint.",
+    ),
+    "encryptionSpec": (
+        "encryption_spec.kms_key_name",
+        "Customer-managed encryption keys are not supported for this base model: leave encryption_spec out.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a job will train: a base model by the id that the caller knows it by, and what it goes on from."""
+
+    model: str
+    resolved: Resolved
+    pre_tuned: PreTuned | None = None
+
+    @property
+    def adapter_size(self) -> str:
+        """That of a job that names none."""
+        if self.pre_tuned:
+            return self.pre_tuned.adapter_size
+        return {rank: name for name, rank in RANKS.items()}[self.resolved.adapter_size]
+
+
+def check(place: Place, body: Json) -> Checked:
+    """Raises INVALID_ARGUMENT with every field that is wrong."""
+    found = [*_of_method(body), *_of_names(body), *_of_datasets(body), *_of_hyper_parameters(body)]
+    found += [*_of_what_is_not_done(body), *_of_evaluation(body)]
+    try:
+        checked = _source(body, pre_tuned.find(place, body))
+    except ApiError as error:
+        raise found_errors([*found, *error.violations]) from None
+    if found or checked is None:
+        raise found_errors(found)
+    _check_hyper_parameters(body, checked)
+    return checked
+
+
+def _source(body: Json, parent: PreTuned | None) -> Checked | None:
+    """None where neither model is named."""
+    model = parent.base_model if parent else body.get("baseModel", "")
+    resolved = resolve(model) if model else None
+    if parent and not (resolved and parent.fits(resolved.base)):
+        text = f"{parent.tuned.version_name} was tuned on another build of {model} than this engine has now."
+        raise found_errors([Violation(f"{pre_tuned.FIELD}.tuned_model_name", text)])
+    if model and resolved is None:
+        text = f"Base model {model} is not supported."
+        raise found_errors([Violation("tuning_job.base_model", text)])
+    return Checked(model, resolved, parent) if resolved else None
+
+
+def _check_hyper_parameters(body: Json, checked: Checked) -> None:
+    """What depends on the model: Gemini's have no batch size and no absolute rate."""
+    chosen, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
+    for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
+        if key in chosen and checked.resolved.stand_in_for:
+            raise found_errors([Violation(f"{path}.{name}", f"{name} is not supported for this base model.")])
+    asked = chosen.get("adapterSize", "")
+    if asked in RANKS and checked.pre_tuned and asked != checked.adapter_size:
+        text = f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out."
+        raise invalid(text, f"{path}.adapter_size")
+    if asked in RANKS and RANKS[asked] not in checked.resolved.adapter_sizes:
+        text = "The adapter size is not supported for this base model."
+        raise invalid(text, f"{path}.adapter_size")
+
+
+def hyper_parameters(body: Json) -> Json:
+    found: Json = body.get("supervisedTuningSpec", {}).get("hyperParameters", {})
+    return found
+
+
+def _of_method(body: Json) -> Iterator[Violation]:
+    if "preTunedModel" not in body and not body.get("baseModel"):
+        yield Violation("tuning_job.base_model", "base_model is required.")
+    if "supervisedTuningSpec" not in body:
+        text = "supervised_tuning_spec is required: supervised tuning is the one method that is supported."
+        yield Violation(SPEC, text)
+
+
+def _of_names(body: Json) -> Iterator[Violation]:
+    if len(body.get("tunedModelDisplayName", "")) > 128:
+        text = "tuned_model_display_name can have at most 128 characters."
+        yield Violation("tuning_job.tuned_model_display_name", text)
+    yield from labels.violations(body.get("labels", {}), "tuning_job.labels")
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", body.get("serviceAccount") or "a@b"):
+        text = "service_account should be the email address of a service account."
+        yield Violation("tuning_job.service_account", text)
+
+
+def _of_what_is_not_done(body: Json) -> Iterator[Violation]:
+    """What a caller would rely on and this engine does not do is refused, never silently left out."""
+    for key, (name, text) in NOT_DONE.items():
+        if body.get(key):
+            yield Violation(f"tuning_job.{name}", text)
+    if body.get("supervisedTuningSpec", {}).get("tuningMode") == "TUNING_MODE_FULL":
+        text = "Only TUNING_MODE_PEFT_ADAPTER is supported for this base model."
+        yield Violation(f"{SPEC}.tuning_mode", text)
+
+
+def _of_evaluation(body: Json) -> Iterator[Violation]:
+    config = body.get("supervisedTuningSpec", {}).get("evaluationConfig")
+    if config is None:
+        return
+    field = f"{SPEC}.evaluation_config"
+    if not config.get("metrics"):
+        yield Violation(f"{field}.metrics", "metrics is required.")
+    prefix = config.get("outputConfig", {}).get("gcsDestination", {}).get("outputUriPrefix", "")
+    if not prefix.startswith("gs://"):
+        path = f"{field}.output_config.gcs_destination.output_uri_prefix"
+        yield Violation(path, "output_uri_prefix should be a Cloud Storage address, gs://BUCKET/FOLDER.")
+    if not 1 <= config.get("autoraterConfig", {}).get("samplingCount", 1) <= 32:
+        yield Violation(f"{field}.autorater_config.sampling_count", "sampling_count must be from 1 to 32.")
+
+
+def _of_datasets(body: Json) -> Iterator[Violation]:
+    spec = body.get("supervisedTuningSpec", {})
+    for name, key in (
+        ("training_dataset_uri", "trainingDatasetUri"),
+        ("validation_dataset_uri", "validationDatasetUri"),
+    ):
+        uri = spec.get(key, "")
+        if uri and not re.fullmatch(r"gs://[^/]+/.+\.jsonl", uri):
+            yield Violation(f"{SPEC}.{name}", f"{name} should be a GCS object of type JSONL.")
+    if "supervisedTuningSpec" in body and not spec.get("trainingDatasetUri"):
+        yield Violation(f"{SPEC}.training_dataset_uri", "training_dataset_uri is required.")
+
+
+def _of_hyper_parameters(body: Json) -> Iterator[Violation]:
+    found, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
+    if int(found.get("epochCount", 1)) < 1:
+        yield Violation(f"{path}.epoch_count", "epoch_count must be at least 1.")
+    multiplier = found.get("learningRateMultiplier", 1.0)
+    if not (math.isfinite(multiplier) and multiplier > 0):
+        text = "learning_rate_multiplier must be a number greater than 0."
+        yield Violation(f"{path}.learning_rate_multiplier", text)
+    if not 1 <= int(found.get("batchSize", 1)) <= MOST_BATCH:
+        yield Violation(f"{path}.batch_size", f"batch_size must be from 1 to {MOST_BATCH}.")
+    rate = found.get("learningRate", 1.0)
+    if not (math.isfinite(rate) and rate > 0):
+        yield Violation(f"{path}.learning_rate", "learning_rate must be a number greater than 0.")
+    if "learningRate" in found and "learningRateMultiplier" in found:
+        text = "Set learning_rate or learning_rate_multiplier, not both."
+        yield Violation(f"{path}.learning_rate", text)
+
+
+def check_examples(model: str, training: int, validation: int | None) -> None:
+    if training == 0:
+        raise invalid("The training dataset has no examples.", f"{SPEC}.training_dataset_uri")
+    if validation is not None and validation > validation_limit(model, training):
+        text = (
+            f"The validation dataset has {validation} examples; "
+            f"at most {validation_limit(model, training)} are allowed for {model}."
+        )
+        raise invalid(text, f"{SPEC}.validation_dataset_uri")
+
+
+def validation_limit(model: str, training: int) -> int:
+    """As Google documents it: 256 for the first generations, then 5000; of late 30 % of a large set."""
+    if re.search(r"gemini-1\.", model):
+        return 256
+    if "gemini-2.0" in model:
+        return 5000
+    return min(5000, max(1000, training * 3 // 10))
+
+
+def count_examples(path: Path) -> int:
+    """The lines that are not blank."""
+    if path.stat().st_size > MAX_BYTES:
+        raise ApiError("INVALID_ARGUMENT", "A dataset can have at most 1 GB.")
+    with path.open("rb", buffering=BLOCK) as file:
+        return sum(1 for line in file if line.strip())
+
+
+def completed(body: Json, checked: Checked, training: int) -> Json:
+    """The body with the values that will hold for what it left open."""
+    spec: Mapping[str, Any] = body["supervisedTuningSpec"]
+    chosen = hyper_parameters(body)
+    effective = {
+        "epochCount": str(checked.resolved.base.recommended_epochs(training)),
+        **({} if "learningRate" in chosen else {"learningRateMultiplier": 1.0}),
+        "adapterSize": checked.adapter_size,
+        **{key: value for key, value in chosen.items() if value != "ADAPTER_SIZE_UNSPECIFIED"},
+    }
+    parent = checked.pre_tuned
+    default = parent.tuned.display_name if parent else f"{checked.model}-{uuid.uuid4()}"
+    return {
+        **body,
+        **({"preTunedModel": parent.resource()} if parent else {}),
+        "tunedModelDisplayName": body.get("tunedModelDisplayName") or default,
+        "supervisedTuningSpec": {**spec, "hyperParameters": effective},
+    }

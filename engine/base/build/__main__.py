@@ -1,0 +1,3 @@
+from engine.base.build.pretraining import main
+
+main()

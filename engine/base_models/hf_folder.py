@@ -1,0 +1,132 @@
+"""What a plain Hugging Face model folder tells of itself, in base.json's form, and the settings that suit it.
+
+The recommended settings are conventions by size, not measurements: large models take small learning rates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import struct
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from engine.queue.atomic_files import read_json
+
+BLOCK = 2**20
+CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+CONTEXT = 2048  # where the model does not say
+REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?")
+LARGE, MIDDLING = 100_000_000, 10_000_000
+
+
+class NoBase(ValueError):
+    """Why an entry of ENGINE_BASES is no base model: names it and says what to do."""
+
+
+def entries() -> list[str]:
+    """What ENGINE_BASES names; no id of Hugging Face holds the separator."""
+    return [entry for entry in os.environ.get("ENGINE_BASES", "").split(os.pathsep) if entry]
+
+
+def locate(entry: str, *, download: bool = False) -> Path:
+    """The folder of an entry: itself, or where Hugging Face's cache keeps the repository of that id.
+
+    Raises: NoBase
+    """
+    if Path(entry).is_dir():
+        return Path(entry)
+    if not REPOSITORY.fullmatch(entry):
+        raise NoBase(f"ENGINE_BASES names {entry}: there is no such folder.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    id, _, revision = entry.partition("@")
+    files = ["*.json", "*.jinja", "*.model", "*.safetensors", "*.txt"]
+    try:
+        folder = snapshot_download(
+            id, revision=revision or None, allow_patterns=files, local_files_only=not download
+        )
+    except (OSError, HfHubHTTPError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise NoBase(
+            f"ENGINE_BASES names {entry}: there is no such folder, and the model of that id at Hugging Face "
+            f"is not in the cache and could not be downloaded ({reason}). Download it elsewhere, and name "
+            "its folder."
+        ) from error
+    return Path(folder)
+
+
+def about(folder: Path, id: str) -> dict[str, Any]:
+    """The folder as a base.json of ours would tell of it.
+
+    Raises: NoBase
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if not (folder / "config.json").exists() or not weights:
+        raise NoBase(f"{folder} holds no model: config.json and *.safetensors are needed.")
+    if not _has_template(folder):
+        raise NoBase(f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja.")
+    parameters = sum(map(_parameters, weights))
+    return {
+        "id": re.sub(r"[^\w.-]", "-", id.partition("@")[0].rpartition("/")[2]),
+        "description": f"{folder.name}, {parameters:,} parameters, from Hugging Face's format.",
+        "parameters": parameters,
+        "contextTokens": _context(read_json(folder / "config.json")),
+        "sha256": _sha256(tuple((path, *_version(path)) for path in weights)),
+        "recommended": recommended(parameters),
+    }
+
+
+def recommended(parameters: int) -> dict[str, Any]:
+    large = parameters >= LARGE
+    rate = 2e-4 if large else 1e-3 if parameters >= MIDDLING else 5e-3
+    return {
+        "learningRate": rate,
+        "loraAlpha": 16,
+        "batchSize": 8,
+        "adapterSize": 8,
+        "steps": 300 if large else 400,
+        "maxEpochs": 5 if large else 30,
+        "warmup": 0.05,
+    }
+
+
+def _has_template(folder: Path) -> bool:
+    files = ("chat_template.jinja", "chat_template.json")
+    listed = read_json(folder / "tokenizer_config.json").get("chat_template")
+    return bool(listed) or any((folder / name).exists() for name in files)
+
+
+def _context(config: dict[str, Any]) -> int:
+    """Models that read images as well keep what is said of text one level deeper."""
+    places = (config, config.get("text_config") or {})
+    return next((int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), CONTEXT)
+
+
+def _parameters(weights: Path) -> int:
+    """By the file's header alone: https://huggingface.co/docs/safetensors"""
+    with weights.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+def _version(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+@cache
+def _sha256(weights: tuple[tuple[Path, int, int], ...]) -> str:
+    """Of all files one after the other: gigabytes take seconds, so this is kept until one of them changes."""
+    digest = hashlib.sha256()
+    for path, *_ in weights:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,38 @@
+"""Adapters as objects: gs://studio-adapters/JOB/CHECKPOINT/FILE, read-only, together what PEFT loads.
+
+They are put into the store when somebody asks for them, as further links to the files of the checkpoint.
+"""
+
+import re
+import threading
+
+from engine.queue.job_folder import JobFolder
+from engine.gcs.object_store import Upload
+from engine.services import root, store
+from engine.api.resource_names import JOB_DIGITS
+
+BUCKET = "studio-adapters"
+_publishing = threading.Lock()
+
+
+def publish(name: str) -> None:
+    """Have every adapter in the bucket whose objects begin with `name`: those of one job, if it names one."""
+    job = name.partition("/")[0]
+    named = re.fullmatch(rf"\d{{{JOB_DIGITS}}}", job)
+    with _publishing:
+        for folder in [JobFolder(root() / "jobs" / job)] if named else JobFolder.all(root()):
+            _publish(folder)
+
+
+def _publish(folder: JobFolder) -> None:
+    for checkpoint in folder.checkpoints():
+        for file in checkpoint.folder.iterdir():
+            name = f"{folder.id}/{checkpoint.checkpoint_id}/{file.name}"
+            if store().find(BUCKET, name) is None:
+                staged = store().staged()
+                staged.hardlink_to(file)
+                store().put(staged, Upload(BUCKET, name, _type(file.suffix)))
+
+
+def _type(suffix: str) -> str:
+    return "application/json" if suffix == ".json" else "application/octet-stream"

@@ -1,0 +1,226 @@
+"""Cloud Storage objects on disk.
+
+    BUCKET/<percent-encoded name>/meta.json       the object: generation, hashes, type
+    BUCKET/<percent-encoded name>/<generation>    its bytes
+    =staging/                                     bytes on their way in; = begins no bucket's name
+
+meta.json is replaced as a whole and names the generation, so a reader sees one version or the other.
+"""
+
+import base64
+import hashlib
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import google_crc32c
+
+from engine.queue.atomic_files import read_json, sync, write_json
+from engine.protojson.errors import ApiError, invalid, not_found
+
+BLOCK = 2**20
+SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES_BUCKET = "cloud-samples-data"
+# The four addresses of the reference page: two folders, each with both files.
+SAMPLES_FOLDERS = ("ai-platform/generative_ai/", "ai-platform/generative_ai/gemini-1_5/text/")
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+_LONGEST_FILE_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    bucket: str
+    name: str
+    generation: int
+    size: int
+    crc32c: str
+    md5: str
+    created: float
+    content_type: str = "application/octet-stream"
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        return f"gs://{self.bucket}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What a client says of the bytes that it sends."""
+
+    bucket: str
+    name: str
+    content_type: str = "application/octet-stream"
+    metadata: dict[str, str] = field(default_factory=dict)
+    crc32c: str = ""
+    md5: str = ""
+    if_generation_match: int | None = None
+
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.staging = folder / "=staging"
+        self._lock = threading.Lock()
+        self.staging.mkdir(parents=True, exist_ok=True)
+
+    def install_samples(self) -> None:
+        for folder in SAMPLES_FOLDERS:
+            for sample in SAMPLES.glob("*.jsonl"):
+                self._install(sample, folder + sample.name)
+
+    def _install(self, sample: Path, name: str) -> None:
+        there = self.find(SAMPLES_BUCKET, name)
+        if there is None or there.crc32c != hashes(sample)[0]:
+            staged = self.staged()
+            shutil.copyfile(sample, staged)
+            self.put(staged, Upload(SAMPLES_BUCKET, name, "application/jsonl"))
+
+    def buckets(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if _BUCKET.fullmatch(path.name))
+
+    def make_bucket(self, bucket: str) -> None:
+        check_bucket(bucket)
+        try:
+            (self.folder / bucket).mkdir()
+        except FileExistsError:
+            message = "Your previous request to create the named bucket succeeded and you already own it."
+            raise ApiError("ALREADY_EXISTS", message) from None
+
+    def find(self, bucket: str, name: str) -> Object | None:
+        meta = read_json(self._folder(bucket, name) / "meta.json")
+        return Object(**meta) if meta else None
+
+    def get(self, bucket: str, name: str, generation: int | None = None) -> Object:
+        found = self.find(bucket, name)
+        if found is None or generation not in (None, found.generation):
+            raise not_found(f"No such object: {bucket}/{name}")
+        return found
+
+    def objects(self, bucket: str) -> list[Object]:
+        """Every object of the bucket, by name; none where nothing was ever written."""
+        metas = map(read_json, (self.folder / check_bucket(bucket)).glob("*/meta.json"))
+        return sorted((Object(**meta) for meta in metas if meta), key=lambda found: found.name)
+
+    def data(self, found: Object) -> Path:
+        return self._folder(found.bucket, found.name) / str(found.generation)
+
+    @contextmanager
+    def pinned(self, found: Object) -> Iterator[Path]:
+        """The bytes of this generation, which stay while the block runs whatever happens to the object."""
+        link = self.staged()
+        try:
+            link.hardlink_to(self.data(found))
+        except FileNotFoundError:
+            raise not_found(f"No such object: {found.bucket}/{found.name}") from None
+        try:
+            yield link
+        finally:
+            link.unlink()
+
+    def staged(self) -> Path:
+        """A name for bytes on their way in."""
+        return self.staging / uuid.uuid4().hex
+
+    def put(self, staged: Path, upload: Upload) -> Object:
+        """Make the staged file the object's content; the file is gone afterwards, whatever happens."""
+        try:
+            return self._put(staged, upload)
+        finally:
+            staged.unlink(missing_ok=True)
+
+    def _put(self, staged: Path, upload: Upload) -> Object:
+        folder = self._folder(upload.bucket, upload.name)
+        crc32c, md5 = hashes(staged)
+        _check_hash("CRC32C", upload.crc32c, crc32c)
+        _check_hash("MD5 hash", upload.md5, md5)
+        sync(staged)
+        with self._lock:
+            before = self.find(upload.bucket, upload.name)
+            check_generation(before, upload.if_generation_match)
+            made = _described(upload, before, staged.stat().st_size, crc32c, md5)
+            folder.mkdir(parents=True, exist_ok=True)
+            staged.replace(folder / str(made.generation))
+            write_json(folder / "meta.json", asdict(made))
+            if before:
+                self.data(before).unlink(missing_ok=True)
+        return made
+
+    def delete(self, bucket: str, name: str, if_generation_match: int | None, generation: int | None) -> None:
+        with self._lock:
+            found = self.get(bucket, name, generation)
+            check_generation(found, if_generation_match)
+            folder = self._folder(bucket, name)
+            (folder / "meta.json").unlink()
+            shutil.rmtree(folder)
+
+    def _folder(self, bucket: str, name: str) -> Path:
+        return self.folder / check_bucket(bucket) / file_name(check_name(name))
+
+
+def _described(upload: Upload, before: Object | None, size: int, crc32c: str, md5: str) -> Object:
+    """The object to be; generations are microseconds, and grow even when the clock does not."""
+    now = time.time()
+    generation = max(int(now * 1e6), before.generation + 1 if before else 0)
+    return Object(
+        bucket=upload.bucket,
+        name=upload.name,
+        generation=generation,
+        size=size,
+        crc32c=crc32c,
+        md5=md5,
+        created=now,
+        content_type=upload.content_type,
+        metadata=dict(upload.metadata),
+    )
+
+
+def check_bucket(bucket: str) -> str:
+    if not _BUCKET.fullmatch(bucket):
+        raise invalid(f"Invalid bucket name: '{bucket}'")
+    return bucket
+
+
+def check_name(name: str) -> str:
+    if not 1 <= len(name.encode()) <= 1024 or name in (".", "..") or re.search(r"[\r\n\0]", name):
+        raise invalid("Invalid object name: use 1 to 1024 bytes of UTF-8 without line breaks.")
+    return name
+
+
+def file_name(name: str) -> str:
+    """A name for the object's folder: readable, no longer than a file system allows, unlike any other's."""
+    encoded = quote(name, safe="")
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if len(encoded) <= _LONGEST_FILE_NAME:
+        return encoded
+    return f"{encoded[:100]}={hashlib.sha256(name.encode()).hexdigest()}"
+
+
+def hashes(path: Path) -> tuple[str, str]:
+    """CRC32C and MD5 of the file, in base64 as Cloud Storage writes them."""
+    crc32c, md5 = google_crc32c.Checksum(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            crc32c.update(block)
+            md5.update(block)
+    return base64.b64encode(crc32c.digest()).decode(), base64.b64encode(md5.digest()).decode()
+
+
+def _check_hash(kind: str, given: str, calculated: str) -> None:
+    if given and given != calculated:
+        raise invalid(f'Provided {kind} "{given}" doesn\'t match calculated {kind} "{calculated}".')
+
+
+def check_generation(found: Object | None, wanted: int | None) -> None:
+    """ifGenerationMatch: 0 asks that there be no object."""
+    if wanted is not None and wanted != (found.generation if found else 0):
+        raise ApiError("CONDITION_NOT_MET", "At least one of the pre-conditions you specified did not hold.")

@@ -1,0 +1,210 @@
+"""Bytes on their way into an object: one multipart body, or a resumable session of several requests.
+
+https://cloud.google.com/storage/docs/uploads-downloads. Nothing here holds a whole file in memory.
+"""
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from email.message import Message
+from pathlib import Path
+from shutil import rmtree
+from typing import Any, BinaryIO, Protocol
+
+from engine.protojson import lenient_json
+from engine.queue.atomic_files import read_json, write_json
+from engine.protojson.errors import ApiError, invalid, not_found
+from engine.gcs.object_store import BLOCK, Object, Store, Upload, check_bucket, check_generation, check_name
+
+KEPT_SECONDS = 7 * 86400
+_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
+
+
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def save(stream: Stream, path: Path, position: int = 0) -> None:
+    """Write what is left of the stream into the file, from `position` on."""
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.seek(position)
+        while block := stream.read(BLOCK):
+            file.write(block)
+
+
+def save_multipart(stream: Stream, content_type: str, path: Path) -> dict[str, Any]:
+    """Write the second part into the file; answer the first, which is the object's metadata.
+
+    `contentType` is taken from the second part where the metadata has none.
+    """
+    boundary = _parameter(content_type, "boundary")
+    if not boundary:
+        raise invalid("A multipart upload needs a Content-Type with a boundary.")
+    parts = _Parts(stream, boundary)
+    parts.headers()
+    metadata = lenient_json.parse(parts.text() or "{}")
+    if not isinstance(metadata, dict):
+        raise invalid("The first part of a multipart upload must be a JSON object.")
+    media_type = parts.headers().get("Content-Type")
+    with path.open("wb") as file:
+        parts.content(file)
+    return {"contentType": media_type, **metadata} if media_type else metadata
+
+
+def _parameter(content_type: str, name: str) -> str:
+    header = Message()
+    header["Content-Type"] = content_type
+    return str(header.get_param(name, ""))
+
+
+class _Parts:
+    """The parts of a multipart body, from front to back."""
+
+    MOST_TEXT = 2**20
+
+    def __init__(self, stream: Stream, boundary: str) -> None:
+        self.stream = stream
+        self.delimiter = b"\r\n--" + boundary.encode()
+        # The first delimiter has no line break before it.
+        self.buffer = b"\r\n"
+        self.text()
+
+    def headers(self) -> Message:
+        """The headers of the part that follows the delimiter just passed."""
+        lines = b"".join(self.until(b"\r\n\r\n", self.MOST_TEXT)).decode("utf-8", "replace")
+        message = Message()
+        for line in lines.strip().splitlines():
+            name, _, value = line.partition(":")
+            message[name.strip()] = value.strip()
+        return message
+
+    def text(self) -> str:
+        return b"".join(self.until(self.delimiter, self.MOST_TEXT)).decode("utf-8", "replace")
+
+    def content(self, file: BinaryIO) -> None:
+        for block in self.until(self.delimiter):
+            file.write(block)
+        if not (self.buffer + self.stream.read(2)).startswith(b"--"):
+            raise invalid("A multipart upload has two parts: metadata, then content.")
+
+    def until(self, marker: bytes, most: int | None = None) -> Iterator[bytes]:
+        """The bytes before the marker; the marker is passed over."""
+        seen = 0
+        while (found := self.buffer.find(marker)) < 0:
+            block = self.stream.read(BLOCK)
+            if not block or (most and seen > most):
+                raise invalid("Malformed multipart body.")
+            ready = max(len(self.buffer) - len(marker) + 1, 0)
+            yield self.buffer[:ready]
+            seen += ready
+            self.buffer = self.buffer[ready:] + block
+        yield self.buffer[:found]
+        self.buffer = self.buffer[found + len(marker) :]
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """`bytes 0-99/200`; `start` is None in a question for the status, `total` while it is unknown.
+
+    `whole` is a body without the header: all of the object, however long it turns out to be.
+    """
+
+    start: int | None
+    total: int | None
+    whole: bool = False
+
+    @classmethod
+    def parse(cls, text: str, content_length: str) -> "ContentRange":
+        if not text:
+            return cls(0, int(content_length) if content_length else None, whole=not content_length)
+        match = _RANGE.fullmatch(text.strip())
+        if match is None:
+            raise invalid(f"Failed to parse Content-Range header: {text!r}.")
+        start, _, total = match.groups()
+        return cls(int(start) if start else None, None if total == "*" else int(total))
+
+
+class Session:
+    """A resumable upload, in a folder of its own, so that it outlives a restart.
+
+    Its id is a secret: who has it may write.
+    """
+
+    _finishing = threading.Lock()
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.folder = folder
+
+    @classmethod
+    def begin(cls, store: Store, upload: Upload) -> "Session":
+        check_bucket(upload.bucket), check_name(upload.name)
+        check_generation(store.find(upload.bucket, upload.name), upload.if_generation_match)
+        _forget_old(store)
+        session = cls(store, _folder(store) / uuid.uuid4().hex)
+        session.folder.mkdir(parents=True)
+        (session.folder / "data").touch()
+        write_json(session.folder / "session.json", {"upload": asdict(upload)})
+        return session
+
+    @classmethod
+    def find(cls, store: Store, upload_id: str) -> "Session":
+        if not re.fullmatch(r"[0-9a-f]{32}", upload_id) or not (_folder(store) / upload_id).is_dir():
+            raise not_found("No such upload session: it has ended, or it never began.")
+        return cls(store, _folder(store) / upload_id)
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def received(self) -> int:
+        return self.data.stat().st_size
+
+    def finished(self) -> Object | None:
+        made = read_json(self.folder / "session.json").get("object")
+        return Object(**made) if made else None
+
+    def take(self, stream: Stream, span: ContentRange) -> Object | None:
+        """Store what comes; the object, once all is there. A gap is left for the client to fill."""
+        done = self.finished()
+        if done:
+            return done
+        if span.start is not None and span.start <= self.received:
+            save(stream, self.data, span.start)
+        if span.total is not None and self.received > span.total:
+            raise invalid(f"The upload has {self.received} bytes, but was said to have {span.total}.")
+        return self._finish() if span.whole or span.total == self.received else None
+
+    def _finish(self) -> Object:
+        """Two requests may bring the last bytes at once: the second gets what the first made."""
+        with self._finishing:
+            done = self.finished()
+            if done:
+                return done
+            session = read_json(self.folder / "session.json")
+            made = self.store.put(self.data, Upload(**session["upload"]))
+            write_json(self.folder / "session.json", {**session, "object": asdict(made)})
+            return made
+
+    def cancel(self) -> ApiError:
+        rmtree(self.folder)
+        return ApiError("CANCELLED", "The upload was cancelled.")
+
+
+def _folder(store: Store) -> Path:
+    return store.folder / "=uploads"
+
+
+def _forget_old(store: Store) -> None:
+    oldest = time.time() - KEPT_SECONDS
+    for folder in _folder(store).glob("*"):
+        if folder.stat().st_mtime < oldest:
+            rmtree(folder, ignore_errors=True)

@@ -1,0 +1,279 @@
+"""Cloud Storage's JSON API, as far as an upload and a read of datasets need it.
+
+https://cloud.google.com/storage/docs/json_api/v1
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+
+from engine.gcs import adapter_bucket
+from engine.protojson import message_reader
+from engine.protojson.errors import ApiError, invalid
+from engine.protojson.lenient_json import parse
+from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, Object, Upload, check_bucket, check_generation
+from engine.protojson.pagination import page
+from engine.services import store
+from engine.gcs.uploads import ContentRange, Session, Stream, save, save_multipart
+
+Json = dict[str, Any]
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def list_buckets(request: HttpRequest) -> HttpResponse:
+    listed = page(request.GET, "items", [bucket_resource(name) for name in store().buckets()], 1000)
+    return message_reader.reply({"kind": "storage#buckets", **listed})
+
+
+def make_bucket(request: HttpRequest) -> HttpResponse:
+    name = str(_metadata(request).get("name", ""))
+    store().make_bucket(name)
+    return message_reader.reply(bucket_resource(name))
+
+
+def get_bucket(request: HttpRequest, bucket: str) -> HttpResponse:
+    """Every valid name is a bucket here: the first write makes it."""
+    return message_reader.reply(bucket_resource(check_bucket(bucket)))
+
+
+def bucket_resource(name: str) -> Json:
+    return {
+        "kind": "storage#bucket",
+        "id": name,
+        "name": name,
+        "location": "US-CENTRAL1",
+        "locationType": "region",
+        "storageClass": "STANDARD",
+        "metageneration": "1",
+        "etag": "CAE=",
+    }
+
+
+def list_objects(request: HttpRequest, bucket: str) -> HttpResponse:
+    prefix, delimiter = request.GET.get("prefix", ""), request.GET.get("delimiter", "")
+    if bucket == adapter_bucket.BUCKET:
+        adapter_bucket.publish(prefix)
+    query = request.GET.copy()
+    query["pageSize"] = request.GET.get("maxResults", "")
+    listed = page(query, "entries", list(_entries(store().objects(bucket), prefix, delimiter)), 1000)
+    entries = listed.pop("entries", [])
+    items = [object_resource(request, entry["object"]) for entry in entries if "object" in entry]
+    prefixes = [entry["name"] for entry in entries if "object" not in entry]
+    found = {"items": items, "prefixes": prefixes}
+    return message_reader.reply({"kind": "storage#objects", **{k: v for k, v in found.items() if v}, **listed})
+
+
+def _entries(objects: list[Object], prefix: str, delimiter: str) -> Iterator[Json]:
+    """The objects under the prefix; those behind one more delimiter only as their common prefix, once."""
+    folder = None
+    for found in objects:
+        if not found.name.startswith(prefix):
+            continue
+        head, cut, _ = found.name[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+        if not cut:
+            yield {"name": found.name, "object": found}
+        elif folder != prefix + head + cut:
+            folder = prefix + head + cut
+            yield {"name": folder}
+
+
+def object_resource(request: HttpRequest, found: Object) -> Json:
+    path = f"storage/v1/b/{found.bucket}/o/{quote(found.name, safe='')}"
+    server = _origin(request)
+    made = message_reader.timestamp(found.created)
+    resource = {
+        "kind": "storage#object",
+        "id": f"{found.bucket}/{found.name}/{found.generation}",
+        "selfLink": f"{server}/{path}",
+        "mediaLink": f"{server}/download/{path}?generation={found.generation}&alt=media",
+        "name": found.name,
+        "bucket": found.bucket,
+        "generation": str(found.generation),
+        "metageneration": "1",
+        "contentType": found.content_type,
+        "storageClass": "STANDARD",
+        "size": str(found.size),
+        "md5Hash": found.md5,
+        "crc32c": found.crc32c,
+        "etag": _etag(found),
+        "timeCreated": made,
+        "updated": made,
+    }
+    return {**resource, "metadata": found.metadata} if found.metadata else resource
+
+
+def _etag(found: Object) -> str:
+    return base64.b64encode(str(found.generation).encode()).decode()
+
+
+def get_object(request: HttpRequest, bucket: str, name: str) -> HttpResponseBase:
+    if bucket == adapter_bucket.BUCKET:
+        adapter_bucket.publish(name)
+    found = store().get(bucket, name, _number(request, "generation"))
+    check_generation(found, _number(request, "ifGenerationMatch"))
+    return download(request, found) if request.GET.get("alt") == "media" else _told(request, found)
+
+
+def _told(request: HttpRequest, found: Object) -> HttpResponse:
+    return message_reader.reply(object_resource(request, found))
+
+
+def _origin(request: HttpRequest) -> str:
+    return f"{request.scheme}://{request.headers['Host']}"
+
+
+def delete_object(request: HttpRequest, bucket: str, name: str) -> HttpResponse:
+    _check_writable(bucket)
+    store().delete(bucket, name, _number(request, "ifGenerationMatch"), _number(request, "generation"))
+    return HttpResponse(status=204)
+
+
+def download(request: HttpRequest, found: Object) -> StreamingHttpResponse:
+    span = _span(request.headers.get("Range", ""), found.size)
+    start, end = span or (0, found.size)
+    response = StreamingHttpResponse(
+        _blocks(store().data(found), start, end),
+        status=206 if span else 200,
+        content_type=found.content_type,
+        headers=_download_headers(found),
+    )
+    response["Content-Length"] = str(end - start)
+    if span:
+        response["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
+    return response
+
+
+def _download_headers(found: Object) -> dict[str, str]:
+    return {
+        "Accept-Ranges": "bytes",
+        "ETag": f'"{_etag(found)}"',
+        "Last-Modified": formatdate(found.created, usegmt=True),
+        "X-Goog-Generation": str(found.generation),
+        "X-Goog-Metageneration": "1",
+        "X-Goog-Hash": f"crc32c={found.crc32c},md5={found.md5}",
+        "X-Goog-Stored-Content-Length": str(found.size),
+        "X-Goog-Stored-Content-Encoding": "identity",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Disposition": "attachment",
+    }
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """From and up to which byte, or None for all: a Range header of another form counts as none."""
+    match = _RANGE.fullmatch(header.strip())
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    start = int(first) if first else max(size - int(last), 0)
+    end = min(int(last) + 1, size) if first and last else size
+    if start >= end:
+        raise ApiError("RANGE_NOT_SATISFIABLE", "The requested range cannot be satisfied.")
+    return start, end
+
+
+def _blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end and (block := file.read(min(BLOCK, end - start))):
+            start += len(block)
+            yield block
+
+
+def upload(request: HttpRequest, bucket: str) -> HttpResponse:
+    """POST: a whole object (media, multipart), or the beginning of a resumable session."""
+    _check_writable(bucket)
+    kind = request.GET.get("uploadType", "media")
+    if kind == "resumable":
+        return _begin_session(request, bucket)
+    staged, stream = store().staged(), _stream(request)
+    try:
+        if kind == "multipart":
+            metadata = save_multipart(stream, request.headers.get("Content-Type", ""), staged)
+        else:
+            metadata = {"contentType": request.headers.get("Content-Type", "")}
+            save(stream, staged)
+        return _told(request, store().put(staged, _upload(request, bucket, metadata)))
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def _begin_session(request: HttpRequest, bucket: str) -> HttpResponse:
+    metadata = _metadata(request)
+    content_type = request.headers.get("X-Upload-Content-Type")
+    asked = {"contentType": content_type, **metadata} if content_type else metadata
+    session = Session.begin(store(), _upload(request, bucket, asked))
+    response = HttpResponse(status=200)
+    query = f"uploadType=resumable&upload_id={session.id}"
+    response["Location"] = f"{_origin(request)}{request.path}?{query}"
+    response["X-GUploader-UploadID"] = session.id
+    return response
+
+
+def resume(request: HttpRequest, bucket: str) -> HttpResponse:
+    """PUT to a session: bytes, or with `Content-Range: bytes */N` a question for what is there."""
+    session = Session.find(store(), request.GET.get("upload_id", ""))
+    span = ContentRange.parse(
+        request.headers.get("Content-Range", ""), request.headers.get("Content-Length", "")
+    )
+    made = session.take(_stream(request), span)
+    if made:
+        return _told(request, made)
+    response = HttpResponse(status=308)
+    if session.received:
+        response["Range"] = f"bytes=0-{session.received - 1}"
+    return response
+
+
+def cancel_upload(request: HttpRequest, bucket: str) -> HttpResponse:
+    raise Session.find(store(), request.GET.get("upload_id", "")).cancel()
+
+
+def _upload(request: HttpRequest, bucket: str, metadata: Json) -> Upload:
+    given = {kind: value for kind, value in _given_hashes(request).items() if value}
+    hashes = {"crc32c": metadata.get("crc32c", ""), "md5": metadata.get("md5Hash", ""), **given}
+    return Upload(
+        bucket=bucket,
+        name=str(metadata.get("name") or request.GET.get("name", "")),
+        content_type=str(metadata.get("contentType") or "application/octet-stream"),
+        metadata={str(key): str(value) for key, value in (metadata.get("metadata") or {}).items()},
+        if_generation_match=_number(request, "ifGenerationMatch"),
+        **hashes,
+    )
+
+
+def _given_hashes(request: HttpRequest) -> dict[str, str]:
+    pairs = (pair.strip().partition("=") for pair in request.headers.get("X-Goog-Hash", "").split(","))
+    return {kind: value for kind, _, value in pairs if kind in ("crc32c", "md5")}
+
+
+def _metadata(request: HttpRequest) -> Json:
+    metadata = parse(message_reader.body_text(request) or "{}")
+    if not isinstance(metadata, dict):
+        raise invalid("The body must be a JSON object.")
+    return metadata
+
+
+def _stream(request: HttpRequest) -> Stream:
+    """The body as it comes in; Django's own reader would take a body of unknown length for an empty one."""
+    stream: Stream = request.META["wsgi.input"]
+    return stream
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name)
+    if text is not None and not re.fullmatch(r"\d{1,19}", text):
+        raise invalid(f"Invalid value for {name}: {text!r} is not a whole number.")
+    return int(text) if text else None
+
+
+def _check_writable(bucket: str) -> None:
+    for kept, what in ((SAMPLES_BUCKET, "samples"), (adapter_bucket.BUCKET, "tuned adapters")):
+        if bucket == kept:
+            raise ApiError("PERMISSION_DENIED", f"The bucket {kept} holds {what} and is read-only.")

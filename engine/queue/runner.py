@@ -1,0 +1,224 @@
+"""The queue: starts, watches, cancels and takes up again the trainers, each a process of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+from engine.queue.job_folder import JobFolder, now
+
+TRAINER = "engine.training.trainer"
+CANCELLED, INTERNAL = 1, 13
+POLL = 0.25
+RETRY_AFTER = 5.0
+MOST_RESTARTS = 3
+STARTING = 300.0  # to import torch and load the base, and for a first step of unknown length
+TIMES_SLOWEST = 3
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs the jobs under a root, at most ENGINE_JOBS at a time, the oldest first."""
+
+    def __init__(self, root: Path, patience: float = 30.0, grace: float = 10.0) -> None:
+        """A trainer may be silent for `patience` seconds; once asked to stop it has `grace` seconds left."""
+        self._root = root
+        self._patience = patience
+        self._grace = grace
+        self._slots = int(os.environ.get("ENGINE_JOBS", "1"))
+        self._trainers: dict[str, Trainer] = {}
+        self._woken = threading.Event()
+        self._stopping = False
+        # The kernel ends a trainer with the thread that started it, so one thread starts them all.
+        self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
+
+    def start(self) -> None:
+        """Take up what is unfinished on disk, and wait for more."""
+        self._woken.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Tell that a job was created or a cancel asked for."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End the trainers; their jobs go on with the next runner."""
+        self._stopping = True
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        due, delay = True, None
+        while not self._stopping:
+            due = self._woken.wait(delay) or due
+            self._woken.clear()
+            try:
+                if self._watch() or due:
+                    self._fill()
+                due, delay = False, POLL if self._trainers else None
+            except Exception:  # whatever it is: without this thread no job would ever run again
+                log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER)
+                due, delay = True, RETRY_AFTER
+        for trainer in self._trainers.values():
+            trainer.stop()
+
+    def _unfinished(self) -> list[JobFolder]:
+        return [folder for folder in JobFolder.all(self._root) if not folder.finished]
+
+    def _watch(self) -> bool:
+        """Look after each trainer; whether a slot became free."""
+        over = {id: reason for id, trainer in self._trainers.items() if (reason := trainer.watch())}
+        for id, reason in over.items():
+            settle(self._trainers[id].folder, reason)
+            del self._trainers[id]
+        return bool(over)
+
+    def _fill(self) -> None:
+        for folder in self._unfinished():
+            if folder.id in self._trainers:
+                continue
+            _end_leftover(folder)
+            if folder.result or folder.cancel_asked:
+                settle(folder)
+            elif len(self._trainers) < self._slots:
+                self._trainers[folder.id] = Trainer(folder, self._patience, self._grace)
+
+
+class Trainer:
+    """A trainer process, from outside."""
+
+    def __init__(self, folder: JobFolder, patience: float, grace: float) -> None:
+        self.folder = folder
+        self._patience = patience
+        self._grace = grace
+        self._kill_at: float | None = None
+        self._heartbeat = folder.progress.get("heartbeat")
+        self._heard, self._allowed = time.monotonic(), STARTING
+        folder.write_state("RUNNING", startTime=folder.state.get("startTime") or now())
+        self._process = _launch(folder)
+        try:
+            folder.write_state("RUNNING", pid=self._process.pid, pidStarted=_started(self._process.pid))
+        except OSError:
+            self._kill()
+            raise
+
+    def watch(self) -> str | None:
+        """Cancel it where that is wanted, end it where it is silent; how it ended, None while it runs."""
+        if self._process.poll() is not None:
+            return _ending(self._process.returncode, self.folder)
+        if self.folder.cancel_asked:
+            self._cancel()
+        self._listen()
+        if (silence := time.monotonic() - self._heard) > self._allowed:
+            self._kill()
+            return f"was silent for {silence:.0f} seconds"
+        return None
+
+    def _cancel(self) -> None:
+        if self._kill_at is None:
+            self.folder.write_state("CANCELLING")
+            self._process.terminate()
+            self._kill_at = time.monotonic() + self._grace
+        elif time.monotonic() > self._kill_at:
+            self._process.kill()
+
+    def _listen(self) -> None:
+        """By our own clock: the one that stamps heartbeats may be set back or forth."""
+        progress = self.folder.progress
+        if progress.get("heartbeat") != self._heartbeat:
+            self._heartbeat, self._heard = progress["heartbeat"], time.monotonic()
+            slowest = progress["slowest"]  # 0 until a first piece of work is done
+            self._allowed = max(self._patience, TIMES_SLOWEST * slowest) if slowest else STARTING
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(self._grace)
+        except subprocess.TimeoutExpired:
+            self._kill()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def settle(folder: JobFolder, ending: str = "") -> None:
+    """Write down how a job ended; where the trainer died without a word, leave it to be started again."""
+    result = folder.result
+    match result.get("outcome"):
+        case "SUCCEEDED":
+            _finish(folder, "SUCCEEDED")
+        case "FAILED":
+            _finish(folder, "FAILED", {"code": result["code"], "message": result["message"]})
+        case _ if folder.cancel_asked:
+            message = "The job was cancelled. The adapters exported before that are kept."
+            _finish(folder, "CANCELLED", {"code": CANCELLED, "message": message})
+        case _:
+            _count_death(folder, ending)
+
+
+def _finish(folder: JobFolder, state: str, error: dict[str, object] | None = None) -> None:
+    folder.write_state(state, endTime=now(), error=error, pid=None, pidStarted=None)
+
+
+def _count_death(folder: JobFolder, ending: str) -> None:
+    """Restarts count only as long as no new save point shows progress."""
+    state, step = folder.state, max(folder.save_points(), default=0)
+    restarts = 1 + (state.get("restarts", 0) if state.get("savedStep", 0) == step else 0)
+    if restarts > MOST_RESTARTS:
+        message = (
+            f"The trainer ended {restarts} times without progress after step {step}. Last time it {ending}."
+        )
+        _finish(folder, "FAILED", {"code": INTERNAL, "message": message})
+    else:
+        folder.write_state("RUNNING", restarts=restarts, savedStep=step, pid=None, pidStarted=None)
+
+
+def _launch(folder: JobFolder) -> subprocess.Popen[bytes]:
+    # Threads that spin while they wait make a step many times as long where others want the cores too.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
+    with (folder.path / "trainer.log").open("ab") as log_file:
+        return subprocess.Popen(
+            [sys.executable, "-m", TRAINER, str(folder.path.absolute())],
+            cwd=Path(__file__).parents[2],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log_file,
+            stderr=log_file,
+            start_new_session=True,
+        )
+
+
+def _ending(status: int, folder: JobFolder) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name} (often: the machine was out of memory)"
+    lines = (folder.path / "trainer.log").read_text(errors="replace").split("\n")
+    said = [line for line in lines if line.strip()][-1:]
+    return f"ended with status {status}, saying {said[0]!r}" if said else f"ended with status {status}"
+
+
+def _end_leftover(folder: JobFolder) -> None:
+    """A trainer whose engine died, on systems where it does not die with it."""
+    state = folder.state
+    if "pid" in state and _started(state["pid"]) == state["pidStarted"]:
+        process = psutil.Process(state["pid"])
+        process.kill()
+        process.wait()
+
+
+def _started(pid: int) -> float | None:
+    """When the process started: with it, a number that was given to another process is told apart."""
+    try:
+        started: float = psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+    return started

@@ -1,0 +1,63 @@
+"""Who may come in: requests from this machine, or with the token; never a web page."""
+
+import hmac
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from engine.protojson.errors import ApiError, refusal
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+HEALTH = "/healthz"
+
+
+class Door:
+    """Middleware. ENGINE_HOSTS: further Host names; ENGINE_TOKEN_FILE: what a caller must show.
+
+    A page of another site reaches a server on this machine through the visitor's browser: with an Origin
+    header, or under a Host name that only looks local after a change of its DNS entry.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self.hosts = LOOPBACK | {
+            name.strip().lower() for name in os.environ.get("ENGINE_HOSTS", "").split(",")
+        }
+        self.token = token_in(os.environ.get("ENGINE_TOKEN_FILE", ""))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        error = self.objection(request)
+        return refusal(request, error) if error else self.get_response(request)
+
+    def objection(self, request: HttpRequest) -> ApiError | None:
+        if host_name(request.headers.get("Host", "")) not in self.hosts:
+            return ApiError("PERMISSION_DENIED", "Unknown Host header. Name it in ENGINE_HOSTS to allow it.")
+        if "Origin" in request.headers:
+            return ApiError("PERMISSION_DENIED", "Requests from web pages are not allowed.")
+        if self.token and request.path != HEALTH and not self.knows(request):
+            message = "Request had invalid authentication credentials. Expected the engine's token as Bearer."
+            return ApiError("UNAUTHENTICATED", message)
+        return None
+
+    def knows(self, request: HttpRequest) -> bool:
+        shown = (
+            request.headers.get("Authorization", "").removeprefix("Bearer ").strip(),
+            request.headers.get("X-Goog-Api-Key", ""),
+            request.GET.get("access_token", ""),
+            request.GET.get("key", ""),
+        )
+        return any(hmac.compare_digest(text.encode(), self.token.encode()) for text in shown)
+
+
+def token_in(file: str) -> str:
+    return Path(file).read_text().strip() if file else ""
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without port and brackets."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0].lower()
+    return header.partition(":")[0].lower()

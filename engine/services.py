@@ -1,0 +1,42 @@
+"""What lives as long as the engine's one process: root folder, queue, loaded models, objects."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from engine.gcs.object_store import Store
+from engine.queue.runner import Runner
+from engine.inference.server import Server
+
+
+@cache
+def root() -> Path:
+    """The folder under which everything lies, from ENGINE_ROOT."""
+    return Path(os.environ["ENGINE_ROOT"])
+
+
+@cache
+def runner() -> Runner:
+    return Runner(root())
+
+
+@cache
+def server() -> Server:
+    return Server()
+
+
+@cache
+def store() -> Store:
+    return Store(root() / "storage")
+
+
+def start() -> None:
+    """Make every part before the first request, since requests come in many threads."""
+    server()
+    store().install_samples()
+    runner().start()
+
+
+def stop() -> None:
+    """End the trainers; their jobs go on at the next start."""
+    runner().stop()

@@ -1,0 +1,249 @@
+"""One tuning job, from its folder to its adapters: `python -m engine.train FOLDER`.
+
+Ends with result.json in the folder. Started again on a folder without one, it goes on from the newest save
+point, to the same weights and the same points, bit for bit, as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+
+from engine.training import batches, dataset as data, metrics_log, save_points
+from engine.base_models.registry import Base, all_bases
+from engine.training.batches import Batch, measure
+from engine.training.chat_template import Chat
+from engine.queue.atomic_files import new_folder, write_json
+from engine.queue.job_folder import JobFolder
+from engine.training.lora import add_adapter, device, export, load_base, read_weights
+from engine.training.plan import Plan
+from engine.training.heartbeat import Pulse, Stopped, die_with_engine
+from engine.training.dataset_stats import supervised_tuning_data_stats
+
+SEED = 20_26  # of a job that names none
+CLIP = 1.0
+EVALUATION_BATCH = 32
+SAVE_EVERY = 5.0  # seconds of work that a crash may cost
+INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
+
+
+class TrainingFailed(Exception):
+    """The job cannot succeed, and trying again would not help."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main() -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_engine()
+    os.nice(5)  # whoever chats meanwhile goes first
+    torch.set_num_threads(_threads())
+    run(JobFolder(Path(sys.argv[1])), stop.is_set)
+
+
+def _threads() -> int:
+    """The cores' fair share: the threads of all trainers together never exceed the cores."""
+    share = (os.cpu_count() or 1) // int(os.environ.get("ENGINE_JOBS", "1"))
+    return int(os.environ.get("ENGINE_THREADS", "0")) or max(1, share)
+
+
+def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
+    """Tune, and leave result.json; none where the stop is not a cancel, since the job is to go on later."""
+    try:
+        tune(folder, Pulse(folder, asked_to_stop))
+        folder.write_result("SUCCEEDED")
+    except Stopped:
+        if folder.cancel_asked:
+            folder.write_result("CANCELLED")
+    except TrainingFailed as failure:
+        folder.write_result("FAILED", code=failure.code, message=str(failure))
+    except (OSError, MemoryError, RuntimeError) as error:
+        if not (message := exhausted(error)):
+            raise
+        folder.make_room()
+        folder.write_result("FAILED", code=RESOURCE_EXHAUSTED, message=message)
+    if folder.result:
+        folder.make_room()
+
+
+def exhausted(error: Exception) -> str | None:
+    """What the machine ran out of, and the cure; None where it is something else."""
+    if isinstance(error, OSError):
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return "The disk of the engine is full: free some space, then tune again." if full else None
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
+    return None
+
+
+def tune(folder: JobFolder, pulse: Pulse) -> None:
+    """Read the data, make a plan, train.
+
+    Raises: TrainingFailed, Stopped
+    """
+    base = _base(folder.job["base"])
+    chat, loaded = Chat(base.folder), load_base(base)
+    pulse.stage("PROCESSING_DATASET")
+    training = _read(folder.training, chat, base, pulse)
+    validation = _read(folder.validation, chat, base, pulse) if folder.validation else data.Dataset()
+    sequences = training.sequences
+    plan = Plan.of(folder.job, base, len(sequences))
+    folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
+    seed = folder.job.get("seed", SEED)
+    torch.manual_seed(seed)
+    model = add_adapter(loaded, base, plan.rank)
+    if folder.pre_tuned:
+        read_weights(model, folder.pre_tuned)
+    job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse, seed)
+    pulse.stage("TUNING", **plan.effective())
+    job.train()
+    pulse.stage("POST_PROCESSING")
+
+
+def _base(id: str) -> Base:
+    found = [base for base in all_bases() if base.id == id]
+    if not found:
+        raise TrainingFailed(INVALID_ARGUMENT, f"The base model {id} is not on this engine any more.")
+    return found[0]
+
+
+def _read(path: Path, chat: Chat, base: Base, pulse: Pulse) -> data.Dataset:
+    dataset = data.read(path, chat, base.context_tokens, pulse.beat)
+    if not dataset.examples:
+        reasons = " ".join(f"Line {line.index}: {line.reason}" for line in dataset.dropped[:3])
+        message = f"No example of {path.name} can be learned from. {reasons or 'The file is empty.'}"
+        raise TrainingFailed(INVALID_ARGUMENT, message)
+    return dataset
+
+
+@dataclass(slots=True)
+class Training:
+    """Everything the loop has in its hands."""
+
+    folder: JobFolder
+    base: Base
+    pad: int
+    plan: Plan
+    sequences: list[data.Tokens]
+    held_out: list[data.Tokens]
+    model: PeftModel
+    pulse: Pulse
+    seed: int
+
+    def train(self) -> None:
+        """The loop. A save point is the last thing a step does, so that all of the step lies behind it."""
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(weights, weight_decay=0.0, fused=True)
+        self.model.train()
+        start = save_points.restore(self.folder, self.model, optimizer)
+        metrics_log.cut_back(self.folder.metrics_file, -1 if start is None else start)
+        recorder = metrics_log.Recorder(self.folder.metrics_file)
+        if start is None:
+            self.evaluate(recorder, 0)
+        saved = time.monotonic()
+        for step, batch in self.batches(start or 0):
+            self.progress(step - 1)
+            recorder.add(step, self.update(batch, optimizer, self.plan.learning_rate(step - 1)))
+            self.evaluate(recorder, step)
+            self.checkpoint(step)
+            if step % self.plan.steps_per_epoch == 0 or time.monotonic() - saved >= SAVE_EVERY:
+                recorder.sync()
+                save_points.write(self.folder, step, self.model, optimizer)
+                saved = time.monotonic()
+        recorder.close()
+        self.progress(self.plan.steps)
+
+    def progress(self, step: int) -> None:
+        self.pulse.beat(step=step, epoch=step // self.plan.steps_per_epoch)
+
+    def batches(self, start: int) -> Iterator[tuple[int, Batch]]:
+        """The batches after `start` updates, each with the number of its update, counted from 1."""
+        step = start - start % self.plan.steps_per_epoch
+        for epoch in range(start // self.plan.steps_per_epoch, self.plan.epochs):
+            for sequences in batches.epoch(self.sequences, self.plan.batch_size, seed=self.seed + epoch):
+                step += 1
+                if step > start:
+                    yield step, Batch.of(sequences, self.pad, device())
+
+    def update(
+        self, batch: Batch, optimizer: torch.optim.Optimizer, learning_rate: float
+    ) -> dict[str, float]:
+        """One step down the gradient; the values are those from before it."""
+        sums = measure(self.model, batch)
+        values = as_points("train", sums.loss.item(), sums.correct, sums.count)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        (sums.loss / sums.count).backward()
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        check(torch.nn.utils.clip_grad_norm_(weights, CLIP).item(), "The gradient's norm")
+        optimizer.step()
+        optimizer.zero_grad()
+        return values
+
+    def evaluate(self, recorder: metrics_log.Recorder, step: int) -> None:
+        """Where the plan has an evaluation, measure the whole validation set and divide once."""
+        if not self.held_out or step not in self.plan.evaluations:
+            return
+        self.model.eval()
+        loss, correct, count = 0.0, 0, 0
+        with torch.no_grad():
+            for sequences in batches.by_length(self.held_out, EVALUATION_BATCH):
+                sums = measure(self.model, Batch.of(sequences, self.pad, device()))
+                loss, correct, count = loss + sums.loss.item(), correct + sums.correct, count + sums.count
+                self.pulse.beat()
+        self.model.train()
+        recorder.add(step, as_points("eval", loss, correct, count))
+
+    def checkpoint(self, step: int) -> None:
+        """Export the adapter where the plan has a checkpoint; one that an earlier try left is the same."""
+        id = self.plan.checkpoints.get(step)
+        if id is None or (path := self.folder.path / "checkpoints" / id).exists():
+            return
+        with new_folder(path) as new:
+            export(self.model, new)
+            about = {
+                "checkpointId": id,
+                "epoch": str(step // self.plan.steps_per_epoch),
+                "step": str(step),
+                "base": self.base.id,
+                "baseSha256": self.base.sha256,
+            }
+            write_json(new / "checkpoint.json", about)
+
+
+def as_points(which: str, loss: float, correct: int, count: int) -> dict[str, float]:
+    """Sums over target tokens to the three values that Vertex shows.
+
+    Raises: TrainingFailed
+    """
+    check(loss, f"The {which} loss")
+    return {
+        f"/{which}_total_loss": loss / count,
+        f"/{which}_fraction_of_correct_next_step_preds": correct / count,
+        f"/{which}_num_predictions": float(count),
+    }
+
+
+def check(value: float, what: str) -> None:
+    """Raises: TrainingFailed, where it is no number any more"""
+    if not math.isfinite(value):
+        raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,12 +17,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from jobs import remote as vertex_job
+from jobs import tuning_job_resource as vertex_job
 from jobs.datasets.models import Changes, Dataset, Overlap
-from jobs.queries import HANDED_OVER, Submission, TuningJobQuerySet
-from jobs.remote import Checkpoint, Progress, Setting
-from jobs.spec import tuning_request
-from jobs.talk.models import Conversation, Turn
+from jobs.querysets import HANDED_OVER, Submission, TuningJobQuerySet
+from jobs.tuning_job_resource import Checkpoint, Progress, Setting
+from jobs.request.body import tuning_request
+from jobs.chat.models import Conversation, Turn
 from studio.celery import wake
 from studio.models import AuditEntry, Project
 from studio.vertex import states

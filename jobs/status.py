@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio.vertex import states
 
 if TYPE_CHECKING:

@@ -5,31 +5,31 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from jobs import launch, polling
-from jobs.datasets import parts
-from jobs.datasets.calibration import calibrated
+from jobs.lifecycle import submission, polling
+from jobs.datasets.uploads import resumable_upload
+from jobs.datasets.token_calibration import calibrated
 from jobs.models import TuningJob
 
 
 @shared_task
 def submit_ready() -> None:
     for job in TuningJob.objects.ready(timezone.now()).select_related("project"):
-        launch.submit(job)
+        submission.submit(job)
 
 
 @shared_task
 def resolve_unknown() -> None:
     now = timezone.now()
     for job in TuningJob.objects.stuck(now):
-        launch.lose_stuck(job)
+        submission.lose_stuck(job)
     for job in TuningJob.objects.unknown(now).select_related("project"):
-        launch.look(job)
+        submission.look(job)
 
 
 @shared_task
 def send_cancels() -> None:
     for job in TuningJob.objects.cancels(timezone.now()).select_related("project"):
-        launch.send_cancel(job)
+        submission.send_cancel(job)
 
 
 @shared_task
@@ -49,4 +49,4 @@ def count_tokens() -> None:
 @shared_task
 def sweep_uploads() -> None:
     """What was begun and left for a day."""
-    parts.sweep()
+    resumable_upload.sweep()

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from jobs.remote import Checkpoint
+from jobs.tuning_job_resource import Checkpoint
 from metrics.findings import (
     Diverged,
     Falling,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.models import resource_id
-from jobs.remote import Checkpoint
+from jobs.tuning_job_resource import Checkpoint
 from metrics.points import Points
 from metrics.run import Run, step_of
 from metrics.sources import difference, place

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.faults import kept
+from jobs.lifecycle.stored_errors import kept
 from jobs.models import TuningJob
 from metrics import points
 from metrics.advice import alerts

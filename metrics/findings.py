@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
-from jobs.remote import Checkpoint
+from jobs.tuning_job_resource import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

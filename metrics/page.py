@@ -13,7 +13,7 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.faults import revived
+from jobs.lifecycle.stored_errors import revived
 from jobs.models import TuningJob
 from metrics import checkpoints, points
 from metrics.advice import advise

@@ -9,7 +9,7 @@ from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from jobs.views import head, job_or_404
+from jobs.job_page.views import head, job_or_404
 from metrics import charts
 from metrics import table as tables
 from metrics.controls import Controls

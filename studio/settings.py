@@ -186,7 +186,7 @@ CONTENT_SECURITY_POLICY = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATASET_MAX_BYTES = 1024**3
-FILE_UPLOAD_HANDLERS = ["jobs.datasets.receiving.UploadHandler"]
+FILE_UPLOAD_HANDLERS = ["jobs.datasets.uploads.upload_handler.UploadHandler"]
 FILE_UPLOAD_TEMP_DIR = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 

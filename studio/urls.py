@@ -24,7 +24,7 @@ urlpatterns = [
     path("p/<slug:slug>/", views.project_home, name="project"),
     path("p/<slug:slug>/jobs/", include("jobs.urls")),
     path("p/<slug:slug>/datasets/", include("jobs.datasets.urls")),
-    path("p/<slug:slug>/chats/", include("jobs.talk.urls")),
+    path("p/<slug:slug>/chats/", include("jobs.chat.urls")),
     path("p/<slug:slug>/jobs/<int:pk>/", include("metrics.urls")),
     path("p/<slug:slug>/compare/", include("metrics.compare.urls")),
 ]

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from jobs.models import Dataset, Submission, TuningJob
-from jobs.talk.models import Conversation, Turn
+from jobs.chat.models import Conversation, Turn
 from studio.models import Membership, Project, Role
 
 OPEN = {"healthz", "sign_in", "language", "join"}

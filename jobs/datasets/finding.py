@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from jobs.datasets.report import Severity
+from jobs.datasets.check.report import Severity
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Dataset, TuningJob
-from jobs.sorting import Heading, Sorting
+from studio.pages.list_query import Heading, Sorting
 from studio.models import Project, Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.queries import TuningJobQuerySet
+    from jobs.querysets import TuningJobQuerySet
 
 PAGE = 50
 PICKED = 50

@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from jobs.datasets.report import Report
+from jobs.datasets.check.report import Report
 from studio.models import AuditEntry, Project
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from jobs.datasets import changes_views, files, views
+from jobs.datasets.diff import views as diff_views
+from jobs.datasets.report_page import downloads
+from jobs.datasets import views
 
 app_name = "datasets"
 urlpatterns = [
@@ -13,11 +15,11 @@ urlpatterns = [
     path("<int:pk>/tune/", views.tune, name="tune"),
     path("<int:pk>/check/", views.check_again, name="check"),
     path("<int:pk>/delete/", views.delete, name="delete"),
-    path("<int:pk>/compare/", changes_views.compare, name="compare"),
-    path("<int:before>/changes/<int:after>/", changes_views.show_changes, name="changes"),
-    path("<int:before>/changes/<int:after>/csv/", changes_views.changes_csv, name="changes_csv"),
-    path("<int:pk>/file/", files.download, name="file"),
-    path("<int:pk>/problems/", files.problems_csv, name="problems"),
-    path("<int:pk>/cleaned/", files.download_cleaned, name="cleaned"),
-    path("<int:pk>/keep-cleaned/", files.keep_cleaned, name="keep_cleaned"),
+    path("<int:pk>/compare/", diff_views.compare, name="compare"),
+    path("<int:before>/changes/<int:after>/", diff_views.show_changes, name="changes"),
+    path("<int:before>/changes/<int:after>/csv/", diff_views.changes_csv, name="changes_csv"),
+    path("<int:pk>/file/", downloads.download, name="file"),
+    path("<int:pk>/problems/", downloads.problems_csv, name="problems"),
+    path("<int:pk>/cleaned/", downloads.download_cleaned, name="cleaned"),
+    path("<int:pk>/keep-cleaned/", downloads.keep_cleaned, name="keep_cleaned"),
 ]

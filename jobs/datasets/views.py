@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.dataset_forms import TOO_BIG, AddressForm, UploadForm, first_error
-from jobs.datasets import intake, library, receiving
-from jobs.datasets.check import check
-from jobs.datasets.page import ReportPage
-from jobs.datasets.refusal import ASK_FOR_ONE, Refusal, both_parts, taken
+from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets import ingest, library
+from jobs.datasets.uploads import upload_handler
+from jobs.datasets.check.checker import check
+from jobs.datasets.report_page.page import ReportPage
+from jobs.datasets.errors import ASK_FOR_ONE, Refusal, both_parts, taken
 from jobs.datasets.sample_data import samples
-from jobs.draft import UNPROCESSABLE, new_draft
+from jobs.wizard.drafts import UNPROCESSABLE, new_draft
 from jobs.models import Dataset
 from studio.access import Request, member
 from studio.models import Project, Role
@@ -90,14 +91,14 @@ def brought(request: Request, project: Project, way: str) -> Dataset:
         address = AddressForm(request.POST)
         if not address.is_valid():
             raise Refusal(first_error(address)[1], "uri")
-        return intake.existing(project, request.user, address.cleaned_data["uri"])
-    if receiving.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
+        return ingest.existing(project, request.user, address.cleaned_data["uri"])
+    if upload_handler.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
         raise Refusal(str(TOO_BIG), "file")
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         raise Refusal(first_error(form)[1], "file")
     file = form.cleaned_data["file"]
-    return intake.upload(project, request.user, file, file.name)
+    return ingest.upload(project, request.user, file, file.name)
 
 
 @require_POST
@@ -123,7 +124,7 @@ def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
     def report() -> dict[str, object]:
         with project.storage().open(dataset.uri, int(dataset.generation)) as file:
-            return check(intake.blocks(file), name=str(dataset)).to_json()
+            return check(ingest.blocks(file), name=str(dataset)).to_json()
 
     try:
         found = taken(project, report)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from jobs.mending import Remedy
-from jobs.mending import remedy as remedy_of
+from jobs.troubleshooting.views import Remedy
+from jobs.troubleshooting.views import remedy as remedy_of
 from jobs.models import TuningJob
 
 register = template.Library()

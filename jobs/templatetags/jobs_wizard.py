@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.datasets.words import in_units
+from jobs.datasets.check.messages import in_units
 
 register = template.Library()
 MODALITIES: dict[str, str | Promise] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.models import Dataset, TuningJob
-from jobs.remote import number, part, whole
+from jobs.tuning_job_resource import number, part, whole
 from metrics.compare.look import Look
 from metrics.compare.view import Outcome, Setting, View
 

@@ -15,9 +15,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.listing import named
+from jobs.job_list.filters import named
 from jobs.models import TuningJob
-from jobs.queries import TuningJobQuerySet
+from jobs.querysets import TuningJobQuerySet
 from metrics import points
 from metrics.compare import curves, effect, guard
 from metrics.compare import settings as setting_rows

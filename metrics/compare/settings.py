@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.models import Dataset
-from jobs.remote import Setting, part
+from jobs.tuning_job_resource import Setting, part
 from metrics.compare.lines import Line, content
 
 

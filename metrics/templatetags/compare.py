@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.estimate_words import price_of
+from jobs.estimates.presentation import price_of
 from jobs.templatetags.jobs_wizard import grouped as with_marks
 from jobs.templatetags.jobs_wizard import size as in_units
 from metrics.compare.look import Look

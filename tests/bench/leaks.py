@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from jobs.datasets.leaks import Leaks, find
+from jobs.datasets.leakage.detector import Leaks, find
 
 VALIDATION = 5_000
 FEW, MANY = 10_000, 100_000

@@ -9,9 +9,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from jobs import snippets
-from jobs.address import Address, Body
-from jobs.spec import LABEL
+from jobs.request import snippets
+from jobs.request.target import Address, Body
+from jobs.request.body import LABEL
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
 FILES = {"trainingDatasetUri": TRAINING, "validationDatasetUri": VALIDATION, "exportLastCheckpointOnly": True}

@@ -12,7 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.faults import kept
+from jobs.lifecycle.stored_errors import kept
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors

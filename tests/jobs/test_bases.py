@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs import bases
+from jobs import base_models
 from jobs.models import TuningJob
 from studio.models import Backend, Project
 from studio.vertex import catalog
@@ -36,7 +36,7 @@ def test_a_model_that_was_added_to_the_engine_can_be_chosen(
     client: Client, project: Project, draft: TuningJob, with_another: Engine, settings: Settings
 ) -> None:
     settings.ENGINE_URL = with_another.url
-    assert [model.id for model in bases.models(project)][:2] == ["studio-tiny", "chat-0.5b"]
+    assert [model.id for model in base_models.models(project)][:2] == ["studio-tiny", "chat-0.5b"]
     client.force_login(draft.owner)
     address = reverse("jobs:model", args=[project.slug, draft.pk])
     assert "chat-0.5b" in client.get(address).content.decode()
@@ -56,10 +56,10 @@ def test_the_engine_tunes_what_it_lists(with_another: Engine) -> None:
 
 def test_without_an_answer_the_catalogue_is_offered(project: Project, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:9"
-    assert bases.models(project) == catalog.models("engine")
+    assert base_models.models(project) == catalog.models("engine")
 
 
 def test_google_is_not_asked(project: Project, tuner: User, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:9"
     project.backend = Backend.GOOGLE
-    assert bases.models(project) == catalog.models("google")
+    assert base_models.models(project) == catalog.models("google")

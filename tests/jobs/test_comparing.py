@@ -14,9 +14,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs.comparing import AT_ONCE
-from jobs.datasets import overlaps
-from jobs.datasets.leaks import Leaks
+from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.leakage import results as leakage_results
+from jobs.datasets.leakage.detector import Leaks
 from jobs.models import Dataset, Overlap, TuningJob
 from tests.engine.served import Engine
 from tests.vertex.double import Double, json_answer
@@ -129,9 +129,9 @@ def test_without_javascript_the_link_leads_back_to_the_page(browser: Client, cho
 
 def test_the_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.training and chosen.validation
-    first = overlaps.overlap_of(chosen.training, chosen.validation)
-    monkeypatch.setattr(overlaps, "content", lambda dataset: pytest.fail("read again"))
-    assert overlaps.overlap_of(chosen.training, chosen.validation) == first
+    first = leakage_results.overlap_of(chosen.training, chosen.validation)
+    monkeypatch.setattr(leakage_results, "content", lambda dataset: pytest.fail("read again"))
+    assert leakage_results.overlap_of(chosen.training, chosen.validation) == first
     found = Leaks.from_json(first.found)
     assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
 
@@ -140,14 +140,14 @@ def test_two_at_once_keep_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyP
     """The other one is done while this one still reads."""
     training, validation = chosen.training, chosen.validation
     assert training and validation
-    reading = overlaps.find
+    reading = leakage_results.find
 
     def interrupted(*contents: Any) -> Leaks:
         Overlap.objects.create(training=training, validation=validation, found={"validation": 4})
         return reading(*contents)
 
-    monkeypatch.setattr(overlaps, "find", interrupted)
-    assert overlaps.overlap_of(training, validation).found == {"validation": 4}
+    monkeypatch.setattr(leakage_results, "find", interrupted)
+    assert leakage_results.overlap_of(training, validation).found == {"validation": 4}
     assert Overlap.objects.count() == 1
 
 
@@ -156,7 +156,7 @@ def test_the_same_data_is_told_without_reading(browser: Client, draft: TuningJob
     page = page_of(browser, draft)
     assert "The validation dataset is the training dataset." in page
     assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
-    assert draft.training and overlaps.overlap_of(draft.training, draft.training).found["exact"] == 480
+    assert draft.training and leakage_results.overlap_of(draft.training, draft.training).found["exact"] == 480
     assert not service.asked
 
 
@@ -200,7 +200,7 @@ def test_leaks_are_left_out_in_a_new_file(browser: Client, chosen: TuningJob) ->
     rest = chosen.validation
     assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
     assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
-    assert b"".join(overlaps.content(rest)) == lines(FRESH)
+    assert b"".join(leakage_results.content(rest)) == lines(FRESH)
     assert str(rest) == "validation-without-leaks.jsonl" and rest.checked.examples == 2
     assert "None of the 2 validation examples" in compare(browser, chosen)
     chosen.revise(validation=before)

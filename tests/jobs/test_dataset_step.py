@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs.datasets import parts
-from jobs.datasets.parts import Part
+from jobs.datasets.uploads import resumable_upload
+from jobs.datasets.uploads.resumable_upload import Part
 from jobs.models import Dataset, TuningJob
 from studio.models import Project, Role
 from tests.engine.served import Engine
@@ -234,7 +234,7 @@ def test_a_form_larger_than_allowed_is_not_written_down(
     browser: Client, empty: TuningJob, settings: Settings, own_uploads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DATASET_MAX_BYTES = 1000
-    monkeypatch.setattr("jobs.datasets.receiving.ROOM", 500)
+    monkeypatch.setattr("jobs.datasets.uploads.upload_handler.ROOM", 500)
     answer = upload(browser, empty, lines(100))
     assert answer.status_code == 422 and "The file is larger than 1 GB." in answer.content.decode()
     assert not [path for path in own_uploads.rglob("*") if path.is_file()]
@@ -309,7 +309,7 @@ def test_a_request_that_lingers_does_not_write_between_those_of_the_next(
     part = Part(tuner.pk, empty.pk, "training", "a.jsonl", 100)
     part.begin()
     part.write(b"x" * 30, 0)
-    with pytest.raises(parts.OutOfOrder):
+    with pytest.raises(resumable_upload.OutOfOrder):
         part.write(b"late", 20)
     assert part.received == 30
 
@@ -365,14 +365,14 @@ def test_a_persons_parts_are_bounded(
         put(browser, empty, begin(browser, empty, name=name).json()["token"], 0, b"x" * 100, 100)
     answer = begin(browser, empty, name="c.jsonl")
     assert answer.status_code == 429 and "other uploads" in answer.json()["message"]
-    monkeypatch.setattr(parts, "IDLE", -1)
+    monkeypatch.setattr(resumable_upload, "IDLE", -1)
     assert begin(browser, empty, name="c.jsonl").status_code == 200
     assert sum(path.stat().st_size for path in own_uploads.rglob("*") if path.is_file()) == 100
 
 
 def test_a_full_disk_is_said(browser: Client, empty: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr("jobs.datasets.parts.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("jobs.datasets.uploads.resumable_upload.shutil.disk_usage", lambda path: usage)
     answer = begin(browser, empty)
     assert answer.status_code == 507 and "no room" in answer.json()["message"]
 
@@ -382,9 +382,9 @@ def test_what_was_left_for_a_day_is_swept(
 ) -> None:
     token = begin(browser, empty).json()["token"]
     (own_uploads / "tmp1.upload").write_bytes(b"left by a killed process")
-    assert parts.sweep() == 0
-    monkeypatch.setattr(parts, "DAY", -1)
-    assert parts.sweep() == 2
+    assert resumable_upload.sweep() == 0
+    monkeypatch.setattr(resumable_upload, "DAY", -1)
+    assert resumable_upload.sweep() == 2
     assert put(browser, empty, token, 0, b"x", 100).status_code == 410
 
 
@@ -567,7 +567,7 @@ def test_every_link_of_the_browser_works_without_htmx(
 def test_a_long_folder_comes_in_pages(
     browser: Client, empty: TuningJob, on_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.datasets.places.PER_PAGE", 2)
+    monkeypatch.setattr("jobs.datasets.gcs_paths.PER_PAGE", 2)
     for number in range(5):
         on_engine.upload(f"long/{number}.jsonl", "", bucket="browse-pages")
     seen, query = [], {"at": "gs://browse-pages/long/"}

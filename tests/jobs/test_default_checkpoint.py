@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.datasets import intake
+from jobs.datasets import ingest
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.vertex import states
@@ -173,7 +173,7 @@ def test_on_the_engine_the_endpoint_of_the_job_changes(
         location="us-central1",
         epoch_count=2,
         adapter_size=4,
-        training=intake.existing(project, tuner, on_engine.upload_examples("default-train.jsonl", 8)),
+        training=ingest.existing(project, tuner, on_engine.upload_examples("default-train.jsonl", 8)),
     )
     job.start(tuner)
     job.refresh_from_db()

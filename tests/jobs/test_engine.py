@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs import launch, tasks
-from jobs.datasets import intake
+from jobs.lifecycle import submission
+from jobs import tasks
+from jobs.datasets import ingest
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import states
@@ -30,7 +31,7 @@ def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
         location="us-central1",
         epoch_count=1,
         adapter_size=4,
-        training=intake.existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
+        training=ingest.existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
     )
     draft.start(tuner)
     draft.refresh_from_db()
@@ -82,15 +83,15 @@ def test_a_refusal_keeps_the_field(ready: TuningJob) -> None:
 
 def test_a_created_job_whose_answer_was_lost_is_adopted_not_repeated(ready: TuningJob) -> None:
     """The answer is thrown away after the engine took the request; the next one would be a second job."""
-    assert launch.claim(ready)
+    assert submission.claim(ready)
     created = ready.project.vertex().create_tuning_job(ready.location, ready.request)
     ready.refresh_from_db()
-    launch.lose_stuck(ready)
+    submission.lose_stuck(ready)
     TuningJob.objects.filter(pk=ready.pk).update(next_try_at=timezone.now())
     tasks.resolve_unknown()
     ready.refresh_from_db()
     assert (ready.name, ready.submission) == (created["name"], Submission.CREATED)
-    assert len(launch.carrying(ready)) == 1
+    assert len(submission.carrying(ready)) == 1
 
 
 def test_a_draft_goes_on_from_a_tuned_model(

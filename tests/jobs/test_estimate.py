@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.base_models.registry import Base
-from jobs.estimate import NEAR, Data, Past, Range, estimate
-from jobs.estimate_words import figures
+from jobs.estimates.estimate import NEAR, Data, Past, Range, estimate
+from jobs.estimates.presentation import figures
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from jobs.faults import kept
+from jobs.lifecycle.stored_errors import kept
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors

@@ -12,7 +12,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs import launch, tasks
+from jobs.lifecycle import submission
+from jobs import tasks
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import AuditEntry
 from studio.vertex import states
@@ -163,7 +164,7 @@ def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: Dou
 def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
     ready: TuningJob, service: Double
 ) -> None:
-    assert launch.claim(ready)
+    assert submission.claim(ready)
     tasks.resolve_unknown()
     ready.refresh_from_db()
     assert ready.submission == Submission.SENDING
@@ -174,8 +175,8 @@ def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
 
 
 def test_only_one_of_two_workers_may_send(ready: TuningJob) -> None:
-    assert launch.claim(ready)
-    assert not launch.claim(ready)
+    assert submission.claim(ready)
+    assert not submission.claim(ready)
 
 
 def labelled(job: TuningJob, number: int, created: str) -> dict[str, Any]:
@@ -213,17 +214,17 @@ def test_the_search_ends_after_ten_minutes_and_a_person_decides(
 ) -> None:
     service.otherwise = lambda asked: json_answer({})
     planned = []
-    for _look in launch.LOOKS:
+    for _look in submission.LOOKS:
         assert lost.next_try_at is not None and lost.unknown_since is not None
         planned.append(round((lost.next_try_at - lost.unknown_since).total_seconds()))
         assert not lost.can_create_again
         due_again(lost)
         tasks.resolve_unknown()
         lost.refresh_from_db()
-    assert planned == list(launch.LOOKS)
+    assert planned == list(submission.LOOKS)
     assert lost.can_create_again
     tasks.resolve_unknown()
-    assert len(service.asked) == len(launch.LOOKS) and posts(service) == 0
+    assert len(service.asked) == len(submission.LOOKS) and posts(service) == 0
     service.otherwise = lambda asked: json_answer(remote_job())
     assert lost.create_again(tuner)
     tasks.submit_ready()

@@ -14,9 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import listing
+from jobs.job_list import filters
 from jobs.models import Dataset, Sweep, TuningJob
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio.models import Project, Role
 
 pytestmark = pytest.mark.django_db
@@ -248,4 +248,4 @@ def test_queries_do_not_grow_with_the_rows(
     for number in range(1, 60):
         make(f"job {number}", training=data(project, f"gs://b/{number}.jsonl", "B"), **measured(number / 10))
     assert queries(browser, address) == few <= 14
-    assert len(shown(browser.get(address).content.decode())) == listing.PAGE
+    assert len(shown(browser.get(address).content.decode())) == filters.PAGE

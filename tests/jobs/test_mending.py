@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs import tasks
-from jobs.datasets import intake
-from jobs.faults import kept
+from jobs.datasets import ingest
+from jobs.lifecycle.stored_errors import kept
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.vertex import errors
@@ -233,7 +233,7 @@ def test_a_draft_has_nothing_to_mend(browser: Client, draft: TuningJob) -> None:
 
 @pytest.fixture
 def on_real_data(project: Project, tuner: User, on_engine: Engine) -> Dataset:
-    return intake.existing(project, tuner, on_engine.upload_examples("mend-train.jsonl", 8))
+    return ingest.existing(project, tuner, on_engine.upload_examples("mend-train.jsonl", 8))
 
 
 REFUSED_BY_ENGINE = {

@@ -13,10 +13,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.http import QueryDict
 
-from jobs import remote
-from jobs.listing import Filters, matching
+from jobs import tuning_job_resource
+from jobs.job_list.filters import Filters, matching
 from jobs.models import Submission, TuningJob
-from jobs.ordering import LIFE
+from jobs.job_list.sort_expressions import LIFE
 from jobs.status import status_of, work_of
 from studio.models import Project
 from studio.vertex import states
@@ -100,7 +100,7 @@ def zoo(project: Project, tuner: User) -> list[TuningJob]:
 def loss(job: TuningJob, which: str) -> float | None:
     """A summary is written by metrics, in numbers; whatever else stands there is no loss."""
     value = (job.summary.get(which) or {}).get("value")
-    return remote.number(value) if value not in ("NaN", "null") else None
+    return tuning_job_resource.number(value) if value not in ("NaN", "null") else None
 
 
 def goes_on(job: TuningJob) -> bool:

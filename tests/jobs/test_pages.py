@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.models import TuningJob
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio.models import AuditEntry, Project, Role
 
 pytestmark = pytest.mark.django_db

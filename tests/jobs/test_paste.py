@@ -18,11 +18,11 @@ from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs import paste
+from jobs.request_import import reader
 from jobs.models import TuningJob
-from jobs.pasting import body, views
-from jobs.pasting.bash import bash
-from jobs.pasting.prompt import arguments, without_carets
+from jobs.request_import import draft_fields, views
+from jobs.request_import.bash_lexer import bash
+from jobs.request_import.cmd_lexer import arguments, without_carets
 from studio.models import Project
 from tests.engine.served import Engine
 from tests.jobs.drafts import NASTY
@@ -66,7 +66,7 @@ HEADERS = (
 
 
 def test_the_reference_pages_own_json() -> None:
-    pasted = paste.read(REFERENCE)
+    pasted = reader.read(REFERENCE)
     assert (pasted.fields, pasted.unknown, pasted.messages) == (REFERENCE_FIELDS, [], [])
 
 
@@ -111,19 +111,19 @@ def test_the_reference_pages_own_json() -> None:
     ],
 )
 def test_every_way_of_quoting(command: str) -> None:
-    pasted = paste.read(command)
+    pasted = reader.read(command)
     assert pasted.fields == TAKEN
     assert (pasted.project_id, pasted.messages, pasted.unknown) == ("their-project", [], [])
 
 
 @pytest.mark.parametrize("fence", ["```json\n{}\n```", "```\n{}\n```", "\ufeff{}", "\n\n  {}  \n"])
 def test_what_stands_around_the_json_is_no_matter(fence: str) -> None:
-    assert paste.read(fence.replace("{}", PLAIN)).fields["base_model"] == "gemini-2.5-flash"
+    assert reader.read(fence.replace("{}", PLAIN)).fields["base_model"] == "gemini-2.5-flash"
 
 
 def test_one_job_of_a_list_and_the_models_long_name() -> None:
     job = {**BODY, "baseModel": "publishers/google/models/gemini-2.5-pro"}
-    assert paste.read(json.dumps({"tuningJobs": [job]})).fields["base_model"] == "gemini-2.5-pro"
+    assert reader.read(json.dumps({"tuningJobs": [job]})).fields["base_model"] == "gemini-2.5-pro"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_one_job_of_a_list_and_the_models_long_name() -> None:
     ],
 )
 def test_a_refusal_says_what_to_do(text: str, said: str) -> None:
-    with pytest.raises(paste.Unreadable) as caught:
-        paste.read(text)
+    with pytest.raises(reader.Unreadable) as caught:
+        reader.read(text)
     assert said in str(caught.value)
 
 
@@ -184,7 +184,7 @@ def test_a_refusal_says_what_to_do(text: str, said: str) -> None:
     ],
 )
 def test_hyper_parameters_in_every_spelling(changes: dict[str, Any], fields: Any, said: str) -> None:
-    pasted = paste.read(json.dumps({"supervisedTuningSpec": {"hyperParameters": changes}}))
+    pasted = reader.read(json.dumps({"supervisedTuningSpec": {"hyperParameters": changes}}))
     assert pasted.fields == fields
     assert (said in " ".join(pasted.messages)) if said else not pasted.messages
 
@@ -205,7 +205,7 @@ def test_nothing_is_lost_silently() -> None:
             "hyperParameters": {"batchSize": "3"},
         },
     }
-    pasted = paste.read(json.dumps(request))
+    pasted = reader.read(json.dumps(request))
     assert pasted.unknown == [
         *("outputUri", "labels.n", "encryptionSpec.other", "supervisedTuningSpec.evaluationConfig"),
         "supervisedTuningSpec.hyperParameters.batchSize",
@@ -224,7 +224,7 @@ def test_nothing_is_lost_silently() -> None:
 
 
 def test_a_variable_is_told_and_left_as_it_stands() -> None:
-    pasted = paste.read(f'curl -d "{IN_MARKS}" {URL}'.replace("gemini-2.5-flash", "${MODEL}"))
+    pasted = reader.read(f'curl -d "{IN_MARKS}" {URL}'.replace("gemini-2.5-flash", "${MODEL}"))
     assert pasted.fields["base_model"] == "${MODEL}"
     assert "${MODEL} would be filled in by the shell" in pasted.messages[0]
 
@@ -232,14 +232,14 @@ def test_a_variable_is_told_and_left_as_it_stands() -> None:
 def test_an_address_without_a_region_or_of_another_method_is_told() -> None:
     assert (
         "no region"
-        in paste.read(f"curl -d '{PLAIN}' {URL}".replace("europe-west4/", "LOCATION/")).messages[0]
+        in reader.read(f"curl -d '{PLAIN}' {URL}".replace("europe-west4/", "LOCATION/")).messages[0]
     )
-    cancel = paste.read(f"curl -d '{PLAIN}' {URL}/1:cancel")
+    cancel = reader.read(f"curl -d '{PLAIN}' {URL}/1:cancel")
     assert "not that of tuningJobs.create" in cancel.messages[0] and "location" not in cancel.fields
 
 
 def test_a_draft_can_hold_what_is_taken() -> None:
-    for name, longest in body.LONGEST.items():
+    for name, longest in draft_fields.LONGEST.items():
         if name not in {"training", "validation"}:
             field = TuningJob._meta.get_field(name)
             assert longest == field.max_length  # type: ignore[union-attr]
@@ -250,8 +250,8 @@ def test_a_draft_can_hold_what_is_taken() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     for start in ("", "curl -d ", "{", "irm x -Body ", "curl ^\n", "curl `\n"):
         try:
-            paste.read(start + text)
-        except paste.Unreadable as refusal:
+            reader.read(start + text)
+        except reader.Unreadable as refusal:
             assert str(refusal)
 
 
@@ -299,8 +299,8 @@ KEYS = st.one_of(
 def test_any_json_in_any_place_is_read_or_refused(value: Any) -> None:
     request = {**(value if isinstance(value, dict) else {}), "supervisedTuningSpec": value, "labels": value}
     try:
-        pasted = paste.read(json.dumps(request))
-    except paste.Unreadable:
+        pasted = reader.read(json.dumps(request))
+    except reader.Unreadable:
         return
     json.dumps(pasted.fields, allow_nan=False).encode()
     " ".join([*pasted.messages, *pasted.unknown, *pasted.outputs]).encode()
@@ -312,8 +312,8 @@ def test_any_json_in_any_place_is_read_or_refused(value: Any) -> None:
 @pytest.mark.parametrize("start", ["curl -d ", '{"a": ', "irm x -Body ", "curl ^\n-d "])
 def test_a_long_text_takes_no_long_time(start: str, text: str) -> None:
     started = time.process_time()
-    with pytest.raises(paste.Unreadable):
-        paste.read(start + text)
+    with pytest.raises(reader.Unreadable):
+        reader.read(start + text)
     assert time.process_time() - started < 10
 
 
@@ -376,9 +376,9 @@ def test_carets_are_those_of_windows_prompt() -> None:
 def test_a_body_in_single_marks_as_people_escape_them(nasty: str) -> None:
     text = json.dumps({**BODY, "description": nasty, "supervisedTuningSpec": SPEC}, ensure_ascii=False)
     quoted = text.replace("'", "'\\''")
-    assert paste.read(f"curl {URL} -d '{quoted}'").fields["description"] == nasty
+    assert reader.read(f"curl {URL} -d '{quoted}'").fields["description"] == nasty
     doubled = text.replace("'", "''").replace("\u2018", "\u2018\u2018").replace("\u2019", "\u2019\u2019")
-    assert paste.read(f"irm {URL} -Body '{doubled}'").fields["description"] == nasty
+    assert reader.read(f"irm {URL} -Body '{doubled}'").fields["description"] == nasty
 
 
 # ---- the page

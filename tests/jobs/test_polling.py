@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs import polling, tasks
+from jobs.lifecycle import polling
+from jobs import tasks
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import states

@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from jobs.models import TuningJob
-from jobs.queries import Submission
-from jobs.queue import Place, Queue, queue_of, waiting
+from jobs.querysets import Submission
+from jobs.estimates.queue_position import Place, Queue, queue_of, waiting
 from studio import quotas
 from studio.models import Membership, Project, Role
 from studio.vertex import states

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
-from jobs.request_panel import RequestPanel
+from jobs.request.panel import RequestPanel
 from tests.browser import watched_page
 from tests.visits import chrome as chrome
 

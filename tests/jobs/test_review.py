@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs.datasets.report import Distribution, Report
+from jobs.datasets.check.report import Distribution, Report
 from jobs.models import Dataset, TuningJob
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio import prices
 from studio.models import AuditEntry, Project
 

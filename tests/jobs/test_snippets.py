@@ -16,11 +16,12 @@ from django.test import Client
 from django.urls import reverse
 from hypothesis import given, settings
 
-from jobs import paste, snippets
-from jobs.address import Snippet
-from jobs.datasets import intake
+from jobs.request_import import reader
+from jobs.request import snippets
+from jobs.request.target import Snippet
+from jobs.datasets import ingest
 from jobs.models import TuningJob
-from jobs.request_panel import RequestPanel, address_of
+from jobs.request.panel import RequestPanel, address_of
 from studio.models import Project
 from studio.vertex.auth import Place
 from tests.engine.served import Engine
@@ -49,7 +50,7 @@ FULL = Draft(
 @UNHURRIED
 def test_pasting_a_text_gives_back_every_field(way: Callable[..., Snippet], draft: Draft, place: Any) -> None:
     where = address(draft.location, **place)
-    pasted = paste.read(way(draft.body, where).text)
+    pasted = reader.read(way(draft.body, where).text)
     assert pasted.fields == draft.pasted
     assert (pasted.project_id, pasted.unknown, pasted.outputs, pasted.messages) == (
         where.project_id,
@@ -63,14 +64,14 @@ def test_pasting_a_text_gives_back_every_field(way: Callable[..., Snippet], draf
 @UNHURRIED
 def test_pasting_the_json_gives_back_every_field(draft: Draft) -> None:
     without = {name: value for name, value in draft.pasted.items() if name != "location"}
-    assert paste.read(json.dumps(draft.body)).fields == without
-    assert paste.read(snippets.written(draft.body)).fields == without
+    assert reader.read(json.dumps(draft.body)).fields == without
+    assert reader.read(snippets.written(draft.body)).fields == without
 
 
 @given(draft=DRAFTS)
 @UNHURRIED
 def test_pasting_a_whole_job_gives_back_every_field_and_names_the_rest(draft: Draft) -> None:
-    pasted = paste.read(whole_job(draft))
+    pasted = reader.read(whole_job(draft))
     assert pasted.fields == draft.pasted
     assert {"state", "tunedModel", "tuningDataStats"} < set(pasted.outputs)
 
@@ -228,8 +229,8 @@ def full(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
         project=project,
         owner=tuner,
         **{**fields, "kms_key_name": "", "submission_id": "shown-in-curl"},
-        training=intake.existing(project, tuner, on_engine.upload_examples("curl-train.jsonl", 8)),
-        validation=intake.existing(project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)),
+        training=ingest.existing(project, tuner, on_engine.upload_examples("curl-train.jsonl", 8)),
+        validation=ingest.existing(project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)),
     )
 
 

@@ -13,11 +13,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.data_tab import Data
-from jobs.datasets.check import check
-from jobs.details import sections
+from jobs.job_page.dataset_tab import Data
+from jobs.datasets.check.checker import check
+from jobs.job_page.details_tab import sections
 from jobs.models import Dataset, TuningJob
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio.models import Project
 from tests.jobs.datasets.lines import GOOD, example, line
 

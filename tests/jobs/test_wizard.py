@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs.datasets.intake import safe_name
+from jobs.datasets.ingest import safe_name
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import Project
 from tests.engine.served import Engine
@@ -200,7 +200,7 @@ def test_an_existing_file_is_found_and_checked_once(
     draft.refresh_from_db()
     assert draft.validation is not None and draft.validation.source == Dataset.Source.EXISTING
     assert draft.validation_enabled
-    monkeypatch.setattr("jobs.datasets.intake.check", lambda chunks: pytest.fail("checked again"))
+    monkeypatch.setattr("jobs.datasets.ingest.check", lambda chunks: pytest.fail("checked again"))
     browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
     draft.refresh_from_db()
     assert draft.training == draft.validation

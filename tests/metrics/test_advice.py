@@ -9,7 +9,7 @@ import pytest
 from django.utils import translation
 from django.utils.html import strip_tags
 
-from jobs.remote import Checkpoint
+from jobs.tuning_job_resource import Checkpoint
 from metrics.advice import ALERTS, ENOUGH, Curve, advise, alerts, noise
 from metrics.findings import Finding, Kept, Overfitting, Plateau
 from metrics.notes import Note, hints

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.remote import Checkpoint
+from jobs.tuning_job_resource import Checkpoint
 from metrics.charts import figures
 from metrics.controls import Axis, Controls, Scale
 from metrics.downsample import smooth

@@ -22,7 +22,7 @@ from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
 from jobs.models import Dataset, TuningJob
-from jobs.talk.models import Conversation
+from jobs.chat.models import Conversation
 from studio.models import Project, Role
 from studio.templatetags.studio import duration, relative
 

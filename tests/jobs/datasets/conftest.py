@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.datasets.check import check
+from jobs.datasets.check.checker import check
 from jobs.models import Dataset
 from studio.models import Project
 from tests.engine.served import Engine

@@ -156,7 +156,7 @@ CASES = BYTES | MEANING
 
 def growth() -> float:
     """MB by which this process grew over all cases."""
-    from jobs.datasets.check import check
+    from jobs.datasets.check.checker import check
 
     check([FINE])
     before = peak()

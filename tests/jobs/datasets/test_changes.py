@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from jobs.comparing import AT_ONCE
-from jobs.datasets import changed_words as changed_words_module
-from jobs.datasets import changes, intake
-from jobs.datasets.changed_words import changed_words
+from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.diff import word_diff as changed_words_module
+from jobs.datasets.diff import results as diff_results
+from jobs.datasets import ingest
+from jobs.datasets.diff.word_diff import changed_words
 from jobs.models import Changes, Dataset
 from studio.models import Project, Role
 from tests.engine.served import Engine
@@ -48,7 +49,7 @@ def store(on_engine: Engine, project: Project, tuner: User) -> Store:
 
     def put(body: bytes, name: str = "train.jsonl") -> Dataset:
         file = SimpleUploadedFile(f"{random.randrange(10**9)}-{name}", body)
-        return intake.upload(project, tuner, file, str(file.name))
+        return ingest.upload(project, tuner, file, str(file.name))
 
     return put
 
@@ -83,7 +84,7 @@ def test_small_files_are_compared_at_once_and_once(
     assert "It is <ins>not </ins>on <ins>its</ins> way." in html and "on <del>the</del> way." in html
     assert "gone &lt;b&gt;x&lt;/b&gt;" in html, "nothing of a file is markup"
     assert "1 line of" in html and "a comma follows the last item" in html
-    monkeypatch.setattr(changes, "source", lambda dataset: pytest.fail("read again"))
+    monkeypatch.setattr(diff_results, "source", lambda dataset: pytest.fail("read again"))
     assert counts(read(browser, pair)) == ["1", "1", "2", "1"]
     assert Changes.objects.count() == 1
 
@@ -146,7 +147,7 @@ def test_a_deleted_file_says_so_and_what_is_known_stays(
 def test_the_version_that_was_checked_is_compared(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
     _old, new = pair
     body = io.BytesIO(content(OLD))
-    new.project.storage().upload(body, new.uri, intake.TYPE, overwrite=True)
+    new.project.storage().upload(body, new.uri, ingest.TYPE, overwrite=True)
     assert "was deleted or replaced" in read(browser, pair)
 
 

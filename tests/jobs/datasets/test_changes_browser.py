@@ -11,10 +11,10 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from jobs.datasets import changes
-from jobs.datasets.diff import diff
+from jobs.datasets.diff import results as diff_results
+from jobs.datasets.diff.diff import diff
 from jobs.models import Changes, Dataset, TuningJob
-from jobs.queries import Submission
+from jobs.querysets import Submission
 from studio.models import Project
 from tests.axe import grave_problems
 from tests.jobs.datasets.lines import COMMA, example, line
@@ -58,7 +58,7 @@ def pair(make: Callable[..., Dataset]) -> tuple[Dataset, Dataset]:
     after = make("intents-v2.jsonl", content(2), crc32c="BBBBBB==")
     found = diff(lambda: iter([content(1)]), lambda: iter([content(2)]))
     Changes.objects.create(before=before, after=after, found=found.to_json())
-    assert changes.kept(before, after) == found
+    assert diff_results.kept(before, after) == found
     return before, after
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobs.datasets.check import PROBLEMS_KEPT, all_problems, check
-from jobs.datasets.limits import judge
-from jobs.datasets.lines import LINE_LIMIT
-from jobs.datasets.report import Report
-from jobs.datasets.words import SENTENCES, in_units, words
+from jobs.datasets.check.checker import PROBLEMS_KEPT, all_problems, check
+from jobs.datasets.check.model_limits import judge
+from jobs.datasets.check.lines import LINE_LIMIT
+from jobs.datasets.check.report import Report
+from jobs.datasets.check.messages import SENTENCES, in_units, words
 from studio.vertex.catalog import get
 
 GOOD = {

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.datasets.check import check
-from jobs.datasets.convert import convert
+from jobs.datasets.check.checker import check
+from jobs.datasets.check.other_formats import convert
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from django.utils import translation
 
-from jobs.datasets.check import all_problems, check
-from jobs.datasets.clean import cleaned
-from jobs.datasets.words import words
+from jobs.datasets.check.checker import all_problems, check
+from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.check.messages import words
 from tests.jobs.datasets.corpus import BYTES, CASES, MEANING
 
 ROOT = Path(__file__).parents[3]

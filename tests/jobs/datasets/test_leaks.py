@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jobs.datasets
-from jobs.datasets import leaks, shingles
-from jobs.datasets.leaks import PAIRS_KEPT, Leaks, find, leaked_lines
-from jobs.datasets.shingles import Index, normalised
+from jobs.datasets.leakage import detector, similarity_index
+from jobs.datasets.leakage.detector import PAIRS_KEPT, Leaks, find, leaked_lines
+from jobs.datasets.leakage.similarity_index import Index, normalised
 from tests.bench.leaks import message, rows
 
 SAMPLES = Path(jobs.datasets.__file__).parent / "samples"
@@ -52,7 +52,7 @@ def expected(training: list[str], validation: list[str]) -> dict[int, tuple[str,
 
 
 def told(training: list[str], validation: list[str]) -> dict[int, tuple[str, int]]:
-    search = leaks.search(map(line, training), map(line, validation))
+    search = detector.search(map(line, training), map(line, validation))
     assert search.leaks().affected == len(search.found)
     return {pair.validation: (pair.kind, pair.training) for pair in search.found.values()}
 
@@ -82,8 +82,8 @@ def test_edited_copies_equal_brute_force(dice: random.Random, common: int, edits
     """Rows that share a template of many lengths, with copies that are edited more and more: both ways of
     the search, and many pairs close to the limit."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(shingles, "FEWEST", common)
-        patch.setattr(leaks, "BATCH", dice.choice([1, 300, 2**16]))
+        patch.setattr(similarity_index, "FEWEST", common)
+        patch.setattr(detector, "BATCH", dice.choice([1, 300, 2**16]))
         shared = "".join(dice.choices("abcdefgh ", k=template))
         validation = [shared + message(dice) for _ in range(25)]
         training = [edited(dice, dice.choice(validation), dice.randrange(edits)) for _ in range(40)]
@@ -230,8 +230,8 @@ def test_excerpts_are_storable() -> None:
 
 
 def test_very_long_prompts_are_compared_by_their_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaks, "LONGEST", 200)
-    monkeypatch.setattr(leaks, "CHARACTERS", 1000)
+    monkeypatch.setattr(detector, "LONGEST", 200)
+    monkeypatch.setattr(detector, "CHARACTERS", 1000)
     dice = random.Random(3)
     texts = ["".join(dice.choices("abcdefgh", k=200)) for _ in range(10)]
     found = find([line(texts[3] + "xxxxxxxxxx")], map(line, texts))
@@ -239,7 +239,7 @@ def test_very_long_prompts_are_compared_by_their_beginnings(monkeypatch: pytest.
 
 
 def test_a_prompt_that_is_a_book_is_compared_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaks, "LONGEST", 100)
+    monkeypatch.setattr(detector, "LONGEST", 100)
     book = "".join(random.Random(3).choices("abcdefgh", k=1000))
     found = find([line(book[:100] + "x" * 900)], [line(book), line("short")])
     assert (found.compared, found.near) == (100, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from jobs.datasets.page import ReportPage
+from jobs.datasets.report_page.page import ReportPage
 from jobs.models import Dataset
 from tests.axe import grave_problems
 from tests.jobs.datasets.lines import COMMA, GOOD, example, line

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.datasets.places import File, Folder, crumbs, inside, is_place, parent, shelf, typed
+from jobs.datasets.gcs_paths import File, Folder, crumbs, inside, is_place, parent, shelf, typed
 from studio.vertex.errors import BadName
 from studio.vertex.storage import Listing, ObjectInfo
 

@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.datasets import charts
-from jobs.datasets.check import check
-from jobs.datasets.page import ReportPage, made_how
-from jobs.datasets.report import Distribution
+from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.check.checker import check
+from jobs.datasets.report_page.page import ReportPage, made_how
+from jobs.datasets.check.report import Distribution
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.datasets.lines import COMMA, GOOD, UNANSWERED, chat, example, line
@@ -129,7 +129,7 @@ def test_jobs_that_use_it_are_named(
 
 
 def test_a_figure_has_every_example_and_the_six_marks() -> None:
-    figure = charts.figure(SPREAD, "tokens")
+    figure = distribution_chart.figure(SPREAD, "tokens")
     [bars] = figure["data"]
     assert bars["y"] == [2, 2] and bars["x"] == [7.0, 21.0] and bars["width"] == [7, 7]
     assert bars["text"] == ["4–10: 2 examples", "18–24: 2 examples"]
@@ -145,11 +145,11 @@ def test_a_figure_has_every_example_and_the_six_marks() -> None:
     json.dumps(figure, allow_nan=False)
 
 
-@pytest.mark.parametrize("width", [charts.NARROW, charts.WIDE])
+@pytest.mark.parametrize("width", [distribution_chart.NARROW, distribution_chart.WIDE])
 def test_labels_do_not_meet(width: int) -> None:
     close = Distribution(100, 3950, 29, 32, 38, 39.3, 61, 74, [(29, 75, 100)])
-    reach = charts.span(close, [(29, 75, 100)])
-    placed = charts.labels(charts.marks(close), reach, width)
+    reach = distribution_chart.span(close, [(29, 75, 100)])
+    placed = distribution_chart.labels(distribution_chart.marks(close), reach, width)
     assert len(placed) == 6
     for row in {label.row for label in placed}:
         ends = [extent(label, reach, width) for label in placed if label.row == row]
@@ -157,8 +157,8 @@ def test_labels_do_not_meet(width: int) -> None:
         assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
 
-def extent(label: charts.Label, reach: tuple[float, float], width: float) -> tuple[float, float]:
-    length = len(label.mark.label) * charts.CHARACTER
+def extent(label: distribution_chart.Label, reach: tuple[float, float], width: float) -> tuple[float, float]:
+    length = len(label.mark.label) * distribution_chart.CHARACTER
     at = (label.mark.value - reach[0]) / (reach[1] - reach[0]) * width
     left = at - {"left": 0, "center": length / 2, "right": length}[label.anchor]
     return left, left + length
@@ -166,7 +166,7 @@ def extent(label: charts.Label, reach: tuple[float, float], width: float) -> tup
 
 def test_one_value_alone_is_drawn() -> None:
     report = check([GOOD])
-    figure = charts.figure(report.turns, "turns")
+    figure = distribution_chart.figure(report.turns, "turns")
     assert [note["text"] for note in figure["layout"]["annotations"]] == [
         "Min · p5 · Median · Mean · p95 · Max 2"
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.datasets.check import check
+from jobs.datasets.check.checker import check
 from jobs.datasets.samples import make
 
 FILES = dict(make.files())

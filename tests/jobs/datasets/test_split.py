@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.datasets.split import TooFew, cut, lines, share, split
+from jobs.datasets.transform.split import TooFew, cut, lines, share, split
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=8), max_size=120)
 PERCENT = st.integers(1, 50)

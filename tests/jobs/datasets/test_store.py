@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from jobs.datasets import intake
+from jobs.datasets import ingest
 from jobs.datasets.sample_data import samples
 from jobs.models import Dataset, TuningJob
 from studio.models import AuditEntry, Project
@@ -30,7 +30,7 @@ def stored(project: Project, tuner: User, on_engine: Engine) -> Callable[..., Da
     """stored(content) -> an uploaded dataset with its object."""
 
     def store(content: bytes = FAULTY, name: str = "messages.jsonl") -> Dataset:
-        return intake.upload(project, tuner, io.BytesIO(content), name)
+        return ingest.upload(project, tuner, io.BytesIO(content), name)
 
     return store
 
@@ -183,7 +183,7 @@ def test_an_object_that_was_replaced_stays(
 def test_an_existing_file_is_only_forgotten(
     browser: Client, project: Project, tuner: User, on_engine: Engine
 ) -> None:
-    dataset = intake.existing(project, tuner, on_engine.upload("library/kept.jsonl", GOOD))
+    dataset = ingest.existing(project, tuner, on_engine.upload("library/kept.jsonl", GOOD))
     assert (
         "The file stays in the bucket."
         in browser.get(f"{dataset.get_absolute_url()}delete/").content.decode()

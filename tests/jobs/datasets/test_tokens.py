@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.datasets import calibration, intake
+from jobs.datasets import token_calibration, ingest
 from jobs.datasets.sample_data import samples
-from jobs.datasets.tokens import COUNTED, calibrate, estimate, sample_for_counting
+from jobs.datasets.check.tokens import COUNTED, calibrate, estimate, sample_for_counting
 from jobs.models import Dataset, TuningJob
-from jobs.preview import Section
+from jobs.wizard.draft_summary import Section
 from jobs.tasks import count_tokens
 from studio.models import Project
 from studio.vertex.client import Vertex
@@ -68,7 +68,7 @@ def test_little_of_a_great_file_is_read() -> None:
 
 @pytest.fixture
 def stored(project: Project, tuner: Any, on_engine: Engine) -> Dataset:
-    return intake.sample(project, tuner, samples()[0], "train")
+    return ingest.sample(project, tuner, samples()[0], "train")
 
 
 def test_the_engine_counts_and_its_ratio_is_kept(
@@ -78,7 +78,7 @@ def test_the_engine_counts_and_its_ratio_is_kept(
     monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(5.0, 120.0)))
     draft.training = stored
     before = Section(draft, "training").tokens
-    ratio = calibration.calibrated(stored, "studio-tiny", "us-central1")
+    ratio = token_calibration.calibrated(stored, "studio-tiny", "us-central1")
     assert ratio and 0.2 < ratio < 5
     kept = Dataset.objects.get(pk=stored.pk)
     assert (
@@ -92,19 +92,19 @@ def test_the_engine_counts_and_its_ratio_is_kept(
 
 def test_a_known_ratio_is_not_asked_for_again(stored: Dataset, service: Double) -> None:
     stored.calibration = {"studio-tiny": 1.5}
-    assert calibration.calibrated(stored, "studio-tiny", "us-central1") == 1.5
+    assert token_calibration.calibrated(stored, "studio-tiny", "us-central1") == 1.5
     assert not service.asked
 
 
 def test_a_service_that_fails_leaves_the_estimate(stored: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert calibration.calibrated(stored, "no-such-model", "us-central1") is None
+    assert token_calibration.calibrated(stored, "no-such-model", "us-central1") is None
     assert Dataset.objects.get(pk=stored.pk).calibration == {}
 
 
 def test_two_models_keep_a_ratio_each(stored: Dataset) -> None:
     stale = Dataset.objects.get(pk=stored.pk)
-    calibration.keep(stored, "one", 1.25)
-    calibration.keep(stale, "two", 0.5)
+    token_calibration.keep(stored, "one", 1.25)
+    token_calibration.keep(stale, "two", 0.5)
     assert json.loads(json.dumps(Dataset.objects.get(pk=stored.pk).calibration)) == {"one": 1.25, "two": 0.5}
 
 

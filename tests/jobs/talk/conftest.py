@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from jobs.models import Dataset, TuningJob
-from jobs.talk.models import Conversation
+from jobs.chat.models import Conversation
 from studio.models import Project
 
 PLACE = "projects/local/locations/us-central1"

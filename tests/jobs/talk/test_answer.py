@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from jobs.talk.answer import Answer
+from jobs.chat.response_parser import Answer
 from tests.jobs.talk.conftest import piece
 
 

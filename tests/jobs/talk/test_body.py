@@ -1,7 +1,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.talk.body import generate_request
+from jobs.chat.request import generate_request
 
 
 @dataclass

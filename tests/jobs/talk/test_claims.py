@@ -11,8 +11,8 @@ from typing import TypeVar
 import pytest
 from django.db import connections
 
-from jobs.talk.answering import pieces
-from jobs.talk.models import Conversation, Turn
+from jobs.chat.generation import pieces
+from jobs.chat.models import Conversation, Turn
 from tests.jobs.talk.conftest import Endpoint
 
 READERS = 6

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from jobs.talk.endpoints import endpoints
+from jobs.chat.endpoints import endpoints
 
 ONE = {"checkpointId": "1", "epoch": "1", "step": "30", "endpoint": "e/701"}
 TWO = {"checkpointId": "2", "epoch": "2", "step": "60", "endpoint": "e/702"}

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs.models import TuningJob
-from jobs.talk.models import Conversation, Turn
+from jobs.chat.models import Conversation, Turn
 from studio.models import Project
 from tests.engine.served import Engine
 

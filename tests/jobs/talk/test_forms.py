@@ -1,7 +1,7 @@
 import pytest
 
-from jobs.talk.forms import AskForm, SettingsForm
-from jobs.talk.models import Conversation
+from jobs.chat.forms import AskForm, SettingsForm
+from jobs.chat.models import Conversation
 
 GOOD = {
     "prompt": "hi",

@@ -17,7 +17,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.talk.models import Conversation, Turn
+from jobs.chat.models import Conversation, Turn
 from studio.run.checks import free_port
 from studio.run.programs import leashed
 from tests.jobs.talk.conftest import Endpoint, piece

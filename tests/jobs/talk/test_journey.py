@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
-from jobs.talk import events
-from jobs.talk.models import Conversation, Turn
+from jobs.chat import sse
+from jobs.chat.models import Conversation, Turn
 from tests.browser import chromium, watched_page
 from tests.jobs.talk.conftest import Endpoint, piece
 
@@ -93,12 +93,12 @@ def test_settings_stay_together_and_are_refused_beside_their_field(
 @pytest.fixture
 def full_server() -> Iterator[Callable[[], None]]:
     """All streams are taken, also those that an earlier page is only just leaving; called, it frees them."""
-    taken = [events.slots.acquire(timeout=20) for _ in range(events.STREAMS)]
+    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.STREAMS)]
 
     def free() -> None:
         while taken:
             if taken.pop():
-                events.slots.release()
+                sse.slots.release()
 
     try:
         assert all(taken)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.models import Dataset, TuningJob
-from jobs.talk.models import Conversation, Turn
+from jobs.chat.models import Conversation, Turn
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.talk.conftest import ENDPOINT, OLDER, PLACE, make_job
 

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from jobs.talk.pump import Pump
+from jobs.chat.background_reader import Pump
 
 
 def test_items_come_through_in_order() -> None:

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs.talk import events
-from jobs.talk.models import SILENCE, Conversation, Turn
+from jobs.chat import sse
+from jobs.chat.models import SILENCE, Conversation, Turn
 from studio.models import Role
 from tests.jobs.talk.conftest import CUT, ENDPOINT, Endpoint, piece
 
@@ -377,7 +377,7 @@ def test_a_worker_answers_so_many_chats_and_then_says_when_to_come_again(
 ) -> None:
     endpoint.steps = [Event()]
     wait_for_all_slots()
-    turns = [ask(browser, other_like(conversation)) for _ in range(events.STREAMS + 1)]
+    turns = [ask(browser, other_like(conversation)) for _ in range(sse.STREAMS + 1)]
     *served, refused = [open_stream(browser, turn) for turn in turns]
     assert {response.status_code for response in served} == {200}
     assert (refused.status_code, refused["Retry-After"]) == (503, "3")
@@ -399,9 +399,9 @@ def test_a_worker_answers_so_many_chats_and_then_says_when_to_come_again(
 def wait_for_all_slots() -> None:
     """A stream that an earlier test left gives its slot back a moment later."""
     gc.collect()
-    taken = [events.slots.acquire(timeout=20) for _ in range(events.STREAMS)]
+    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.STREAMS)]
     for _slot in filter(None, taken):
-        events.slots.release()
+        sse.slots.release()
     assert all(taken)
 
 

@@ -1,0 +1,34 @@
+"""A job's last remote answer -> the endpoints that can be talked to (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs import tuning_job_resource as vertex_job
+from jobs.tuning_job_resource import Checkpoint, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one checkpoint answers, or the tuned model itself where no checkpoints were exported."""
+
+    resource: str
+    checkpoint: Checkpoint | None = None
+    default: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.resource.rsplit("/", 1)[-1]
+
+
+def endpoints(remote: Json) -> list[Endpoint]:
+    """The default one first, then the newest: a job may have checkpoints and no default, and the reverse."""
+    default = vertex_job.endpoint(remote)
+    found = [
+        Endpoint(checkpoint.endpoint, checkpoint, default=checkpoint.endpoint == default)
+        for checkpoint in reversed(vertex_job.checkpoints(remote))
+        if checkpoint.endpoint
+    ]
+    if default and not any(endpoint.default for endpoint in found):
+        found.append(Endpoint(default, default=True))
+    return sorted(found, key=lambda endpoint: not endpoint.default)

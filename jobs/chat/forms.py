@@ -1,0 +1,185 @@
+"""What a person types on the chat page: the settings, and with them the next message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.chat.models import Conversation
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+TEXT_LIMIT = 100_000
+MAX_STOP_SEQUENCES = 5
+MAX_SEED = 2**31 - 1
+DEFAULTS = {"temperature": 0, "maxOutputTokens": 1024, "topP": 0.95, "topK": 40}
+"""The likeliest token each time: what one wants to see first of a tuned model. In the wire's own words."""
+
+
+def size_within_limit(text: str) -> None:
+    size = len(text.encode())
+    if size > TEXT_LIMIT:
+        raise ValidationError(
+            _("This text has %(size)d kB; up to %(limit)d kB can be sent. Shorten it.")
+            % {"size": size // 1000, "limit": TEXT_LIMIT // 1000}
+        )
+
+
+def knob(
+    field: type[forms.IntegerField],
+    label: _StrPromise,
+    help_text: _StrPromise,
+    wrong: _StrPromise,
+    bounds: tuple[int, int],
+    step: float,
+    reach: float | None = None,
+) -> Any:
+    """A number between two bounds, with one sentence for whatever is wrong with it.
+
+    `reach` is where the slider beside the box ends, when the bound is too far away to slide to.
+    """
+    low, high = bounds
+    attributes = {
+        "class": "form-control",
+        "step": step,
+        "form": "composer",
+        "placeholder": gettext_lazy("auto"),
+    }
+    made: Any = field(
+        label=label,
+        help_text=help_text,
+        required=False,
+        min_value=low,
+        max_value=high,
+        widget=forms.NumberInput(attrs=attributes),
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
+    )
+    made.reach = reach or high
+    return made
+
+
+class SettingsForm(forms.Form):
+    """Every field may be blank: the service then takes its own default."""
+
+    system_instruction = forms.CharField(
+        label=gettext_lazy("System instructions"),
+        required=False,
+        validators=[size_within_limit],
+        widget=forms.Textarea(attrs={"class": "form-control small", "rows": 3, "form": "composer"}),
+    )
+    temperature = knob(
+        forms.FloatField,
+        gettext_lazy("Temperature"),
+        gettext_lazy("0 always takes the likeliest token. Raise it when answers are too short or too alike."),
+        gettext_lazy("Temperature is a number from 0 to 2."),
+        (0, 2),
+        0.1,
+    )
+    max_output_tokens = knob(
+        forms.IntegerField,
+        gettext_lazy("Output token limit"),
+        gettext_lazy("About 4 characters per token; 100 tokens are about 60 to 80 words."),
+        gettext_lazy("The output token limit is a whole number from 1 to 65535."),
+        (1, 65535),
+        1,
+        reach=8192,
+    )
+    top_p = knob(
+        forms.FloatField,
+        gettext_lazy("Top-P"),
+        gettext_lazy("Keeps the smallest set of tokens that reaches this share."),
+        gettext_lazy("Top-P is a number from 0 to 1."),
+        (0, 1),
+        0.01,
+    )
+    top_k = knob(
+        forms.IntegerField,
+        gettext_lazy("Top-K"),
+        gettext_lazy("Keeps this many tokens; 1 is greedy."),
+        gettext_lazy("Top-K is a whole number from 1 to 64."),
+        (1, 64),
+        1,
+    )
+    stop_sequences = forms.CharField(
+        label=gettext_lazy("Stop sequences"),
+        help_text=gettext_lazy("One per line, up to 5. The answer ends before the first of them."),
+        required=False,
+        strip=False,
+        widget=forms.Textarea(attrs={"class": "form-control small mono", "rows": 2, "form": "composer"}),
+    )
+    seed = forms.IntegerField(
+        label=gettext_lazy("Seed"),
+        help_text=gettext_lazy("The same seed and settings give the same answer where the model allows it."),
+        required=False,
+        min_value=0,
+        max_value=MAX_SEED,
+        widget=forms.NumberInput(attrs={"class": "form-control", "form": "composer"}),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"),
+            gettext_lazy("The seed is a whole number from 0 to 2147483647."),
+        ),
+    )
+
+    @classmethod
+    def of(cls, conversation: Conversation, **more: Any) -> Self:
+        config = conversation.generation_config
+        return cls(
+            initial={
+                "system_instruction": conversation.system_instruction,
+                "temperature": config.get("temperature"),
+                "max_output_tokens": config.get("maxOutputTokens"),
+                "top_p": config.get("topP"),
+                "top_k": config.get("topK"),
+                "stop_sequences": "\n".join(config.get("stopSequences", [])),
+                "seed": config.get("seed"),
+                **more,
+            }
+        )
+
+    def clean_stop_sequences(self) -> list[str]:
+        lines = [line for line in self.cleaned_data["stop_sequences"].splitlines() if line]
+        if len(lines) > MAX_STOP_SEQUENCES:
+            raise ValidationError(_("Up to 5 stop sequences can be sent. Remove some lines."))
+        if any(len(line) > 100 for line in lines):
+            raise ValidationError(_("A stop sequence has up to 100 characters. Shorten the long line."))
+        return lines
+
+    def generation_config(self) -> dict[str, Any]:
+        """What was filled in, as the wire's generationConfig."""
+        chosen = {
+            "temperature": self.cleaned_data["temperature"],
+            "maxOutputTokens": self.cleaned_data["max_output_tokens"],
+            "topP": self.cleaned_data["top_p"],
+            "topK": self.cleaned_data["top_k"],
+            "stopSequences": self.cleaned_data["stop_sequences"] or None,
+            "seed": self.cleaned_data["seed"],
+        }
+        return {name: value for name, value in chosen.items() if value is not None}
+
+    def save(self, conversation: Conversation) -> None:
+        conversation.system_instruction = self.cleaned_data["system_instruction"]
+        conversation.generation_config = self.generation_config()
+        conversation.save()
+
+
+class AskForm(SettingsForm):
+    """The message, with the settings to ask it under. A starter's button carries its own text."""
+
+    prompt = forms.CharField(
+        label=gettext_lazy("Message"),
+        validators=[size_within_limit],
+        error_messages={"required": gettext_lazy("Write a message first.")},
+        widget=forms.Textarea(
+            attrs={
+                "class": "form-control",
+                "rows": 1,
+                "placeholder": gettext_lazy("Why is sky blue?"),
+                "data-send-on-enter": True,
+            }
+        ),
+    )

@@ -1,0 +1,83 @@
+"""What the chat page and its fragments show of a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from jobs.datasets.check.report import Sample
+from jobs.models import Dataset, TuningJob, resource_id
+from jobs.chat.endpoints import Endpoint, endpoints
+from jobs.chat.sse import busy_words
+from jobs.chat.forms import SettingsForm
+from jobs.chat.models import Conversation, Turn
+from jobs.chat.notices import Note, note
+from jobs.chat.suggestions import Opening, opening
+from studio.access import Request
+from studio.models import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One turn as the thread shows it."""
+
+    turn: Turn
+    note: Note | None
+    last: bool
+
+
+def may_write(request: Request, conversation: Conversation) -> bool:
+    """A conversation goes on with the person who began it; everybody else reads."""
+    return conversation.owner_id == request.user.pk and request.role.covers(Role.TUNER)
+
+
+def may_delete(request: Request, conversation: Conversation) -> bool:
+    return may_write(request, conversation) or request.role.covers(Role.ADMIN)
+
+
+def chat(request: Request, conversation: Conversation, form: SettingsForm) -> dict[str, Any]:
+    Turn.objects.filter(conversation=conversation).abandon_silent(timezone.now())
+    turns = list(conversation.turn_set.all())
+    writes = may_write(request, conversation)
+    for field in form.fields.values():
+        field.disabled = not writes
+    job = conversation.job
+    return {
+        "conversation": conversation,
+        "job": job,
+        "lines": [line(turn, turns[-1]) for turn in turns],
+        "live": next((turn for turn in turns if turn.live), None),
+        "form": form,
+        "may_write": writes,
+        "may_delete": may_delete(request, conversation),
+        "endpoints": endpoints(job.remote) if job else [],
+        "endpoint": endpoint_of(conversation),
+        "model_id": resource_id(job.tuned_model) if job else "",
+        "opening": opening_of(job) if job and not turns else None,
+        "busy": busy_words(),
+    }
+
+
+def line(turn: Turn, last: Turn) -> Line:
+    return Line(turn, note(turn), last=turn.pk == last.pk)
+
+
+def endpoint_of(conversation: Conversation) -> Endpoint:
+    """The conversation's endpoint as its job describes it now."""
+    known = endpoints(conversation.job.remote) if conversation.job else []
+    return next(
+        (endpoint for endpoint in known if endpoint.resource == conversation.resource),
+        Endpoint(conversation.resource),
+    )
+
+
+def opening_of(job: TuningJob) -> Opening:
+    """Validation examples first: the model has not learned from them."""
+    samples = [sample for dataset in (job.validation, job.training) for sample in samples_of(dataset)]
+    return opening(samples, job.remote)
+
+
+def samples_of(dataset: Dataset | None) -> list[Sample]:
+    return dataset.checked.samples if dataset else []

@@ -1,0 +1,91 @@
+"""Pages about conversations: the kept ones, one of them, a new one, and taking one away."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from jobs.models import TuningJob
+from jobs.chat.endpoints import endpoints
+from jobs.chat.forms import DEFAULTS, AskForm
+from jobs.chat.models import Conversation
+from jobs.chat.page import chat, may_delete, opening_of
+from studio.access import Request, member
+from studio.models import AuditEntry, Project, Role
+
+PAGE = 50
+
+
+@require_GET
+@member(Role.VIEWER)
+def list_conversations(request: Request, project: Project) -> HttpResponse:
+    kept = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
+    page = Paginator(kept.select_related("owner", "job"), PAGE).get_page(request.GET.get("page"))
+    tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE]
+    models = [(job, endpoints(job.remote)) for job in tuned]
+    return render(request, "jobs/talk/list.html", {"page": page, "models": models})
+
+
+@require_POST
+@member(Role.TUNER)
+def new(request: Request, project: Project) -> HttpResponse:
+    """Binds a new conversation to one endpoint of `job`: the default checkpoint's, or `endpoint`."""
+    pk = request.POST.get("job") or request.GET.get("job") or ""
+    job = get_object_or_404(TuningJob, project=project, pk=pk if pk.isdecimal() else 0)
+    known = [endpoint.resource for endpoint in endpoints(job.remote)]
+    resource = request.POST.get("endpoint") or next(iter(known), "")
+    if resource not in known:
+        messages.error(request, _("This model has no endpoint yet. Test it once its tuning has succeeded."))
+        return redirect("talk:list", project.slug)
+    return redirect(begin(request, job, resource))
+
+
+def begin(request: Request, job: TuningJob, resource: str) -> Conversation:
+    """With the settings of the person's own conversation `like`, if one is named: Clear keeps them."""
+    like = request.POST.get("like", "")
+    model = Conversation.objects.filter(
+        project=job.project, owner=request.user, pk=like if like.isdecimal() else 0
+    ).first()
+    return Conversation.objects.create(
+        project=job.project,
+        owner=request.user,
+        job=job,
+        resource=resource,
+        system_instruction=model.system_instruction if model else opening_of(job).system_instruction,
+        generation_config=model.generation_config if model else DEFAULTS,
+    )
+
+
+@require_GET
+@member(Role.VIEWER)
+def conversation(request: Request, project: Project, pk: int) -> HttpResponse:
+    row = get_object_or_404(
+        Conversation.objects.select_related("project", "owner", "job__training", "job__validation"),
+        project=project,
+        pk=pk,
+    )
+    template = "jobs/talk/conversation.html" + ("#chat" if request.htmx else "")
+    return render(request, template, chat(request, row, AskForm.of(row)))
+
+
+@require_http_methods(["GET", "POST"])
+@member(Role.TUNER)
+def delete(request: Request, project: Project, pk: int) -> HttpResponse:
+    row = get_object_or_404(Conversation.objects.select_related("owner"), project=project, pk=pk)
+    if not may_delete(request, row):
+        raise PermissionDenied(_("This conversation is another person's."))
+    if request.method == "GET":
+        return render(request, "jobs/talk/delete.html", {"conversation": row})
+    with transaction.atomic():
+        AuditEntry.record(
+            "delete conversation", actor=request.user, project=project, subject=str(row), number=row.pk
+        )
+        row.delete()
+    messages.success(request, _("The conversation is deleted."))
+    return redirect("talk:list", project.slug)

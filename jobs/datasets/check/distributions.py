@@ -1,0 +1,105 @@
+"""Sizes and turns of many examples -> distributions, exact and in bounded memory (pure)."""
+
+from __future__ import annotations
+
+from array import array
+from heapq import nsmallest
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jobs.datasets.check.report import Distribution
+from jobs.datasets.check.tokens import BYTES_PER_TOKEN
+
+SMALL = 2**16
+"""Values below it are counted one by one; each greater one is kept."""
+PENDING = 2**16
+LONGEST_KEPT = 20
+MOST_BUCKETS = 30
+
+
+class Histogram:
+    def __init__(self) -> None:
+        self.small = np.zeros(SMALL, np.int64)
+        self.large = array("Q")
+
+    def add(self, values: NDArray[np.int64]) -> None:
+        self.small += np.bincount(values[values < SMALL], minlength=SMALL)
+        self.large.extend(values[values >= SMALL].tolist())
+
+    def distribution(self) -> Distribution:
+        small = np.flatnonzero(self.small)
+        large, large_counts = np.unique(np.array(self.large, np.int64), return_counts=True)
+        values = np.concatenate([small, large])
+        counts = np.concatenate([self.small[small], large_counts])
+        return distribution(values, counts)
+
+
+def distribution(values: NDArray[np.int64], counts: NDArray[np.int64]) -> Distribution:
+    """`values` ascend, each stands `counts` times. Quantiles are values that do occur (nearest rank)."""
+    if not values.size:
+        return Distribution()
+    upto = np.cumsum(counts)
+    count, total = int(upto[-1]), int(values @ counts)
+
+    def quantile(percent: int) -> int:
+        return int(values[np.searchsorted(upto, -(-count * percent // 100))])
+
+    return Distribution(
+        count=count,
+        total=total,
+        minimum=int(values[0]),
+        p5=quantile(5),
+        median=quantile(50),
+        mean=total / count,
+        p95=quantile(95),
+        maximum=int(values[-1]),
+        buckets=buckets(values, counts),
+    )
+
+
+def buckets(values: NDArray[np.int64], counts: NDArray[np.int64]) -> list[tuple[int, int, int]]:
+    """Of equal widths, from `left` to below `right`."""
+    low, span = int(values[0]), int(values[-1] - values[0]) + 1
+    width = -(-span // MOST_BUCKETS)
+    held = np.bincount((values - low) // width, weights=counts)
+    return [(low + n * width, low + (n + 1) * width, int(count)) for n, count in enumerate(held)]
+
+
+class Figures:
+    """Tokens and turns of each usable example, and which ones are longest."""
+
+    def __init__(self) -> None:
+        self._clear()
+        self._tokens, self._turns = Histogram(), Histogram()
+        self.longest: list[tuple[int, int]] = []
+
+    def _clear(self) -> None:
+        self.lines, self.sizes, self.turns = array("q"), array("q"), array("q")
+
+    def extend(self, lines: ArrayLike, sizes: ArrayLike, turns: ArrayLike) -> None:
+        """`sizes` are in bytes of UTF-8."""
+        for held, more in ((self.lines, lines), (self.sizes, sizes), (self.turns, turns)):
+            held.frombytes(np.asarray(more, np.int64).tobytes())
+        if len(self.lines) >= PENDING:
+            self.flush()
+
+    def flush(self) -> None:
+        tokens = -(-np.array(self.sizes, np.int64) // BYTES_PER_TOKEN)
+        self._tokens.add(tokens)
+        self._turns.add(np.array(self.turns, np.int64))
+        found = [*self.longest, *((self.lines[place], int(tokens[place])) for place in greatest(tokens))]
+        self.longest = nsmallest(LONGEST_KEPT, found, key=lambda entry: (-entry[1], entry[0]))
+        self._clear()
+
+    def distributions(self) -> tuple[Distribution, Distribution]:
+        """Of tokens and of turns."""
+        self.flush()
+        return self._tokens.distribution(), self._turns.distribution()
+
+
+def greatest(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where the greatest ones are; of equal ones, the first."""
+    least = np.partition(values, -LONGEST_KEPT)[-LONGEST_KEPT] if len(values) > LONGEST_KEPT else 0
+    above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
+    return np.concatenate([above, equal[: LONGEST_KEPT - len(above)]])

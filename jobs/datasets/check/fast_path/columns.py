@@ -1,0 +1,155 @@
+"""Texts of plain examples -> a size, turns and two hashes for each example (pure).
+
+Equal prompts have equal hashes, and so have equal answers, in one process: Python salts them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.datasets.check.distributions import Figures
+from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, UNUSUAL, count_keys, plain
+from jobs.datasets.check.duplicates import Repeats
+
+Ints = NDArray[np.int64]
+PENDING = 2**14
+"""Rows gathered before they are added up."""
+FACTOR = 0x9E3779B97F4A7C15
+WEIGHTS = np.multiply.accumulate(np.full(4096, FACTOR, np.uint64))
+"""A prompt's hash is the sum of its texts' hashes, each times the weight of its place."""
+QUESTION_WEIGHTS, ANSWER_WEIGHTS = WEIGHTS[::2], WEIGHTS[1::2]
+ONE_BY_ONE = WEIGHTS.tolist()
+WORD = 2**64
+
+
+def none() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Questions with their answers, as `plain` has kinds of them; sizes are in bytes of UTF-8."""
+
+    kinds: bytes = b""
+    asked: Ints = field(default_factory=none)
+    answered: Ints = field(default_factory=none)
+    questions: Ints = field(default_factory=none)
+    answers: Ints = field(default_factory=none)
+
+    @classmethod
+    def of(cls, kinds: bytes, asked: list[str], answered: list[str]) -> Rows:
+        """Raises ValueError for an empty text."""
+        lengths = sizes(asked), sizes(answered)
+        if 0 in lengths[0] or lengths[1].count(0) != kinds.count(SYSTEM):
+            raise ValueError
+        columns = [np.array(column, np.int64) for column in lengths]
+        return cls(kinds, columns[0], columns[1], hashes(asked), hashes(answered))
+
+    @classmethod
+    def joined(cls, parts: list[Rows]) -> Rows:
+        return cls(
+            b"".join(part.kinds for part in parts),
+            np.concatenate([part.asked for part in parts]),
+            np.concatenate([part.answered for part in parts]),
+            np.concatenate([part.questions for part in parts]),
+            np.concatenate([part.answers for part in parts]),
+        )
+
+
+class Tally:
+    """Hands on what it knows of examples, by many at once and in order."""
+
+    def __init__(self, figures: Figures, repeats: Repeats) -> None:
+        self.figures, self.repeats = figures, repeats
+        self.lines: list[Ints] = []
+        self.rows: list[Rows] = []
+        self.count = 0
+
+    def extend(self, lines: Ints, rows: Rows) -> None:
+        if not len(lines):
+            return
+        self.lines.append(lines)
+        self.rows.append(rows)
+        self.count += len(rows.kinds)
+        if self.count >= PENDING:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.count:
+            return
+        lines, found = np.concatenate(self.lines), examples_of(Rows.joined(self.rows))
+        self.lines, self.rows, self.count = [], [], 0
+        self.figures.extend(lines, found.asked + found.answered, found.turns)
+        self.repeats.extend(lines, found.prompts, found.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """One entry for each example: bytes that are asked and answered, and those of the last answer alone, how
+    many turns, and the hashes of all but the last turn, and of the last turn."""
+
+    asked: Ints
+    answered: Ints
+    last_answered: Ints
+    turns: Ints
+    prompts: Ints
+    answers: Ints
+
+
+def examples_of(rows: Rows) -> Examples:
+    """Of at least one example."""
+    kinds = np.frombuffer(rows.kinds, np.uint8)
+    starts = np.flatnonzero(kinds != LATER)
+    counts = np.diff(starts, append=len(kinds))
+    instructed = kinds[starts] == SYSTEM
+    questions, answers = rows.questions.view(np.uint64), rows.answers.view(np.uint64).copy()
+    last = starts + counts - 1
+    final = answers[last]
+    answers[last] = 0
+    # A first question has the same place with a system instruction as without.
+    place = np.arange(len(kinds)) - np.repeat(starts - 1 + instructed, counts)
+    weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
+    weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
+    return Examples(
+        asked=np.add.reduceat(rows.asked, starts),
+        answered=np.add.reduceat(rows.answered, starts),
+        last_answered=rows.answered[last],
+        turns=2 * (counts - instructed),
+        prompts=np.add.reduceat(weighted, starts).view(np.int64),
+        answers=final.view(np.int64),
+    )
+
+
+def sizes(texts: list[str]) -> list[int]:
+    return [len(text) if text.isascii() else len(text.encode()) for text in texts]
+
+
+def hashes(texts: list[str]) -> Ints:
+    return np.fromiter(map(hash, texts), np.int64, len(texts))
+
+
+def digests(value: Any) -> tuple[int, int]:
+    """Hashes of one example of whatever shape: of all but the last turn, and of the last turn."""
+    try:
+        texts, keys = plain(value)
+        if keys != count_keys(value):
+            raise ValueError
+    except UNUSUAL:
+        *before, last = value["contents"]
+        return hash(written({**value, "contents": before})), hash(written(last))
+    answer = texts.pop()
+    weights = cycle(ONE_BY_ONE)
+    if len(texts) == 1 or texts[1]:
+        next(weights), next(weights)
+    prompt = sum(hash(text) * weight for text, weight in zip(texts, weights, strict=False)) % WORD
+    return (prompt if prompt < WORD // 2 else prompt - WORD), hash(answer)
+
+
+def written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,115 @@
+"""How a file writes its examples: the bytes between its texts, the same in line after line (pure).
+
+What writes a tuning file puts the same keys, in the same order and with the same spaces, around every text.
+Once these bytes are known from one line, a block of lines is cut at them and read as one flat list of texts,
+and none of these lines can have a key too many: every byte of them is known, or is inside a text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from operator import itemgetter
+from typing import Any
+
+from orjson import loads
+
+from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, count_keys, plain
+from jobs.datasets.check.fast_path.columns import Rows
+
+MARK = b"@"
+SEPARATORS = ((", ", ": "), (",", ":"))
+CLOSING = b'"}]'
+"""Where a text ends. Each gap begins with it, and has no other."""
+ANSWER, INSTRUCTED = b"AI"
+"""What stands in a text's place beside a row's kind: an answer, and the question after an instruction."""
+INSTRUCTION, NO_ANSWER = bytes([SYSTEM, INSTRUCTED]), bytes([SYSTEM, ANSWER, LATER])
+EXAMPLES = re.compile(rb"(?:(?:%c|%b)A(?:%cA)*)+" % (FIRST, INSTRUCTION, LATER))
+BETWEEN = b'",\n"'
+TEXT, GAP = itemgetter(0), itemgetter(2)
+
+
+class Spelling:
+    """`gaps` are what stands before, between and after the texts of two questions with their answers, by the
+    kind of the line's first row; `opening` ends each of them but the last, which is `end`. Of the rest,
+    `beginnings` says what kind a line is of, and `texts` what text follows."""
+
+    def __init__(self) -> None:
+        self.gaps: dict[int, list[bytes]] = {}
+        self.opening = self.end = b""
+        self.beginnings: dict[bytes, int] = {}
+        self.texts: dict[bytes, int] = {}
+
+    def learn(self, content: bytes, value: Any) -> None:
+        """From a line and its value, if it is plain. Another spelling takes the place of this one."""
+        gaps = gaps_of(content, value)
+        if not gaps:
+            return
+        common = gaps[-4:]
+        self.gaps = {kind: known for kind, known in self.gaps.items() if known[-4:] == common}
+        self.gaps[SYSTEM if len(value) > 1 else FIRST] = gaps
+        self.opening = opening = common[0][common[0].rindex(b'"parts"') :]
+        self.end = common[-1]
+        self.beginnings = {known[0].removesuffix(opening): kind for kind, known in self.gaps.items()}
+        self.texts = {common[0]: ANSWER, common[1]: LATER}
+        for kind, known in self.gaps.items():
+            self.texts[common[-1] + b"\n" + known[0]] = kind
+        if SYSTEM in self.gaps:
+            self.texts[self.gaps[SYSTEM][1]] = INSTRUCTED
+        self.texts = {gap[len(CLOSING) : -len(opening)]: text for gap, text in self.texts.items()}
+
+    def rows(self, content: bytes) -> Rows:
+        """Of whole lines. Raises one of UNUSUAL where they are not all in this spelling, and plain.
+
+        Texts are read with a quote, a comma, a newline and a quote between them. No string holds a newline:
+        where the list can be read, that first quote ends a string, and the other begins one. So each text
+        begins and ends inside strings, and is one string unless a quote stands in it; then the list has more
+        values than there are texts, or one that is no text.
+        """
+        kind, pieces = self._cut(content)
+        parts = [piece.rpartition(CLOSING) for piece in pieces[:-1]]
+        order = bytes([kind, *map(self.texts.__getitem__, map(GAP, parts))])
+        if not EXAMPLES.fullmatch(order):
+            raise ValueError
+        texts = [*map(TEXT, parts), pieces[-1]]
+        count, place = len(texts), -1
+        if SYSTEM in self.gaps:
+            for _ in range(order.count(INSTRUCTION)):
+                place = order.index(INSTRUCTION, place + 1)
+                texts[place] += BETWEEN
+                count += 1
+            order = order.replace(INSTRUCTION, NO_ANSWER)
+        texts[0], texts[-1] = b'["' + texts[0], texts[-1] + b'"]'
+        read = loads(BETWEEN.join(texts))
+        asked, answered = read[::2], read[1::2]
+        if len(read) != count or any(map(str.isspace, asked)) or any(map(str.isspace, answered)):
+            raise ValueError
+        return Rows.of(order[::2], asked, answered)
+
+    def _cut(self, content: bytes) -> tuple[int, list[bytes]]:
+        """The first row's kind, and the texts, each but the last one with the gap that follows."""
+        pieces = content.split(self.opening)
+        kind, last = self.beginnings[pieces.pop(0)], pieces[-1].removesuffix(b"\n")
+        if not last.endswith(self.end):
+            raise ValueError
+        pieces[-1] = last[: -len(self.end)]
+        return kind, pieces
+
+
+def gaps_of(content: bytes, value: Any) -> list[bytes]:
+    """Empty where the line is not plain, its keys stand in another order, or it is spelled as none is."""
+    try:
+        if plain(value)[1] != count_keys(value) or [*value][-1] != "contents":
+            return []
+    except UNUSUAL:
+        return []
+    marked = [{"text": MARK.decode()}]
+    changed: dict[str, Any] = {"contents": 2 * [{**turn, "parts": marked} for turn in value["contents"][:2]]}
+    if len(value) > 1:
+        changed["systemInstruction"] = {**value["systemInstruction"], "parts": marked}
+    for separators in SEPARATORS:
+        gaps = json.dumps({**value, **changed}, separators=separators).encode().split(MARK)
+        gaps[-1] += b"\r" * content.endswith(b"\r")
+        if content.startswith(gaps[0]) and content.endswith(gaps[-1]) and len(gaps) == len(value) + 4:
+            return gaps
+    return []

@@ -1,0 +1,210 @@
+"""What changed between two tuning files: examples added, removed and edited, and what that shifts (pure).
+
+An edited example asks the same (system instruction, and everything up to the model's last turn) and is
+answered otherwise. The order of the lines does not matter, and equal examples are counted, not merged.
+Each file is read twice: for hashes, then for the texts of what is shown. Memory is 21 bytes for an example,
+and as much again while they are sorted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from jobs.datasets.diff.fingerprints import Columns, Digest, digest
+from jobs.datasets.diff.matching import Matches, match
+from jobs.datasets.check.report import Distribution, Message, Problem
+from jobs.datasets.diff.texts import Said, excerpt, said_in
+from jobs.datasets.check.fast_path.columns import Ints
+
+KEPT = 50
+"""Examples of each kind that are kept with their texts."""
+ANSWERS_KEPT = 20
+Source = Callable[[], Iterable[bytes]]
+"""Opens a file anew and hands out its bytes in order, cut anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before` and `after` are line numbers, 0 where there is none, as are the answers "". `earlier` counts
+    the turns that are left out of `prompt`."""
+
+    before: int
+    after: int
+    system: str
+    prompt: tuple[Message, ...]
+    earlier: int
+    old: str = ""
+    new: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    before: Distribution
+    after: Distribution
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Shift:
+        return cls(*(Distribution.from_json(data[name]) for name in ("before", "after")))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A short answer that several examples have, and how many have it."""
+
+    text: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two files: its examples, the lines that are none, and the first of these."""
+
+    examples: int
+    broken: int = 0
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+
+    @classmethod
+    def of(cls, found: Digest) -> Side:
+        return cls(len(found), found.broken, found.problems)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Side:
+        kept = [Problem(**{**item, "excerpt": tuple(item["excerpt"])}) for item in data["problems"]]
+        return cls(data["examples"], data["broken"], kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """`added`, `removed` and `edited` are the first ones, `counts` says how many there are. `labels` is how
+    many short answers are used several times, `answers` those of them that are used more or less now."""
+
+    before: Side
+    after: Side
+    counts: dict[str, int]
+    input: Shift
+    output: Shift
+    turns: Shift
+    added: list[Change] = dataclasses.field(default_factory=list)
+    removed: list[Change] = dataclasses.field(default_factory=list)
+    edited: list[Change] = dataclasses.field(default_factory=list)
+    answers: list[Answer] = dataclasses.field(default_factory=list)
+    labels: int = 0
+
+    @property
+    def changed(self) -> int:
+        return sum(self.counts[kind] for kind in ("added", "removed", "edited"))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Diff:
+        """Also reads what another version kept, as far as it knows the fields."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        known |= {key: Side.from_json(data[key]) for key in ("before", "after")}
+        known |= {key: Shift.from_json(data[key]) for key in ("input", "output", "turns")}
+        for key in ("added", "removed", "edited"):
+            known[key] = [change_from(item) for item in data.get(key, [])]
+        known["answers"] = [Answer(**item) for item in data.get("answers", [])]
+        return cls(**known)
+
+
+def change_from(item: dict[str, Any]) -> Change:
+    return Change(**{**item, "prompt": tuple(Message(**message) for message in item["prompt"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How often short answers are used: `lines` hold one of each, in the file before where it `was_there`."""
+
+    before: Ints
+    after: Ints
+    lines: Ints
+    was_there: list[bool]
+    labels: int
+
+
+def diff(before: Source, after: Source) -> Diff:
+    """Lines that are no examples are counted and named."""
+    old, new = digest(before()), digest(after())
+    columns = (old.columns, new.columns)
+    found, used = match(*columns), usage(*columns)
+    del columns
+    return with_texts(found, used, old, new, before, after)
+
+
+def with_texts(found: Matches, used: Usage, old: Digest, new: Digest, before: Source, after: Source) -> Diff:
+    removed, added, edited = (lines[:KEPT].tolist() for lines in (found.removed, found.added, found.edited))
+    labelled = list(zip(used.lines.tolist(), used.was_there, strict=True))
+    olds = {*removed, *(line for line, _ in edited), *(line for line, there in labelled if there)}
+    news = {*added, *(line for _, line in edited), *(line for line, there in labelled if not there)}
+    was, now = said_in(before(), olds), said_in(after(), news)
+    return Diff(
+        before=Side.of(old),
+        after=Side.of(new),
+        counts={
+            "added": len(found.added),
+            "removed": len(found.removed),
+            "edited": len(found.edited),
+            "unchanged": found.unchanged,
+        },
+        input=Shift(old.asked.distribution(), new.asked.distribution()),
+        output=Shift(old.answered.distribution(), new.answered.distribution()),
+        turns=Shift(old.turns.distribution(), new.turns.distribution()),
+        added=[change(0, line, now[line], new=now[line].answer) for line in added],
+        removed=[change(line, 0, was[line], old=was[line].answer) for line in removed],
+        edited=[edit(first, line, was[first], now[line]) for first, line in edited],
+        answers=[
+            Answer((was if there else now)[line].answer, count_before, count_after)
+            for (line, there), count_before, count_after in zip(
+                labelled, used.before.tolist(), used.after.tolist(), strict=True
+            )
+        ],
+        labels=used.labels,
+    )
+
+
+def change(before: int, after: int, said: Said, old: str = "", new: str = "") -> Change:
+    shown = said.shown()
+    return Change(before, after, shown.system, shown.prompt, shown.earlier, excerpt(old, 0), excerpt(new, 0))
+
+
+def edit(before: int, after: int, was: Said, now: Said) -> Change:
+    """Both answers are cut to where they begin to differ."""
+    start = differs_at(was.answer, now.answer)
+    told = change(before, after, now)
+    return dataclasses.replace(told, old=excerpt(was.answer, start), new=excerpt(now.answer, start))
+
+
+def usage(before: Columns, after: Columns) -> Usage:
+    """The short answers whose share changed most."""
+    answers = np.concatenate([columns.answers[columns.short] for columns in (before, after)])
+    lines = np.concatenate([columns.lines[columns.short] for columns in (before, after)])
+    old_short = int(before.short.sum())
+    _values, first, place = np.unique(answers, return_index=True, return_inverse=True)
+    olds = np.bincount(place[:old_short], minlength=len(first))
+    news = np.bincount(place[old_short:], minlength=len(first))
+    several = (olds > 1) | (news > 1)
+    shift = abs(news / max(1, len(after.lines)) - olds / max(1, len(before.lines)))
+    moved = np.flatnonzero(several & (shift > 0))
+    chosen = moved[np.lexsort((first[moved], -shift[moved]))][:ANSWERS_KEPT]
+    return Usage(
+        before=olds[chosen],
+        after=news[chosen],
+        lines=lines[first[chosen]],
+        was_there=(first[chosen] < old_short).tolist(),
+        labels=int(several.sum()),
+    )
+
+
+def differs_at(old: str, new: str) -> int:
+    return next(
+        (place for place, (a, b) in enumerate(zip(old, new, strict=False)) if a != b),
+        min(len(old), len(new)),
+    )

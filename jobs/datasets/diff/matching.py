@@ -1,0 +1,94 @@
+"""Two files' examples by their hashes -> which are new, gone, or answered otherwise (pure).
+
+The n-th of several equal examples is matched with the n-th of the other file's, so that nothing is counted
+twice; what is left and asks the same is matched likewise, as edited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.datasets.diff.fingerprints import Columns
+from jobs.datasets.check.fast_path.columns import Ints
+
+SORTED = 500_000
+"""Examples sorted at once: those of one share of the prompts, so that sorting takes little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Line numbers, ascending; `edited` are rows of (line before, line after), by the latter."""
+
+    unchanged: int
+    removed: Ints
+    added: Ints
+    edited: Ints
+
+
+def match(before: Columns, after: Columns) -> Matches:
+    shares = -(-(len(before.lines) + len(after.lines)) // SORTED) or 1
+    found = [
+        matched_share(share(before, shares, number), share(after, shares, number)) for number in range(shares)
+    ]
+    edited = np.concatenate([each.edited for each in found])
+    return Matches(
+        unchanged=sum(each.unchanged for each in found),
+        removed=np.sort(np.concatenate([each.removed for each in found])),
+        added=np.sort(np.concatenate([each.added for each in found])),
+        edited=edited[np.argsort(edited[:, 1])],
+    )
+
+
+def share(columns: Columns, shares: int, number: int) -> Columns:
+    if shares == 1:
+        return columns
+    return columns.of(columns.prompts.view(np.uint64) % np.uint64(shares) == number)
+
+
+def matched_share(before: Columns, after: Columns) -> Matches:
+    """Examples that ask the same are all in one share."""
+    same = pairs((before.prompts, before.answers), (after.prompts, after.answers))
+    old, new = (
+        columns.of(without(len(columns.lines), places))
+        for columns, places in zip((before, after), same, strict=True)
+    )
+    edited = pairs((old.prompts,), (new.prompts,))
+    return Matches(
+        unchanged=len(same[0]),
+        removed=old.lines[without(len(old.lines), edited[0])],
+        added=new.lines[without(len(new.lines), edited[1])],
+        edited=np.column_stack([old.lines[edited[0]], new.lines[edited[1]]]),
+    )
+
+
+def pairs(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[Ints, Ints]:
+    """Places of equal keys in both, the n-th of one with the n-th of the other."""
+    keys = [np.concatenate(both) for both in zip(before, after, strict=True)]
+    count, total = len(before[0]), len(keys[0])
+    if not total:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    order = np.lexsort(keys)  # stable: within equal keys, places ascend, and those before come first
+    group = np.cumsum(begins([key[order] for key in keys])) - 1
+    is_old = order < count
+    olds = np.bincount(group[is_old], minlength=int(group[-1]) + 1)
+    news = np.bincount(group[~is_old], minlength=len(olds))
+    rank = np.arange(total) - (np.cumsum(olds + news) - olds - news)[group]
+    rank[~is_old] -= olds[group[~is_old]]
+    taken = rank < np.minimum(olds, news)[group]
+    return order[taken & is_old], order[taken & ~is_old] - count
+
+
+def begins(keys: list[Ints]) -> NDArray[np.bool_]:
+    """Where another key begins, of keys in order."""
+    found = np.ones(len(keys[0]), bool)
+    found[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return found
+
+
+def without(count: int, places: Ints) -> NDArray[np.bool_]:
+    left = np.ones(count, bool)
+    left[places] = False
+    return left

@@ -1,0 +1,212 @@
+"""What changed between two datasets, as a page shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.diff import results as diff_results
+from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.diff.word_diff import Piece, changed_words
+from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
+from jobs.datasets.models import Dataset
+from jobs.datasets.check.report import Problem
+from jobs.datasets.check.messages import words
+from studio.vertex.errors import VertexError
+from studio.words import explain
+
+T = TypeVar("T")
+KINDS: dict[str, str | Promise] = {
+    "edited": gettext_lazy("Edited"),
+    "added": pgettext_lazy("examples of a dataset", "Added"),
+    "removed": gettext_lazy("Removed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One change; `old` and `new` are the words of both answers, each with whether it changed."""
+
+    change: Change
+    old: list[Piece]
+    new: list[Piece]
+
+    @classmethod
+    def of(cls, change: Change) -> Shown:
+        pieces = changed_words(change.old, change.new) if change.before and change.after else []
+        return cls(
+            change,
+            [piece for piece in pieces if piece[0] != "in"],
+            [piece for piece in pieces if piece[0] != "out"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    key: str
+    title: str
+    count: int
+    shown: list[Shown]
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One distribution: `rows` are before and after, each figure with whether it shifted."""
+
+    title: str
+    rows: list[tuple[str, list[tuple[str, bool]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A short answer; shares are per cent of the examples, `points` is by how many they shifted."""
+
+    answer: Answer
+    before: float
+    after: float
+
+    @property
+    def points(self) -> float:
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    title: str
+    side: Side
+    problems: list[tuple[Problem, str]]
+
+    @property
+    def more(self) -> int:
+        return self.side.broken - len(self.problems)
+
+
+@dataclass(frozen=True)
+class ChangesPage:
+    """`diff` where the two were compared, `failure` where they could not be."""
+
+    before: Dataset
+    after: Dataset
+    diff: Diff | None = None
+    failure: str = ""
+
+    @classmethod
+    def of(cls, before: Dataset, after: Dataset, *, asked: bool = False) -> ChangesPage:
+        """Small files are compared at once, others when that is `asked` for."""
+        page = cls(before, after, None if before.same_data(after) else diff_results.kept(before, after))
+        return page.made() if page.open and (asked or page.by_itself) else page
+
+    def made(self) -> ChangesPage:
+        found, failure = attempted(self.before, lambda: diff_results.made(self.before, self.after))
+        return ChangesPage(self.before, self.after, found, failure)
+
+    @property
+    def id(self) -> str:
+        """Several may stand on one page."""
+        return f"changes-{self.before.pk}-{self.after.pk}"
+
+    @property
+    def same(self) -> bool:
+        return self.before.same_data(self.after)
+
+    @property
+    def open(self) -> bool:
+        return self.diff is None and not self.same
+
+    @property
+    def bytes(self) -> int:
+        return self.before.size + self.after.size
+
+    @property
+    def by_itself(self) -> bool:
+        return self.bytes <= AT_ONCE
+
+    @cached_property
+    def kinds(self) -> list[Kind]:
+        if not self.diff:
+            return []
+        listed = {"edited": self.diff.edited, "added": self.diff.added, "removed": self.diff.removed}
+        return [
+            Kind(key, str(title), self.diff.counts[key], [Shown.of(change) for change in listed[key]])
+            for key, title in KINDS.items()
+            if self.diff.counts[key]
+        ]
+
+    @cached_property
+    def measures(self) -> list[Measure]:
+        if not self.diff:
+            return []
+        titled = [
+            (_("Input tokens per example"), self.diff.input),
+            (_("Output tokens per example"), self.diff.output),
+            (_("Turns per example"), self.diff.turns),
+        ]
+        return [measure(title, shift) for title, shift in titled]
+
+    @property
+    def columns(self) -> list[str]:
+        return [word for _key, word, _value in distribution_chart.figures_of(self.diff.input.before)] if self.diff else []
+
+    @cached_property
+    def labels(self) -> list[Label]:
+        if not self.diff:
+            return []
+        olds, news = (max(1, side.examples) for side in (self.diff.before, self.diff.after))
+        return [
+            Label(answer, 100 * answer.before / olds, 100 * answer.after / news)
+            for answer in self.diff.answers
+        ]
+
+    @property
+    def broken(self) -> list[Broken]:
+        if not self.diff:
+            return []
+        sides = ((str(self.before), self.diff.before), (str(self.after), self.diff.after))
+        return [
+            Broken(title, side, [(problem, words(problem).what) for problem in side.problems])
+            for title, side in sides
+            if side.broken
+        ]
+
+
+def measure(title: str, shift: Shift) -> Measure:
+    old, new = (
+        [distribution_chart.shown(value) for _key, _word, value in distribution_chart.figures_of(spread)]
+        for spread in (shift.before, shift.after)
+    )
+    shifted = [was != now for was, now in zip(old, new, strict=True)]
+    return Measure(
+        title,
+        [
+            (_("Before"), [(value, False) for value in old]),
+            (_("After"), list(zip(new, shifted, strict=True))),
+        ],
+    )
+
+
+def attempted(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, str]:
+    """What was read, or why it could not be."""
+    try:
+        return read(), ""
+    except diff_results.Gone as gone:
+        return None, deleted(gone.dataset)
+    except VertexError as error:
+        return None, str(explain(error, on_engine=dataset.project.on_engine))
+
+
+def deleted(dataset: Dataset) -> str:
+    sentence = _(
+        "“%(file)s” was deleted or replaced: its generation %(generation)s is no longer in Cloud Storage."
+    )
+    return sentence % {"file": dataset, "generation": dataset.generation}

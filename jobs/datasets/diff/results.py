@@ -1,0 +1,46 @@
+"""What changed from one dataset to another: read once from the store, kept as a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from jobs.datasets import ingest
+from jobs.datasets.diff.diff import Diff, Source, diff
+from jobs.datasets.models import Changes, Dataset
+from studio.vertex.errors import NotFound
+
+
+class Gone(Exception):
+    """The object of `dataset`, in the version that was checked, is no longer in the bucket."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(str(dataset))
+        self.dataset = dataset
+
+
+def kept(before: Dataset, after: Dataset) -> Diff | None:
+    row = Changes.objects.filter(before=before, after=after).first()
+    return Diff.from_json(row.found) if row else None
+
+
+def made(before: Dataset, after: Dataset) -> Diff:
+    """Reads both files where nobody has yet. Raises Gone, VertexError."""
+    if known := kept(before, after):
+        return known
+    found = diff(source(before), source(after))
+    Changes.objects.get_or_create(before=before, after=after, defaults={"found": found.to_json()})
+    return found
+
+
+def source(dataset: Dataset) -> Source:
+    """The very version that was checked."""
+
+    def content() -> Iterator[bytes]:
+        try:
+            file = dataset.project.storage().open(dataset.uri, int(dataset.generation))
+        except NotFound:
+            raise Gone(dataset) from None
+        with file:
+            yield from ingest.blocks(file)
+
+    return content

@@ -1,0 +1,85 @@
+"""The page of what changed between two datasets, its file, and the way there from a dataset's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods
+
+from jobs.datasets.diff import results as diff_results, csv_export
+from jobs.datasets.diff.page import ChangesPage, attempted
+from jobs.datasets.report_page.downloads import BOM, attachment, harmless, line, stem
+from jobs.datasets.views import dataset_or_404
+from jobs.models import Dataset
+from studio.access import Request, member
+from studio.models import Project, Role
+
+
+def two(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:
+    rows = Dataset.objects.select_related("project").defer("report")
+    old, new = (get_object_or_404(rows, project=project, pk=pk) for pk in (before, after))
+    return old, new
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member(Role.VIEWER)
+def show_changes(request: Request, project: Project, before: int, after: int) -> HttpResponse:
+    """Small files are read at once; large ones when it is asked for, by POST."""
+    pair = two(project, before, after)
+    page = ChangesPage.of(*pair, asked=request.method == "POST")
+    if request.method == "POST" and not page.failure:
+        return redirect("datasets:changes", project.slug, before, after)
+    template = "jobs/datasets/_changes.html" if request.htmx else "jobs/datasets/changes.html"
+    return render(request, template, {"page": page})
+
+
+@require_GET
+@member(Role.VIEWER)
+def changes_csv(request: Request, project: Project, before: int, after: int) -> HttpResponseBase:
+    """Every changed example, found anew while it is sent: only the first ones are kept."""
+    old, new = two(project, before, after)
+    if old.same_data(new):
+        return csv_of(old, new, iter(()))
+    both = diff_results.source(old), diff_results.source(new)
+    found, failure = attempted(old, lambda: csv_export.matches(*both))
+    if found is None:
+        messages.error(request, failure)
+        return redirect("datasets:changes", project.slug, before, after)
+    folder = settings.FILE_UPLOAD_TEMP_DIR
+    return csv_of(old, new, csv_export.changed_rows(found, *both, folder=folder))
+
+
+def csv_of(before: Dataset, after: Dataset, rows: Iterator[csv_export.Row]) -> HttpResponseBase:
+    name = f"{stem(before)}-to-{stem(after)}.csv"
+    return attachment(csv_lines(rows), name, "text/csv; charset=utf-8")
+
+
+def csv_lines(rows: Iterator[csv_export.Row]) -> Iterator[bytes]:
+    yield (BOM + line(csv_export.HEAD)).encode()
+    for kind, first, now, *texts in rows:
+        cells = (kind, first or "", now or "", *map(harmless, texts))
+        yield line(cells).encode("utf-8", "replace")
+
+
+@require_GET
+@member(Role.VIEWER)
+def compare(request: Request, project: Project, pk: int) -> HttpResponse:
+    """To the changes between this dataset and the one asked for, from the older to the newer."""
+    dataset = dataset_or_404(project, pk)
+    other = chosen(project, request.GET.get("with", ""))
+    if other is None:
+        messages.error(request, _("This dataset is no longer in the library. Choose another one."))
+        return redirect(dataset)
+    before, after = sorted((dataset, other), key=lambda each: (each.created_at, each.pk))
+    return redirect("datasets:changes", project.slug, before.pk, after.pk)
+
+
+def chosen(project: Project, pk: str) -> Dataset | None:
+    if not pk.isdecimal() or len(pk) > 18:
+        return None
+    return Dataset.objects.filter(project=project, pk=int(pk)).defer("report").first()

@@ -1,0 +1,62 @@
+"""Why a dataset was not taken, in the person's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.datasets import ingest
+from jobs.datasets.sample_data import sample_named
+from jobs.models import Dataset
+from studio.vertex.errors import NotFound, VertexError
+from studio.words import explain
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from studio.models import Project
+
+T = TypeVar("T")
+WRITE_ONE = gettext_lazy(
+    "This project has no bucket for uploads. Write a dataset location, "
+    "or ask an admin to name a bucket in Settings."
+)
+ASK_FOR_ONE = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
+"""Where no location can be written."""
+
+
+class Refusal(Exception):
+    """Its text is a sentence for the person; `field` is where it stands in the form, where that is known."""
+
+    def __init__(self, words: str, field: str = "") -> None:
+        super().__init__(words)
+        self.field = field
+
+
+def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = WRITE_ONE) -> T:
+    """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
+    try:
+        return take()
+    except ingest.TooBig:
+        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it."), "file") from None
+    except ingest.NoBucket:
+        raise Refusal(str(no_bucket), "upload_to") from None
+    except NotFound:
+        raise Refusal(_("There is no such file. Check the path, or upload the file."), "uri") from None
+    except VertexError as error:
+        raise Refusal(str(explain(error, on_engine=project.on_engine))) from None
+
+
+def both_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:
+    """Training and validation part of the sample data `name`, in the library afterwards; raises Refusal."""
+    data = sample_named(name)
+    if data is None:
+        raise Refusal(_("There is no sample data of that name."))
+    return (
+        taken(project, lambda: ingest.sample(project, user, data, "train"), ASK_FOR_ONE),
+        taken(project, lambda: ingest.sample(project, user, data, "validation"), ASK_FOR_ONE),
+    )

@@ -1,0 +1,126 @@
+"""Step 2 of a draft: a file to upload and where to, the path of one, and how much to hold out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.datasets.uploads import filenames
+from jobs.datasets import gcs_paths
+from jobs.datasets.check.model_limits import Purpose
+from jobs.datasets.transform.split import MOST_PERCENT
+from studio.vertex.errors import BadName
+from studio.vertex.storage import parse_gs_uri
+
+PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
+MOST_SEED = 2**31 - 1
+TOO_BIG = gettext_lazy("The file is larger than 1 GB. Leave out examples, or split it.")
+NO_FILE = gettext_lazy("Choose a JSONL file.")
+
+
+def first_error(form: forms.Form) -> tuple[str, str]:
+    """(field, words): one thing at a time is said at its field."""
+    field, errors = next(iter(form.errors.items()))
+    return field, str(errors[0])
+
+
+def named(name: str) -> str:
+    if refusal := filenames.refusal(name):
+        raise ValidationError(refusal)
+    return name
+
+
+class LocationForm(forms.Form):
+    """Where uploads of this draft go; blank is the project's bucket."""
+
+    upload_to = forms.CharField(max_length=1100, required=False)
+
+    def clean_upload_to(self) -> str:
+        try:
+            return gcs_paths.typed(self.cleaned_data["upload_to"])
+        except BadName:
+            raise ValidationError(
+                _("This is not a folder on Cloud Storage. Write gs://bucket/folder/.")
+            ) from None
+
+
+class UploadForm(LocationForm):
+    file = forms.FileField(allow_empty_file=True, error_messages={"required": NO_FILE})
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        named(file.name)
+        return file
+
+
+class BeginForm(LocationForm):
+    """What the browser says of a file before it sends it."""
+
+    purpose = forms.ChoiceField(choices=[(purpose, purpose) for purpose in PURPOSES])
+    name = forms.CharField(max_length=300, error_messages={"required": NO_FILE})
+    size = forms.IntegerField(min_value=0)
+    modified = forms.CharField(max_length=40, required=False)
+
+    def clean_name(self) -> str:
+        return named(self.cleaned_data["name"])
+
+    def clean_size(self) -> int:
+        size: int = self.cleaned_data["size"]
+        if size > settings.DATASET_MAX_BYTES:
+            raise ValidationError(TOO_BIG)
+        return size
+
+
+class AddressForm(forms.Form):
+    uri = forms.CharField(
+        max_length=1100,
+        error_messages={"required": gettext_lazy("Write the path of a file: gs://bucket/file.jsonl.")},
+    )
+
+    def clean_uri(self) -> str:
+        uri: str = self.cleaned_data["uri"]
+        try:
+            address = parse_gs_uri(uri)
+        except BadName:
+            raise ValidationError(
+                _("This is not the path of a file. Write gs://bucket/file.jsonl.")
+            ) from None
+        if filenames.is_mended(address.name):
+            raise ValidationError(
+                _("The file’s name ends in .txt. Rename it on Cloud Storage so that it ends in .jsonl.")
+            )
+        if not address.name.endswith(".jsonl"):
+            raise ValidationError(_("The file’s name has to end in .jsonl."))
+        return uri
+
+
+class HoldOutForm(forms.Form):
+    percent = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_PERCENT,
+        initial=10,
+        label=gettext_lazy("Percent to hold out"),
+        error_messages={
+            "required": gettext_lazy("Write a whole number from 1 to 50."),
+            "invalid": gettext_lazy("Write a whole number from 1 to 50."),
+            "min_value": gettext_lazy("At least 1."),
+            "max_value": gettext_lazy("At most %(limit_value)s."),
+        },
+    )
+    seed = forms.IntegerField(
+        min_value=0,
+        max_value=MOST_SEED,
+        initial=0,
+        label=gettext_lazy("Seed"),
+        error_messages={
+            "required": gettext_lazy("Write a whole number, such as 0."),
+            "invalid": gettext_lazy("Write a whole number, such as 0."),
+            "min_value": gettext_lazy("At least 0."),
+            "max_value": gettext_lazy("At most %(limit_value)s."),
+        },
+    )

@@ -1,0 +1,134 @@
+"""How a file becomes a Dataset: stored under a name of ours or found where it is, checked, pinned."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from jobs.datasets.check.checker import check
+from jobs.datasets.uploads.filenames import safe_name
+from jobs.datasets.check.report import Report
+from jobs.datasets.sample_data import Part, SampleData
+from jobs.models import Dataset
+from studio.models import Project
+from studio.vertex.errors import Conflict
+from studio.vertex.storage import ObjectInfo
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+BLOCK = 1024 * 1024
+TYPE = "application/jsonl"
+ENGINE_BUCKET = "tuning-data"
+CLEANINGS = ("cleaned", "converted")
+
+
+class NoBucket(Exception):
+    """Neither the project nor the draft names a bucket to upload to."""
+
+
+class TooBig(Exception):
+    pass
+
+
+def upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
+    """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
+    file.seek(0)
+    report = check(blocks(file), name=filename)
+    if report.bytes > settings.DATASET_MAX_BYTES:
+        raise TooBig
+    return pin(project, user, store(project, file, filename, folder), Dataset.Source.UPLOAD, report)
+
+
+def store(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
+    """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
+    storage = project.storage()
+    try:
+        return storage.upload(file, new_address(project, filename, folder), TYPE)
+    except Conflict:
+        stem = safe_name(filename).removesuffix(".jsonl")
+        return storage.upload(file, new_address(project, f"{stem}-{mark()}.jsonl", folder), TYPE)
+
+
+def existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
+    """What the address holds now. A version that was checked before is not read again."""
+    storage = project.storage()
+    found = storage.stat(uri)
+    known = Dataset.objects.filter(project=project, uri=found.uri, generation=str(found.generation)).first()
+    if known:
+        return known
+    if found.size > settings.DATASET_MAX_BYTES:
+        raise TooBig
+    with storage.open(found.uri, found.generation) as file:
+        report = check(blocks(file))
+    return pin(project, user, found, source, report)
+
+
+def sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
+    """A part of the studio's own sample data, stored in the project's bucket at its first use."""
+    uri = f"gs://{bucket_of(project)}/{data.object_name(part)}"
+    with data.path(part).open("rb") as file:
+        try:
+            stored = project.storage().upload(file, uri, TYPE)
+        except Conflict:
+            return existing(project, user, uri, Dataset.Source.SAMPLE)
+        file.seek(0)
+        return pin(project, user, stored, Dataset.Source.SAMPLE, check(blocks(file)))
+
+
+def pin(
+    project: Project, user: User, stored: ObjectInfo, source: str, report: Report, **facts: Any
+) -> Dataset:
+    """`facts` are the parent and the derivation of what was made from another dataset."""
+    with transaction.atomic():
+        dataset, made = Dataset.objects.get_or_create(
+            project=project,
+            uri=stored.uri,
+            generation=str(stored.generation),
+            defaults={
+                "owner": user,
+                "crc32c": stored.crc32c,
+                "size": stored.size,
+                "source": source,
+                "report": report.to_json(),
+                **facts,
+            },
+        )
+        if made:
+            dataset.audit(deed_of(dataset), user)
+    return dataset
+
+
+def deed_of(dataset: Dataset) -> str:
+    return "dataset.clean" if dataset.derivation.get("how") in CLEANINGS else "dataset.add"
+
+
+def blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block
+
+
+def bucket_of(project: Project) -> str:
+    bucket = project.bucket or (ENGINE_BUCKET if project.on_engine else "")
+    if not bucket:
+        raise NoBucket
+    return bucket
+
+
+def new_address(project: Project, filename: str, folder: str = "") -> str:
+    """In `folder`, gs://bucket/folder/, or blank: in the project's bucket, in a folder of our making, so that
+    no upload meets another. The name is one that people recognise."""
+    return f"{folder or f'{default_folder(project)}{mark()}/'}{safe_name(filename)}"
+
+
+def default_folder(project: Project) -> str:
+    return f"gs://{bucket_of(project)}/datasets/"
+
+
+def mark() -> str:
+    return f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"

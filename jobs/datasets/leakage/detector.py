@@ -1,0 +1,251 @@
+"""Validation examples that the training data gives away, the same or nearly the same (pure).
+
+Training is read line by line, in memory that does not grow with it; the work for a line does not either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from jobs.datasets.check.example import Conversation, Turn
+from jobs.datasets.check.other_formats import convert
+from jobs.datasets.check.excerpt import cut
+from jobs.datasets.check.lines import BOM, lines
+from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.leakage.similarity_index import LENGTH, Index, normalised
+
+Kind = Literal["example", "prompt", "near"]
+"""The whole example, the prompt with another answer, or a last user's turn of similarity 0.8 or more."""
+
+PAIRS_KEPT = 20
+EXCERPT = 160
+REMEMBERED = 2**18
+BATCH = 2**16
+"""Characters of training prompts that are compared at once."""
+LONGEST, CHARACTERS = 20_000, 10_000_000
+"""Characters of a prompt, and of all validation prompts together, that are compared: the first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A validation line and the first training line that gives it away."""
+
+    kind: Kind
+    training: int
+    validation: int
+    similarity: float
+    training_text: str
+    validation_text: str
+
+    @property
+    def percent(self) -> int:
+        """Rounded down: 100 is the same text."""
+        return int(100 * self.similarity)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """`training` and `validation` are the examples compared, `exact` and `near` the validation examples given
+    away (`answered` of the exact ones with their answer); the pairs are the first ones in validation.
+    `compared` is the length that prompts were cut to for likeness, 0 where they were not."""
+
+    training: int = 0
+    validation: int = 0
+    exact: int = 0
+    answered: int = 0
+    near: int = 0
+    exact_pairs: list[Pair] = dataclasses.field(default_factory=list)
+    near_pairs: list[Pair] = dataclasses.field(default_factory=list)
+    compared: int = 0
+
+    @property
+    def affected(self) -> int:
+        return self.exact + self.near
+
+    @property
+    def pairs(self) -> list[Pair]:
+        return self.exact_pairs + self.near_pairs
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Leaks:
+        """Also reads what an older version kept: fields that are missing keep their defaults."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        for key in ("exact_pairs", "near_pairs"):
+            known[key] = [Pair(**pair) for pair in data.get(key, [])]
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`whole` and `prompt` are digests; `asked` is the last user's turn, cut behind what may be compared."""
+
+    line: int
+    whole: bytes
+    prompt: bytes
+    asked: str
+
+
+def find(training: Iterable[bytes], validation: Iterable[bytes]) -> Leaks:
+    """Chunks of both files in order, cut anywhere. Lines that are no examples are passed over."""
+    return search(training, validation).leaks()
+
+
+def leaked_lines(training: Iterable[bytes], validation: Iterable[bytes]) -> set[int]:
+    """All lines of the validation file that are given away."""
+    return {pair.validation for pair in search(training, validation).found.values()}
+
+
+def search(training: Iterable[bytes], validation: Iterable[bytes]) -> Search:
+    made = Search(list(examples(validation)))
+    for example in examples(training):
+        made.see(example)
+    if made.waiting:
+        made.see_waiting()
+    return made
+
+
+class Search:
+    """`found` has the strongest pair of a validation example, by its place among them."""
+
+    def __init__(self, validation: list[Example]) -> None:
+        self.validation = validation
+        self.training = 0
+        self.found: dict[int, Pair] = {}
+        self.by_whole = places(example.whole for example in validation)
+        self.by_prompt = places(example.prompt for example in validation)
+        self.length, self.has_cut = fitting_length([len(example.asked) for example in validation]), False
+        self.by_text = places(self.text(example) for example in validation)
+        self.by_text.pop("", None)
+        self.texts: list[str] = list(self.by_text)
+        if self.texts:
+            self.index = Index(self.texts)
+        self.seen: set[int] = set()
+        self.waiting: list[tuple[Example, str]] = []
+        self.characters = 0
+
+    def text(self, example: Example) -> str:
+        text = normalised(example.asked)
+        self.has_cut |= len(text) > self.length
+        return text[: self.length]
+
+    def see(self, example: Example) -> None:
+        self.training += 1
+        for place in self.by_whole.get(example.whole, ()):
+            self.note(place, "example", example, 1.0)
+        for place in self.by_prompt.get(example.prompt, ()):
+            self.note(place, "prompt", example, 1.0)
+        if self.texts:
+            self.wait(example, self.text(example))
+
+    def wait(self, example: Example, text: str) -> None:
+        """Likeness is searched for many at once. What a text resembles is known when it comes again."""
+        digest = hash(text)
+        if not text or digest in self.seen:
+            return
+        if len(self.seen) == REMEMBERED:
+            self.seen.clear()
+        self.seen.add(digest)
+        self.waiting.append((example, text))
+        self.characters += len(text)
+        if self.characters > BATCH:
+            self.see_waiting()
+
+    def see_waiting(self) -> None:
+        waiting, self.waiting, self.characters = self.waiting, [], 0
+        for own, other, similarity in self.index.similar([text for _example, text in waiting]):
+            for place in self.by_text[self.texts[other]]:
+                self.note(place, "near", waiting[own][0], similarity)
+        if 2 * self.index.left.sum() < len(self.texts):
+            self.renew()
+
+    def renew(self) -> None:
+        """A text given away needs no second proof; with half of them gone, the index is made anew."""
+        self.texts = [text for text, left in zip(self.texts, self.index.left, strict=True) if left]
+        if self.texts:
+            self.index = Index(self.texts)
+
+    def note(self, place: int, kind: Kind, example: Example, similarity: float) -> None:
+        """The first pair of the strongest kind stays."""
+        strength = ("near", "prompt", "example").index
+        known = self.found.get(place)
+        if known and strength(kind) <= strength(known.kind):
+            return
+        own = self.validation[place]
+        texts = (excerpt(example.asked), excerpt(own.asked))
+        self.found[place] = Pair(kind, example.line, own.line, similarity, *texts)
+
+    def leaks(self) -> Leaks:
+        pairs = [pair for _place, pair in sorted(self.found.items())]
+        exact = [pair for pair in pairs if pair.kind != "near"]
+        near = [pair for pair in pairs if pair.kind == "near"]
+        return Leaks(
+            training=self.training,
+            validation=len(self.validation),
+            exact=len(exact),
+            answered=sum(pair.kind == "example" for pair in exact),
+            near=len(near),
+            exact_pairs=exact[:PAIRS_KEPT],
+            near_pairs=near[:PAIRS_KEPT],
+            compared=self.length if self.has_cut else 0,
+        )
+
+
+def examples(chunks: Iterable[bytes]) -> Iterator[Example]:
+    for line in lines(chunks):
+        if line.too_long or not line.content.strip():
+            continue
+        try:
+            value = parse(line.content.removeprefix(BOM) if line.number == 1 else line.content)
+        except Unreadable:
+            continue
+        if isinstance(value, dict) and (found := example_of(line.number, value)):
+            yield found
+
+
+def example_of(line: int, value: dict[str, Any]) -> Example | None:
+    conversation = Conversation.of(value if "contents" in value else convert(value))
+    if len(conversation.turns) < 2 or conversation.turns[-1].role != "model":
+        return None
+    *turns, answer = conversation.turns
+    asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+    said = [conversation.system, *map(said_by, turns)]
+    return Example(line, digest([*said, said_by(answer)]), digest(said), asked[: LONGEST + 1])
+
+
+def said_by(turn: Turn) -> tuple[str, ...]:
+    """A turn's role, its text, and whatever it holds beside text."""
+    beside = [json.dumps(part, sort_keys=True) for part in turn.parts if part.keys() != {"text"}]
+    return (turn.role, turn.text, *beside)
+
+
+def digest(said: list[Any]) -> bytes:
+    return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+
+
+def places(keys: Iterable[Any]) -> dict[Any, list[int]]:
+    """Key -> where it stands."""
+    found: dict[Any, list[int]] = {}
+    for place, key in enumerate(keys):
+        found.setdefault(key, []).append(place)
+    return found
+
+
+def fitting_length(lengths: list[int]) -> int:
+    """What to cut prompts to, so that they stay within LONGEST and CHARACTERS."""
+    length = LONGEST
+    while sum(min(length, each) for each in lengths) > CHARACTERS:
+        length //= 2
+    return max(length, LENGTH)
+
+
+def excerpt(text: str) -> str:
+    short = cut(text[: 2 * EXCERPT])
+    return short if len(short) <= EXCERPT else short[:EXCERPT] + "…"

@@ -1,0 +1,218 @@
+"""A distribution -> its Plotly figure, with the six figures of it marked (pure).
+
+Colours are the design's tokens, `var(--chart-1)`; the page resolves them when it draws.
+`narrow` is what replaces parts of the layout where the chart has the width of a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+if TYPE_CHECKING:
+    from jobs.datasets.check.report import Distribution
+
+WIDE, NARROW = 480, 280
+"""Pixels that a plot has at least, on a desk and on a phone."""
+CHARACTER, GAP, ROW = 6.0, 10, 15
+"""Of a label, in pixels: width of a character, room between two, height of a row."""
+FEW = 8
+"""Values on an axis up to which each has its tick."""
+LINES = {"min": "dot", "p5": "dash", "median": "solid", "mean": "dashdot", "p95": "dash", "max": "dot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Figures of one value: they share a line and a label."""
+
+    value: float
+    names: tuple[str, ...]
+    words: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.words} {shown(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Where a mark's label stands: `row` counts from the plot upwards."""
+
+    mark: Mark
+    row: int
+    anchor: str
+
+
+def figures_of(spread: Distribution) -> list[tuple[str, str, float]]:
+    """(key, word, value) of the six, from least to most."""
+    return [
+        ("min", _("Min"), spread.minimum),
+        ("p5", "p5", spread.p5),
+        ("median", _("Median"), spread.median),
+        ("mean", _("Mean"), spread.mean),
+        ("p95", "p95", spread.p95),
+        ("max", _("Max"), spread.maximum),
+    ]
+
+
+def figure(spread: Distribution, name: str) -> dict[str, Any]:
+    """`name` is what is counted, for the axis."""
+    buckets = [(left, max(right, left + 1), count) for left, right, count in spread.buckets if count]
+    bars = {
+        "type": "bar",
+        "x": [(left + right - 1) / 2 for left, right, _count in buckets],
+        "width": [right - left for left, right, _count in buckets],
+        "y": [count for _left, _right, count in buckets],
+        "text": [hover(*bucket) for bucket in buckets],
+        "textposition": "none",
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": colour("chart-1"), "line": {"color": colour("bg-raised"), "width": 1}},
+        "opacity": 0.85,
+    }
+    axis = span(spread, buckets)
+    wide, narrow = (labels(marks(spread), axis, width) for width in (WIDE, NARROW))
+    return {
+        "data": [bars],
+        "layout": frame(axis, name) | {"shapes": lines(marks(spread))} | notes(wide),
+        "narrow": notes(narrow),
+    }
+
+
+def hover(left: int, right: int, count: int) -> str:
+    """A bucket goes from `left` to below `right`."""
+    many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": shown(count)}
+    return f"{reach(left, right)}: {many}"
+
+
+def reach(left: int, right: int) -> str:
+    return shown(left) if right - left == 1 else f"{shown(left)}–{shown(right - 1)}"
+
+
+def shown(value: float) -> str:
+    whole = value == round(value)
+    return number_format(value, 0 if whole else 1, use_l10n=True, force_grouping=True)
+
+
+def span(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
+    """The x axis: the bars and the marks, with a little air; at least three values wide."""
+    low = min([spread.minimum, *(left for left, _right, _count in buckets)]) - 0.5
+    high = max([spread.maximum, *(right - 1 for _left, right, _count in buckets)]) + 0.5
+    air = max((high - low) * 0.02, (3 - (high - low)) / 2)
+    return low - air, high + air
+
+
+def marks(spread: Distribution) -> list[Mark]:
+    """Ordered by value; what is shown as the same number becomes one mark."""
+    found: dict[str, list[tuple[str, str, float]]] = {}
+    for entry in sorted(figures_of(spread), key=lambda entry: entry[2]):
+        found.setdefault(shown(entry[2]), []).append(entry)
+    return [
+        Mark(
+            entries[0][2],
+            tuple(key for key, _word, _value in entries),
+            " · ".join(word for _key, word, _value in entries),
+        )
+        for entries in found.values()
+    ]
+
+
+def labels(marked: list[Mark], reach: tuple[float, float], width: float) -> list[Label]:
+    """Each label in the lowest row where it does not meet another."""
+    ends: list[float] = []
+    placed = []
+    for mark in marked:
+        length = len(mark.label) * CHARACTER
+        at = (mark.value - reach[0]) / (reach[1] - reach[0]) * width
+        anchor = "left" if at < length / 2 else "right" if at > width - length / 2 else "center"
+        left = at - {"left": 0.0, "center": length / 2, "right": length}[anchor]
+        row = next((row for row, end in enumerate(ends) if end + GAP <= left), len(ends))
+        ends[row : row + 1] = [left + length]
+        placed.append(Label(mark, row, anchor))
+    return placed
+
+
+def lines(marked: list[Mark]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "line",
+            "x0": mark.value,
+            "x1": mark.value,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": colour("text-2"), "width": 1, "dash": dash(mark)},
+        }
+        for mark in marked
+    ]
+
+
+def dash(mark: Mark) -> str:
+    """The median's line is the one that is drawn through."""
+    return LINES["median"] if "median" in mark.names else LINES[mark.names[0]]
+
+
+def notes(placed: list[Label]) -> dict[str, Any]:
+    rows = max((label.row for label in placed), default=0) + 1
+    return {
+        "annotations": list(drawn(placed)),
+        "margin": {"l": 44, "r": 14, "t": rows * ROW + 6, "b": 40},
+    }
+
+
+def drawn(placed: list[Label]) -> Iterator[dict[str, Any]]:
+    for label in placed:
+        yield {
+            "x": label.mark.value,
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            "xanchor": label.anchor,
+            "yshift": label.row * ROW,
+            "showarrow": False,
+            "text": label.mark.label,
+            "font": font(11),
+        }
+
+
+def frame(reach: tuple[float, float], name: str) -> dict[str, Any]:
+    axis = {
+        "zeroline": False,
+        "fixedrange": True,
+        "tickfont": font(11),
+        "ticks": "",
+        "linecolor": colour("line"),
+    }
+    return {
+        "font": font(11),
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "showlegend": False,
+        "autosize": True,
+        "bargap": 0,
+        "dragmode": False,
+        "hovermode": "closest",
+        "hoverlabel": {
+            "bgcolor": colour("bg-raised"),
+            "bordercolor": colour("line"),
+            "font": font(12) | {"color": colour("text")},
+        },
+        "xaxis": axis
+        | {"range": list(reach), "showgrid": False, "showline": True, "tickformat": ",~r"}
+        | ({"dtick": 1} if reach[1] - reach[0] < FEW else {"nticks": 8})
+        | {"title": {"text": name, "font": font(11), "standoff": 6}},
+        "yaxis": axis
+        | {"gridcolor": colour("grid"), "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},
+    }
+
+
+def colour(token: str) -> str:
+    return f"var(--{token})"
+
+
+def font(size: int) -> dict[str, Any]:
+    return {"family": "var(--font)", "size": size, "color": colour("text-2")}

@@ -1,0 +1,159 @@
+"""What leaves a dataset as a file: the original, its problems, and a cleaned copy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from jobs.datasets import ingest
+from jobs.datasets.check.checker import all_problems, check
+from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.report_page.page import ReportPage
+from jobs.datasets.errors import ASK_FOR_ONE, Refusal, taken
+from jobs.datasets.check.report import Problem
+from jobs.datasets.views import dataset_or_404
+from jobs.datasets.check.messages import words
+from jobs.models import Dataset
+from studio.access import Request, member
+from studio.models import Project, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+HEAD = ("line", "severity", "code", "field", "problem", "cure", "excerpt")
+BOM = "\ufeff"
+"""By which spreadsheet programs know UTF-8."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@require_GET
+@member(Role.VIEWER)
+def download(request: Request, project: Project, pk: int) -> HttpResponseBase:
+    """The very version that was checked, as it is stored."""
+    dataset = dataset_or_404(project, pk)
+
+    def answer(file: BinaryIO) -> HttpResponseBase:
+        response = attachment(ingest.blocks(file), str(dataset), ingest.TYPE)
+        response["Content-Length"] = str(dataset.size)
+        return response
+
+    return from_store(request, dataset, answer)
+
+
+@require_GET
+@member(Role.VIEWER)
+def problems_csv(request: Request, project: Project, pk: int) -> HttpResponseBase:
+    """Every problem, found anew while it is sent: the report keeps only the first of each kind."""
+    dataset = dataset_or_404(project, pk)
+
+    def answer(file: BinaryIO) -> HttpResponseBase:
+        found = all_problems(ingest.blocks(file), name=str(dataset))
+        return attachment(csv_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8")
+
+    return from_store(request, dataset, answer)
+
+
+@require_GET
+@member(Role.VIEWER)
+def download_cleaned(request: Request, project: Project, pk: int) -> HttpResponseBase:
+    dataset = dataset_or_404(project, pk)
+    return from_store(
+        request,
+        dataset,
+        lambda file: attachment(cleaned(ingest.blocks(file)), f"{stem(dataset)}-cleaned.jsonl", ingest.TYPE),
+    )
+
+
+@require_POST
+@member(Role.TUNER)
+def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The cleaned file as a dataset of its own, checked anew."""
+    dataset = dataset_or_404(project, pk)
+    try:
+        made = taken(project, lambda: clean_copy(dataset, request.user), ASK_FOR_ONE)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect(dataset)
+    messages.success(request, _("“%(file)s” is in the library.") % {"file": made})
+    return redirect(made)
+
+
+def clean_copy(dataset: Dataset, user: User) -> Dataset:
+    how = "converted" if ReportPage(dataset).convertible else "cleaned"
+    with opened(dataset) as source, tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+        copy.writelines(cleaned(ingest.blocks(source)))
+        if not copy.tell():
+            raise Refusal(_("No line of this file can be used, so nothing would be left."))
+        return stored_copy(dataset, user, copy, how)
+
+
+def stored_copy(dataset: Dataset, user: User, copy: BinaryIO, how: str) -> Dataset:
+    copy.seek(0)
+    report = check(ingest.blocks(copy))
+    if report.bytes > settings.DATASET_MAX_BYTES:
+        raise ingest.TooBig
+    stored = ingest.store(dataset.project, copy, f"{stem(dataset)}-{how}.jsonl")
+    facts = {"parent": dataset, "derivation": {"how": how}}
+    return ingest.pin(dataset.project, user, stored, Dataset.Source.DERIVED, report, **facts)
+
+
+def opened(dataset: Dataset) -> BinaryIO:
+    return dataset.project.storage().open(dataset.uri, int(dataset.generation))
+
+
+def from_store(
+    request: Request, dataset: Dataset, answer: Callable[[BinaryIO], HttpResponseBase]
+) -> HttpResponseBase:
+    """What `answer` makes of the stored file, or the page again with the reason why it cannot be read."""
+    try:
+        file = taken(dataset.project, lambda: opened(dataset))
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return redirect(dataset)
+    return answer(file)
+
+
+def attachment(content: Iterator[bytes], filename: str, type: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(content, content_type=type)
+    response["Content-Disposition"] = content_disposition_header(True, filename)
+    return response
+
+
+def stem(dataset: Dataset) -> str:
+    return str(dataset).removesuffix(".jsonl")
+
+
+def csv_lines(problems: Iterator[Problem]) -> Iterator[bytes]:
+    yield (BOM + line(HEAD)).encode()
+    for problem in problems:
+        told = words(problem)
+        yield line(
+            (
+                problem.line or "",
+                problem.severity,
+                problem.code,
+                *map(harmless, (problem.field, told.what, told.cure, "".join(problem.excerpt))),
+            )
+        ).encode("utf-8", "replace")
+
+
+def line(cells: tuple[object, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue()
+
+
+def harmless(cell: str) -> str:
+    """A spreadsheet program would run a cell that begins like a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell

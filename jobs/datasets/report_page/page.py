@@ -1,0 +1,208 @@
+"""What the report page shows of a dataset: its problems by kind, its distributions, how it was made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from jobs.datasets.report_page.histogram_svg import Bar, bars
+from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.check.report import Problem, Report
+from jobs.datasets.check.messages import BYTES, SENTENCES, words
+from jobs.models import Dataset
+
+if TYPE_CHECKING:
+    from jobs.datasets.check.report import Distribution
+
+SHOWN = 20
+INDEX = re.compile(r"\[\d+\]")
+FORMATS: dict[str, str | Promise] = {
+    "openai_messages": gettext_lazy("OpenAI chat"),
+    "legacy_messages": gettext_lazy("the older “messages” format"),
+    "legacy_text_pairs": gettext_lazy("the older “input_text” and “output_text” format"),
+    "prompt_completion": gettext_lazy("the “prompt” and “completion” format"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Problems of one kind: how many there are in truth, and the first of them, each with its own sentence
+    where that says more than the title."""
+
+    code: str
+    severity: str
+    title: str
+    cure: str
+    count: int
+    problems: list[tuple[Problem, str]]
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One distribution: the chart, the six figures as (word, value), the bars as (range, how many), and bars
+    for who has no JavaScript."""
+
+    id: str
+    title: str
+    figure: dict[str, Any]
+    figures: list[tuple[str, str]]
+    rows: list[tuple[str, str]]
+    bars: list[Bar]
+
+    @property
+    def figure_id(self) -> str:
+        return f"figure-{self.id}"
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    dataset: Dataset
+
+    @cached_property
+    def report(self) -> Report:
+        return self.dataset.checked
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Errors before warnings, the most frequent first."""
+        kinds: dict[tuple[str, str], list[Problem]] = {}
+        for problem in self.report.problems:
+            if problem.code in SENTENCES:
+                kinds.setdefault((problem.severity, problem.code), []).append(problem)
+        found = [group(self.report, problems) for problems in kinds.values()]
+        return sorted(found, key=lambda group: (group.severity, -group.count))
+
+    @cached_property
+    def spreads(self) -> list[Spread]:
+        named = [
+            ("tokens", _("Tokens per example"), *self.tokens),
+            ("turns", _("Turns per example"), _("turns"), self.report.turns),
+        ]
+        return [spread(*each) for each in named if each[3].count]
+
+    @property
+    def tokens(self) -> tuple[str, Distribution]:
+        """By a model's own count where it was asked; and what is counted, in words."""
+        if not self.dataset.calibration:
+            return _("tokens, estimated"), self.report.tokens
+        model, ratio = next(reversed(self.dataset.calibration.items()))
+        words = _("tokens, calibrated by the count of %(model)s") % {"model": model}
+        return words, self.report.tokens.scaled(ratio)
+
+    @property
+    def calibrated(self) -> list[tuple[str, int]]:
+        """Tokens by each model's own count, which it gave for a part of the examples."""
+        total = self.report.tokens.total
+        return [(model, round(total * ratio)) for model, ratio in sorted(self.dataset.calibration.items())]
+
+    @property
+    def convertible(self) -> int:
+        return sum(self.report.convertible.values())
+
+    @property
+    def conversion(self) -> str:
+        """What would be converted, as a sentence: 412 lines are OpenAI chat."""
+        known = self.report.convertible.items()
+        return " ".join(
+            ngettext("%(n)d line is %(format)s.", "%(n)d lines are %(format)s.", count)
+            % {"n": count, "format": FORMATS.get(code, code)}
+            for code, count in known
+        )
+
+    @property
+    def cleanable(self) -> bool:
+        """A cleaned file would differ from this one, and would not be empty."""
+        faults = self.report.errors or self.report.duplicates or self.report.counts.keys() & MENDED
+        return bool(faults and (self.report.examples or self.convertible))
+
+    @property
+    def outdated(self) -> bool:
+        """Checked before the studio counted tokens."""
+        return "tokens" not in self.dataset.report
+
+    @property
+    def derivation(self) -> str:
+        return made_how(self.dataset.derivation)
+
+
+MENDED = {"bom"}
+"""Warnings that a cleaned file has no more, beside duplicates."""
+
+
+def group(report: Report, problems: list[Problem]) -> Group:
+    first, told = problems[0], words(common(problems))
+    sentences = [(problem, words(problem).what) for problem in problems[:SHOWN]]
+    return Group(
+        code=first.code,
+        severity=first.severity,
+        title=capital(told.what, first.code),
+        cure=told.cure,
+        count=max(report.counts.get(first.code, 0), len(problems)),
+        problems=[(problem, "" if what == told.what else what) for problem, what in sentences],
+    )
+
+
+def capital(sentence: str, code: str) -> str:
+    """As a sentence begins; the path of a field stays as it is written."""
+    begins_with_field = str(SENTENCES[code][0]).startswith("%(field)")
+    return sentence if begins_with_field else sentence[:1].upper() + sentence[1:]
+
+
+def common(problems: list[Problem]) -> Problem:
+    """One problem that stands for all: what differs between them becomes an ellipsis."""
+    first = problems[0]
+    fields = {problem.field for problem in problems}
+    general = {INDEX.sub("[…]", field) for field in fields}
+    params = {
+        key: value
+        if key in BYTES.get(first.code, ()) or all(p.params.get(key) == value for p in problems)
+        else "…"
+        for key, value in first.params.items()
+    }
+    field = first.field if len(fields) == 1 else general.pop() if len(general) == 1 else "…"
+    return replace(first, field=field, params=params)
+
+
+def spread(id: str, title: str, axis: str, counted: Distribution) -> Spread:
+    return Spread(
+        id=id,
+        title=title,
+        figure=distribution_chart.figure(counted, axis),
+        figures=[(word, distribution_chart.shown(value)) for _key, word, value in distribution_chart.figures_of(counted)],
+        rows=[
+            (distribution_chart.reach(left, right), distribution_chart.shown(count))
+            for left, right, count in counted.buckets
+            if count
+        ],
+        bars=bars([(float(left), float(right), float(count)) for left, right, count in counted.buckets]),
+    )
+
+
+def made_how(derivation: dict[str, Any]) -> str:
+    """A derivation in words; blank where there is none."""
+    match derivation:
+        case {"how": "cleaned"}:
+            return _("Cleaned: lines that cannot be used and exact duplicates are left out.")
+        case {"how": "converted"}:
+            return _("Converted to Gemini’s format; what cannot be used is left out.")
+        case {"how": "held_out", "percent": percent, "part": part, **rest}:
+            seed = rest.get("seed", 0)
+            parts = {"training": _("the training part"), "validation": _("the part held out")}
+            return _("%(percent)s %% held out with the seed %(seed)s: %(part)s.") % {
+                "percent": percent,
+                "seed": seed,
+                "part": parts.get(str(part), part),
+            }
+        case {"how": how}:
+            return str(how)
+    return ""

@@ -1,0 +1,169 @@
+"""An estimate in words: each figure with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.estimates.estimate import Amount, Epochs, Estimate, Range, Tokens
+from jobs.templatetags.jobs import roughly
+from jobs.templatetags.jobs_wizard import iso_date
+from studio.templatetags.studio import HOUR, MINUTE
+from studio.vertex.catalog import BaseModel
+
+CENT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    basis: str = ""
+
+
+def figures(estimate: Estimate, model: BaseModel, *, on_engine: bool) -> list[Figure]:
+    return [
+        Figure(_("Epochs"), epochs_value(estimate.epochs), epochs_basis(estimate.epochs, model)),
+        *tokens_figure(estimate),
+        *steps_figure(estimate),
+        time_figure(estimate, model),
+        free() if on_engine else cost_figure(estimate, model),
+    ]
+
+
+def epochs_value(epochs: Epochs) -> str:
+    return _("not known yet") if epochs.basis == "unknown" else span(epochs.range)
+
+
+def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
+    match epochs.basis:
+        case "asked":
+            return _("As you set them.")
+        case "catalogue":
+            return _("Recommended for this number of examples, by the catalogue of %(date)s.") % {
+                "date": iso_date(model.as_of)
+            }
+        case "jobs":
+            return ngettext(
+                "What the service chose in %(n)s earlier job here.",
+                "What the service chose in %(n)s earlier jobs here.",
+                epochs.jobs,
+            ) % {"n": epochs.jobs}
+        case _unknown:
+            return _("The service chooses them when the job starts, so the other figures are for one epoch.")
+
+
+def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
+    if tokens := estimate.tokens:
+        once = grouped(tokens.once) if tokens.basis == "counted" else about(grouped(tokens.once))
+        times = "" if estimate.per_epoch else f" × {span(estimate.epochs.range)}"
+        yield Figure(_("Training tokens"), f"{once}{times}", tokens_basis(tokens))
+
+
+def tokens_basis(tokens: Tokens) -> str:
+    match tokens.basis:
+        case "counted":
+            return _("Counted by the service in “%(job)s”, from the same data.") % {"job": tokens.job}
+        case "calibrated":
+            return _("Estimated from the text, set right by the service’s own count of a sample.")
+        case _estimated:
+            return _("Estimated from the text, at 4 bytes for each token; the service counts its own way.")
+
+
+def steps_figure(estimate: Estimate) -> Iterator[Figure]:
+    if steps := estimate.steps:
+        basis = by_jobs(steps.jobs) if steps.jobs else _("From the batch size in the catalogue.")
+        yield Figure(_("Steps"), per_epoch(estimate, about(span(steps.range))), basis)
+
+
+def by_jobs(count: int) -> str:
+    return ngettext(
+        "From the batch size of %(n)s earlier job here.",
+        "From the batch size of %(n)s earlier jobs here.",
+        count,
+    ) % {"n": count}
+
+
+def time_figure(estimate: Estimate, model: BaseModel) -> Figure:
+    label = _("Time")
+    if estimate.seconds is None:
+        nothing = _("No job on %(model)s has finished in this project yet.") % {"model": model.id}
+        return Figure(label, _("not known yet"), nothing)
+    value = per_epoch(estimate, about(lasting(estimate.seconds.range)))
+    return Figure(label, value, pace_basis(estimate.seconds, model))
+
+
+def pace_basis(seconds: Amount, model: BaseModel) -> str:
+    pace = ngettext(
+        "At the pace of %(n)s finished job on %(model)s in this project.",
+        "At the median pace of %(n)s finished jobs on %(model)s in this project.",
+        seconds.jobs,
+    ) % {"n": seconds.jobs, "model": model.stand_in or model.id}
+    return (
+        _("%(basis)s None was of this size, so it may be far off.") % {"basis": pace} if seconds.far else pace
+    )
+
+
+def free() -> Figure:
+    return Figure(_("Cost"), _("free"), _("It runs on this server."))
+
+
+def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
+    label = _("Cost")
+    if model.price is None:
+        nothing = _("No price is set for %(model)s; an operator can set one.") % {"model": model.id}
+        return Figure(label, _("not known"), nothing)
+    if estimate.dollars is None:
+        return Figure(label, _("not known"), _("The tokens of this dataset are not known."))
+    basis = _(
+        "At %(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
+    ) % {"price": price_of(model.price), "date": iso_date(model.price_as_of)}
+    return Figure(label, per_epoch(estimate, costing(estimate.dollars.range)), basis)
+
+
+def per_epoch(estimate: Estimate, value: str) -> str:
+    return _("%(amount)s for each epoch") % {"amount": value} if estimate.per_epoch else value
+
+
+def about(value: str) -> str:
+    return _("about %(amount)s") % {"amount": value}
+
+
+def span(values: Range) -> str:
+    return joined(grouped(values.low), grouped(values.high))
+
+
+def lasting(seconds: Range) -> str:
+    low, high = (round(end / MINUTE) for end in seconds)
+    if seconds.low >= MINUTE and seconds.high < HOUR and low < high:
+        return _("%(low)s to %(high)s min") % {"low": low, "high": high}
+    return joined(roughly(seconds.low), roughly(seconds.high))
+
+
+def costing(dollars: Range) -> str:
+    if dollars.high < CENT:
+        return _("less than $0.01")
+    return about(joined(money(dollars.low), money(dollars.high)))
+
+
+def joined(low: str, high: str) -> str:
+    """One figure where the two ends read the same."""
+    return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def money(dollars: float) -> str:
+    return f"${number_format(round(dollars, 2), 2, force_grouping=True)}"
+
+
+def price_of(dollars: float) -> str:
+    """To the cent, or as finely as it was set."""
+    fine = round(dollars, 2) != dollars
+    return f"${number_format(dollars, None if fine else 2)}"
+
+
+def grouped(number: float) -> str:
+    return number_format(round(number), use_l10n=True, force_grouping=True)

@@ -1,0 +1,156 @@
+"""Whose turn it is: the jobs that share a quota, and which of them a job has to wait for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from jobs.models import TuningJob
+from jobs.querysets import Submission
+from jobs.status import work_of
+from jobs.templatetags.jobs import roughly
+from studio import quotas
+from studio.models import Project
+from studio.templatetags.studio import person
+from studio.vertex import states
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+NAMED = 3
+NOT_BEGUN = ("", states.QUEUED, states.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One job in the line, as its reader may know it: without an address where they are no member. `left` is
+    in seconds, None where the pace is not known."""
+
+    name: str
+    address: str = ""
+    owner: str = ""
+    left: float | None = None
+
+    @property
+    def facts(self) -> str:
+        told = [self.owner, _("about %(left)s left") % {"left": roughly(self.left)} if self.left else ""]
+        return separator().join(filter(None, told))
+
+    @property
+    def link(self) -> SafeString:
+        shown = format_html('<a href="{}">{}</a>', self.address, self.name) if self.address else self.name
+        return format_html("{} ({})", shown, self.facts) if self.facts else format_html("{}", shown)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.facts})" if self.facts else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """`ahead` are the jobs before this one, the running ones first; `quota` of them run at once."""
+
+    ahead: tuple[Place, ...]
+    quota: int
+
+    @property
+    def waits(self) -> bool:
+        return len(self.ahead) >= self.quota
+
+    @property
+    def names(self) -> SafeString:
+        """Of the first ones, with links."""
+        listed = [(place.link,) for place in self.named] + [(more,) for more in and_more(self.more)]
+        return format_html_join(separator(), "{}", listed)
+
+    @property
+    def named(self) -> tuple[Place, ...]:
+        return self.ahead[:NAMED]
+
+    @property
+    def more(self) -> int:
+        return len(self.ahead) - len(self.named)
+
+    def __str__(self) -> str:
+        """One sentence for a toast; blank where nothing is waited for."""
+        if not self.waits:
+            return ""
+        count = len(self.ahead)
+        return ngettext(
+            "%(n)s job is ahead of it: %(names)s. It waits its turn.",
+            "%(n)s jobs are ahead of it: %(names)s. It waits its turn.",
+            count,
+        ) % {"n": count, "names": separator().join([*map(str, self.named), *and_more(self.more)])}
+
+
+def separator() -> str:
+    return pgettext("between items of a list", ", ")
+
+
+def and_more(count: int) -> list[str]:
+    return [ngettext("and %(n)s more", "and %(n)s more", count) % {"n": count}] if count > 0 else []
+
+
+def queue_of(job: TuningJob, reader: User) -> Queue:
+    """What a draft would wait for if it started now, and what a job that has not begun waits for."""
+    line = sorted(in_line(job.project), key=order)
+    before = line if job.is_draft else [other for other in line if order(other) < order(job)]
+    at_work = sum(begun(other) for other in line)
+    others = [other for other in before if other.pk != job.pk]
+    return Queue(places(others, job, reader), max(quota_of(job.project), at_work))
+
+
+def waiting(job: TuningJob, reader: User) -> Queue | None:
+    """None for a job that runs or is over; only the others cost a query."""
+    handed_over = job.submission in (Submission.READY, Submission.SENDING)
+    held = job.is_created and not job.is_final and job.state in NOT_BEGUN and not job.cancel_asked_at
+    return queue_of(job, reader) if handed_over or held else None
+
+
+def in_line(project: Project) -> list[TuningJob]:
+    """The jobs that share the project's quota, in all regions: of one Google Cloud project, or of the engine.
+    A lost one may not exist, and a paused one holds no place."""
+    handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
+    held = Q(submission=Submission.CREATED, gone_at__isnull=True)
+    over = Q(state__in=[*states.TERMINAL, states.PAUSED])
+    place = {} if project.on_engine else {"project__project_id": project.project_id}
+    jobs = TuningJob.objects.filter(handed_over | held & ~over, project__backend=project.backend, **place)
+    return list(jobs.select_related("project", "owner").defer("request"))
+
+
+def begun(job: TuningJob) -> bool:
+    return job.is_created and job.state not in NOT_BEGUN
+
+
+def order(job: TuningJob) -> tuple[bool, datetime, int]:
+    return (not begun(job), job.submitted_at or job.created_at, job.pk)
+
+
+def quota_of(project: Project) -> int:
+    quota: int = settings.QUOTAS.of(quotas.ENGINE if project.on_engine else project.project_id)
+    return quota
+
+
+def places(jobs: list[TuningJob], mine: TuningJob, reader: User) -> tuple[Place, ...]:
+    elsewhere = {job.project_id for job in jobs} - {mine.project_id}
+    open_to = {mine.project_id}
+    if elsewhere:
+        open_to |= set(
+            Project.objects.visible_to(reader).filter(pk__in=elsewhere).values_list("pk", flat=True)
+        )
+    return tuple(place_of(job, reader, known=job.project_id in open_to) for job in jobs)
+
+
+def place_of(job: TuningJob, reader: User, *, known: bool) -> Place:
+    left = work_of(job).left
+    if not known:
+        return Place(_("a job of another project"), left=left)
+    owner = "" if job.owner_id == reader.pk else person(job.owner)
+    return Place(str(job), job.get_absolute_url(), owner, left)

@@ -1,0 +1,61 @@
+"""What is done with several jobs at once, chosen in the list; the addresses name them as `run=1&run=2`."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from jobs.job_list.filters import row_number
+from jobs.models import TuningJob
+from studio.access import Request, member
+from studio.models import Project, Role
+
+LEAST, MOST = 2, 50
+"""Runs that the compare page takes."""
+
+
+@require_http_methods(["GET", "POST"])
+@member(Role.TUNER)
+def cancel_many(request: Request, project: Project) -> HttpResponse:
+    """GET names them and asks whether it is meant."""
+    asked = numbers(request.GET if request.method == "GET" else request.POST)
+    if not asked:
+        messages.warning(request, _("Choose the jobs to cancel first."))
+        return redirect("jobs:list", project.slug)
+    jobs = chosen(request, project, asked)
+    if request.method == "GET":
+        going = [job for job in jobs if job.can_cancel]
+        over = [job for job in jobs if not job.can_cancel]
+        return render(request, "jobs/cancel_many.html", {"going": going, "over": over})
+    tell(request, [job for job in jobs if job.request_cancel(request.user)])
+    return redirect("jobs:list", project.slug)
+
+
+def numbers(query: QueryDict) -> list[int]:
+    return [number for number in map(row_number, query.getlist("run")) if number]
+
+
+def chosen(request: Request, project: Project, asked: list[int]) -> list[TuningJob]:
+    """Those of the project, newest first; 404 where it has none of them."""
+    jobs = TuningJob.objects.visible_to(request.user).filter(project=project, pk__in=asked)
+    found = list(jobs.select_related("project", "owner"))
+    if not found:
+        raise Http404
+    return found
+
+
+def tell(request: Request, cancelled: list[TuningJob]) -> None:
+    if not cancelled:
+        messages.warning(request, _("All of these are over, or their cancelling was asked for already."))
+        return
+    words = ngettext(
+        "Cancelling %(n)d job was asked for: %(names)s.",
+        "Cancelling %(n)d jobs was asked for: %(names)s.",
+        len(cancelled),
+    )
+    names = ", ".join(str(job) for job in cancelled)
+    messages.success(request, words % {"n": len(cancelled), "names": names})

@@ -1,0 +1,87 @@
+"""What the jobs list can be narrowed by besides its status, from the values that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from jobs.datasets.models import Dataset
+from jobs.job_list.filters import MINE, Filters
+from studio.templatetags.studio import person
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from jobs.querysets import TuningJobQuerySet
+
+MOST = 100
+"""Values offered, for a list that can be read; a dataset that is older is found by the search field."""
+Value = tuple[str | int, str | Promise]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    label: str | Promise
+    query: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """`value` is what it is set to, or the word for all."""
+
+    key: str
+    label: str | Promise
+    value: str | Promise
+    on: bool
+    choices: list[Choice]
+
+
+def facets(jobs: TuningJobQuerySet, filters: Filters, user: User) -> list[Facet]:
+    """Those that have something to choose from, and those that are set."""
+    if filters.owner == str(user.pk):
+        filters = replace(filters, owner=MINE)
+    known = [
+        facet_of("base", _("Base model"), _("Any"), base_models(jobs), filters),
+        facet_of("dataset", _("Dataset"), _("Any"), datasets(jobs), filters),
+        facet_of("owner", _("Owner"), _("Anyone"), owners(jobs, user), filters),
+    ]
+    return [facet for facet in known if facet.on or len(facet.choices) > 2]
+
+
+def facet_of(
+    key: str, label: str | Promise, everything: str | Promise, values: Iterable[Value], filters: Filters
+) -> Facet:
+    now, unset = getattr(filters, key), Filters.usual()[key]
+    named: dict[str | int, str | Promise] = {unset: everything, **dict(values)}
+    choices = [Choice(name, filters.query(**{key: value}), value == now) for value, name in named.items()]
+    return Facet(key, label, named.get(now, str(now)), now != unset, choices)
+
+
+def base_models(jobs: TuningJobQuerySet) -> Iterator[Value]:
+    used = jobs.exclude(base_model="").order_by("base_model").values_list("base_model", flat=True)
+    return ((name, name) for name in used.distinct()[:MOST])
+
+
+def datasets(jobs: TuningJobQuerySet) -> Iterator[Value]:
+    """By the name of the file; those that share it by their folders, too."""
+    used = Dataset.objects.filter(pk__in=jobs.order_by().values("training")).only("uri")
+    found = list(used.order_by("-created_at", "-pk")[:MOST])
+    names = [str(dataset) for dataset in found]
+    return (
+        (dataset.pk, str(dataset) if names.count(str(dataset)) == 1 else dataset.uri) for dataset in found
+    )
+
+
+def owners(jobs: TuningJobQuerySet, user: User) -> Iterator[Value]:
+    """Oneself first, where one has any."""
+    found = list(get_user_model().objects.filter(pk__in=jobs.order_by().values("owner"))[:MOST])
+    if user in found:
+        yield MINE, _("Mine")
+    for other in sorted((each for each in found if each != user), key=person):
+        yield str(other.pk), person(other)

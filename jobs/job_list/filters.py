@@ -1,0 +1,146 @@
+"""The jobs list: what is asked for in the address, and what a row shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.db.models import Count, Q
+from django.db.models.expressions import Expression
+from django.http import QueryDict
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from jobs.job_list import sort_expressions
+from jobs.models import TuningJob
+from jobs.querysets import FAILED, OPEN, TuningJobQuerySet
+from studio.pages.list_query import Heading, Sorting
+from studio.models import Project
+from studio.vertex import states
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+PAGE = 50
+MINE = "mine"
+STATUSES: dict[str, tuple[str | Promise, Q]] = {
+    "all": (_("All"), Q()),
+    "active": (_("Active"), OPEN),
+    "succeeded": (_("Succeeded"), Q(state__in=sorted(states.WITH_MODEL))),
+    "failed": (_("Failed"), FAILED),
+    "cancelled": (_("Cancelled"), Q(state=states.CANCELLED)),
+}
+SORT_LABELS: dict[str, str | Promise] = {
+    "name": _("Name"),
+    "status": _("Status"),
+    "base": _("Base model"),
+    "best": _("Best"),
+    "final": _("Final"),
+    "progress": _("Progress"),
+    "left": _("Time left"),
+    "duration": _("Duration"),
+    "created": _("Created"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters(Sorting):
+    SORTS: ClassVar[Mapping[str, str | Expression]] = {
+        "name": sort_expressions.written("tuned_model_display_name"),
+        "status": sort_expressions.status(),
+        "base": sort_expressions.written("base_model"),
+        "best": sort_expressions.number("summary__best__value"),
+        "final": sort_expressions.number("summary__last__value"),
+        "progress": sort_expressions.progress(),
+        "left": sort_expressions.time_left(),
+        "duration": sort_expressions.duration(),
+        "created": "created_at",
+    }
+    RISING: ClassVar[frozenset[str]] = frozenset({"name", "status", "base", "best", "final", "left"})
+
+    status: str = "all"
+    base: str = ""
+    dataset: int = 0
+    owner: str = ""
+
+    @classmethod
+    def read(cls, query: QueryDict) -> Filters:
+        status, owner = query.get("status", ""), query.get("owner", "")
+        return cls(
+            status=status if status in STATUSES else "all",
+            base=query.get("base", "").replace("\0", "")[:100],
+            dataset=row_number(query.get("dataset", "")),
+            owner=owner if owner == MINE else str(row_number(owner) or ""),
+            **cls.asked(query),
+        )
+
+    @property
+    def sorts(self) -> list[Heading]:
+        """Every order, the present one turned round, for where there are no headings."""
+        return list(headings(self).values())
+
+
+def row_number(text: str) -> int:
+    """A primary key that a database can look for; 0 is nobody's."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def headings(filters: Filters) -> dict[str, Heading]:
+    return {key: filters.heading(key, label) for key, label in SORT_LABELS.items()}
+
+
+def shown(project: Project, user: User) -> TuningJobQuerySet:
+    jobs: TuningJobQuerySet = TuningJob.objects.filter(project=project)
+    return jobs.visible_to(user)
+
+
+def narrowed(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
+    """By everything but the status."""
+    asked: dict[str, Any] = {}
+    if filters.base:
+        asked["base_model"] = filters.base
+    if filters.dataset:
+        asked["training"] = filters.dataset
+    if filters.owner:
+        asked["owner"] = user.pk if filters.owner == MINE else int(filters.owner)
+    return jobs.filter(named(filters.q), **asked)
+
+
+def matching(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
+    """In order, and without what no row shows: a dataset's report may be large."""
+    return (
+        jobs.filter(STATUSES[filters.status][1])
+        .select_related("project", "owner", "training", "validation")
+        .defer("request", "training__report", "validation__report")
+        .order_by(filters.ordering(), "-pk")
+    )
+
+
+def named(q: str) -> Q:
+    return (
+        Q(tuned_model_display_name__icontains=q) | Q(base_model__icontains=q) | Q(training__uri__icontains=q)
+        if q
+        else Q()
+    )
+
+
+def counts(jobs: TuningJobQuerySet) -> dict[str, int]:
+    """Rows behind each status segment, in one query."""
+    asked = {
+        key: Count("pk", filter=only) if only else Count("pk") for key, (_label, only) in STATUSES.items()
+    }
+    return jobs.order_by().aggregate(**asked)
+
+
+def best_of(jobs: Iterable[TuningJob]) -> int | None:
+    """The row whose best loss is bold: the lowest of those validated on the newest run's data. Losses on
+    other data do not compare."""
+    measured = [
+        job for job in jobs if job.validation and (job.summary.get("best") or {}).get("value") is not None
+    ]
+    if not measured:
+        return None
+    newest = max(measured, key=lambda job: job.pk).validation
+    same = [job for job in measured if newest and job.validation and job.validation.same_data(newest)]
+    return min(same, key=lambda job: job.summary["best"]["value"]).pk if len(same) > 1 else None

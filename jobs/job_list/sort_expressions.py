@@ -1,0 +1,106 @@
+"""What the jobs list can be ordered by, as expressions that SQLite and PostgreSQL read alike.
+
+Numbers in JSON are compared as numbers, whether the service wrote them as such or as text; whatever is
+unknown, null or no number is NULL, and comes last in both directions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Case, F, FloatField, Func, IntegerField, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce, Greatest, Lower, Now, NullIf
+from django.db.models.lookups import Regex
+
+from jobs.querysets import HANDED_OVER, Submission
+from studio.vertex import states
+
+NUMBER = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
+MOMENT = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
+)
+LIFE = (
+    *(states.QUEUED, states.PENDING, states.RUNNING, states.PAUSED, states.UPDATING, states.CANCELLING),
+    *(states.SUCCEEDED, states.PARTIALLY_SUCCEEDED, states.CANCELLED, states.FAILED, states.EXPIRED),
+)
+"""The order of states from the first to the last; one that we do not know has no place."""
+
+
+class Seconds(Func):
+    """A moment, from a column or from ISO text, in seconds; only the difference of two means anything."""
+
+    output_field = FloatField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(julianday(%(expressions)s) * 86400.0)", **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = "EXTRACT(EPOCH FROM (%(expressions)s)::timestamptz)::float8"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+
+def number(path: str) -> Case:
+    """A number in JSON; PostgreSQL would refuse the whole list for one text that is none."""
+    return Case(When(Regex(KT(path), NUMBER), then=Cast(KT(path), FloatField())), output_field=FloatField())
+
+
+def positive(expression: Combinable) -> NullIf:
+    return NullIf(Greatest(expression, Value(0.0)), Value(0.0))
+
+
+def written(column: str) -> NullIf:
+    """A text without regard to capitals; a blank one is unknown."""
+    return NullIf(Lower(column), Value(""))
+
+
+def status() -> Case:
+    """As far as a job has come, as `jobs.status` names it."""
+    reached = {state: Value(rank) for rank, state in enumerate(LIFE)}
+    leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(states.TERMINAL))
+    return Case(
+        When(gone_at__isnull=False, then=Value(len(LIFE) + 1)),
+        When(submission=Submission.REFUSED, then=Value(len(LIFE))),
+        When(submission=Submission.DRAFT, then=Value(-2)),
+        When(submission__in=HANDED_OVER, then=Value(-1)),
+        When(leaving, then=reached[states.CANCELLING]),
+        *(When(state=state, then=rank) for state, rank in reached.items()),
+        output_field=IntegerField(),
+    )
+
+
+def step() -> Combinable:
+    """The further of what the resource says and what the points show, as in `jobs.status.work_of`."""
+    told, drawn = number("remote__tuningJobMetadata__completedStepCount"), number("summary__step")
+    return positive(Greatest(Coalesce(told, Value(0.0)), Coalesce(drawn, Value(0.0))))
+
+
+def steps() -> Combinable:
+    planned = number("remote__tuningDataStats__supervisedTuningDataStats__tuningStepCount")
+    return Coalesce(positive(Coalesce(planned, Value(0.0))), positive(number("summary__steps")))
+
+
+def while_it_goes_on(value: Combinable, *also: Q) -> Case:
+    """What a row shows only while its job is with the service and not over."""
+    return Case(When(Q(ONGOING, *also), then=value), output_field=FloatField())
+
+
+ONGOING = Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(states.TERMINAL))
+WORKING = Q(state=states.RUNNING, cancel_asked_at__isnull=True)
+
+
+def progress() -> Case:
+    return while_it_goes_on(step() / steps())
+
+
+def time_left() -> Case:
+    left = positive(steps() - step()) / positive(number("summary__rate"))
+    return while_it_goes_on(left, WORKING)
+
+
+def duration() -> Case:
+    started = KT("remote__startTime")
+    worked = Seconds(Coalesce(F("ended_at"), F("gone_at"), Now())) - Seconds(started)
+    return Case(When(Regex(started, MOMENT), then=worked), output_field=FloatField())

@@ -1,0 +1,175 @@
+"""What the Dataset tab shows of a job: the service's count of the training data, and our check of the files.
+
+https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs#SupervisedTuningDataStats
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from jobs.datasets.report_page.page import ReportPage, Spread, spread
+from jobs.datasets.check.report import Distribution, Message
+from jobs.tuning_job_resource import number, part, whole
+
+if TYPE_CHECKING:
+    from jobs.models import Dataset, TuningJob
+
+INPUT, OUTPUT, MESSAGES = (
+    "userInputTokenDistribution",
+    "userOutputTokenDistribution",
+    "userMessagePerExampleDistribution",
+)
+SUMS: tuple[tuple[str, str | Promise], ...] = (
+    ("tuningDatasetExampleCount", gettext_lazy("Examples")),
+    ("tuningStepCount", gettext_lazy("Steps")),
+    (f"{INPUT}.sum + {OUTPUT}.sum", gettext_lazy("Tokens")),
+    ("totalBillableTokenCount", gettext_lazy("Billable tokens")),
+    ("totalBillableCharacterCount", gettext_lazy("Billable characters")),
+    ("totalTuningCharacterCount", gettext_lazy("Characters")),
+    ("totalTruncatedExampleCount", gettext_lazy("Dropped")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """`source` is the field of the answer that says so."""
+
+    label: str
+    value: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of the job; `page` is our check of it, None where it is not in the library."""
+
+    title: str
+    uri: str
+    page: ReportPage | None
+
+    @property
+    def dataset(self) -> Dataset | None:
+        return self.page.dataset if self.page else None
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything is read from the last answer, without trusting it to be complete."""
+
+    job: TuningJob
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        return self.job.statistics
+
+    @cached_property
+    def sums(self) -> list[Sum]:
+        """proto3 leaves zeros out: nothing was dropped where the service has counted and says nothing."""
+        if not self.stats:
+            return []
+        found = ((name, label, self.value(name)) for name, label in SUMS)
+        return [Sum(str(label), value, name) for name, label, value in found if value is not None]
+
+    def value(self, name: str) -> int | None:
+        if " + " in name:
+            sums = [whole(part(self.stats, key).get("sum")) for key in (INPUT, OUTPUT)]
+            return sum(filter(None, sums)) if any(sums) else None
+        told = whole(self.stats.get(name))
+        return 0 if told is None and name == "totalTruncatedExampleCount" else told
+
+    @cached_property
+    def dropped(self) -> list[tuple[str, str]]:
+        """(line, reason) of a sample; both lists are parallel, and either may be missing."""
+        indices, reasons = (
+            strings(self.stats.get(name)) for name in ("truncatedExampleIndices", "droppedExampleReasons")
+        )
+        return list(zip_longest(indices, reasons, fillvalue=""))
+
+    @property
+    def dropped_count(self) -> int:
+        return whole(self.stats.get("totalTruncatedExampleCount")) or len(self.dropped)
+
+    @cached_property
+    def spreads(self) -> list[Spread]:
+        named = [
+            ("input", _("Input tokens per example"), _("tokens"), INPUT),
+            ("output", _("Output tokens per example"), _("tokens"), OUTPUT),
+            ("messages", _("Messages per example"), _("messages"), MESSAGES),
+        ]
+        told = [(id, title, axis, distribution(part(self.stats, key))) for id, title, axis, key in named]
+        return [spread(*each) for each in told if each[3].count]
+
+    @cached_property
+    def examples(self) -> list[Message]:
+        """The first messages of the file, one after the other, as the service shows them."""
+        listed = self.stats.get("userDatasetExamples")
+        contents = listed if isinstance(listed, list) else []
+        return [message(content) for content in contents if isinstance(content, Mapping)]
+
+    @cached_property
+    def files(self) -> list[File]:
+        spec = part(self.job.remote or self.job.request, "supervisedTuningSpec")
+        named = [
+            (_("Training"), self.job.training, spec.get("trainingDatasetUri")),
+            (_("Validation"), self.job.validation, spec.get("validationDatasetUri")),
+        ]
+        return [
+            File(title, str(uri or (dataset and dataset.uri)), ReportPage(dataset) if dataset else None)
+            for title, dataset, uri in named
+            if dataset or uri
+        ]
+
+
+def message(content: Mapping[str, Any]) -> Message:
+    parts = content.get("parts")
+    texts = [words(each) for each in (parts if isinstance(parts, list) else [])]
+    return Message(str(content.get("role") or "user"), "\n".join(texts))
+
+
+def words(part: Any) -> str:
+    """A part's text; a file or a call as it stands."""
+    text = part.get("text") if isinstance(part, Mapping) else None
+    return text if isinstance(text, str) else json.dumps(part, ensure_ascii=False)
+
+
+def strings(listed: Any) -> list[str]:
+    return [str(entry) for entry in listed] if isinstance(listed, list) else []
+
+
+def distribution(told: Mapping[str, Any]) -> Distribution:
+    buckets = list(ranges(told.get("buckets")))
+    figures = {name: number(told.get(key)) or 0.0 for key, name in FIGURES.items()}
+    return Distribution(
+        count=sum(count for _left, _right, count in buckets),
+        total=whole(told.get("sum")) or 0,
+        buckets=buckets,
+        **figures,
+    )
+
+
+FIGURES = {
+    "min": "minimum",
+    "p5": "p5",
+    "median": "median",
+    "mean": "mean",
+    "p95": "p95",
+    "max": "maximum",
+}
+
+
+def ranges(buckets: Any) -> Iterator[tuple[int, int, int]]:
+    """From `left` to below `right`, where the service names the last value; proto3 leaves zeros out."""
+    for bucket in buckets if isinstance(buckets, list) else []:
+        if isinstance(bucket, Mapping):
+            left, right, count = (number(bucket.get(key)) or 0.0 for key in ("left", "right", "count"))
+            yield floor(left), floor(max(left, right)) + 1, round(count)

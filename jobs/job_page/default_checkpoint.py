@@ -1,0 +1,88 @@
+"""Which of a model's checkpoints is the default, the one that the model's own endpoint answers with."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from jobs.models import TuningJob
+from jobs.tuning_job_resource import Checkpoint
+from jobs.job_page.views import job_or_404
+from studio.access import Request, member
+from studio.models import Project, Role
+from studio.vertex.errors import OutcomeUnknown, VertexError
+from studio.words import explain
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+log = logging.getLogger(__name__)
+
+
+@require_http_methods(["GET", "POST"])
+@member(Role.TUNER)
+def set_default(request: Request, project: Project, pk: int, checkpoint: str) -> HttpResponse:
+    """GET asks whether it is meant, for whoever has no dialog."""
+    job = job_or_404(request, project, pk)
+    found = next((one for one in job.checkpoints if one.id == checkpoint), None)
+    if reason := why_not(job, found):
+        messages.warning(request, reason)
+        return redirect(job)
+    if found is None:
+        raise Http404
+    context = {"job": job, "checkpoint": found}
+    if request.method == "GET":
+        return render(request, "jobs/default_checkpoint.html", context)
+    try:
+        make_default(job, found, request.user)
+    except VertexError as error:
+        banner = explain(error, on_engine=project.on_engine)
+        return render(request, "jobs/default_checkpoint.html", context | {"banner": banner})
+    messages.success(request, done(job, found))
+    return redirect(job)
+
+
+def why_not(job: TuningJob, checkpoint: Checkpoint | None) -> str:
+    """Why none can be chosen, or why not this one; blank where it can."""
+    if not job.checkpoints:
+        return _("This model has no checkpoints to choose from.")
+    if not job.can_choose_default:
+        return _("A default checkpoint can be chosen once the job has left a model with several of them.")
+    if checkpoint and job.is_default(checkpoint):
+        return _("Checkpoint %(id)s is the default already.") % {"id": checkpoint.id}
+    return ""
+
+
+def make_default(job: TuningJob, checkpoint: Checkpoint, user: User) -> None:
+    """Tells the service, then reads the job again, whose endpoint follows."""
+    try:
+        job.project.vertex().set_default_checkpoint(job.tuned_model, checkpoint.id)
+    except OutcomeUnknown:
+        read_again(job)
+        if not job.is_default(checkpoint):
+            raise
+    else:
+        read_again(job)
+    job.audit("tuning_job.set_default", user, checkpoint=checkpoint.id)
+
+
+def read_again(job: TuningJob) -> None:
+    """Where that fails, the row keeps what it knew: the choice itself was made, or its failure is told."""
+    try:
+        job.absorb(job.project.vertex().get_tuning_job(str(job.name)))
+    except VertexError as error:
+        log.warning("job %s could not be read again: %s", job.pk, error)
+
+
+def done(job: TuningJob, checkpoint: Checkpoint) -> str:
+    if job.is_default(checkpoint):
+        return _("Checkpoint %(id)s is the default now.") % {"id": checkpoint.id}
+    return _("Checkpoint %(id)s is the model’s default now; the job still names another endpoint.") % {
+        "id": checkpoint.id
+    }

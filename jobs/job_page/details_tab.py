@@ -1,0 +1,187 @@
+"""What the Details tab shows of a job, each field read from the last answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from jobs.models import moment
+from jobs.tuning_job_resource import part, whole
+from jobs.troubleshooting.error_details import RPC
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jobs.models import TuningJob
+
+PHASE = "TUNING_JOB_STATE_"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line: `kind` is text, id (mono, with a copy button), time, duration, setting (requested ->
+    resolved), asked (the same of a text) or missing (the value says why there is none). `hint` tells what it
+    is for."""
+
+    label: str
+    value: Any
+    kind: str = "text"
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A text: what was asked for (blank: left to the service) and what the service made of it."""
+
+    requested: str
+    resolved: str
+
+    def __bool__(self) -> bool:
+        return bool(self.requested or self.resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    fields: list[Field]
+    wide: bool = False
+
+
+def sections(job: TuningJob) -> list[Section]:
+    """Fields without a value are left out, and so are sections without fields."""
+    found = [
+        Section(_("Error"), list(error_fields(job)), wide=True),
+        Section(_("Tuned model"), list(model_fields(job))),
+        Section(_("Job"), list(job_fields(job))),
+        Section(_("Settings"), list(setting_fields(job))),
+        Section(_("Data"), list(data_fields(job))),
+    ]
+    valued = (replace(each, fields=[field for field in each.fields if field.value]) for each in found)
+    return [section for section in valued if section.fields]
+
+
+def error_fields(job: TuningJob) -> Iterator[Field]:
+    """As the service reported it, untouched."""
+    error = part(job.remote, "error")
+    code = whole(error.get("code"))
+    yield Field(_("Code"), code_words(code), "id")
+    yield Field(_("Message"), error.get("message"), "id")
+    details = error.get("details")
+    yield Field(_("Details"), json.dumps(details, ensure_ascii=False) if details else "", "id")
+
+
+def code_words(code: int | None) -> str:
+    """Of google.rpc.Status: 13 INTERNAL."""
+    return "" if code is None else f"{code} {RPC.get(code, '')}".strip()
+
+
+def model_fields(job: TuningJob) -> Iterator[Field]:
+    name = asked(job, str(job.request.get("tunedModelDisplayName") or ""), "tunedModelDisplayName")
+    yield Field(_("Tuned model name"), name or str(job), "asked" if name else "text")
+    endpoint, why = job.endpoint, no_endpoint(job)
+    yield Field(
+        _("Endpoint"),
+        endpoint or why,
+        "id" if endpoint else "missing",
+        _("Call this to generate.") if endpoint else "",
+    )
+    yield Field(
+        _("Model name"),
+        job.tuned_model,
+        "id",
+        _("Deploy this, or tune on from it. It cannot be called itself."),
+    )
+    yield Field(_("Version"), job.tuned_model.partition("@")[2])
+    yield Field(_("Description"), job.remote.get("description") or job.description)
+    labels = part(job.remote or job.request, "labels")
+    yield Field(_("Labels"), ", ".join(f"{key}={value}" for key, value in labels.items()), "id")
+
+
+def no_endpoint(job: TuningJob) -> str:
+    """Why a finished job that has a model has no endpoint; blank where one may still come."""
+    if job.endpoint or not (job.tuned_model and job.is_final):
+        return ""
+    return _("none: the default checkpoint is not deployed, or its endpoint could not be created")
+
+
+def job_fields(job: TuningJob) -> Iterator[Field]:
+    yield Field(_("Job name"), job.name, "id")
+    yield Field(_("Job ID"), (job.name or "").rpartition("/")[2], "id")
+    yield Field(_("State"), job.state, "id")
+    yield Field(_("Phase"), str(job.remote.get("tuningJobState") or "").removeprefix(PHASE), "id")
+    done = part(job.remote, "tuningJobMetadata")
+    yield Field(_("Completed epochs"), grouped(done.get("completedEpochCount")))
+    yield Field(_("Completed steps"), grouped(done.get("completedStepCount")))
+    yield Field(_("Region"), job.location)
+    yield Field(_("Created"), time_of(job, "createTime"), "time")
+    yield Field(_("Started"), job.started_at, "time")
+    yield Field(_("Ended"), job.ended_at, "time")
+    yield Field(_("Duration"), job.elapsed, "duration")
+    yield Field(_("Updated"), time_of(job, "updateTime"), "time")
+    yield Field(_("Experiment"), job.remote.get("experiment"), "id")
+    yield Field(_("Pipeline job"), job.remote.get("pipelineJob"), "id")
+    yield Field(_("Service account"), asked(job, job.service_account, "serviceAccount"), "asked")
+    key = asked(job, job.kms_key_name, "encryptionSpec", "kmsKeyName")
+    yield Field(_("Encryption key"), key, "asked")
+
+
+def setting_fields(job: TuningJob) -> Iterator[Field]:
+    yield Field(_("Tuning method"), _("Supervised tuning"))
+    base = base_model(job)
+    yield Field(
+        _("Base model"), base if base.requested else base.resolved, "asked" if base.requested else "id"
+    )
+    yield Field(_("Custom base model"), job.remote.get("customBaseModel"), "id")
+    model = asked(job, job.pre_tuned_model, "preTunedModel", "tunedModelName")
+    yield Field(_("Pre-tuned model"), model, "asked")
+    checkpoint = asked(job, job.pre_tuned_checkpoint, "preTunedModel", "checkpointId")
+    yield Field(_("Checkpoint to start from"), checkpoint if model else None, "asked")
+    yield Field(_("Number of epochs"), job.epochs, "setting")
+    yield Field(_("Adapter size"), job.adapter, "setting")
+    yield Field(_("Learning rate multiplier"), job.learning_rate, "setting")
+    yield Field(_("Export last checkpoint only"), _("Yes") if exports_last(job) else _("No"))
+
+
+def base_model(job: TuningJob) -> Asked:
+    """A job on a tuned model has it from there."""
+    told = job.remote.get("baseModel") or part(job.remote, "preTunedModel").get("baseModel")
+    return Asked(job.base_model, str(told or ""))
+
+
+def exports_last(job: TuningJob) -> bool:
+    told = part(job.remote, "supervisedTuningSpec").get("exportLastCheckpointOnly")
+    return told if isinstance(told, bool) else job.export_last_checkpoint_only
+
+
+def asked(job: TuningJob, requested: str, *path: str) -> Asked:
+    """The draft's own column beside what stands at `path` of the last answer."""
+    return Asked(requested, str(part(job.remote, *path[:-1]).get(path[-1]) or ""))
+
+
+def data_fields(job: TuningJob) -> Iterator[Field]:
+    spec = part(job.remote or job.request, "supervisedTuningSpec")
+    yield Field(_("Training dataset"), spec.get("trainingDatasetUri"), "id")
+    yield Field(_("Validation dataset"), spec.get("validationDatasetUri"), "id")
+    yield Field(_("Output folder"), job.remote.get("outputUri"), "id")
+    yield Field(_("Metrics file"), job.remote.get("gcsMetricsUri"), "id")
+    yield Field(_("Examples"), grouped(job.statistics.get("tuningDatasetExampleCount")))
+    yield Field(_("Steps"), grouped(job.statistics.get("tuningStepCount")))
+    yield Field(_("Billable tokens"), grouped(job.statistics.get("totalBillableTokenCount")))
+
+
+def time_of(job: TuningJob, key: str) -> datetime | None:
+    return moment(job.remote.get(key))
+
+
+def grouped(value: Any) -> str:
+    count = whole(value)
+    return "" if count is None else f"{count:,}"
+
+
+def answer(job: TuningJob) -> str:
+    """Everything that the service last said, to be read; blank before it said anything."""
+    return json.dumps(job.remote, indent=2, ensure_ascii=False) if job.remote else ""

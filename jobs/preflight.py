@@ -1,0 +1,99 @@
+"""What stands between a draft and Start, and what may be chosen in it (pure, over draft and catalogue)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from jobs.base_models import priced
+from jobs.datasets.check.model_limits import Purpose, judge
+from jobs.datasets.check.report import Problem
+from studio.vertex import catalog
+from studio.vertex.catalog import BaseModel
+from studio.vertex.names import region_of
+
+if TYPE_CHECKING:
+    from jobs.models import Dataset, TuningJob
+    from studio.models import Project
+
+Step = Literal["model", "training", "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """In words, with the name of the field in step 1 that mends it."""
+
+    words: str | Promise
+    field: str
+
+    def __str__(self) -> str:
+        return str(self.words)
+
+
+Words = str | Promise | Obstacle
+
+
+def base_model(job: TuningJob) -> BaseModel | None:
+    """An engine's further bases are taken at their word: the form offered only what it has."""
+    if not job.base_model:
+        return None
+    known = catalog.get(job.base_model, job.project.backend)
+    if job.project.on_engine:
+        return known or catalog.further(job.base_model)
+    return known and priced(known)
+
+
+def regions(project: Project, model: BaseModel) -> list[str]:
+    """Where the project may tune this model; all of its regions where the two lists have none in common."""
+    return [region for region in project.regions if region in model.regions] or list(model.regions)
+
+
+def model_obstacles(job: TuningJob) -> Iterator[Words]:
+    model = base_model(job)
+    if model is None:
+        yield Obstacle(_("Choose a base model."), "base_model")
+        return
+    if job.location not in regions(job.project, model):
+        yield Obstacle(_("Choose a region."), "location")
+    if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
+        yield Obstacle(_("Choose an adapter size that the base model takes."), "adapter_size")
+    if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
+        yield Obstacle(_("Choose the region of the pre-tuned model."), "location")
+    if job.kms_key_name and job.project.on_engine:
+        yield Obstacle(_("The engine takes no encryption key: leave it out."), "kms_key_name")
+    elif job.kms_key_name and region_of(job.kms_key_name) != job.location:
+        yield Obstacle(_("Choose an encryption key in the region of the job."), "kms_key_name")
+
+
+def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
+    """What this base model has against the file, beside the file's own problems."""
+    model = base_model(job)
+    return judge(dataset.checked, model, purpose, dataset.ratio(model.id) or 1.0) if model else []
+
+
+def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
+    """The true number, where the list is cut."""
+    ours = sum(problem.severity == "error" for problem in judged(job, dataset, purpose))
+    return dataset.checked.errors + ours
+
+
+def dataset_obstacles(job: TuningJob, purpose: Purpose) -> Iterator[Words]:
+    if purpose == "validation" and not job.validation_enabled:
+        return
+    dataset: Dataset | None = getattr(job, purpose)
+    if dataset is None:
+        yield _("Choose a training dataset.") if purpose == "training" else _("Choose a validation dataset.")
+    elif errors := error_count(job, dataset, purpose):
+        yield ngettext("%(n)d problem in %(file)s.", "%(n)d problems in %(file)s.", errors) % {
+            "n": errors,
+            "file": dataset,
+        }
+
+
+def obstacles(job: TuningJob) -> list[Words]:
+    return [*model_obstacles(job), *dataset_obstacles(job, "training"), *dataset_obstacles(job, "validation")]

@@ -1,0 +1,50 @@
+"""The request of a job as the panel and its page show it: what a draft will send, what a job has sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from jobs.request import snippets
+from jobs.request.target import Address, Snippet
+from jobs.request.body import tuning_request
+from studio.vertex.auth import LOCATION, base_url
+
+if TYPE_CHECKING:
+    from jobs.models import TuningJob
+    from studio.vertex.auth import Place
+
+
+@dataclass(frozen=True)
+class RequestPanel:
+    """`chosen` is the key of the snippet that is seen first; another word means the first one."""
+
+    job: TuningJob
+    chosen: str = ""
+
+    @cached_property
+    def snippets(self) -> list[Snippet]:
+        body = self.job.request or tuning_request(self.job)
+        address = address_of(self.job.project.place(), self.job.location)
+        return [snippet(body, address) for snippet in snippets.ALL]
+
+    @property
+    def first(self) -> str:
+        keys = [snippet.key for snippet in self.snippets]
+        return self.chosen if self.chosen in keys else keys[0]
+
+
+def address_of(place: Place, location: str) -> Address:
+    """Without a region, the word LOCATION stands in its place."""
+    known = LOCATION.fullmatch(location) is not None
+    url = base_url(place, location if known else "us-central1")
+    return Address(
+        url=url if known else url.replace("us-central1", "LOCATION"),
+        project_id=place.project_id,
+        location=location if known else "LOCATION",
+        on_engine=place.on_engine,
+        token=bool(place.token),
+        quota_project=place.quota_project or "",
+        own_host=not place.on_engine and location in dict(place.host_overrides),
+    )

@@ -1,0 +1,217 @@
+"""A tuning request in Google's two Python libraries (pure).
+
+The arguments are those of google-genai 2.34, google-cloud-aiplatform 1.95, and later; tests/conformance runs
+both texts against the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from jobs.request.target import TOKEN_VARIABLE, Address, Body, Snippet
+from studio.vertex.catalog import ADAPTER_SIZES
+
+VERTEXAI_SIZES = {1, 4, 8, 16}
+"""sft.train takes no other before 2.0, and 32 besides since."""
+INDENT = " " * 4
+
+Arguments = list[tuple[str, str]]
+"""Names, and the Python expressions that are their values."""
+
+
+def python_genai(body: Body, address: Address) -> Snippet:
+    source, spec, chosen = parts(body)
+    pre_tuned = body.get("preTunedModel") or {}
+    config: Arguments = []
+    if validation := spec.get("validationDatasetUri"):
+        config.append(("validation_dataset", f"types.TuningValidationDataset(gcs_uri={validation!r})"))
+    config += given(chosen, ("epoch_count", "epochCount", int))
+    if "adapterSize" in chosen:
+        config.append(("adapter_size", f"types.AdapterSize.{chosen['adapterSize']}"))
+    config += [
+        *given(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
+        *given(spec, ("export_last_checkpoint_only", "exportLastCheckpointOnly", bool)),
+        *given(pre_tuned, ("pre_tuned_model_checkpoint_id", "checkpointId", str)),
+        *given(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
+        *given(body, ("description", "description", str)),
+        *given(body, ("labels", "labels", dict)),
+    ]
+    if key := (body.get("encryptionSpec") or {}).get("kmsKeyName"):
+        config.append(("encryption_spec", f"types.EncryptionSpec(kms_key_name={key!r})"))
+    if account := body.get("serviceAccount"):
+        extra = f"types.HttpOptions(extra_body={{'serviceAccount': {account!r}}})"
+        config.append(("http_options", extra))
+    call: Arguments = [
+        ("base_model", repr(source)),
+        ("training_dataset", f"types.TuningDataset(gcs_uri={spec.get('trainingDatasetUri', '')!r})"),
+        ("config", called("types.CreateTuningJobConfig", config, 1)),
+    ]
+    missing = unknown_in(body, GENAI)
+    lines = [
+        *genai_client(address),
+        "",
+        *said(missing, "google-genai has no argument for"),
+        f"job = {called('client.tunings.tune', call)}",
+        "print(job.name)",
+    ]
+    return Snippet("python-genai", "Python (google-genai)", "\n".join(lines), tuple(missing))
+
+
+def genai_client(address: Address) -> Iterator[str]:
+    yield from hints(address)
+    credentials = credentials_of(address, "google.oauth2.credentials.Credentials(token='local')")
+    yield from imports(credentials)
+    yield "from google import genai"
+    yield "from google.genai import types"
+    yield ""
+    arguments: Arguments = [
+        ("vertexai", "True"),
+        ("project", repr(address.project_id)),
+        ("location", repr(address.location)),
+    ]
+    if address.on_engine or address.own_host:
+        arguments.append(("http_options", f"types.HttpOptions(base_url={address.url!r})"))
+    if credentials:
+        arguments.append(("credentials", credentials))
+    yield f"client = {called('genai.Client', arguments)}"
+
+
+def python_vertexai(body: Body, address: Address) -> Snippet:
+    source, spec, chosen = parts(body)
+    title = "Python (vertexai)"
+    if "preTunedModel" in body:
+        text = (
+            "# vertexai.tuning.sft starts from base models only: it cannot go on from a tuned model\n"
+            f"# ({source!r}).\n"
+            "# Use google-genai, REST or curl for this request."
+        )
+        return Snippet("python-vertexai", title, text, ("preTunedModel",))
+    size = ADAPTER_SIZES.get(chosen.get("adapterSize", ""))
+    call: Arguments = [
+        ("source_model", repr(source)),
+        ("train_dataset", repr(spec.get("trainingDatasetUri", ""))),
+        *given(spec, ("validation_dataset", "validationDatasetUri", str)),
+        *given(chosen, ("epochs", "epochCount", int)),
+        *([("adapter_size", str(size))] if size in VERTEXAI_SIZES | {32} else []),
+        *given(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
+        *given(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
+        *given(body, ("labels", "labels", dict)),
+    ]
+    missing = unknown_in(body, VERTEXAI)
+    if size is not None and size not in VERTEXAI_SIZES | {32}:
+        missing.append("supervisedTuningSpec.hyperParameters.adapterSize")
+    newer = ["# adapter_size=32 needs google-cloud-aiplatform 2.0 or later."] if size == 32 else []
+    lines = [
+        *vertexai_init(body, address),
+        "",
+        *said(missing, "sft.train has no argument for"),
+        *newer,
+        f"job = {called('sft.train', call)}",
+        "print(job.resource_name)",
+    ]
+    return Snippet("python-vertexai", title, "\n".join(lines), tuple(missing))
+
+
+def vertexai_init(body: Body, address: Address) -> Iterator[str]:
+    yield from hints(address)
+    credentials = credentials_of(address, "google.auth.credentials.AnonymousCredentials()")
+    yield from imports(credentials)
+    yield "import vertexai"
+    yield "from vertexai.tuning import sft"
+    yield ""
+    arguments: Arguments = [("project", repr(address.project_id)), ("location", repr(address.location))]
+    if address.on_engine or address.own_host:
+        arguments += [("api_transport", "'rest'"), ("api_endpoint", repr(address.url))]
+    if credentials:
+        arguments.append(("credentials", credentials))
+    arguments += given(body, ("service_account", "serviceAccount", str))
+    arguments += given(body.get("encryptionSpec") or {}, ("encryption_spec_key_name", "kmsKeyName", str))
+    yield called("vertexai.init", arguments)
+
+
+def credentials_of(address: Address, nobody: str) -> str:
+    """An expression; empty where the library finds the person's own by itself."""
+    if address.on_engine:
+        token = f"google.oauth2.credentials.Credentials(token=os.environ[{TOKEN_VARIABLE!r}])"
+        return token if address.token else nobody
+    if not address.quota_project:
+        return ""
+    scope = "https://www.googleapis.com/auth/cloud-platform"
+    return f"google.auth.default(scopes=[{scope!r}], quota_project_id={address.quota_project!r})[0]"
+
+
+def imports(credentials: str) -> Iterator[str]:
+    if "os.environ" in credentials:
+        yield "import os"
+        yield ""
+    module = credentials.partition("(")[0].rpartition(".")[0]
+    if module:
+        yield f"import {module}"
+
+
+def hints(address: Address) -> Iterator[str]:
+    if address.on_engine and address.token:
+        yield f"# {TOKEN_VARIABLE} holds the engine's token."
+
+
+def parts(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The model that is tuned, the supervised tuning spec, and its hyper-parameters."""
+    spec = body.get("supervisedTuningSpec") or {}
+    pre_tuned = body.get("preTunedModel") or {}
+    source = pre_tuned.get("tunedModelName") or body.get("baseModel") or ""
+    return str(source), spec, spec.get("hyperParameters") or {}
+
+
+def given(values: dict[str, Any], argument: tuple[str, str, type]) -> Arguments:
+    """One argument, where the body has its field: (name, field, type)."""
+    name, field, kind = argument
+    return [(name, repr(kind(values[field])))] if field in values else []
+
+
+def called(function: str, arguments: Arguments, depth: int = 0) -> str:
+    """A call, one argument a line."""
+    if not arguments:
+        return f"{function}()"
+    inner = "\n" + INDENT * (depth + 1)
+    shown = ",".join(f"{inner}{name}={value}" for name, value in arguments)
+    return f"{function}({shown},\n{INDENT * depth})"
+
+
+def said(missing: list[str], words: str) -> list[str]:
+    return [f"# Not sent, as {words} it: {path}" for path in missing]
+
+
+COMMON = {
+    "baseModel",
+    "tunedModelDisplayName",
+    "labels",
+    "serviceAccount",
+    "encryptionSpec.kmsKeyName",
+    "supervisedTuningSpec.trainingDatasetUri",
+    "supervisedTuningSpec.validationDatasetUri",
+    "supervisedTuningSpec.hyperParameters.epochCount",
+    "supervisedTuningSpec.hyperParameters.adapterSize",
+    "supervisedTuningSpec.hyperParameters.learningRateMultiplier",
+}
+VERTEXAI = COMMON
+GENAI = COMMON | {
+    "description",
+    "preTunedModel.tunedModelName",
+    "preTunedModel.checkpointId",
+    "supervisedTuningSpec.exportLastCheckpointOnly",
+}
+"""The fields that each library can carry."""
+
+
+def unknown_in(body: Body, known: set[str]) -> list[str]:
+    return [path for path in paths(body) if path not in known]
+
+
+def paths(value: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The names of the fields that are set, by dots; labels are one field."""
+    for key, inner in value.items():
+        path = f"{above}{key}"
+        if isinstance(inner, dict) and path != "labels":
+            yield from paths(inner, f"{path}.")
+        else:
+            yield path

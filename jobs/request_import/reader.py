@@ -1,0 +1,144 @@
+"""What somebody pastes -> the fields of a draft (pure). Nothing of it is run.
+
+A curl command, PowerShell, an HTTP request, the JSON of a request, or a whole job.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.utils.translation import gettext as _
+
+from jobs.request_import.draft_fields import Pasted, pasted_body, shown
+from jobs.request_import.curl import Sent, from_powershell, from_shell
+from jobs.request_import.tokens import Unreadable
+
+__all__ = ["Pasted", "Unreadable", "read"]
+
+HTTP = re.compile(r"(?:[A-Z]+[ \t]+)?(https?://\S+)[ \t]*(?:HTTP/\S+)?[ \t]*(?:\n|$)")
+WEB_REQUEST = re.compile(r"\b(?:invoke-webrequest|invoke-restmethod|iwr|irm)\b", re.IGNORECASE)
+CURL = re.compile(r"\bcurl(?:\.exe)?\b", re.IGNORECASE)
+FENCE = re.compile(r"```[^\n]*\n(.*?)\n?```", re.DOTALL)
+METHOD_PATH = re.compile(r"/v1(?:beta1)?/projects/([^/]+)/locations/([^/]+)/tuningJobs/?")
+COMMA_TOO_MANY = re.compile(r'("(?:[^"\\]|\\[\s\S]?)*(?:"|\Z))|,(?=\s*[}\]])')
+NEAR = 24
+
+
+def read(text: str) -> Pasted:
+    """Raises Unreadable with words that say what to do."""
+    text = re.sub("\r\n?", "\n", text).strip("\ufeff \t\n\u00a0")
+    if fenced := FENCE.fullmatch(text):
+        text = fenced[1].strip()
+    if not text:
+        raise Unreadable(_("Paste a curl command or the JSON of a job."))
+    sent = sent_by(text)
+    pasted = pasted_body(job_of(json_object(sent.body)))
+    if sent.url:
+        take_url(pasted, sent.url)
+    if sent.expands:
+        pasted.messages.append(
+            _("%(names)s would be filled in by the shell; here it stands as it is written.")
+            % {"names": ", ".join(dict.fromkeys(sent.expands))}
+        )
+    return pasted
+
+
+def sent_by(text: str) -> Sent:
+    if text.startswith(("{", "[")):
+        return Sent(text)
+    if http := HTTP.match(text):
+        return Sent(text[text.index("{", http.end()) :] if "{" in text[http.end() :] else "", http[1])
+    # The words may stand in the values, too: the first one is the command's.
+    curl, web_request = CURL.search(text), WEB_REQUEST.search(text)
+    if curl and not (web_request and is_powershell(text)):
+        return from_shell(text)
+    if web_request:
+        return from_powershell(text)
+    raise Unreadable(
+        _(
+            "This is neither a curl command nor JSON. "
+            "Paste one that begins with curl, or a body that begins with {."
+        )
+    )
+
+
+def is_powershell(text: str) -> bool:
+    """Whether the command itself is PowerShell's, not a word inside of what it sends."""
+    return bool(
+        re.search(
+            r"^[ \t]*(?:\$\w+[ \t]*=.*|.*\|[ \t]*)?(?:invoke-|iwr\b|irm\b)",
+            text,
+            re.IGNORECASE | re.MULTILINE,
+        )
+    )
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """JSON as the reference page writes it: a comma before a closing bracket is forgiven."""
+    if not text.strip():
+        raise Unreadable(_("There is no body in this text. Paste the whole request, with its JSON."))
+    try:
+        value = parsed(text)
+    except json.JSONDecodeError:
+        value = parsed_or_refused(COMMA_TOO_MANY.sub(lambda found: found[1] or " ", text))
+    except (RecursionError, ValueError):
+        raise Unreadable(
+            _("This JSON cannot be read: it is nested too deeply, or holds a number too long.")
+        ) from None
+    if not isinstance(value, dict):
+        raise Unreadable(_("The body is not a JSON object. Paste what begins with { and ends with }."))
+    return value
+
+
+def parsed(text: str) -> Any:
+    return json.loads(text, parse_constant=lambda name: name)
+
+
+def parsed_or_refused(text: str) -> Any:
+    try:
+        return parsed(text)
+    except json.JSONDecodeError as error:
+        near = text[error.pos : error.pos + NEAR].partition("\n")[0]
+        place = {"line": error.lineno, "column": error.colno, "near": near}
+        if not near:
+            raise Unreadable(
+                _(
+                    "The JSON breaks off in line %(line)d, column %(column)d. "
+                    "Paste it down to its last bracket."
+                )
+                % place
+            ) from None
+        raise Unreadable(
+            _("The JSON is wrong in line %(line)d, column %(column)d, at “%(near)s”. Mend it there.") % place
+        ) from None
+    except (RecursionError, ValueError):
+        raise Unreadable(
+            _("This JSON cannot be read: it is nested too deeply, or holds a number too long.")
+        ) from None
+
+
+def job_of(value: dict[str, Any]) -> dict[str, Any]:
+    """The one job of a list's answer, or the value itself."""
+    listed = value.get("tuningJobs")
+    if not isinstance(listed, list):
+        return value
+    if len(listed) == 1 and isinstance(listed[0], dict):
+        return listed[0]
+    raise Unreadable(_("This is a list of %(count)d jobs. Paste one of them.") % {"count": len(listed)})
+
+
+def take_url(pasted: Pasted, url: str) -> None:
+    """Where the request would have gone: its region counts, its project is only told."""
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        path = ""
+    found = METHOD_PATH.fullmatch(path)
+    if not found:
+        pasted.messages.append(_("The address is not that of tuningJobs.create: only the body was taken."))
+        return
+    pasted.project_id = shown(found[1])
+    pasted.take_location(found[2])

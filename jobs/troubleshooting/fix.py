@@ -1,0 +1,94 @@
+"""What a cure looks at, and what it comes to."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+
+from jobs import preflight
+from jobs.troubleshooting.error_details import Symptom
+from studio.vertex.catalog import BaseModel
+
+if TYPE_CHECKING:
+    from jobs.models import TuningJob
+
+SETTINGS = "settings"
+"""The `link` of a recipe that an admin follows to the project's settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Why it failed and what mends it, in words.
+
+    `field` is the wizard's field, "training" or "validation" for a dataset, blank where it is none of them.
+    `changes` is what one click changes in a copy of the job, `button` that click's label (blank: nothing to
+    press), `notes` what to say at each field then. `link` leads to a page where it can be mended.
+    """
+
+    cause: str
+    action: str = ""
+    field: str = ""
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    button: str = ""
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    link: str = ""
+    link_words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One symptom of a job; `found` is what the cookbook's pattern matched in it."""
+
+    job: TuningJob
+    symptom: Symptom
+    found: re.Match[str]
+
+    @property
+    def text(self) -> str:
+        return self.symptom.text
+
+    @property
+    def on_engine(self) -> bool:
+        return self.job.project.on_engine
+
+    @property
+    def model(self) -> BaseModel | None:
+        return preflight.base_model(self.job)
+
+    @property
+    def model_id(self) -> str:
+        return self.job.base_model or self.job.pre_tuned_model
+
+    def console(self, page: str) -> str:
+        """A page of Google's console about this project; none where the job runs on the engine."""
+        project = quote(self.job.project.project_id, safe="")
+        return "" if self.on_engine else f"https://console.cloud.google.com/{page}?project={project}"
+
+
+def changed(old: Any, new: Any, why: str) -> str:
+    """The note at a field that was changed; `why` is a sentence."""
+    if new in ("", None):
+        words = (
+            _("Cleared; it was %(old)s. %(why)s")
+            if new == ""
+            else _("Now as recommended; it was %(old)s. %(why)s")
+        )
+        return words % {"old": shown(old), "why": why}
+    return _("Changed from %(old)s to %(new)s. %(why)s") % {"old": shown(old), "new": shown(new), "why": why}
+
+
+def shown(value: Any) -> str:
+    if value in ("", None):
+        return _("recommended")
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def use(value: Any) -> str:
+    """The button for one value."""
+    return _("Use %(value)s") % {"value": shown(value)}

@@ -1,0 +1,141 @@
+"""The browser of buckets and folders in step 2: for the file of a dataset, or for where uploads go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from jobs.datasets import ingest, gcs_paths
+from jobs.datasets.check.model_limits import Purpose
+from jobs.datasets.gcs_paths import Folder, Shelf
+from jobs.wizard.drafts import draft_or_404
+from jobs.models import TuningJob
+from studio.access import Request, member
+from studio.models import Project, Role
+from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
+from studio.words import explain
+
+
+@require_safe
+@member(Role.TUNER)
+def browse(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The page, or what stands in its dialog when htmx asks."""
+    job = draft_or_404(request, project, pk)
+    if not job.is_draft:
+        return redirect(job)
+    context = {"job": job, "walk": Walk(job, request.GET.dict())}
+    return render(request, f"jobs/browse.html{'#shelf' if request.htmx else ''}", context)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """`asked`: `choose` (file or folder), `for` (the dataset), `at` (the place), `new` (a folder in it),
+    `page`; without a place, `uri` or `upload_to` tells where to begin."""
+
+    job: TuningJob
+    asked: dict[str, str]
+
+    @property
+    def chooses_folder(self) -> bool:
+        return self.asked.get("choose") == "folder"
+
+    @property
+    def choose(self) -> str:
+        return "folder" if self.chooses_folder else "file"
+
+    @property
+    def address(self) -> str:
+        return reverse("jobs:browse", args=[self.job.project.slug, self.job.pk])
+
+    @property
+    def purpose(self) -> Purpose:
+        return "validation" if self.asked.get("for") == "validation" else "training"
+
+    @property
+    def typed(self) -> str:
+        return self.asked.get("at", "") if self.wrong else ""
+
+    @cached_property
+    def place(self) -> str:
+        return "" if self.wrong else self._place()
+
+    @cached_property
+    def wrong(self) -> str:
+        """What is no place, in words."""
+        try:
+            self._place()
+        except BadName:
+            return _("This is not a bucket or a folder. Write gs://bucket/folder/.")
+        return ""
+
+    def _place(self) -> str:
+        at = gcs_paths.typed(self.asked["at"]) if "at" in self.asked else self.beginning()
+        return gcs_paths.inside(at, self.asked["new"]) if at and self.asked.get("new") else at
+
+    def beginning(self) -> str:
+        """Near what stands in the field, near what was chosen, or in the project's bucket."""
+        chosen = getattr(self.job, self.purpose)
+        near = (
+            [self.asked.get("upload_to", ""), self.job.upload_to]
+            if self.chooses_folder
+            else [gcs_paths.parent(self.asked.get("uri", "")), gcs_paths.parent(chosen.uri) if chosen else ""]
+        )
+        known = next((place for place in near if gcs_paths.is_place(place)), "")
+        return known or bucket_place(self.job.project)
+
+    @cached_property
+    def found(self) -> tuple[Shelf, str]:
+        """What lies there, or nothing and why."""
+        if self.wrong:
+            return Shelf(""), self.wrong
+        try:
+            return gcs_paths.look(self.job.project.storage(), self.place, self.asked.get("page", "")), ""
+        except VertexError as error:
+            return Shelf(self.place), trouble(error, self.place, self.job.project.on_engine)
+
+    @property
+    def shelf(self) -> Shelf:
+        return self.found[0]
+
+    @property
+    def trouble(self) -> str:
+        return self.found[1]
+
+    @property
+    def is_new(self) -> bool:
+        return bool(self.place and self.shelf.is_empty and not self.trouble and self.asked.get("new"))
+
+    @property
+    def crumbs(self) -> list[Folder]:
+        return gcs_paths.crumbs(self.place)
+
+
+def bucket_place(project: Project) -> str:
+    try:
+        return f"gs://{ingest.bucket_of(project)}/"
+    except ingest.NoBucket:
+        return ""
+
+
+def trouble(error: VertexError, place: str, on_engine: bool) -> str:
+    """Which role is missing where, and what goes on without it."""
+    if isinstance(error, PermissionDenied) and not place:
+        return _(
+            "The service account of this project may not list buckets: it lacks the permission "
+            "storage.buckets.list. Write the name of the bucket instead."
+        )
+    bucket = gcs_paths.split(place)[0] if place else ""
+    if isinstance(error, PermissionDenied):
+        return _(
+            "The service account of this project may not list the files of %(bucket)s. "
+            "Give it the role Storage Object Viewer on this bucket."
+        ) % {"bucket": bucket}
+    if isinstance(error, NotFound):
+        return _("There is no bucket %(bucket)s. Check its name.") % {"bucket": bucket}
+    return str(explain(error, on_engine=on_engine))

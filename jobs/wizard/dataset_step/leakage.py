@@ -1,0 +1,141 @@
+"""Step 2's comparison of a draft's two datasets: what of the validation data is also in the training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.datasets.leakage import results as leakage_results
+from jobs.datasets.leakage.detector import Leaks
+from jobs.datasets.errors import Refusal, taken
+from jobs.wizard.drafts import draft_or_404, to_dataset
+from studio.access import Request, member
+from studio.models import Project, Role
+from studio.vertex.errors import VertexError
+from studio.words import Banner, explain
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from jobs.models import Dataset, TuningJob
+
+AT_ONCE = 100_000_000
+"""Bytes that are read without being asked to, while somebody looks at the page."""
+MOST = 50_000
+"""Validation examples that are compared, ten times what any model takes: they are held in memory."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`leaks` where the two were compared, `failure` where they could not be."""
+
+    training: Dataset
+    validation: Dataset
+    leaks: Leaks | None = None
+    failure: Banner | None = None
+
+    @classmethod
+    def of(cls, job: TuningJob) -> Comparison | None:
+        """What is known so far; None where there are no two datasets with examples."""
+        training, validation = job.training, job.validation if job.validation_enabled else None
+        if not (training and validation and training.checked.examples and validation.checked.examples):
+            return None
+        if validation.checked.examples > MOST:
+            return None
+        if training.same_data(validation):
+            return cls(training, validation, leakage_results.everything(validation))
+        known = leakage_results.kept(training, validation)
+        return cls(training, validation, Leaks.from_json(known.found) if known else None)
+
+    def made(self) -> Comparison:
+        if self.leaks:
+            return self
+        try:
+            overlap = leakage_results.overlap_of(self.training, self.validation)
+        except VertexError as error:
+            return replace(self, failure=explain(error, on_engine=self.training.project.on_engine))
+        return replace(self, leaks=Leaks.from_json(overlap.found))
+
+    @property
+    def same(self) -> bool:
+        return self.training.same_data(self.validation)
+
+    @property
+    def nothing_left(self) -> bool:
+        return bool(self.leaks and self.leaks.affected >= self.leaks.validation)
+
+    @property
+    def by_itself(self) -> bool:
+        """Small enough to be made as soon as the page is there."""
+        return self.training.size + self.validation.size <= AT_ONCE
+
+    @property
+    def more(self) -> int:
+        return self.leaks.affected - len(self.leaks.pairs) if self.leaks else 0
+
+
+@require_safe
+@member(Role.TUNER)
+def compare(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Reads both files where nobody has yet, and says what they share. Without JavaScript it leads back to
+    the page, which shows it."""
+    job = draft_or_404(request, project, pk)
+    known = Comparison.of(job)
+    comparison = known.made() if known else None
+    if request.htmx:
+        return render(request, "jobs/_overlap.html", {"job": job, "comparison": comparison})
+    if comparison and comparison.failure:
+        messages.error(
+            request, _("The datasets could not be compared. %(why)s") % {"why": comparison.failure}
+        )
+    return to_dataset(job, "validation") if job.is_draft else redirect(job)
+
+
+@require_POST
+@member(Role.TUNER)
+def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Validates on a new file without the examples that are also in the training data."""
+    job = draft_or_404(request, project, pk)
+    if not job.is_draft:
+        return redirect(job)
+    if job.training and job.validation:
+        pair = (job.training, job.validation)
+        try:
+            rest = taken(project, partial(rest_of, request.user, *pair, job.upload_to))
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            job.revise(validation=rest)
+            messages.success(request, said_of(rest))
+    return to_dataset(job, "validation")
+
+
+def rest_of(user: User, training: Dataset, validation: Dataset, folder: str) -> Dataset:
+    try:
+        return leakage_results.without_leaks(user, training, validation, folder)
+    except leakage_results.NothingLeft:
+        words = _(
+            "Nothing would be left. Choose another validation dataset, "
+            "or hold out a part of the training file."
+        )
+        raise Refusal(words) from None
+    except leakage_results.HasProblems:
+        raise Refusal(_("The validation dataset has problems. Correct them first.")) from None
+
+
+def said_of(rest: Dataset) -> str:
+    count = rest.derivation["lines"]
+    words = ngettext(
+        "%(n)d example was left out. “%(file)s” is the validation dataset now.",
+        "%(n)d examples were left out. “%(file)s” is the validation dataset now.",
+        count,
+    )
+    return words % {"n": count, "file": rest}

@@ -1,0 +1,111 @@
+"""An upload in parts, as upload.js sends it: begun, gone on with from where it stopped, or given up.
+
+POST      what is sent: {"token", "received"}, also of a file that came in part before
+PUT       bytes with `Content-Range: bytes a-b/size` and the token: {"received"}
+DELETE    gives it up
+The whole file is then named by its token in the form of the step (dataset_step.upload).
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from django.http import JsonResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
+
+from jobs.datasets.forms import BeginForm, first_error
+from jobs.datasets.uploads import resumable_upload
+from jobs.datasets.uploads.resumable_upload import Part
+from jobs.wizard.drafts import draft_or_404
+from jobs.models import TuningJob
+from studio.access import Request, member
+from studio.models import Project, Role
+
+RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
+LOST = gettext_lazy("This upload is no longer on the server. Choose the file again.")
+STATUS: dict[type[resumable_upload.Refused], int] = {
+    resumable_upload.Gone: HTTPStatus.GONE,
+    resumable_upload.OutOfOrder: HTTPStatus.CONFLICT,
+    resumable_upload.Busy: HTTPStatus.CONFLICT,
+    resumable_upload.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
+    resumable_upload.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+@require_http_methods(["POST", "PUT", "DELETE"])
+@member(Role.TUNER)
+def in_parts(request: Request, project: Project, pk: int) -> JsonResponse:
+    job = draft_or_404(request, project, pk)
+    if not job.is_draft:
+        return told(_("This draft was started or discarded."), HTTPStatus.GONE)
+    try:
+        return ANSWERS[str(request.method)](request, job)
+    except resumable_upload.Refused as refused:
+        return told(words_of(refused), STATUS[type(refused)], received=refused.received)
+
+
+def begin(request: Request, job: TuningJob) -> JsonResponse:
+    form = BeginForm(request.POST)
+    if not form.is_valid():
+        field, words = first_error(form)
+        return told(words, HTTPStatus.UNPROCESSABLE_ENTITY, field=field)
+    chosen = form.cleaned_data
+    part = Part(
+        user=request.user.pk,
+        job=job.pk,
+        purpose=chosen["purpose"],
+        name=chosen["name"],
+        size=chosen["size"],
+        modified=chosen["modified"],
+    )
+    part.begin()
+    job.revise(upload_to=chosen["upload_to"])
+    return JsonResponse({"token": part.token, "received": part.received})
+
+
+def go_on(request: Request, job: TuningJob) -> JsonResponse:
+    part, span = part_of(request, job), RANGE.fullmatch(request.headers.get("Content-Range", ""))
+    if part is None:
+        return told(str(LOST), HTTPStatus.GONE)
+    if not span or int(span[3]) != part.size:
+        return told("Content-Range: bytes a-b/size", HTTPStatus.BAD_REQUEST)
+    try:
+        return JsonResponse({"received": part.append(request, int(span[1]))})
+    except OSError:
+        # The connection broke: nobody reads this answer. What had come is kept.
+        return told("", HTTPStatus.BAD_REQUEST, received=part.received)
+
+
+def give_up(request: Request, job: TuningJob) -> JsonResponse:
+    part = part_of(request, job)
+    if part:
+        part.drop()
+    return JsonResponse({"received": 0})
+
+
+ANSWERS = {"POST": begin, "PUT": go_on, "DELETE": give_up}
+
+
+def part_of(request: Request, job: TuningJob) -> Part | None:
+    part = Part.of(request.headers.get("Upload-Token", ""))
+    return part if part and (part.user, part.job) == (request.user.pk, job.pk) else None
+
+
+def words_of(refused: resumable_upload.Refused) -> str:
+    match refused:
+        case resumable_upload.Gone():
+            return str(LOST)
+        case resumable_upload.DiskFull():
+            return _("The server has no room for this file. Ask an admin to make some.")
+        case resumable_upload.TooMany():
+            return _("Your other uploads are not over yet. End them first, or wait ten minutes.")
+        case _other:
+            return ""
+
+
+def told(message: str, status: int, **facts: Any) -> JsonResponse:
+    return JsonResponse({"message": message, **facts}, status=status)

@@ -1,0 +1,29 @@
+"""The drafts of a project: everybody sees them, the owner goes on, others copy."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from jobs.job_list import filters
+from jobs.models import TuningJob
+from studio.access import Request, member
+from studio.models import Project, Role
+
+
+@require_safe
+@member(Role.VIEWER)
+def list_drafts(request: Request, project: Project) -> HttpResponse:
+    """The last changed first; `mine` leaves out those of others."""
+    drafts = TuningJob.objects.drafts().filter(project=project)
+    own = drafts.filter(owner=request.user)
+    mine = "mine" in request.GET
+    rows = (own if mine else drafts).with_all().defer("remote", "summary").order_by("-updated_at", "-pk")
+    context = {
+        "mine": mine,
+        "counts": {"all": drafts.count(), "mine": own.count()},
+        "page": Paginator(rows, filters.PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "jobs/drafts.html", context)

@@ -1,0 +1,164 @@
+"""What the wizard shows of a draft beside its form: readiness, settings, the request, the dataset checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from jobs.estimates import past_jobs
+from jobs import preflight
+from jobs.datasets.report_page.histogram_svg import Bar, bars
+from jobs.datasets.check.model_limits import Purpose
+from jobs.datasets.check.report import Distribution, Problem, Report
+from jobs.datasets.check.messages import Words, words
+from jobs.estimates.estimate import Estimate
+from jobs.estimates.presentation import Figure, figures
+from jobs.wizard.model_step.pre_tuned_models import Parent, parents
+from jobs.estimates.queue_position import Queue, queue_of
+from jobs.request.panel import RequestPanel
+from studio.vertex.catalog import BaseModel
+
+if TYPE_CHECKING:
+    from jobs.models import Dataset, TuningJob
+
+PROBLEMS_SHOWN = 20
+BARS = 24
+
+
+@dataclass(frozen=True)
+class Preview:
+    job: TuningJob
+
+    @cached_property
+    def model(self) -> BaseModel | None:
+        return preflight.base_model(self.job)
+
+    @cached_property
+    def obstacles(self) -> dict[str, list[preflight.Words]]:
+        return {
+            "model": list(preflight.model_obstacles(self.job)),
+            "training": list(preflight.dataset_obstacles(self.job, "training")),
+            "validation": list(preflight.dataset_obstacles(self.job, "validation")),
+        }
+
+    @property
+    def reasons(self) -> list[preflight.Words]:
+        return [reason for part in self.obstacles.values() for reason in part]
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields of the advanced options that differ from the recommendation."""
+        return list(self.changes)
+
+    @cached_property
+    def changes(self) -> dict[str, str]:
+        """Each of them, in words."""
+        return dict(changes(self.job))
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        """What the draft goes on from, where the project knows it."""
+        if not self.job.pre_tuned_model:
+            return None
+        found = parents(self.job.project, self.job.location)
+        return next((parent for parent in found if parent.name == self.job.pre_tuned_model), None)
+
+    @cached_property
+    def panel(self) -> RequestPanel:
+        return RequestPanel(self.job)
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        return past_jobs.estimate_of(self.job, self.model)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Of the estimate; none before there is data."""
+        if self.estimate is None or self.model is None:
+            return []
+        return figures(self.estimate, self.model, on_engine=self.job.project.on_engine)
+
+    @cached_property
+    def queue(self) -> Queue | None:
+        """A draft is read by its owner only."""
+        return queue_of(self.job, self.job.owner) if self.job.owner else None
+
+
+def changes(job: TuningJob) -> Iterator[tuple[str, str]]:
+    if job.epoch_count is not None:
+        n = job.epoch_count
+        yield "epoch_count", ngettext("%(n)d epoch", "%(n)d epochs", n) % {"n": n}
+    if job.adapter_size is not None:
+        yield "adapter_size", _("Adapter size %(n)d") % {"n": job.adapter_size}
+    if job.learning_rate_multiplier is not None:
+        yield "learning_rate_multiplier", _("Learning rate × %(n)g") % {"n": job.learning_rate_multiplier}
+    if job.export_last_checkpoint_only:
+        yield "export_last_checkpoint_only", _("Last checkpoint only")
+    if job.labels:
+        n = len(job.labels)
+        yield "labels", ngettext("%(n)d label", "%(n)d labels", n) % {"n": n}
+    named = {
+        "description": _("Description"),
+        "service_account": _("Service account"),
+        "kms_key_name": _("Encryption key"),
+    }
+    yield from ((name, word) for name, word in named.items() if getattr(job, name))
+
+
+@dataclass(frozen=True)
+class Section:
+    """One of the two datasets in step 2."""
+
+    job: TuningJob
+    purpose: Purpose
+
+    @property
+    def dataset(self) -> Dataset | None:
+        chosen: Dataset | None = getattr(self.job, self.purpose)
+        return chosen
+
+    @cached_property
+    def report(self) -> Report:
+        return self.dataset.checked if self.dataset else Report()
+
+    @cached_property
+    def errors(self) -> int:
+        return preflight.error_count(self.job, self.dataset, self.purpose) if self.dataset else 0
+
+    @property
+    def warnings(self) -> int:
+        return self.report.warnings + sum(problem.severity == "warning" for problem in self.judged)
+
+    @cached_property
+    def judged(self) -> list[Problem]:
+        return preflight.judged(self.job, self.dataset, self.purpose) if self.dataset else []
+
+    @cached_property
+    def problems(self) -> list[tuple[Problem, Words]]:
+        """The first ones, errors before warnings, each with its words."""
+        found = sorted(
+            [*self.judged, *self.report.problems], key=lambda problem: (problem.severity, problem.line)
+        )
+        return [(problem, words(problem)) for problem in found[:PROBLEMS_SHOWN]]
+
+    @property
+    def more(self) -> int:
+        return self.errors + self.warnings - len(self.problems)
+
+    @cached_property
+    def tokens(self) -> Distribution:
+        """Of the examples, as the chosen base model's service counts where it was asked, else estimated."""
+        return self.report.tokens.scaled(self.ratio or 1.0)
+
+    @property
+    def ratio(self) -> float | None:
+        return self.dataset.ratio(self.job.base_model) if self.dataset else None
+
+    @cached_property
+    def bars(self) -> list[Bar]:
+        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BARS)

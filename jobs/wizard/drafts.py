@@ -1,0 +1,58 @@
+"""A draft as the wizard's views reach it: its owner's own, or a new one, and the addresses of its steps."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from jobs.wizard import conflicts
+from jobs.models import TuningJob
+from jobs.preflight import regions
+from studio.access import Request
+from studio.models import Project
+from studio.templatetags.studio import person
+from studio.vertex import catalog
+
+UNPROCESSABLE = 422
+
+
+def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
+    """A draft of the person's own, or a job that it became, so that a stale page can lead there."""
+    rows = TuningJob.objects.with_all().select_related("training__parent", "validation__parent")
+    job = get_object_or_404(rows, project=project, pk=pk)
+    if job.is_draft and job.owner_id != request.user.pk:
+        raise PermissionDenied(
+            _("This draft belongs to %(owner)s. Copy it to your drafts to change it.")
+            % {"owner": person(job.owner)}
+        )
+    return job
+
+
+def new_draft(request: Request, project: Project) -> TuningJob:
+    model = catalog.models(project.backend)[0]
+    return TuningJob.objects.create(
+        project=project, owner=request.user, base_model=model.id, location=regions(project, model)[0]
+    )
+
+
+def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
+    """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
+    sent = request.method == "POST"
+    try:
+        job = draft_or_404(request, project, pk)
+    except Http404:
+        if not (sent and conflicts.was_discarded(request, project, pk)):
+            raise
+        conflicts.tell_discarded(request)
+        return new_draft(request, project)
+    return conflicts.carried_over(request, job) if sent and not job.is_draft else job
+
+
+def to_dataset(job: TuningJob, purpose: str = "", **query: str) -> HttpResponse:
+    address = reverse("jobs:dataset", args=[job.project.slug, job.pk])
+    asked = f"?{urlencode(query)}" if query else ""
+    return redirect(f"{address}{asked}#{purpose}" if purpose else f"{address}{asked}")

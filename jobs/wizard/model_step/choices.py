@@ -1,0 +1,60 @@
+"""What step 1 offers in its lists: base models, adapter sizes, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from jobs import base_models
+from jobs.wizard.model_step.pre_tuned_models import Parent
+from studio.models import Project
+from studio.vertex.catalog import BaseModel
+
+Choices = list[tuple[str, Any]]
+
+
+def kept(choices: Iterable[tuple[str, Any]], value: str) -> Choices:
+    """`choices`, and `value` with a word where it is not one of them."""
+    listed = list(choices)
+    flat = {
+        key for name, group in listed for key, _word in (group if isinstance(group, list) else [(name, 0)])
+    }
+    if not value or value in flat:
+        return listed
+    return [*listed, (value, _("%(value)s (not available)") % {"value": value})]
+
+
+def model_choices(project: Project) -> Choices:
+    """The engine's own bases, today's Gemini models, and the retired ones, each group under its name."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for model in base_models.models(project):
+        groups.setdefault(str(group_of(model)), []).append((model.id, model.id))
+    return list(groups.items())
+
+
+def group_of(model: BaseModel) -> str | Promise:
+    if model.backends == ("engine",):
+        return _("On this server")
+    return _("Gemini, retired") if model.retired else _("Gemini")
+
+
+def adapter_choices(model: BaseModel) -> Choices:
+    recommended = _("recommended")
+    if model.default_adapter_size:
+        recommended = _("recommended (%(size)d)") % {"size": model.default_adapter_size}
+    return [("", recommended)] + [(str(size), str(size)) for size in model.adapter_sizes]
+
+
+def checkpoint_choices(parent: Parent) -> Choices:
+    default = parent.default_checkpoint
+    word = _("Default checkpoint")
+    if default:
+        word = _("Default checkpoint (%(id)s)") % {"id": default.id}
+    told = _("Checkpoint %(id)s · epoch %(epoch)s · step %(step)s")
+    return [("", word)] + [
+        (found.id, told % {"id": found.id, "epoch": found.epoch or "–", "step": found.step or "–"})
+        for found in parent.checkpoints
+    ]

@@ -1,0 +1,168 @@
+"""The fields of step 1, in the order of the page, with their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
+
+from jobs.wizard.model_step import labels
+from jobs.models import TuningJob
+from jobs.wizard.model_step.pre_tuned_models import parents
+
+MOST_EPOCHS = 1000
+OTHER = "other"
+"""Of the pre-tuned models: one that is not listed."""
+ADVANCED = (
+    "epoch_count",
+    "adapter_size",
+    "learning_rate_multiplier",
+    "export_last_checkpoint_only",
+    "labels",
+    "description",
+    "service_account",
+    "kms_key_name",
+)
+COLUMNS = (
+    "pre_tuned_model",
+    "pre_tuned_checkpoint",
+    "tuned_model_display_name",
+    "base_model",
+    "location",
+    *ADVANCED,
+)
+"""What step 1 writes of a TuningJob."""
+
+
+class Labels(forms.CharField):
+    """A dict, typed as one `key=value` a line."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> dict[str, str]:
+        try:
+            return labels.read(super().clean(value))
+        except labels.Wrong as error:
+            raise ValidationError(error.sentences) from None
+
+
+class ModelFields(forms.Form):
+    source = forms.ChoiceField(
+        label=gettext_lazy("Start from"),
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[
+            ("foundation", gettext_lazy("Tune a foundation model")),
+            ("pre_tuned", gettext_lazy("Tune a pre-tuned model")),
+        ],
+    )
+    pre_tuned_model = forms.CharField(
+        label=gettext_lazy("Pre-tuned model"), required=False, max_length=300, widget=forms.Select
+    )
+    other_model = forms.CharField(
+        label=gettext_lazy("Resource name of the model"),
+        required=False,
+        max_length=300,
+        help_text=gettext_lazy(
+            "projects/…/locations/…/models/ID, with @version where it is not the default one."
+        ),
+    )
+    pre_tuned_checkpoint = forms.CharField(label=gettext_lazy("Checkpoint"), required=False, max_length=40)
+    tuned_model_display_name = forms.CharField(
+        label=gettext_lazy("Tuned model name"),
+        required=False,
+        max_length=128,
+        error_messages={"max_length": gettext_lazy("Up to 128 characters; this name has %(show_value)s.")},
+    )
+    base_model = forms.CharField(label=gettext_lazy("Base model"), required=False, widget=forms.Select)
+    location = forms.ChoiceField(label=gettext_lazy("Region"))
+    epoch_count = forms.IntegerField(
+        label=gettext_lazy("Number of epochs"),
+        required=False,
+        min_value=1,
+        max_value=MOST_EPOCHS,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        help_text=gettext_lazy(
+            "How often the whole dataset is gone through. Left empty, as recommended for its size."
+        ),
+        error_messages={
+            "invalid": gettext_lazy("Write a whole number, such as 3."),
+            "min_value": gettext_lazy("At least 1."),
+            "max_value": gettext_lazy("At most %(limit_value)s."),
+        },
+    )
+    adapter_size = forms.TypedChoiceField(
+        label=gettext_lazy("Adapter size"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        help_text=gettext_lazy("More trainable parameters: for harder tasks, with more data and time."),
+    )
+    learning_rate_multiplier = forms.FloatField(
+        label=gettext_lazy("Learning rate multiplier"),
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+        help_text=gettext_lazy("Times the recommended rate. Higher learns faster, lower overfits less."),
+        error_messages={"invalid": gettext_lazy("Write a number, such as 0.5.")},
+    )
+    export_last_checkpoint_only = forms.BooleanField(
+        label=gettext_lazy("Export last checkpoint only"), required=False
+    )
+    labels = Labels(
+        label=gettext_lazy("Labels"),
+        required=False,
+        strip=False,  # The lines are counted as they stand.
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One per line: key=value. They are copied to the tuned model and its endpoint."
+        ),
+    )
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=gettext_lazy("What the run is for. It is kept with the job and its model."),
+        error_messages={"max_length": gettext_lazy("Up to 2,000 characters; these are %(show_value)s.")},
+    )
+    service_account = forms.EmailField(
+        label=gettext_lazy("Service account"),
+        required=False,
+        max_length=254,
+        widget=forms.TextInput(attrs={"inputmode": "email", "spellcheck": "false"}),
+        help_text=gettext_lazy("The job runs as this account. Left empty, as Vertex AI’s own service agent."),
+        error_messages={
+            "invalid": gettext_lazy(
+                "Write the e-mail address of a service account: name@project.iam.gserviceaccount.com."
+            )
+        },
+    )
+    kms_key_name = forms.CharField(
+        label=gettext_lazy("Customer-managed encryption key"),
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(attrs={"spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "projects/…/locations/…/keyRings/…/cryptoKeys/…, in the region of the job. "
+            "Left empty, Google’s own keys are used."
+        ),
+    )
+
+
+def posted(job: TuningJob) -> dict[str, str]:
+    """The draft as its own page would send it."""
+    values = {name: getattr(job, name) for name in COLUMNS}
+    rate = job.learning_rate_multiplier
+    known = {parent.name for parent in parents(job.project, job.location)} if job.pre_tuned_model else set()
+    picked = job.pre_tuned_model if job.pre_tuned_model in known else OTHER if job.pre_tuned_model else ""
+    return {
+        **{name: "" if value is None else str(value) for name, value in values.items()},
+        "source": "pre_tuned" if job.pre_tuned_model else "foundation",
+        "pre_tuned_model": picked,
+        "other_model": job.pre_tuned_model if picked == OTHER else "",
+        "learning_rate_multiplier": "" if rate is None else str(rate).removesuffix(".0"),
+        "export_last_checkpoint_only": "on" if job.export_last_checkpoint_only else "",
+        "labels": labels.written(job.labels),
+    }

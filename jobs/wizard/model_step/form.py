@@ -1,0 +1,302 @@
+"""Step 1 of a draft: where to go on from, the name, the base model with its region, the advanced options."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from jobs import base_models
+from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, kept, model_choices
+from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, posted
+from jobs.models import TuningJob
+from jobs.wizard.model_step.display_name import checked_name
+from jobs.wizard.model_step.pre_tuned_models import Parent, parents
+from jobs.preflight import regions
+from studio.vertex import catalog
+from studio.vertex.catalog import BaseModel
+
+CHOSEN_ANEW = (
+    "pre_tuned_model",
+    "other_model",
+    "pre_tuned_checkpoint",
+    "base_model",
+    "location",
+    "adapter_size",
+)
+TYPED = ("tuned_model_display_name", "epoch_count", "learning_rate_multiplier", *ADVANCED[4:])
+PLACE = r"projects/[a-z0-9:.-]+/locations/(?P<location>[a-z0-9-]+)/"
+KEY = re.compile(PLACE + r"keyRings/[A-Za-z0-9_-]+/cryptoKeys/[A-Za-z0-9_-]+")
+MODEL = re.compile(PLACE + r"models/[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?")
+
+
+class ModelDetailsForm(ModelFields):
+    """Bound to what was posted, or else to the draft's own values, so that one that is no longer allowed
+    says so. `live` is the address that keeps a change; `final` asks for what a person has yet to choose."""
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        instance: TuningJob,
+        live: str = "",
+        final: bool = False,
+    ) -> None:
+        self.job, self.project, self.final = instance, instance.project, final
+        super().__init__(posted(instance) if data is None else data, label_suffix="")
+        self.chosen = self._base(self.parent.base_model if self.parent else self._raw("base_model"))
+        self._offer()
+        self._dress(live)
+
+    # ---- where it starts from ----
+
+    def _raw(self, name: str) -> str:
+        return str(self.data.get(name) or "").strip()
+
+    @cached_property
+    def goes_on(self) -> bool:
+        """Whether a pre-tuned model is to be tuned; a caller that does not say has named one, or not."""
+        return (self._raw("source") or ("pre_tuned" if self.named else "foundation")) == "pre_tuned"
+
+    @cached_property
+    def named(self) -> str:
+        """The pre-tuned model that is asked for, whether or not there is one."""
+        picked = self._raw("pre_tuned_model")
+        return self._raw("other_model") if picked == OTHER else picked
+
+    @cached_property
+    def parents(self) -> list[Parent]:
+        return parents(self.project, self._raw("location"))
+
+    @cached_property
+    def parent(self) -> Parent | None:
+        if not (self.goes_on and self.named):
+            return None
+        return next((parent for parent in self.parents if parent.name == self.named), None)
+
+    @property
+    def fixed_adapter(self) -> bool:
+        """Tuning on keeps the adapter."""
+        return self.goes_on and bool(self.named)
+
+    @property
+    def shown(self) -> str:
+        """What the choices on the page depend on; the page sends it back, to be given new ones in time."""
+        parent = self.named if self.parent else ""
+        return f"{self.goes_on} {self.fixed_adapter} {parent} {self.region} {self.chosen.id}"
+
+    @property
+    def region(self) -> str:
+        return self._raw("location")
+
+    # ---- what may be chosen ----
+
+    def _base(self, id: str) -> BaseModel:
+        """The named model, or the first one offered: a wrong name is refused by its own field."""
+        offered = base_models.models(self.project)
+        named = next((model for model in offered if model.id == id), None)
+        if named is None and self.parent:
+            own = catalog.further(id) if self.project.on_engine else None
+            named = catalog.get(id, self.project.backend) or own
+        return named or offered[0]
+
+    def _choice(self, name: str) -> forms.ChoiceField:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - told to the type checker
+        return field
+
+    def _offer(self) -> None:
+        """A value that is not allowed stays in its list, so that it is seen; its field refuses it."""
+        allowed = {
+            "location": [(region, region) for region in regions(self.project, self.chosen)],
+            "adapter_size": adapter_choices(self.chosen),
+        }
+        for name, choices in allowed.items():
+            self._choice(name).choices = choices
+            self.fields[name].widget.choices = kept(choices, self._raw(name))
+        self._choice("adapter_size").disabled = self.fixed_adapter
+        offered = model_choices(self.project)
+        self.fields["base_model"].widget.choices = kept(offered, self._raw("base_model"))
+        self.fields["pre_tuned_model"].widget.choices = self._parent_choices
+        if self.parent and self.parent.checkpoints:
+            choices = checkpoint_choices(self.parent)
+            self.fields["pre_tuned_checkpoint"].widget = forms.Select(choices=kept(choices, self.checkpoint))
+        self.fields["kms_key_name"].disabled = self.project.on_engine
+        self._word_refusals()
+
+    def _parent_choices(self) -> Iterator[tuple[str, str]]:
+        """Read only when they are drawn."""
+        yield "", _("Select a model")
+        yield from ((parent.name, str(parent)) for parent in self.parents)
+        yield OTHER, _("Another model, by its resource name")
+
+    def _word_refusals(self) -> None:
+        self.fields["location"].error_messages["invalid_choice"] = _(
+            "%(model)s is not tuned in that region. Choose one of the list."
+        ) % {"model": self.chosen.id}
+        self.fields["adapter_size"].error_messages["invalid_choice"] = _(
+            "%(model)s takes the adapter sizes %(sizes)s."
+        ) % {"model": self.chosen.id, "sizes": ", ".join(map(str, self.chosen.adapter_sizes))}
+
+    def _dress(self, live: str) -> None:
+        """Looks, placeholders, what describes a field, and where its change is kept."""
+        for name, field in self.fields.items():
+            attrs = field.widget.attrs
+            attrs["class"] = look(field.widget)
+            if name != "source":
+                attrs["aria-describedby"] = f"id_{name}_helptext id_{name}_error"
+            attrs |= keeping(live, "input changed delay:700ms, change" if name in TYPED else "change")
+        self.fields["tuned_model_display_name"].widget.attrs |= {
+            "data-counter": "name-length",
+            "autocomplete": "off",
+        }
+        self.fields["export_last_checkpoint_only"].widget.attrs |= {
+            "role": "switch",
+            "aria-describedby": "id_export_last_checkpoint_only_helptext",
+        }
+        self.fields["epoch_count"].widget.attrs["placeholder"] = _("recommended")
+        self.fields["learning_rate_multiplier"].widget.attrs["placeholder"] = "1"
+        self.fields["labels"].widget.attrs["placeholder"] = "team=support\nstage=trial"
+
+    @property
+    def base_words(self) -> str:
+        return self.chosen.description(get_language() or "en")
+
+    @property
+    def advanced_errors(self) -> int:
+        return len(self.errors.keys() & set(ADVANCED))
+
+    @property
+    def live(self) -> list[forms.BoundField]:
+        """The fields whose errors have a place on the page, whether or not its choices are given anew."""
+        placeless = {"source", "export_last_checkpoint_only", *CHOSEN_ANEW}
+        return [field for field in self if field.name not in placeless]
+
+    @property
+    def choosing(self) -> list[forms.BoundField]:
+        """Those whose errors come with the choices, when these are given anew."""
+        hidden = {"adapter_size"} if self.fixed_adapter else set()
+        if self.parent and not self.parent.checkpoints:
+            hidden.add("pre_tuned_checkpoint")
+        return [self[name] for name in CHOSEN_ANEW if name not in hidden]
+
+    def label_of(self, name: str) -> str:
+        return str(self.fields[name].label)
+
+    # ---- what it comes to ----
+
+    def clean_base_model(self) -> str:
+        if self.parent:
+            return self.parent.base_model
+        name: str = self.cleaned_data["base_model"]
+        if name not in {model.id for model in base_models.models(self.project)}:
+            raise ValidationError(
+                _("“%(model)s” is not tuned in this project. Choose one of the list.") % {"model": name}
+            )
+        return name
+
+    def clean_learning_rate_multiplier(self) -> float | None:
+        value: float | None = self.cleaned_data["learning_rate_multiplier"]
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ValidationError(_("More than 0."))
+        return value
+
+    def clean_tuned_model_display_name(self) -> str:
+        return checked_name(self.cleaned_data["tuned_model_display_name"])
+
+    def clean_kms_key_name(self) -> str:
+        name: str = self.cleaned_data["kms_key_name"]
+        if name and not KEY.fullmatch(name):
+            raise ValidationError(
+                _("Write the key’s full name: projects/…/locations/…/keyRings/…/cryptoKeys/….")
+            )
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        self._settle_source(self.cleaned_data)
+        self._settle_key(self.cleaned_data)
+        return self.cleaned_data
+
+    def _settle_source(self, given: dict[str, Any]) -> None:
+        if not self.goes_on:
+            given |= {"pre_tuned_model": "", "pre_tuned_checkpoint": ""}
+            return
+        checkpoint = self.checkpoint
+        given.pop("pre_tuned_model", None)
+        given.pop("pre_tuned_checkpoint", None)
+        field = "other_model" if self._raw("pre_tuned_model") == OTHER else "pre_tuned_model"
+        if not self.named:
+            if self.final:
+                self.add_error(field, _("Choose the model to go on from."))
+        elif fault := self._fault_of_parent():
+            self.add_error(field, fault)
+        elif self.parent and checkpoint not in {"", *(found.id for found in self.parent.checkpoints)}:
+            known = ", ".join(found.id for found in self.parent.checkpoints) or _("none")
+            self.add_error(
+                "pre_tuned_checkpoint", _("The model has the checkpoints %(ids)s.") % {"ids": known}
+            )
+        elif not (self.errors.keys() & {"other_model", "pre_tuned_model", "pre_tuned_checkpoint"}):
+            given |= {"pre_tuned_model": self.named, "pre_tuned_checkpoint": checkpoint}
+
+    @property
+    def checkpoint(self) -> str:
+        """The checkpoint asked for; one that was chosen of another model on the same page is not meant."""
+        before = self.data.get("shown_model")
+        return "" if before is not None and before != self.named else self._raw("pre_tuned_checkpoint")
+
+    def _fault_of_parent(self) -> str:
+        location = self._raw("location")
+        if self.parent:
+            return ""
+        found = MODEL.fullmatch(self.named)
+        if not found:
+            return _("Write a model’s resource name: projects/…/locations/…/models/ID.")
+        if found["location"] != location:
+            return _("This model lies in %(lies)s. Choose that region, or a model of %(location)s.") % {
+                "lies": found["location"],
+                "location": location,
+            }
+        return ""
+
+    def _settle_key(self, given: dict[str, Any]) -> None:
+        key = given.get("kms_key_name")
+        found = KEY.fullmatch(key) if key else None
+        if found and found["location"] != given.get("location", found["location"]):
+            self.add_error(
+                "kms_key_name",
+                _("The key lies in %(lies)s. It has to be in the region of the job, %(location)s.")
+                % {"lies": found["location"], "location": given["location"]},
+            )
+        elif (
+            self.parent and key is not None and key != self.parent.kms_key_name and not self.project.on_engine
+        ):
+            own = self.parent.kms_key_name
+            told = _("The pre-tuned model is encrypted with %(key)s: name the same key.") % {"key": own}
+            self.add_error(
+                "kms_key_name", told if own else _("The pre-tuned model has no key: leave this empty.")
+            )
+
+    def columns(self) -> dict[str, Any]:
+        """The columns whose values may be kept, whether or not the others are right."""
+        self.errors  # noqa: B018 - cleans
+        return {name: self.cleaned_data[name] for name in COLUMNS if name in self.cleaned_data}
+
+
+def look(widget: forms.Widget) -> str:
+    if isinstance(widget, forms.RadioSelect | forms.CheckboxInput):
+        return "form-check-input"
+    return "form-select" if isinstance(widget, forms.Select) else "form-control"
+
+
+def keeping(live: str, when: str) -> dict[str, str]:
+    """One request at a time, and the newest values after it."""
+    if not live:
+        return {}
+    return {"hx-post": live, "hx-trigger": when, "hx-swap": "none", "hx-sync": "closest form:queue last"}

@@ -1,0 +1,65 @@
+"""The tuned models of a project that a new job may go on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from jobs.models import TuningJob
+from jobs.tuning_job_resource import Checkpoint, part
+from studio.models import Project
+
+MOST = 200
+"""Older ones can still be named by their resource name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """`name` is `projects/…/models/ID@version`; `adapter_size` is the rank that a job on it keeps."""
+
+    name: str
+    title: str
+    base_model: str
+    adapter_size: float | None
+    made_at: datetime
+    checkpoints: list[Checkpoint]
+    endpoint: str
+    kms_key_name: str
+
+    @classmethod
+    def of(cls, job: TuningJob) -> Parent:
+        key = part(job.remote, "encryptionSpec").get("kmsKeyName")
+        return cls(
+            name=job.tuned_model,
+            title=str(job),
+            base_model=job.base_model,
+            adapter_size=job.adapter.effective,
+            made_at=job.ended_at or job.created_at,
+            checkpoints=[found for found in job.checkpoints if found.id],
+            endpoint=job.endpoint,
+            kms_key_name=str(key or job.kms_key_name),
+        )
+
+    def __str__(self) -> str:
+        made = formats.date_format(timezone.localtime(self.made_at), _("j M Y, H:i"))
+        return f"{self.title} · {self.base_model} · {made} · {_('version %(n)s') % {'n': self.version}}"
+
+    @property
+    def version(self) -> str:
+        return self.name.rpartition("@")[2] if "@" in self.name else "1"
+
+    @property
+    def default_checkpoint(self) -> Checkpoint | None:
+        """The one that the model's endpoint serves."""
+        serving = (found for found in self.checkpoints if found.endpoint == self.endpoint)
+        return next(serving, self.checkpoints[-1] if self.checkpoints else None)
+
+
+def parents(project: Project, location: str) -> list[Parent]:
+    """Newest first; a job goes on only where its model lies."""
+    jobs = TuningJob.objects.filter(project=project, location=location, gone_at=None).succeeded()
+    named = jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MOST]
+    return [Parent.of(job) for job in named if job.tuned_model]

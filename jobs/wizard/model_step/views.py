@@ -1,0 +1,111 @@
+"""Step 1 of the wizard: its page, and a draft that is kept at every change, from several tabs at once.
+
+A page says in `seen` what it knows of the draft; only what differs from that is written, so that of two tabs
+the later change of a field wins, and a field that one of them did not touch stays as the other left it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, draft_or_new
+from jobs.wizard.autofocus import focus
+from jobs.troubleshooting.views import fixing
+from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
+from jobs.wizard.model_step.form import ModelDetailsForm
+from jobs.models import TuningJob
+from jobs.wizard.draft_summary import Preview
+from studio.access import Request, member
+from studio.models import Project, Role
+
+FORBIDDEN = 403
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member(Role.TUNER)
+def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
+    if request.method == "POST":
+        return keep_model(request, project, pk)
+    job = get_object_or_404(TuningJob.objects.with_all(), project=project, pk=pk)
+    if not job.is_draft:
+        return redirect(job)
+    if job.owner_id != request.user.pk:
+        return render(request, "jobs/others.html", {"job": job, "preview": Preview(job)}, status=FORBIDDEN)
+    form = ModelDetailsForm(instance=job, live=request.path)
+    return page(request, job, form)
+
+
+def keep_model(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Keeps whatever is right, at a change (htmx), at Show (without JavaScript) and at Continue."""
+    goes_on = not request.htmx and "show" not in request.POST
+    job = draft_or_none(request, project, pk) if request.htmx else draft_or_new(request, project, pk)
+    if job is None or not job.is_draft:
+        return render(request, "jobs/_saved.html", {"job": job, "gone": True, "swap": True})
+    live = reverse("jobs:model", args=[project.slug, job.pk])
+    form = ModelDetailsForm(request.POST, instance=job, live=live, final=goes_on)
+    changed = differing(form.columns(), seen(request) if job.pk == pk else None)
+    if changed and not job.revise(**changed):
+        return keep_model(request, project, pk)  # Started or discarded just now: it is seen this time.
+    if form.is_valid() and goes_on:
+        return redirect("jobs:dataset", project.slug, job.pk)
+    job.refresh_from_db()
+    return page(request, job, form, UNPROCESSABLE if goes_on else 200)
+
+
+def draft_or_none(request: Request, project: Project, pk: int) -> TuningJob | None:
+    try:
+        return draft_or_404(request, project, pk)
+    except Http404:
+        return None
+
+
+def page(request: Request, job: TuningJob, form: ModelDetailsForm, status: int = 200) -> HttpResponse:
+    knows = {**(seen(request) or {}), **form.columns()} if request.method == "POST" else known(job)
+    context = {
+        "job": job,
+        "form": form,
+        "preview": Preview(job),
+        "step": "model",
+        "seen": json.dumps(knows),
+        "elsewhere": [form.label_of(name) for name in differing(knows, known(job))] if request.htmx else [],
+        **pointed(request, form),
+        "swaps_choices": request.htmx and request.POST.get("shown") != form.shown,
+    }
+    template = "jobs/model.html#live" if request.htmx else "jobs/model.html"
+    return render(request, template, context, status=status)
+
+
+def pointed(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
+    """Where the cursor stands, and what a mended copy says of its changes; not while htmx asks."""
+    if request.htmx:
+        return {}
+    notes = fixing(request, form.job).notes
+    focused = focus(form, request.GET.get("fix", ""), notes)
+    return {
+        "opened": form.advanced_errors or bool({focused, *notes} & set(ADVANCED)),
+        "unplaced": [note for name, note in notes.items() if name not in form.fields],
+    }
+
+
+def seen(request: Request) -> dict[str, Any] | None:
+    """What the page knew; None where a caller does not say, or says nonsense."""
+    try:
+        told = json.loads(request.POST["seen"])
+    except (KeyError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def known(job: TuningJob) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in COLUMNS}
+
+
+def differing(values: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    missing = object()
+    return {name: value for name, value in values.items() if (before or {}).get(name, missing) != value}

@@ -1,0 +1,208 @@
+"""The last step: everything that will be sent, what is missing, what it will take, and Start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.wizard.dataset_step.leakage import Comparison
+from jobs.wizard.drafts import draft_or_404
+from jobs.wizard.draft_summary import Preview, Section
+from jobs.estimates.queue_position import queue_of
+from jobs.preflight import Obstacle, Words, obstacles
+from jobs.tuning_job_resource import Setting
+from jobs.templatetags.jobs_wizard import grouped
+from studio.access import Request, member
+from studio.models import Project, Role
+
+if TYPE_CHECKING:
+    from jobs.models import TuningJob
+
+WARNINGS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One value of the draft, and the address of the field that changes it.
+
+    `kind` is text, id (mono), blank (nothing was chosen), changed (from what is recommended) or setting (a
+    Setting: what was asked for, and what is recommended)."""
+
+    label: str
+    value: Any
+    edit: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Something to look at before the start, and where."""
+
+    words: Words
+    address: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """A draft as a whole."""
+
+    job: TuningJob
+    preview: Preview
+
+    def at(self, step: str, place: str = "") -> str:
+        address = reverse(f"jobs:{step}", args=[self.job.project.slug, self.job.pk])
+        return f"{address}#{place}" if place else address
+
+    def field(self, name: str) -> str:
+        """`fix` lets the step put the cursor there and open what the field is folded into."""
+        return f"{self.at('model')}?fix={name}#id_{name}"
+
+    @property
+    def model_lines(self) -> Iterator[Line]:
+        name = self.job.tuned_model_display_name
+        edit = self.field("tuned_model_display_name")
+        chosen_later = Line(_("Tuned model name"), _("chosen by the service"), edit, "blank")
+        yield Line(_("Tuned model name"), name, edit) if name else chosen_later
+        yield Line(_("Tuning method"), _("Supervised tuning"), self.at("model", "method-supervised"))
+        yield Line(_("Base model"), self.job.base_model, self.field("base_model"))
+        if self.preview.model and self.preview.model.stand_in:
+            yield Line(_("Answered by"), self.preview.model.stand_in, self.field("base_model"))
+        yield Line(_("Pre-tuned model"), self.job.pre_tuned_model, self.field("pre_tuned_model"), "id")
+        yield Line(_("Checkpoint"), self.job.pre_tuned_checkpoint, self.field("pre_tuned_checkpoint"))
+        yield Line(_("Region"), self.job.location, self.field("location"))
+
+    @property
+    def advanced_lines(self) -> Iterator[Line]:
+        job, edit = self.job, self.field
+        yield Line(_("Number of epochs"), self.epochs, edit("epoch_count"), "setting")
+        yield self.adapter_line
+        rate = Setting(job.learning_rate_multiplier, 1.0)
+        yield Line(_("Learning rate multiplier"), rate, edit("learning_rate_multiplier"), "setting")
+        kept = edit("export_last_checkpoint_only")
+        if job.export_last_checkpoint_only:
+            yield Line(_("Checkpoints"), _("last one only"), kept, "changed")
+        else:
+            yield Line(_("Checkpoints"), _("every epoch"), kept)
+        yield Line(_("Description"), job.description, edit("description"))
+        labels = ", ".join(f"{key}={value}" for key, value in job.labels.items())
+        yield Line(_("Labels"), labels, edit("labels"), "id")
+        yield Line(_("Service account"), job.service_account, edit("service_account"), "id")
+        yield Line(_("Encryption"), job.kms_key_name, edit("kms_key_name"), "id")
+
+    @property
+    def adapter_line(self) -> Line:
+        edit = self.field("adapter_size")
+        if self.job.pre_tuned_model and self.job.adapter_size is None:
+            return Line(_("Adapter size"), _("that of the model"), edit, "blank")
+        size = self.preview.model.default_adapter_size if self.preview.model else None
+        return Line(_("Adapter size"), Setting(self.job.adapter_size, size), edit, "setting")
+
+    @property
+    def epochs(self) -> Setting:
+        """With what the catalogue recommends for this data; what the service will choose is not promised."""
+        model, data = self.preview.model, self.job.training
+        examples = data.report.get("examples", 0) if data else 0
+        known = model.recommended if model and examples else None
+        return Setting(self.job.epoch_count, known.epochs(examples) if known else None)
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        return Comparison.of(self.job)
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """The datasets that would be used."""
+        training, validation = Section(self.job, "training"), Section(self.job, "validation")
+        return [training, validation] if self.job.validation_enabled else [training]
+
+    @property
+    def missing(self) -> list[Point]:
+        return [
+            Point(words, self.mended_at(part, words))
+            for part, found in self.preview.obstacles.items()
+            for words in found
+        ]
+
+    def mended_at(self, part: str, words: Words) -> str:
+        if part != "model":
+            return self.at("dataset", part)
+        return self.field(words.field) if isinstance(words, Obstacle) else self.at("model")
+
+    @cached_property
+    def warnings(self) -> list[Point]:
+        """What may go wrong, and does not hinder the start."""
+        data = [point for section in self.sections for point in self.data_warnings(section)]
+        return [*self.model_warnings(), *data, *self.leak_warnings()]
+
+    @property
+    def warning_count(self) -> int:
+        """The true number, where the list is cut."""
+        others = [*self.model_warnings(), *self.leak_warnings()]
+        return len(others) + sum(section.warnings for section in self.sections)
+
+    def model_warnings(self) -> Iterator[Point]:
+        model = self.preview.model
+        if model and model.retired and not model.stand_in:
+            told = _("%(model)s is retired. Vertex AI is likely to refuse it.") % {"model": model.id}
+            yield Point(told, self.field("base_model"))
+
+    def leak_warnings(self) -> Iterator[Point]:
+        """What a comparison of the two datasets has found; none is made here."""
+        leaks = self.comparison.leaks if self.comparison else None
+        if leaks and leaks.affected:
+            told = ngettext(
+                "%(shown)s of %(total)s validation examples is also in the training data.",
+                "%(shown)s of %(total)s validation examples are also in the training data.",
+                leaks.affected,
+            ) % {"shown": grouped(leaks.affected), "total": grouped(leaks.validation)}
+            yield Point(told, self.at("dataset", "overlap"))
+
+    def data_warnings(self, section: Section) -> Iterator[Point]:
+        """The first ones of a file, as its check words them."""
+        address = self.at("dataset", section.purpose)
+        found = [(problem, told) for problem, told in section.problems if problem.severity == "warning"]
+        for problem, told in found[:WARNINGS_SHOWN]:
+            place = {"file": section.dataset, "line": problem.line, "what": told.what}
+            where = _("%(file)s, line %(line)s: %(what)s") if problem.line else _("%(file)s: %(what)s")
+            yield Point(where % place, address)
+        if more := section.warnings - len(found[:WARNINGS_SHOWN]):
+            words = ngettext("%(n)d more in %(file)s", "%(n)d more in %(file)s", more)
+            yield Point(words % {"n": more, "file": section.dataset}, address)
+
+
+@require_safe
+@member(Role.TUNER)
+def show(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Step 3."""
+    job = draft_or_404(request, project, pk)
+    if not job.is_draft:
+        return redirect(job)
+    preview = Preview(job)
+    context = {"job": job, "preview": preview, "review": Review(job, preview), "step": "review"}
+    return render(request, "jobs/review.html", context)
+
+
+@require_POST
+@member(Role.TUNER)
+def start(request: Request, project: Project, pk: int) -> HttpResponse:
+    """A second click finds no draft and leads to the same job."""
+    job = draft_or_404(request, project, pk)
+    hindrances = obstacles(job) if job.is_draft else []
+    if hindrances:
+        messages.error(request, _("Nothing was started: something is missing. It is listed below."))
+        return redirect("jobs:review", project.slug, job.pk)
+    if job.start(request.user):
+        told = _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
+        job.refresh_from_db(fields=["submission", "submitted_at"])
+        messages.success(request, " ".join(filter(None, [told, str(queue_of(job, request.user))])))
+    return redirect("jobs:detail", project.slug, job.pk)

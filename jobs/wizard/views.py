@@ -1,0 +1,68 @@
+"""Create tuned model: a draft from its beginning on. It is a row, so that each step survives a reload.
+
+The steps are in model_step, dataset_step and review.
+"""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from jobs.wizard import conflicts
+from jobs.wizard.dataset_step.views import take_sample
+from jobs.datasets.errors import Refusal
+from jobs.wizard.drafts import new_draft, to_dataset
+from jobs.models import TuningJob
+from studio.access import Request, member
+from studio.models import Project, Role
+
+
+@require_POST
+@member(Role.TUNER)
+def create(request: Request, project: Project) -> HttpResponse:
+    """A new draft; with `sample`, one that has the sample data of that name already."""
+    job = new_draft(request, project)
+    if "sample" in request.POST:
+        try:
+            take_sample(request, job, request.POST["sample"])
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+    return redirect("jobs:model", project.slug, job.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@member(Role.TUNER)
+def discard(request: Request, project: Project, pk: int) -> HttpResponse:
+    """Asks, then does it; an admin may discard anybody's. One that is gone already is no trouble."""
+    job = TuningJob.objects.with_all().filter(project=project, pk=pk).first()
+    if job is None and (request.method == "GET" or not conflicts.was_discarded(request, project, pk)):
+        raise Http404
+    if job and not job.is_draft:
+        messages.warning(
+            request, _("“%(job)s” was started: it can be cancelled, not discarded.") % {"job": job}
+        )
+        return redirect(job)
+    if job and job.owner_id != request.user.pk and request.role != Role.ADMIN:
+        raise PermissionDenied(_("Only its owner or an admin of the project may discard this draft."))
+    if request.method == "GET":
+        return render(request, "jobs/discard.html", {"job": job})
+    if job:
+        job.discard(request.user)
+    messages.success(request, _("The draft was discarded."))
+    return redirect("jobs:drafts", project.slug)
+
+
+@require_POST
+@member(Role.TUNER)
+def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
+    """The same settings as a new draft, of any job and of a colleague's draft; `validation` leads straight to
+    where its dataset is chosen."""
+    draft = get_object_or_404(TuningJob, project=project, pk=pk).copy_to_draft(request.user)
+    if "validation" in request.POST:
+        draft.revise(validation_enabled=True)
+        return to_dataset(draft, "validation")
+    return redirect("jobs:model", project.slug, draft.pk)

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from jobs.lifecycle.stored_errors import kept
 from jobs.models import TuningJob
-from metrics import points
-from metrics.advice import alerts
+from metrics import point_store
+from metrics.diagnosis.analysis import alerts
 from metrics.models import Feed
-from metrics.points import Points
+from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import JUDGED, summarise
 from studio.vertex.errors import VertexError
@@ -90,7 +90,7 @@ def complete(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tu
 def take(feed: Feed, reading: Reading, now: datetime) -> None:
     job = feed.job
     if reading.batch:
-        ends, run = points.merge(job.pk, reading.batch, whole=JUDGED), Run.of(job)
+        ends, run = point_store.merge(job.pk, reading.batch, whole=JUDGED), Run.of(job)
         summary = summarise(ends, run) | {"alerts": alerts(ends, run)}
         TuningJob.objects.filter(pk=job.pk).update(summary=summary)
     Feed.objects.filter(pk=feed.pk).update(

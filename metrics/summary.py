@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metrics.downsample import thin
-from metrics.points import NONE, Points
+from metrics.charts.downsample import thin
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 
 TRAIN_LOSS, EVAL_LOSS = "/train_total_loss", "/eval_total_loss"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from metrics import views
+from metrics.monitor import views
 
 app_name = "metrics"
 urlpatterns = [

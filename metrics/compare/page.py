@@ -18,17 +18,18 @@ from django.utils.translation import gettext_lazy
 from jobs.job_list.filters import named
 from jobs.models import TuningJob
 from jobs.querysets import TuningJobQuerySet
-from metrics import points
-from metrics.compare import curves, effect, guard
+from metrics import point_store
+from metrics.compare.charts import figures as curves, setting_effect
+from metrics.compare import comparability
 from metrics.compare import settings as setting_rows
-from metrics.compare.data import Data
-from metrics.compare.lines import Line, baseline_of, lines_of
+from metrics.compare.datasets import Data
+from metrics.compare.runs import Line, baseline_of, lines_of
 from metrics.compare.table import Table
-from metrics.compare.view import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
-from metrics.control_words import axis_words, chip_words, scale_words
-from metrics.controls import Axis, Scale
+from metrics.compare.query import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
+from metrics.charts.control_labels import axis_words, chip_words, scale_words
+from metrics.charts.controls import Axis, Scale
 from metrics.models import Feed
-from metrics.points import NONE, Points
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 from metrics.summary import TRAIN_LOSS
 from studio.models import Project
@@ -105,10 +106,10 @@ class Compare:
         return Table(self.lines, self.baseline, self.view)
 
     @property
-    def notes(self) -> list[guard.Warned]:
-        return guard.notes(self.lines, self.baseline)
+    def notes(self) -> list[comparability.Warned]:
+        return comparability.notes(self.lines, self.baseline)
 
-    def hiding(self) -> Iterator[tuple[guard.Warned, str]]:
+    def hiding(self) -> Iterator[tuple[comparability.Warned, str]]:
         """Each note with the address that hides its runs."""
         for note in self.notes:
             hidden = {*note.runs} <= self.view.hidden
@@ -129,7 +130,7 @@ class Compare:
     def figures(self) -> dict[str, dict[str, Any]]:
         """By metric, what Plotly draws."""
         if self.view.tab == Tab.EFFECT:
-            drawn = effect.figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
+            drawn = setting_effect.figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
             return {"effect": drawn}
         return {metric: curves.figure(metric, drawn, self.view) for metric, drawn in self._curves()}
 
@@ -154,7 +155,7 @@ class Compare:
         return self.view.controls.axis in (Axis.ELAPSED, Axis.CLOCK)
 
     def series(self, metrics: set[str], timed: bool = True) -> dict[int, dict[str, Points]]:
-        return points.read([line.job.pk for line in self.lines], metrics, timed)
+        return point_store.read([line.job.pk for line in self.lines], metrics, timed)
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Every value of training, by metric and run, for smoothing in the page: the single precision of what
@@ -195,7 +196,7 @@ class Compare:
     @property
     def unplaced(self) -> list[Line]:
         """Runs of which the effect tab does not know both numbers."""
-        known = effect.known(self.lines, self.view.setting, self.view.outcome)
+        known = setting_effect.known(self.lines, self.view.setting, self.view.outcome)
         placed = {line.key for line, _x, _y in known}
         return [line for line in self.lines if line.key not in placed]
 
@@ -203,8 +204,8 @@ class Compare:
         """By parameter of the address: value, word, and whether it is chosen."""
         view = self.view
         return {
-            "by": [(one, effect.SETTINGS[one], one == view.setting) for one in Setting],
-            "outcome": [(one, effect.OUTCOMES[one], one == view.outcome) for one in Outcome],
+            "by": [(one, setting_effect.SETTINGS[one], one == view.setting) for one in Setting],
+            "outcome": [(one, setting_effect.OUTCOMES[one], one == view.outcome) for one in Outcome],
         }
 
     # ---- data ----

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.models import Dataset
 from jobs.tuning_job_resource import Setting, part
-from metrics.compare.lines import Line, content
+from metrics.compare.runs import Line, content
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from metrics.compare.lines import Line
-from metrics.compare.view import View
+from metrics.compare.runs import Line
+from metrics.compare.query import View
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from metrics.compare import exports
+from metrics.compare import csv_export
 from metrics.compare.page import Compare
-from metrics.compare.view import View
+from metrics.compare.query import View
 from studio.access import Request, member
 from studio.models import Project, Role
 
@@ -111,14 +111,14 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = comparison(request, project)
     metrics = compare.view.metrics
     series = compare.series({metric.series for metric in metrics})
-    return attached(exports.curves(compare.table.rows, series, metrics), "curves")
+    return attached(csv_export.curves(compare.table.rows, series, metrics), "curves")
 
 
 @require_GET
 @member(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = comparison(request, project)
-    return attached(exports.runs(compare.table.rows, compare.lines, compare.settings), "runs")
+    return attached(csv_export.runs(compare.table.rows, compare.lines, compare.settings), "runs")
 
 
 def attached(lines: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from jobs.estimates.presentation import price_of
 from jobs.templatetags.jobs_wizard import grouped as with_marks
 from jobs.templatetags.jobs_wizard import size as in_units
-from metrics.compare.look import Look
+from metrics.compare.charts.run_style import Look
 
 register = template.Library()
 

@@ -25,10 +25,10 @@ from django.utils import timezone
 from tsdownsample import MinMaxLTTBDownsampler
 
 from jobs.models import Submission, TuningJob
-from metrics import collect, points
-from metrics.downsample import LIMIT, thin
+from metrics import collect, point_store
+from metrics.charts.downsample import LIMIT, thin
 from metrics.models import Feed
-from metrics.points import Points
+from metrics.point_store import Points
 from studio.models import Project
 from studio.vertex import series
 from studio.vertex.client import _object
@@ -59,7 +59,7 @@ def fill() -> list[int]:
     """The whole of W2: what is read stands among what is not."""
     jobs = [new_job(name) for name in W2.names()]
     for job, (_name, curves) in zip(jobs, W2.curves(), strict=True):
-        points.merge(job.pk, {metric: timed(curve) for metric, curve in curves.items()})
+        point_store.merge(job.pk, {metric: timed(curve) for metric, curve in curves.items()})
     return [job.pk for job in jobs]
 
 
@@ -105,7 +105,7 @@ def seconds(work: Callable[[], object]) -> float:
 def reading(jobs: list[int]) -> Iterator[str]:
     """Django reads steps, wall times and values by job and metric; the driver alone gets the series' keys
     and reads no wall times."""
-    keys = list(points.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True))
+    keys = list(point_store.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True))
     with drivers_rows() as rows:
         assert [len(kept) for kept in raw(rows, keys)] == [LIMIT] * W2.runs
         assert [len(kept) // LIMIT for kept in ours(jobs)] == [1] * W2.runs
@@ -128,7 +128,7 @@ def milliseconds(each: list[float]) -> str:
 
 
 def ours(jobs: list[int]) -> list[Any]:
-    found = points.read(jobs, [TRAIN_LOSS])
+    found = point_store.read(jobs, [TRAIN_LOSS])
     return [thin(found[job][TRAIN_LOSS].steps, found[job][TRAIN_LOSS].values) for job in jobs]
 
 
@@ -217,7 +217,7 @@ def follow(number: int, answers: list[bytes]) -> None:
         told = _object(body)["timeSeriesData"]
         read = {one["tensorboardTimeSeriesId"]: series.points(one["values"]) for one in told}
         collect.take(feed, collect.Reading("run", collect.batch_of(read)), timezone.now())
-    assert len(points.of_job(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
+    assert len(point_store.of_job(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
 
 
 def log(curves: dict[str, Curve]) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from django.utils import timezone
 
 from jobs.models import Dataset, Submission, TuningJob
-from metrics import points
+from metrics import point_store
 from metrics.models import Feed
-from metrics.points import Points
+from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import summarise
 from studio.models import Project
@@ -78,7 +78,7 @@ def job_with(
         "validation": dataset(project),
     }
     job = TuningJob.objects.create(project=project, **{**defaults, **fields})
-    points.merge(job.pk, series)
+    point_store.merge(job.pk, series)
     job.summary = summarise(series, Run.of(job))
     job.save()
     Feed.objects.create(job=job, due_at=timezone.now(), read_at=timezone.now())

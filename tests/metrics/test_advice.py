@@ -10,10 +10,10 @@ from django.utils import translation
 from django.utils.html import strip_tags
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.advice import ALERTS, ENOUGH, Curve, advise, alerts, noise
-from metrics.findings import Finding, Kept, Overfitting, Plateau
-from metrics.notes import Note, hints
-from metrics.points import NONE, Points
+from metrics.diagnosis.analysis import ALERTS, ENOUGH, Curve, advise, alerts, noise
+from metrics.diagnosis.findings import Finding, Kept, Overfitting, Plateau
+from metrics.diagnosis.messages import Note, hints
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
-from metrics import points
-from metrics.charts import figures
-from metrics.controls import Controls
+from metrics import point_store
+from metrics.charts.figures import figures
+from metrics.charts.controls import Controls
 from metrics.models import Feed
-from metrics.points import Points
+from metrics.point_store import Points
 from metrics.run import Run
 from studio.models import Project
 from tests.browser import watched_page
@@ -144,7 +144,7 @@ def test_zoom_and_hidden_series_survive_new_points(visit: Callable[..., Page], p
     until(page, lambda: shown(page, "accuracy")[0] > 100)
     zoomed = shown(page)
     assert zoomed == pytest.approx([141, 282], abs=3)
-    points.merge(job.pk, {LOSS: Points.of([432], [START + 432], [0.1])})
+    point_store.merge(job.pk, {LOSS: Points.of([432], [START + 432], [0.1])})
     TuningJob.objects.update(remote=remote(checkpoints=3))
     until(page, lambda: drawn(page)["Train, raw"]["x"][-1] == 432)
     page.wait_for_selector("#monitor-facts >> text=3 of 4")
@@ -210,7 +210,7 @@ def test_the_first_point_takes_the_place_of_the_sentence(
     job = job_with(project, {}, remote=remote(checkpoints=0))
     page = visit(job, drawn=False)
     page.get_by_text("Charts appear when tuning starts.").first.wait_for()
-    points.merge(job.pk, {LOSS: Points.of([1, 2], [START, START + 1], [4.0, 3.9])})
+    point_store.merge(job.pk, {LOSS: Points.of([1, 2], [START, START + 1], [4.0, 3.9])})
     page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace", timeout=9000)
     assert not page.get_by_text("Charts appear when tuning starts.").first.is_visible()
 
@@ -274,7 +274,7 @@ def test_the_better_checkpoint_is_made_the_default_and_all_follows(
     assert default.locator("td").first.inner_text() == "2"
     facts.get_by_role("link", name="Make checkpoint 3 the default").click()
     dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
-    points.merge(job.pk, {EVAL: Points.of([430], [START + 430], [0.9])})
+    point_store.merge(job.pk, {EVAL: Points.of([430], [START + 430], [0.9])})
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     until(page, lambda: drawn(page)["Validation"]["x"][-1] == 430)
     assert dialog.is_visible(), "an update leaves an open dialog alone"

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.charts import figures
-from metrics.controls import Axis, Controls, Scale
-from metrics.downsample import smooth
-from metrics.points import Points
+from metrics.charts.figures import figures
+from metrics.charts.controls import Axis, Controls, Scale
+from metrics.charts.downsample import smooth
+from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import summarise
 from tests.metrics.curves import ENDPOINT, EPOCHS, START, STEPS, curves

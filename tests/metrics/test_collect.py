@@ -17,8 +17,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from jobs.models import Submission, TuningJob
-from metrics import collect, points
-from metrics.advice import alerts
+from metrics import collect, point_store
+from metrics.diagnosis.analysis import alerts
 from metrics.models import CLAIM, Feed
 from metrics.run import Run
 from metrics.summary import summarise
@@ -46,7 +46,7 @@ def falling(first: int, last: int) -> list[Point]:
 
 
 def stored(job: TuningJob, metric: str = LOSS) -> list[Point]:
-    found = points.of_job(job.pk).get(metric, points.NONE)
+    found = point_store.of_job(job.pk).get(metric, point_store.NONE)
     return list(zip(*(array.tolist() for array in found.arrays()), strict=True))
 
 
@@ -111,7 +111,7 @@ def test_a_point_written_again_replaces_the_old_one(job: TuningJob, board: Board
 def test_numbers_that_are_none_arrive_as_they_are(job: TuningJob, board: Board) -> None:
     board.series = {LOSS: [(1, 1.7e9, math.nan), (2, 1.7e9, math.inf), (3, 1.7e9, -math.inf)]}
     pull_due()
-    found = points.of_job(job.pk)[LOSS].values
+    found = point_store.of_job(job.pk)[LOSS].values
     assert np.array_equal(found, [math.nan, math.inf, -math.inf], equal_nan=True)
     job.refresh_from_db()
     assert job.summary["train_last"] is None
@@ -140,7 +140,7 @@ def test_disorder_repetitions_and_odd_values_do_no_harm(job: TuningJob, board: B
     for metric in (LOSS, EVAL):
         assert np.array_equal(stored(job, metric), whole, equal_nan=True)
     job.refresh_from_db()
-    series, run = points.of_job(job.pk), Run.of(job)
+    series, run = point_store.of_job(job.pk), Run.of(job)
     assert job.summary == summarise(series, run) | {"alerts": alerts(series, run)}
     assert job.summary["best"]["step"] == 299
 
@@ -343,7 +343,7 @@ def test_the_real_engine_is_read_exactly(
         project=project, name=tuned["name"], remote=tuned, state=tuned["state"], ended_at=timezone.now()
     )
     pull_due()
-    found = points.of_job(job.pk)
+    found = point_store.of_job(job.pk)
     assert sorted(found) == sorted(
         f"/{part}_{metric}"
         for part in ("train", "eval")
@@ -371,7 +371,7 @@ def test_a_run_that_is_watched_while_it_goes_on_ends_complete(
         growth.append(len(stored(job)))
     assert growth == sorted(growth)
     assert len(set(growth)) > 2
-    found = points.of_job(job.pk)
+    found = point_store.of_job(job.pk)
     assert found[LOSS].steps.tolist() == list(range(1, job.progress.steps + 1 if job.progress.steps else 0))
     for metric, series in found.items():
         numbers = list(zip(series.steps.tolist(), series.values.tolist(), strict=True))

@@ -7,7 +7,7 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.controls import Axis, Controls, Scale
+from metrics.charts.controls import Axis, Controls, Scale
 
 
 @given(

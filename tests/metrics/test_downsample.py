@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metrics.downsample import LIMIT, smooth, thin
+from metrics.charts.downsample import LIMIT, smooth, thin
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 
 odd = st.floats(width=32)

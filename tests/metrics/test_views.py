@@ -18,9 +18,9 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from jobs.models import TuningJob
-from metrics import points
+from metrics import point_store as points
 from metrics.models import Feed
-from metrics.points import Points
+from metrics.point_store import Points
 from studio.models import Project, Role
 from tests.metrics.curves import EPOCHS, STEPS, curves, job_with, remote
 from tests.metrics.test_charts import numbers

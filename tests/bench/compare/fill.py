@@ -11,9 +11,9 @@ import django
 
 def main() -> None:
     django.setup()
-    from metrics import points
+    from metrics import point_store
     from metrics.models import Feed
-    from metrics.points import Points
+    from metrics.point_store import Points
     from metrics.run import Run
     from metrics.summary import JUDGED, summarise
     from studio.models import Project
@@ -37,7 +37,7 @@ def main() -> None:
         found = {
             metric: Points.of(steps, START + steps, values) for metric, (steps, values) in curves.items()
         }
-        job.summary = summarise(points.merge(job.pk, found, whole=JUDGED), Run.of(job))
+        job.summary = summarise(point_store.merge(job.pk, found, whole=JUDGED), Run.of(job))
         job.save()
         # Without a time at which it is due: there is no service to ask.
         Feed.objects.update_or_create(job=job, defaults={"due_at": None})

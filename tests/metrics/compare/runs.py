@@ -10,7 +10,7 @@ import numpy as np
 from django.utils import timezone
 
 from jobs.models import Dataset, TuningJob
-from metrics.points import Points
+from metrics.point_store import Points
 from studio.models import Project
 from tests.metrics.curves import START, job_with, remote
 

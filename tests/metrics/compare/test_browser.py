@@ -14,10 +14,10 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from metrics import points
-from metrics.downsample import smooth
+from metrics import point_store
+from metrics.charts.downsample import smooth
 from metrics.models import Series
-from metrics.points import Points
+from metrics.point_store import Points
 from studio.models import Project
 from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
@@ -84,7 +84,7 @@ def test_the_spike_of_one_step_is_on_the_chart(visit: Callable[..., Page], proje
     steps, values = next(W2.curves())[1][TRAIN_LOSS]
     jobs = [run(project, "r8"), run(project, "r16")]
     Series.objects.filter(job=jobs[0]).delete()
-    points.merge(jobs[0].pk, {TRAIN_LOSS: Points.of(steps, START + steps, values)})
+    point_store.merge(jobs[0].pk, {TRAIN_LOSS: Points.of(steps, START + steps, values)})
     page = visit(f"?runs={runs_of(jobs)}", drawn="train_total_loss")
     drawn = page.evaluate(
         """() => { const one = document.querySelector("[data-chart=train_total_loss]")._fullData[0];

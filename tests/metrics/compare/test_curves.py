@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.axes import spread
-from metrics.compare import curves
-from metrics.compare.curves import Curve, figure, rulers
-from metrics.compare.lines import short_names
-from metrics.compare.look import DASHES, MARKERS, Look
-from metrics.compare.view import Metric, View
-from metrics.controls import Axis, Controls, Scale
-from metrics.downsample import smooth
-from metrics.points import NONE, Points
+from metrics.charts.axes import spread
+from metrics.compare.charts import figures
+from metrics.compare.charts.figures import Curve, figure, rulers
+from metrics.compare.runs import short_names
+from metrics.compare.charts.run_style import DASHES, MARKERS, Look
+from metrics.compare.query import Metric, View
+from metrics.charts.controls import Axis, Controls, Scale
+from metrics.charts.downsample import smooth
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 from tests.metrics.compare.runs import SETTINGS, series
 from tests.metrics.curves import START
@@ -105,7 +105,7 @@ def test_fifty_runs_share_the_points_and_keep_their_extremes() -> None:
         values[6543 if at == 0 else at] = 9.75
         runs.append(replace(curve, points=Points.of(steps, START + steps, values)))
     found = drawn(Metric.TRAIN_LOSS, runs)["data"]
-    assert sum(len(numbers(trace["x"])) for trace in found) < 50 * (curves.LEAST + 4)
+    assert sum(len(numbers(trace["x"])) for trace in found) < 50 * (figures.LEAST + 4)
     for run, trace in zip(runs, found, strict=True):
         y = numbers(trace["y"])
         assert (y.min(), y.max()) == (run.points.values.min(), 9.75)

@@ -12,9 +12,10 @@ from django.http import QueryDict
 from django.utils import translation
 
 from jobs.models import TuningJob
-from metrics.compare import effect, exports, guard
+from metrics.compare.charts import setting_effect
+from metrics.compare import csv_export, comparability
 from metrics.compare.page import Compare
-from metrics.compare.view import Outcome, Setting, View
+from metrics.compare.query import Outcome, Setting, View
 from metrics.run import Run
 from metrics.summary import summarise
 from studio.models import Project
@@ -112,7 +113,7 @@ def test_runs_without_validation_data_are_told_and_not_ranked(project: Project, 
 
 def test_many_names_are_cut_short(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     lines = compare(project, tuner, jobs.values()).lines
-    assert guard.listed(lines) == "r8, r16, lr2, 2 more"
+    assert comparability.listed(lines) == "r8, r16, lr2, 2 more"
 
 
 def test_settings_show_what_differs_from_the_baseline(
@@ -157,7 +158,7 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
     found = compare(project, tuner, jobs.values())
-    known = effect.known(found.lines, Setting.ADAPTER, Outcome.BEST)
+    known = setting_effect.known(found.lines, Setting.ADAPTER, Outcome.BEST)
     assert [(line.short, x, round(y, 3)) for line, x, y in known] == [
         ("r8", 8, 0.431),
         ("r16", 16, 0.409),
@@ -165,7 +166,7 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
         ("r4", 4, 0.528),
         ("e10", 8, 0.438),
     ]
-    figure = effect.figure(found.lines, found.baseline, Setting.ADAPTER, Outcome.BEST)
+    figure = setting_effect.figure(found.lines, found.baseline, Setting.ADAPTER, Outcome.BEST)
     hollow = [trace["marker"]["symbol"].endswith("-open") for trace in figure["data"]]
     assert hollow == [False, False, False, True, True]
 
@@ -175,7 +176,7 @@ def test_in_the_file_settings_stay_with_their_runs(
 ) -> None:
     found = compare(project, tuner, jobs.values(), "&sort=best")
     [*told] = csv.DictReader(
-        io.StringIO("".join(exports.runs(found.table.rows, found.lines, found.settings)))
+        io.StringIO("".join(csv_export.runs(found.table.rows, found.lines, found.settings)))
     )
     assert [(row["run"][-3:], row["Adapter size"]) for row in told] == [
         ("r16", "16"),
@@ -189,7 +190,7 @@ def test_in_the_file_settings_stay_with_their_runs(
 def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     found = compare(project, tuner, jobs.values())
     [*told] = csv.DictReader(
-        io.StringIO("".join(exports.runs(found.table.rows, found.lines, found.settings)))
+        io.StringIO("".join(csv_export.runs(found.table.rows, found.lines, found.settings)))
     )
     assert [row["run"] for row in told] == [str(job) for job in jobs.values()]
     for row, job in zip(told, jobs.values(), strict=True):

@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from jobs.models import TuningJob
-from metrics import points
+from metrics import point_store
 from studio.models import Project, Role
 from tests.metrics.compare.runs import run, runs_of, team
 from tests.metrics.compare.test_curves import numbers
@@ -56,7 +56,7 @@ def test_values_are_all_of_training_in_single_precision(browser: Client, project
         "train_total_loss": {f"r{job.pk}" for job in jobs}
     }
     for job in jobs:
-        stored = points.of_job(job.pk)["/train_total_loss"].values
+        stored = point_store.of_job(job.pk)["/train_total_loss"].values
         assert numbers(said["train_total_loss"][f"r{job.pk}"]).tolist() == stored.astype("f4").tolist()
 
 
@@ -134,7 +134,7 @@ def test_figures_are_sent_once(browser: Client, project: Project) -> None:
     assert first["Content-Encoding"] == "gzip"
     again = browser.get(asked, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    points.merge(jobs[1].pk, {"/eval_total_loss": points.Points.of([440], [1.8e9], [0.39])})
+    point_store.merge(jobs[1].pk, {"/eval_total_loss": point_store.Points.of([440], [1.8e9], [0.39])})
     changed = browser.get(asked, headers={"If-None-Match": first["ETag"]})
     assert changed.status_code == 200
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from metrics.points import Points
+    from metrics.point_store import Points
 
 MULTIPLIERS = (1, 2, 6)
 FOLDER = Path(__file__).parent
@@ -30,7 +30,7 @@ def file_of(multiplier: float) -> Path:
 
 
 def recording(multiplier: float) -> Recording:
-    from metrics.points import Points  # needs Django, which a recording does without
+    from metrics.point_store import Points  # needs Django, which a recording does without
 
     with gzip.open(file_of(multiplier), "rt") as file:
         said = json.load(file)

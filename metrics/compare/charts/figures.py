@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from django.utils.translation import gettext as _
 
-from metrics import dress
-from metrics.axes import Ruler, apart, unit_of
-from metrics.compare.heights import Json, height, outside
-from metrics.compare.look import Look
-from metrics.compare.view import Metric, View, Zoom
-from metrics.controls import Axis, Controls, Scale
-from metrics.downsample import LIMIT, smooth, thin
-from metrics.points import Numbers, Points
+from metrics.charts import theme
+from metrics.charts.axes import Ruler, apart, unit_of
+from metrics.compare.charts.y_range import Json, height, outside
+from metrics.compare.charts.run_style import Look
+from metrics.compare.query import Metric, View, Zoom
+from metrics.charts.controls import Axis, Controls, Scale
+from metrics.charts.downsample import LIMIT, smooth, thin
+from metrics.point_store import Numbers, Points
 from metrics.run import Run
 from metrics.summary import best
 
@@ -99,7 +99,7 @@ def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
     controls = view.controls
     drawn = [curve for curve in curves if len(curve.points)]
     shared = Shared([curve.ruler for curve in drawn or curves])
-    layout = dress.layout(shared) | {"hovermode": False}
+    layout = theme.layout(shared) | {"hovermode": False}
     values = [curve.points.values for curve in drawn]
     layout["yaxis"] |= height(metric, values, controls)
     each = limit(len(drawn))
@@ -228,9 +228,9 @@ def star(curves: Sequence[Curve], layout: Json, log: bool) -> list[Json]:
     y = math.log10(value) if log and value > 0 else value
     at = (x - first) / (last - first), (y - reach[0]) / (reach[1] - reach[0])
     layout["annotations"].append(
-        dress.best_label(x, y, f"{dress.plainly(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
+        theme.best_label(x, y, f"{theme.plainly(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
     )
-    mark = dress.star() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
+    mark = theme.star() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
     return [{"x": [x], "y": [value], **mark}]
 
 
@@ -251,8 +251,8 @@ def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: 
     form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
     for (curve, value, y), shift in zip(ends, shifts, strict=True):
         x = float(curve.ruler.places(curve.points)[curve.last or 0])
-        words = f"{dress.plainly(curve.short)} {value:{form}}"
-        label = dress.end_label(x, y, words, f"chart-{curve.look.number}", shift)
+        words = f"{theme.plainly(curve.short)} {value:{form}}"
+        label = theme.end_label(x, y, words, f"chart-{curve.look.number}", shift)
         layout["annotations"].append(label | {"name": f"end-{curve.key}"})
         if last - LABEL_SHARE * (last - first) < x <= last:
-            layout["margin"] |= {"r": dress.ROOM + 24}
+            layout["margin"] |= {"r": theme.ROOM + 24}

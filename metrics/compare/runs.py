@@ -11,8 +11,8 @@ from typing import Any
 
 from jobs.models import Dataset, TuningJob
 from jobs.tuning_job_resource import number, part, whole
-from metrics.compare.look import Look
-from metrics.compare.view import Outcome, Setting, View
+from metrics.compare.charts.run_style import Look
+from metrics.compare.query import Outcome, Setting, View
 
 MILLION = 1_000_000
 LONGEST = 18

@@ -9,9 +9,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from metrics import dress
-from metrics.compare.lines import Line
-from metrics.compare.view import Outcome, Setting
+from metrics.charts import theme
+from metrics.compare.runs import Line
+from metrics.compare.query import Outcome, Setting
 
 Json = dict[str, Any]
 SETTINGS: dict[Setting, str | Promise] = {
@@ -44,28 +44,28 @@ def figure(lines: Sequence[Line], baseline: Line | None, setting: Setting, outco
     found = known(lines, setting, outcome)
     share = outcome == Outcome.ACCURACY
     axis = {
-        "title": {"text": str(SETTINGS[setting]), "font": dress.font(11, "text-2")},
+        "title": {"text": str(SETTINGS[setting]), "font": theme.font(11, "text-2")},
         "showgrid": False,
         "showline": True,
         **_room([x for _line, x, _y in found]),
     }
     height = {
-        "title": {"text": str(OUTCOMES[outcome]), "font": dress.font(11, "text-2")},
-        "gridcolor": dress.colour("grid"),
+        "title": {"text": str(OUTCOMES[outcome]), "font": theme.font(11, "text-2")},
+        "gridcolor": theme.colour("grid"),
         "tickformat": ".0%" if share else "~g",
         **_room([y for _line, _x, y in found]),
     }
     layout = {
-        "font": dress.font(11, "text-2"),
+        "font": theme.font(11, "text-2"),
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 60, "r": 24, "t": 16, "b": 44},
         "showlegend": False,
         "autosize": True,
         "hovermode": "closest",
-        "hoverlabel": dress.hover_label(),
-        "xaxis": dress.axis() | axis,
-        "yaxis": dress.axis() | height,
+        "hoverlabel": theme.hover_label(),
+        "xaxis": theme.axis() | axis,
+        "yaxis": theme.axis() | height,
         "annotations": [],
     }
     form = ".1%" if share else ".4f"
@@ -83,14 +83,14 @@ def dot(line: Line, x: float, y: float, baseline: Line | None, form: str, named:
         "mode": "markers+text" if named else "markers",
         "x": [x],
         "y": [y],
-        "text": [dress.plainly(line.short)],
+        "text": [theme.plainly(line.short)],
         "textposition": "top center",
-        "textfont": dress.font(11, f"chart-{line.look.number}"),
+        "textfont": theme.font(11, f"chart-{line.look.number}"),
         "name": str(line.job),
         "legendgroup": line.key,
         "visible": not line.hidden,
         "cliponaxis": False,
-        "hovertemplate": f"{dress.plainly(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
+        "hovertemplate": f"{theme.plainly(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
         "marker": {
             "symbol": symbol,
             "size": 11,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from metrics.controls import Axis
+from metrics.charts.controls import Axis
 
 
 class Measure(Protocol):

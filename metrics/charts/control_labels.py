@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from metrics.controls import Axis, Scale
+from metrics.charts.controls import Axis, Scale
 
 
 def axis_words() -> list[tuple[Axis, str]]:

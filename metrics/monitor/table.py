@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from metrics.charts import CHARTS
-from metrics.downsample import thin
-from metrics.points import NONE, Points
+from metrics.charts.figures import CHARTS
+from metrics.charts.downsample import thin
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 
 HEAD = ["metric", "step", "wall_time", "value"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.controls import Axis
-from metrics.points import Numbers, Points, Steps
+from metrics.charts.controls import Axis
+from metrics.point_store import Numbers, Points, Steps
 from metrics.run import Run
 from metrics.summary import rate
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from metrics.axes import log_ticks, loss_range
-from metrics.compare.view import Metric
-from metrics.controls import Controls, Scale
-from metrics.points import NONE, Numbers
+from metrics.charts.axes import log_ticks, loss_range
+from metrics.compare.query import Metric
+from metrics.charts.controls import Controls, Scale
+from metrics.point_store import NONE, Numbers
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Dataset
-from metrics.compare.lines import Line, content
+from metrics.compare.runs import Line, content
 
 PURPOSES: dict[str, str | Promise] = {"training": _("Training data"), "validation": _("Validation data")}
 

@@ -15,13 +15,14 @@ from django.utils.translation import ngettext
 
 from jobs.lifecycle.stored_errors import revived
 from jobs.models import TuningJob
-from metrics import checkpoints, points
-from metrics.advice import advise
-from metrics.control_words import axis_words, chip_words, scale_words
-from metrics.controls import Axis, Controls, Scale
+from metrics.monitor import checkpoints
+from metrics import point_store
+from metrics.diagnosis.analysis import advise
+from metrics.charts.control_labels import axis_words, chip_words, scale_words
+from metrics.charts.controls import Axis, Controls, Scale
 from metrics.models import Feed
-from metrics.notes import Note, hints
-from metrics.points import NONE, Points
+from metrics.diagnosis.messages import Note, hints
+from metrics.point_store import NONE, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
 from studio.vertex import states
@@ -66,7 +67,7 @@ class Monitor:
     @classmethod
     def of(cls, job: TuningJob, controls: Controls) -> Monitor:
         feed = Feed.objects.filter(job=job).first()
-        return cls(job, feed, points.of_job(job.pk), Run.of(job), controls, timezone.now())
+        return cls(job, feed, point_store.of_job(job.pk), Run.of(job), controls, timezone.now())
 
     @property
     def every(self) -> int | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tsdownsample import MinMaxLTTBDownsampler
 
 if TYPE_CHECKING:
-    from metrics.points import Numbers, Steps
+    from metrics.point_store import Numbers, Steps
 
 LIMIT = 1000
 SETTLED = -40.0

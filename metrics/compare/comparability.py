@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.models import Dataset
-from metrics.compare.lines import Line
+from metrics.compare.runs import Line
 
 NAMED = 4
 

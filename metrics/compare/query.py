@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from metrics.controls import Controls, one_of
+from metrics.charts.controls import Controls, one_of
 
 FEWEST, MOST = 2, 50
 PLACES = 4 * MOST

@@ -10,10 +10,10 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
 from jobs.job_page.views import head, job_or_404
-from metrics import charts
-from metrics import table as tables
-from metrics.controls import Controls
-from metrics.page import Monitor, panels
+from metrics.charts import figures as charts
+from metrics.monitor import table as tables
+from metrics.charts.controls import Controls
+from metrics.monitor.page import Monitor, panels
 from studio.access import Request, member
 from studio.models import Project, Role
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.utils.translation import gettext as _
 
-from metrics import dress
-from metrics.axes import Ruler, apart, log_ticks, loss_range
-from metrics.controls import Controls, Scale
-from metrics.downsample import smooth, thin
-from metrics.points import NONE, Numbers, Points
+from metrics.charts import theme
+from metrics.charts.axes import Ruler, apart, log_ticks, loss_range
+from metrics.charts.controls import Controls, Scale
+from metrics.charts.downsample import smooth, thin
+from metrics.point_store import NONE, Numbers, Points
 from metrics.run import Run, step_of
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, best
 
@@ -87,7 +87,7 @@ def loss(pair: Pair, controls: Controls) -> go.Figure:
     figure.update_layout(margin={"t": 22})
     for checkpoint in pair.run.checkpoints:
         place, default = pair.ruler.place(step_of(checkpoint)), pair.run.is_default(checkpoint)
-        figure.add_annotation(dress.checkpoint_label(place, checkpoint.id, default))
+        figure.add_annotation(theme.checkpoint_label(place, checkpoint.id, default))
     if reach:
         _label_ends(figure, pair, controls, reach, log)
         _mark_best(figure, pair, reach, log)
@@ -117,7 +117,7 @@ def predictions(pair: Pair, controls: Controls) -> go.Figure:
     """Training only: one evaluation predicts many times the tokens of one step, and is in the table."""
     figure = _frame(pair)
     if len(pair.train):
-        figure.add_trace(_trace(pair, pair.train, pair.train.values, dress.bars(), _("Train"), "train"))
+        figure.add_trace(_trace(pair, pair.train, pair.train.values, theme.bars(), _("Train"), "train"))
     finite = pair.train.values[np.isfinite(pair.train.values)]
     figure.update_yaxes(range=[0, float(finite.max()) * 1.1 if len(finite) else 1], tickformat="~s")
     return figure
@@ -138,9 +138,9 @@ CHARTS = {
 def _frame(pair: Pair) -> go.Figure:
     import plotly.graph_objects as go
 
-    layout = dress.layout(pair.ruler)
+    layout = theme.layout(pair.ruler)
     layout["shapes"] = [
-        dress.checkpoint_line(pair.ruler.place(step_of(checkpoint))) for checkpoint in pair.run.checkpoints
+        theme.checkpoint_line(pair.ruler.place(step_of(checkpoint))) for checkpoint in pair.run.checkpoints
     ]
     figure = go.Figure(layout=layout)
     figure.update_yaxes(hoverformat=pair.number)
@@ -153,11 +153,11 @@ def _curves(pair: Pair, controls: Controls) -> go.Figure:
     train, evaluation = pair.train, pair.evaluation
     values = smooth(train.values, controls.smoothing)
     if len(train) and controls.smoothing:
-        figure.add_trace(_trace(pair, train, train.values, dress.raw(), _("Train, raw"), "train"))
+        figure.add_trace(_trace(pair, train, train.values, theme.raw(), _("Train, raw"), "train"))
     if len(train):
-        figure.add_trace(_trace(pair, train, values, dress.train(), _("Train"), "train"))
+        figure.add_trace(_trace(pair, train, values, theme.train(), _("Train"), "train"))
     if len(evaluation):
-        look = dress.evaluation()
+        look = theme.evaluation()
         figure.add_trace(_trace(pair, evaluation, evaluation.values, look, _("Validation"), "eval"))
     return figure
 
@@ -200,10 +200,10 @@ def _label_ends(
     heights = [_pixels(value, reach, log) for _x, value, *_rest in ends]
     for (_x, value, token, name), shift in zip(ends, apart(heights, LABEL_GAP), strict=True):
         height = min(max(_height(value, log), reach[0]), reach[1])
-        figure.add_annotation(dress.end_label(right, height, f"{name} {value:.3f}", token, shift))
+        figure.add_annotation(theme.end_label(right, height, f"{name} {value:.3f}", token, shift))
     first, last = pair.ruler.range()
     if right > first + 0.84 * (last - first):
-        figure.update_layout(margin={"r": dress.ROOM})
+        figure.update_layout(margin={"r": theme.ROOM})
 
 
 def _height(value: float, log: bool) -> float:
@@ -222,11 +222,11 @@ def _mark_best(figure: go.Figure, pair: Pair, reach: tuple[float, float], log: b
     if index is None:
         return
     x, value = float(pair.ruler.places(pair.evaluation)[index]), float(pair.evaluation.values[index])
-    figure.add_trace(go.Scatter(x=[x], y=[value], **dress.star()))
+    figure.add_trace(go.Scatter(x=[x], y=[value], **theme.star()))
     first, last = pair.ruler.range()
     text = best_words(pair, index)
     at = (x - first) / (last - first), _pixels(value, reach, log) / HEIGHT
-    figure.add_annotation(dress.best_label(x, _height(value, log), text, at))
+    figure.add_annotation(theme.best_label(x, _height(value, log), text, at))
 
 
 def best_words(pair: Pair, index: int) -> str:

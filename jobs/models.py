@@ -25,7 +25,7 @@ from jobs.request.body import tuning_request
 from jobs.chat.models import Conversation, Turn
 from studio.celery import wake
 from studio.models import AuditEntry, Project
-from studio.vertex import states
+from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -226,18 +226,18 @@ class TuningJob(models.Model):
         return (
             self.submission == Submission.REFUSED
             or self.gone_at is not None
-            or states.is_terminal(self.state)
+            or job_states.is_terminal(self.state)
         )
 
     @property
     def can_cancel(self) -> bool:
         if self.cancel_asked_at or self.is_final:
             return False
-        return self.submission in HANDED_OVER or (self.is_created and self.state in states.CANCELLABLE)
+        return self.submission in HANDED_OVER or (self.is_created and self.state in job_states.CANCELLABLE)
 
     @property
     def queued_long(self) -> bool:
-        waits = self.is_created and self.state in (states.QUEUED, states.PENDING) and not self.is_final
+        waits = self.is_created and self.state in (job_states.QUEUED, job_states.PENDING) and not self.is_final
         return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > QUEUED_LONG
 
     @property

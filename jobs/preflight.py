@@ -15,7 +15,7 @@ from jobs.datasets.check.model_limits import Purpose, judge
 from jobs.datasets.check.report import Problem
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
-from studio.vertex.names import region_of
+from studio.vertex.resource_names import region_of
 
 if TYPE_CHECKING:
     from jobs.models import Dataset, TuningJob

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from studio.vertex import states
+from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -73,7 +73,7 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
     def active(self) -> TuningJobQuerySet:
         """Known to the service, and not over."""
         return self.filter(submission=Submission.CREATED, gone_at__isnull=True).exclude(
-            state__in=states.TERMINAL
+            state__in=job_states.TERMINAL
         )
 
     def open(self) -> TuningJobQuerySet:
@@ -81,13 +81,13 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
         return self.filter(OPEN)
 
     def succeeded(self) -> TuningJobQuerySet:
-        return self.filter(state__in=states.WITH_MODEL)
+        return self.filter(state__in=job_states.WITH_MODEL)
 
     def failed(self) -> TuningJobQuerySet:
         return self.filter(FAILED)
 
     def cancelled(self) -> TuningJobQuerySet:
-        return self.filter(state=states.CANCELLED)
+        return self.filter(state=job_states.CANCELLED)
 
 
 def due_or_unset(field: str, now: datetime) -> Q:
@@ -95,6 +95,6 @@ def due_or_unset(field: str, now: datetime) -> Q:
 
 
 OPEN = Q(submission__in=HANDED_OVER) | (
-    Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(states.TERMINAL))
+    Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(job_states.TERMINAL))
 )
-FAILED = Q(submission=Submission.REFUSED) | Q(state__in=[states.FAILED, states.EXPIRED])
+FAILED = Q(submission=Submission.REFUSED) | Q(state__in=[job_states.FAILED, job_states.EXPIRED])

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from jobs.querysets import Submission
-from studio.vertex import states
+from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob
@@ -28,17 +28,17 @@ class Status:
 
 RUNS = "progress_activity"
 BY_STATE = {
-    states.QUEUED: Status(_("Queued"), "schedule"),
-    states.PENDING: Status(_("Pending"), "schedule"),
-    states.RUNNING: Status(_("Running"), RUNS, "run", spins=True),
-    states.SUCCEEDED: Status(_("Succeeded"), "check_circle", "ok"),
-    states.PARTIALLY_SUCCEEDED: Status(_("Partially succeeded"), "check_circle", "warn"),
-    states.FAILED: Status(_("Failed"), "error", "bad"),
-    states.CANCELLING: Status(_("Cancelling"), RUNS, "idle", spins=True),
-    states.CANCELLED: Status(_("Cancelled"), "do_not_disturb_on"),
-    states.PAUSED: Status(_("Paused"), "pause"),
-    states.EXPIRED: Status(_("Expired"), "do_not_disturb_on", "bad"),
-    states.UPDATING: Status(_("Updating"), RUNS, "run", spins=True),
+    job_states.QUEUED: Status(_("Queued"), "schedule"),
+    job_states.PENDING: Status(_("Pending"), "schedule"),
+    job_states.RUNNING: Status(_("Running"), RUNS, "run", spins=True),
+    job_states.SUCCEEDED: Status(_("Succeeded"), "check_circle", "ok"),
+    job_states.PARTIALLY_SUCCEEDED: Status(_("Partially succeeded"), "check_circle", "warn"),
+    job_states.FAILED: Status(_("Failed"), "error", "bad"),
+    job_states.CANCELLING: Status(_("Cancelling"), RUNS, "idle", spins=True),
+    job_states.CANCELLED: Status(_("Cancelled"), "do_not_disturb_on"),
+    job_states.PAUSED: Status(_("Paused"), "pause"),
+    job_states.EXPIRED: Status(_("Expired"), "do_not_disturb_on", "bad"),
+    job_states.UPDATING: Status(_("Updating"), RUNS, "run", spins=True),
 }
 BY_SUBMISSION = {
     Submission.DRAFT: Status(_("Draft"), "edit"),
@@ -57,7 +57,7 @@ def status_of(job: TuningJob) -> Status:
     if not job.is_created:
         return BY_SUBMISSION[Submission(job.submission)]
     if job.cancel_asked_at and not job.is_final:
-        return BY_STATE[states.CANCELLING]
+        return BY_STATE[job_states.CANCELLING]
     created = pgettext_lazy("state of a job", "Created")
     return BY_STATE.get(job.state) or Status(job.state or created, "radio_button_unchecked")
 
@@ -76,7 +76,7 @@ def work_of(job: TuningJob) -> Work:
     told, drawn = job.progress, job.summary
     step = max(filter(None, [counted(told.step), counted(drawn.get("step"))]), default=None)
     steps, rate = counted(told.steps) or counted(drawn.get("steps")), drawn.get("rate")
-    runs = job.state == states.RUNNING and not job.cancel_asked_at
+    runs = job.state == job_states.RUNNING and not job.cancel_asked_at
     left = (steps - step) / rate if step and steps and rate and runs else None
     return Work(step, steps, left if left and left > 0 else None)
 

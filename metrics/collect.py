@@ -22,7 +22,7 @@ from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import JUDGED, summarise
 from studio.vertex.errors import VertexError
-from studio.vertex.series import Point, TimeSeries
+from studio.vertex.time_series import Point, TimeSeries
 
 LAST_READS = (timedelta(seconds=60), timedelta(minutes=10))
 """After the end: what was still on its way inside the service when the job ended."""

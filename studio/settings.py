@@ -14,7 +14,8 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from dotenv import load_dotenv
 
-from studio import logs, prices, quotas
+from studio.operation import log_filters
+from studio.projects import prices, quotas
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 load_dotenv(BASE_DIR / ".env")
@@ -87,8 +88,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "studio.access.FirstRunMiddleware",
-    "studio.access.SignInMiddleware",
+    "studio.people.access.FirstRunMiddleware",
+    "studio.people.access.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -107,7 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "studio.access.frame",
+                "studio.people.access.frame",
             ],
             "builtins": ["studio.templatetags.studio", "template_partials.templatetags.partials"],
         },
@@ -205,7 +206,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "studio.bundles.BundleFinder",
+    "studio.operation.static_bundles.BundleFinder",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -236,7 +237,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
 POLL_SECONDS = float(env("POLL_SECONDS", "5"))
-CELERY_BEAT_SCHEDULER = "studio.beat.Scheduler"
+CELERY_BEAT_SCHEDULER = "studio.operation.beat_scheduler.Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "submit ready jobs": {"task": "jobs.tasks.submit_ready", "schedule": POLL_SECONDS},
     "send cancels": {"task": "jobs.tasks.send_cancels", "schedule": POLL_SECONDS},
@@ -249,6 +250,6 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # ---- logs: never a token, never a key ----
-LOGGING = logs.filtered(env("LOG_LEVEL", "INFO"))
+LOGGING = log_filters.filtered(env("LOG_LEVEL", "INFO"))
 # Celery would put handlers of its own in place of these.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

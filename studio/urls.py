@@ -2,9 +2,11 @@
 
 from django.urls import include, path
 
-from studio import health, members, views
+from studio.operation import health
+from studio.people import member_views
+from studio.projects import views
 
-handler500 = "studio.views.failed"
+handler500 = "studio.projects.views.failed"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("", views.home, name="home"),
@@ -16,11 +18,11 @@ urlpatterns = [
     path("p/<slug:slug>/settings/", views.project_settings, name="project_settings"),
     path("p/<slug:slug>/settings/connection/", views.check_connection, name="check_connection"),
     path("p/<slug:slug>/activity/", views.activity, name="activity"),
-    path("p/<slug:slug>/members/", members.members, name="members"),
-    path("p/<slug:slug>/members/add/", members.add, name="add_member"),
-    path("p/<slug:slug>/members/<int:membership>/role/", members.change_role, name="change_role"),
-    path("p/<slug:slug>/members/<int:membership>/remove/", members.remove, name="remove_member"),
-    path("p/<slug:slug>/members/<int:membership>/link/", members.renew_link, name="renew_link"),
+    path("p/<slug:slug>/members/", member_views.members, name="members"),
+    path("p/<slug:slug>/members/add/", member_views.add, name="add_member"),
+    path("p/<slug:slug>/members/<int:membership>/role/", member_views.change_role, name="change_role"),
+    path("p/<slug:slug>/members/<int:membership>/remove/", member_views.remove, name="remove_member"),
+    path("p/<slug:slug>/members/<int:membership>/link/", member_views.renew_link, name="renew_link"),
     path("p/<slug:slug>/", views.project_home, name="project"),
     path("p/<slug:slug>/jobs/", include("jobs.urls")),
     path("p/<slug:slug>/datasets/", include("jobs.datasets.urls")),

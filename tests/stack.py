@@ -20,8 +20,8 @@ from urllib.parse import urljoin
 
 import requests
 
-from studio.run.checks import free_port
-from studio.run.programs import leashed
+from studio.run.preflight import free_port
+from studio.run.processes import leashed
 
 HOME = Path(__file__).resolve().parent.parent
 START_SECONDS = 150

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from jobs.chat.request import REFUSED
 from jobs.chat.models import Turn
 from studio.vertex import errors
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 State = Turn.State
 

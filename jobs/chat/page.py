@@ -15,7 +15,7 @@ from jobs.chat.forms import SettingsForm
 from jobs.chat.models import Conversation, Turn
 from jobs.chat.notices import Note, note
 from jobs.chat.suggestions import Opening, opening
-from studio.access import Request
+from studio.people.access import Request
 from studio.models import Role
 
 

@@ -14,7 +14,7 @@ from jobs.chat import sse
 from jobs.chat.forms import AskForm
 from jobs.chat.models import Conversation, Turn
 from jobs.chat.page import chat, line, may_write
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

@@ -16,7 +16,7 @@ from jobs.chat.endpoints import endpoints
 from jobs.chat.forms import DEFAULTS, AskForm
 from jobs.chat.models import Conversation
 from jobs.chat.page import chat, may_delete, opening_of
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import AuditEntry, Project, Role
 
 PAGE = 50

@@ -13,7 +13,7 @@ from jobs.datasets import ingest
 from jobs.datasets.sample_data import sample_named
 from jobs.models import Dataset
 from studio.vertex.errors import NotFound, VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -22,10 +22,10 @@ from jobs.datasets.errors import ASK_FOR_ONE, Refusal, both_parts, taken
 from jobs.datasets.sample_data import samples
 from jobs.wizard.drafts import UNPROCESSABLE, new_draft
 from jobs.models import Dataset
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import Conflict, VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 
 @require_GET

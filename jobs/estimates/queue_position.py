@@ -17,16 +17,16 @@ from jobs.models import TuningJob
 from jobs.querysets import Submission
 from jobs.status import work_of
 from jobs.templatetags.jobs import roughly
-from studio import quotas
+from studio.projects import quotas
 from studio.models import Project
 from studio.templatetags.studio import person
-from studio.vertex import states
+from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 NAMED = 3
-NOT_BEGUN = ("", states.QUEUED, states.PENDING)
+NOT_BEGUN = ("", job_states.QUEUED, job_states.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def in_line(project: Project) -> list[TuningJob]:
     A lost one may not exist, and a paused one holds no place."""
     handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
     held = Q(submission=Submission.CREATED, gone_at__isnull=True)
-    over = Q(state__in=[*states.TERMINAL, states.PAUSED])
+    over = Q(state__in=[*job_states.TERMINAL, job_states.PAUSED])
     place = {} if project.on_engine else {"project__project_id": project.project_id}
     jobs = TuningJob.objects.filter(handed_over | held & ~over, project__backend=project.backend, **place)
     return list(jobs.select_related("project", "owner").defer("request"))

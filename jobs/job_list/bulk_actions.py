@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from jobs.job_list.filters import row_number
 from jobs.models import TuningJob
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 LEAST, MOST = 2, 50

@@ -17,7 +17,7 @@ from jobs.models import TuningJob
 from jobs.querysets import FAILED, OPEN, TuningJobQuerySet
 from studio.pages.list_query import Heading, Sorting
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,9 +27,9 @@ MINE = "mine"
 STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "all": (_("All"), Q()),
     "active": (_("Active"), OPEN),
-    "succeeded": (_("Succeeded"), Q(state__in=sorted(states.WITH_MODEL))),
+    "succeeded": (_("Succeeded"), Q(state__in=sorted(job_states.WITH_MODEL))),
     "failed": (_("Failed"), FAILED),
-    "cancelled": (_("Cancelled"), Q(state=states.CANCELLED)),
+    "cancelled": (_("Cancelled"), Q(state=job_states.CANCELLED)),
 }
 SORT_LABELS: dict[str, str | Promise] = {
     "name": _("Name"),

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Coalesce, Greatest, Lower, Now, Nul
 from django.db.models.lookups import Regex
 
 from jobs.querysets import HANDED_OVER, Submission
-from studio.vertex import states
+from studio.vertex import job_states
 
 NUMBER = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
 MOMENT = (
@@ -23,8 +23,8 @@ MOMENT = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
 )
 LIFE = (
-    *(states.QUEUED, states.PENDING, states.RUNNING, states.PAUSED, states.UPDATING, states.CANCELLING),
-    *(states.SUCCEEDED, states.PARTIALLY_SUCCEEDED, states.CANCELLED, states.FAILED, states.EXPIRED),
+    *(job_states.QUEUED, job_states.PENDING, job_states.RUNNING, job_states.PAUSED, job_states.UPDATING, job_states.CANCELLING),
+    *(job_states.SUCCEEDED, job_states.PARTIALLY_SUCCEEDED, job_states.CANCELLED, job_states.FAILED, job_states.EXPIRED),
 )
 """The order of states from the first to the last; one that we do not know has no place."""
 
@@ -59,13 +59,13 @@ def written(column: str) -> NullIf:
 def status() -> Case:
     """As far as a job has come, as `jobs.status` names it."""
     reached = {state: Value(rank) for rank, state in enumerate(LIFE)}
-    leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(states.TERMINAL))
+    leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(job_states.TERMINAL))
     return Case(
         When(gone_at__isnull=False, then=Value(len(LIFE) + 1)),
         When(submission=Submission.REFUSED, then=Value(len(LIFE))),
         When(submission=Submission.DRAFT, then=Value(-2)),
         When(submission__in=HANDED_OVER, then=Value(-1)),
-        When(leaving, then=reached[states.CANCELLING]),
+        When(leaving, then=reached[job_states.CANCELLING]),
         *(When(state=state, then=rank) for state, rank in reached.items()),
         output_field=IntegerField(),
     )
@@ -87,8 +87,8 @@ def while_it_goes_on(value: Combinable, *also: Q) -> Case:
     return Case(When(Q(ONGOING, *also), then=value), output_field=FloatField())
 
 
-ONGOING = Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(states.TERMINAL))
-WORKING = Q(state=states.RUNNING, cancel_asked_at__isnull=True)
+ONGOING = Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(job_states.TERMINAL))
+WORKING = Q(state=job_states.RUNNING, cancel_asked_at__isnull=True)
 
 
 def progress() -> Case:

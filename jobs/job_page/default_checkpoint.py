@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 from jobs.models import TuningJob
 from jobs.tuning_job_resource import Checkpoint
 from jobs.job_page.views import job_or_404
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import OutcomeUnknown, VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

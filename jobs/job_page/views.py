@@ -22,10 +22,10 @@ from jobs.lifecycle.stored_errors import revived
 from jobs.models import Sweep, TuningJob
 from jobs.estimates.queue_position import waiting
 from jobs.request.panel import RequestPanel
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import VertexError
-from studio.words import Banner, explain
+from studio.pages.error_messages import Banner, explain
 
 LIVE, CALM = 4, 30
 """Seconds between two looks of an open list: while a job goes on, and while nothing does."""

@@ -17,7 +17,7 @@ from jobs.lifecycle.stored_errors import kept
 from jobs.models import Sweep, TuningJob
 from jobs.querysets import TuningJobQuerySet
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 from studio.vertex.errors import NotFound, TooManyRequests, VertexError
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ def pace(sweep: Sweep, now: datetime) -> timedelta:
     watched = sweep.watched_at is not None and now - sweep.watched_at < WATCHED
     if watched or active.filter(submitted_at__gte=now - YOUNG).exists():
         return beat(2)
-    if active.filter(state=states.RUNNING).exists():
+    if active.filter(state=job_states.RUNNING).exists():
         return beat(6)
     return beat(60)
 

@@ -21,7 +21,7 @@ from jobs.wizard.drafts import UNPROCESSABLE, new_draft
 from jobs.models import TuningJob
 from jobs.wizard.dataset_step.pending_files import let_wait
 from jobs.preflight import base_model, regions
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from jobs.troubleshooting.fix import SETTINGS, Case, Recipe
-from studio.words import REASONS
+from studio.pages.error_messages import REASONS
 
 ROLES = {
     "aiplatform.": "Vertex AI User (roles/aiplatform.user)",

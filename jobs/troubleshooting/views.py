@@ -19,9 +19,9 @@ from jobs.troubleshooting.known_errors import SETTINGS, Recipe, recipes
 from jobs.models import TuningJob
 from jobs.troubleshooting.error_details import as_error
 from jobs.job_page.views import job_or_404
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 DATASETS = ("training", "validation")
 LAST_STEP = "jobs:review"

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from studio.access import Request
+from studio.people.access import Request
 from studio.models import AuditEntry, Project
 
 

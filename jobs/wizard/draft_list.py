@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from jobs.job_list import filters
 from jobs.models import TuningJob
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

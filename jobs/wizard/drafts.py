@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from jobs.wizard import conflicts
 from jobs.models import TuningJob
 from jobs.preflight import regions
-from studio.access import Request
+from studio.people.access import Request
 from studio.models import Project
 from studio.templatetags.studio import person
 from studio.vertex import catalog

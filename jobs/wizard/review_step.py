@@ -22,7 +22,7 @@ from jobs.estimates.queue_position import queue_of
 from jobs.preflight import Obstacle, Words, obstacles
 from jobs.tuning_job_resource import Setting
 from jobs.templatetags.jobs_wizard import grouped
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from jobs.wizard.dataset_step.views import take_sample
 from jobs.datasets.errors import Refusal
 from jobs.wizard.drafts import new_draft, to_dataset
 from jobs.models import TuningJob
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

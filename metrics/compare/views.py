@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET
 from metrics.compare import csv_export
 from metrics.compare.page import Compare
 from metrics.compare.query import View
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 FAST = 1

@@ -25,9 +25,9 @@ from metrics.diagnosis.messages import Note, hints
 from metrics.point_store import NONE, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
-from studio.vertex import states
+from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 STALE = timedelta(seconds=60)
 LIVE, LATE = 4, 30
@@ -192,9 +192,9 @@ class Monitor:
         again = _("Tune again")
         where = {"step": f"{self.step:,}"}
         kept = _("The points up to there are kept.") if self.series else ""
-        if self.job.state == states.CANCELLED and self.series:
+        if self.job.state == job_states.CANCELLED and self.series:
             yield Note(_("Cancelled at step %(step)s.") % where, kept, "", "do_not_disturb_on", again)
-        elif self.job.state in (states.FAILED, states.EXPIRED) and self.series:
+        elif self.job.state in (job_states.FAILED, job_states.EXPIRED) and self.series:
             yield Note(_("Failed at step %(step)s.") % where, kept, "note-bad", "error", again)
 
     def _advice(self) -> list[Note]:

@@ -14,7 +14,7 @@ from metrics.charts import figures as charts
 from metrics.monitor import table as tables
 from metrics.charts.controls import Controls
 from metrics.monitor.page import Monitor, panels
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

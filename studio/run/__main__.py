@@ -15,9 +15,9 @@ import django
 from django.conf import settings
 from dotenv import load_dotenv
 
-from studio.run import checks
-from studio.run.checks import say
-from studio.run.programs import Plan
+from studio.run import preflight
+from studio.run.preflight import say
+from studio.run.processes import Plan
 
 HOME = Path(__file__).resolve().parent.parent.parent
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,11 +29,11 @@ def main() -> int:
         signal.signal(number, interrupted)
     load_dotenv(HOME / ".env")
     try:
-        state = checks.state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
-        with checks.only_run(state):
+        state = preflight.state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
+        with preflight.only_run(state):
             forget_last_run(state)
             run(plan_for(state))
-    except checks.Trouble as trouble:
+    except preflight.Trouble as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
     except KeyboardInterrupt:
@@ -49,22 +49,22 @@ def forget_last_run(state: Path) -> None:
     record = state / "run.json"
     if record.exists():
         left = Path(json.loads(record.read_text() or "{}").get("sockets", state / "nothing"))
-        if left.name.startswith(checks.SOCKET_FOLDER):
+        if left.name.startswith(preflight.SOCKET_FOLDER):
             shutil.rmtree(left, ignore_errors=True)
         record.unlink()
 
 
 def plan_for(state: Path) -> Plan:
-    host, port = checks.address(os.environ)
+    host, port = preflight.address(os.environ)
     own_engine = os.environ.get("ENGINE", "on").lower() not in OFF and not os.environ.get("ENGINE_URL")
     return Plan(
         home=HOME,
         state=state,
         host=host,
         port=port,
-        redis=None if os.environ.get("REDIS_URL") else checks.redis_binary(),
-        engine_port=checks.free_port() if own_engine else None,
-        sockets=checks.socket_folder(),
+        redis=None if os.environ.get("REDIS_URL") else preflight.redis_binary(),
+        engine_port=preflight.free_port() if own_engine else None,
+        sockets=preflight.socket_folder(),
     )
 
 
@@ -95,17 +95,17 @@ def tell_the_parts(plan: Plan) -> None:
 
 def supervise(plan: Plan) -> NoReturn:
     # These read the settings when they are imported, so the environment comes first.
-    from studio.run import prepare, supervisor, watch
+    from studio.run import prepare, supervisor, watchdog
 
     prepare.database()
     prepare.static_files()
     record = write_record(plan)
     started = supervisor.Supervisor(plan)
     try:
-        watch.wait_until_up(started)
+        watchdog.wait_until_up(started)
         for sentence in prepare.welcome():
             say(sentence)
-        watch.watch(started)
+        watchdog.watch(started)
     finally:
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)

@@ -10,9 +10,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from studio import people
+from studio.people import invitations
 from studio.models import Pulse
-from studio.run.checks import Trouble
+from studio.run.preflight import Trouble
 
 
 def database() -> None:
@@ -44,8 +44,8 @@ def sources() -> str:
 def welcome() -> list[str]:
     """What the person at the terminal needs to go on in the browser."""
     said = [f"Tuning Studio is at {settings.BASE_URL}  (Ctrl-C stops it)"]
-    if not people.admin_exists():
-        link = people.one_time_link(people.invite_admin())
+    if not invitations.admin_exists():
+        link = invitations.one_time_link(invitations.invite_admin())
         said.append(
             f"Become its admin with this one-time link: {link}\n"
             "It is valid for 3 days; `make invite` prints a new one."

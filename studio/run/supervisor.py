@@ -16,8 +16,8 @@ from xmlrpc.client import ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from studio.run.checks import Trouble
-from studio.run.programs import Plan, leashed, supervisord_conf
+from studio.run.preflight import Trouble
+from studio.run.processes import Plan, leashed, supervisord_conf
 
 STOP_SECONDS = 40
 

@@ -18,7 +18,7 @@ import orjson
 import requests
 from google.auth import exceptions as auth_exceptions
 
-from studio.vertex import names
+from studio.vertex import resource_names
 from studio.vertex.auth import TIMEOUT, Place, base_url, session
 from studio.vertex.errors import (
     DEADLINE,
@@ -30,8 +30,8 @@ from studio.vertex.errors import (
     from_exception,
     from_response,
 )
-from studio.vertex.series import Point, TimeSeries, points, time_series
-from studio.vertex.stream import Json, elements, whole
+from studio.vertex.time_series import Point, TimeSeries, points, time_series
+from studio.vertex.streaming import Json, elements, whole
 
 GENERATE_TIMEOUT = (5.0, 120.0)
 """A model may think for a while before its first word."""
@@ -104,7 +104,7 @@ class Vertex:
         runs = self._json("GET", self._url(contexts), params={"filter": children}).get("contexts") or []
         if not board or not runs:
             return None
-        run_id = names.id_of(runs[0]["name"]).removeprefix(f"{experiment_id}-")
+        run_id = resource_names.id_of(runs[0]["name"]).removeprefix(f"{experiment_id}-")
         return f"{board}/experiments/{experiment_id}/runs/{run_id}"
 
     def list_time_series(self, name: str) -> list[TimeSeries]:
@@ -121,17 +121,17 @@ class Vertex:
 
         Complete also where batchRead would answer a sample: long series are read one by one.
         """
-        answers = {names.id_of(long["name"]): self._read(long) for long in series if _is_long(long)}
+        answers = {resource_names.id_of(long["name"]): self._read(long) for long in series if _is_long(long)}
         short = [one["name"] for one in series if not _is_long(one)]
         for start in range(0, len(short), SERIES_PER_READ):
             answers |= self._batch_read(short[start : start + SERIES_PER_READ])
-        return {one["displayName"]: points(answers.get(names.id_of(one["name"]), [])) for one in series}
+        return {one["displayName"]: points(answers.get(resource_names.id_of(one["name"]), [])) for one in series}
 
     # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
 
     def publisher_model(self, location: str, model_id: str) -> str:
         """The resource under which an untuned base model answers."""
-        return names.publisher_model(self.place.project_id, location, model_id)
+        return resource_names.publisher_model(self.place.project_id, location, model_id)
 
     def generate_content(self, resource: str, body: Json, version: str = "v1") -> Json:
         """The whole answer of an endpoint or a publisher model. It may have no candidate, or an empty one."""
@@ -168,10 +168,10 @@ class Vertex:
     # ---- the way out
 
     def _parent(self, location: str, version: str = "v1") -> str:
-        return self._url(names.location(self.place.project_id, location), version)
+        return self._url(resource_names.location(self.place.project_id, location), version)
 
     def _url(self, name: str, version: str = "v1") -> str:
-        return f"{base_url(self.place, names.location_of(name))}/{version}/{name}"
+        return f"{base_url(self.place, resource_names.location_of(name))}/{version}/{name}"
 
     def _pages(self, url: str, params: Params) -> Iterator[Json]:
         """Every page. An empty one may be followed by a full one; a token that comes back ends the list."""

@@ -30,7 +30,7 @@ from metrics.charts.downsample import LIMIT, thin
 from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project
-from studio.vertex import series
+from studio.vertex import time_series
 from studio.vertex.client import _object
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, W2, Curve
 from tests.metrics.board import values
@@ -215,7 +215,7 @@ def follow(number: int, answers: list[bytes]) -> None:
     feed = Feed.objects.create(job=job, due_at=timezone.now())
     for body in answers:
         told = _object(body)["timeSeriesData"]
-        read = {one["tensorboardTimeSeriesId"]: series.points(one["values"]) for one in told}
+        read = {one["tensorboardTimeSeriesId"]: time_series.points(one["values"]) for one in told}
         collect.take(feed, collect.Reading("run", collect.batch_of(read)), timezone.now())
     assert len(point_store.of_job(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from studio.run.programs import leashed
+from studio.run.processes import leashed
 from tests.engine.tiny import example
 
 REPOSITORY = Path(__file__).parents[2]

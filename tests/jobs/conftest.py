@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from jobs.models import Dataset, TuningJob
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 from studio.vertex.client import Vertex
 from studio.vertex.storage import QUICK
 from tests.engine.conftest import base_folder as base_folder
@@ -67,7 +67,7 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dou
         yield double
 
 
-def remote_job(number: int = 1, state: str = states.RUNNING, **fields: Any) -> dict[str, Any]:
+def remote_job(number: int = 1, state: str = job_states.RUNNING, **fields: Any) -> dict[str, Any]:
     return {"name": f"{PLACE}/tuningJobs/{number}", "state": state, "baseModel": "studio-tiny", **fields}
 
 

@@ -17,7 +17,7 @@ from jobs.models import Submission
 from jobs.troubleshooting.error_details import field_of
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
-from studio.vertex.states import FAILED
+from studio.vertex.job_states import FAILED
 from tests.jobs.failures import ADAPTER, KEY, ROWS, SPEC, Row, a_job, ended, refusal
 
 CASES = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())

@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs.datasets import ingest
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
-from studio.vertex import states
+from studio.vertex import job_states
 from tests.engine.served import Engine
 from tests.jobs.conftest import PLACE, remote_job
 from tests.vertex.double import Answer, Double, json_answer
@@ -38,7 +38,7 @@ def remote(default: int = 2, checkpoints: int = 2, **fields: Any) -> dict[str, A
         for n in range(1, checkpoints + 1)
     ]
     tuned = {"model": MODEL, "endpoint": f"{PLACE}/endpoints/1100{default}", "checkpoints": made}
-    return remote_job(11, states.SUCCEEDED, tunedModel=tuned, **fields)
+    return remote_job(11, job_states.SUCCEEDED, tunedModel=tuned, **fields)
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_the_job_follows_what_the_service_took(
     assert said.body == {"defaultCheckpointId": "1"}
     assert (read.method, read.path) == ("GET", f"/v1beta1/{job.name}")
     job.refresh_from_db()
-    assert (job.endpoint, job.state) == (f"{PLACE}/endpoints/11001", states.SUCCEEDED)
+    assert (job.endpoint, job.state) == (f"{PLACE}/endpoints/11001", job_states.SUCCEEDED)
     entry = AuditEntry.objects.get(action="tuning_job.set_default")
     assert (entry.actor, entry.detail, entry.deed) == (
         tuner,

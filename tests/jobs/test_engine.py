@@ -15,7 +15,7 @@ from jobs import tasks
 from jobs.datasets import ingest
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 from tests.engine.served import Engine
 
 pytestmark = pytest.mark.django_db
@@ -52,9 +52,9 @@ def until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 9
 def test_a_job_is_created_watched_and_ends(ready: TuningJob) -> None:
     tasks.submit_ready()
     ready.refresh_from_db()
-    assert ready.is_created and ready.state == states.PENDING, ready.error
+    assert ready.is_created and ready.state == job_states.PENDING, ready.error
     until(ready, lambda job: job.is_final)
-    assert ready.state == states.SUCCEEDED, ready.error
+    assert ready.state == job_states.SUCCEEDED, ready.error
     assert (ready.epochs.resolved, ready.adapter.resolved) == (1, 4)
     assert ready.learning_rate.resolved == 1.0
     assert ready.endpoint.startswith("projects/local/") and "@" in ready.tuned_model
@@ -68,7 +68,7 @@ def test_a_job_is_cancelled(ready: TuningJob, tuner: User) -> None:
     assert ready.request_cancel(tuner)
     tasks.send_cancels()
     until(ready, lambda job: job.is_final)
-    assert ready.state in {states.CANCELLED, states.SUCCEEDED}
+    assert ready.state in {job_states.CANCELLED, job_states.SUCCEEDED}
     assert ready.cancel_sent_at is not None
 
 
@@ -114,7 +114,7 @@ def test_a_draft_goes_on_from_a_tuned_model(
     draft.refresh_from_db()
     assert draft.is_created, draft.error
     until(draft, lambda job: job.is_final, 240)
-    assert draft.state == states.SUCCEEDED, draft.error
+    assert draft.state == job_states.SUCCEEDED, draft.error
     model = ready.tuned_model.partition("@")[0]
     assert draft.tuned_model.startswith(f"{model}@") and draft.tuned_model != ready.tuned_model
     assert draft.adapter.resolved == 4 and draft.remote["labels"]["crew"] == "red"

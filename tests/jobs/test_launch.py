@@ -16,7 +16,7 @@ from jobs.lifecycle import submission
 from jobs import tasks
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import AuditEntry
-from studio.vertex import states
+from studio.vertex import job_states
 from tests.jobs.conftest import NAME, PLACE, remote_job
 from tests.vertex.double import Answer, Double, json_answer
 
@@ -63,10 +63,10 @@ def posts(service: Double) -> int:
 
 
 def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: Double) -> None:
-    service.will(json_answer(remote_job(state=states.PENDING)))
+    service.will(json_answer(remote_job(state=job_states.PENDING)))
     tasks.submit_ready()
     ready.refresh_from_db()
-    assert (ready.submission, ready.name, ready.state) == (Submission.CREATED, NAME, states.PENDING)
+    assert (ready.submission, ready.name, ready.state) == (Submission.CREATED, NAME, job_states.PENDING)
     assert service.asked[0].path == f"/v1/{PLACE}/tuningJobs"
     assert service.asked[0].body == ready.request
 
@@ -192,7 +192,7 @@ def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: Double) -> N
     assert (lost.submission, lost.name, lost.state) == (
         Submission.CREATED,
         f"{PLACE}/tuningJobs/8",
-        states.RUNNING,
+        job_states.RUNNING,
     )
     assert posts(service) == 0
 
@@ -265,10 +265,10 @@ def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: 
 
 def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: Double, tuner: User) -> None:
     running.request_cancel(tuner)
-    service.will(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=states.SUCCEEDED)))
+    service.will(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
     tasks.send_cancels()
     running.refresh_from_db()
-    assert running.state == states.SUCCEEDED
+    assert running.state == job_states.SUCCEEDED
 
 
 def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: Double, tuner: User) -> None:

@@ -18,7 +18,7 @@ from jobs.models import Dataset, Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.vertex import errors
 from studio.vertex.errors import Violation
-from studio.vertex.states import FAILED
+from studio.vertex.job_states import FAILED
 from tests.engine.served import Engine
 from tests.jobs.test_engine import until
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry
-from studio.vertex import states
+from studio.vertex import job_states
 from tests.jobs.conftest import NAME
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def created(job: TuningJob, **remote: Any) -> TuningJob:
     TuningJob.objects.filter(pk=job.pk).update(submission=Submission.CREATED, name=NAME)
     job.refresh_from_db()
-    job.absorb({"name": NAME, "state": states.RUNNING, **remote})
+    job.absorb({"name": NAME, "state": job_states.RUNNING, **remote})
     return job
 
 
@@ -39,11 +39,11 @@ def test_a_second_start_finds_nothing(draft: TuningJob, tuner: User) -> None:
 
 def test_a_final_state_stays_and_is_only_added_to(draft: TuningJob) -> None:
     job = created(draft)
-    job.absorb({"name": NAME, "state": states.SUCCEEDED, "endTime": "2026-11-23T10:00:00Z"})
-    job.absorb({"name": NAME, "state": states.RUNNING, "tunedModel": {"endpoint": "e"}})
+    job.absorb({"name": NAME, "state": job_states.SUCCEEDED, "endTime": "2026-11-23T10:00:00Z"})
+    job.absorb({"name": NAME, "state": job_states.RUNNING, "tunedModel": {"endpoint": "e"}})
     job.refresh_from_db()
-    assert job.state == states.SUCCEEDED
-    assert job.remote["state"] == states.SUCCEEDED
+    assert job.state == job_states.SUCCEEDED
+    assert job.remote["state"] == job_states.SUCCEEDED
     assert job.endpoint == "e"
     assert job.ended_at is not None and job.ended_at.isoformat() == "2026-11-23T10:00:00+00:00"
 
@@ -56,7 +56,7 @@ def test_an_unknown_state_is_kept_as_it_is(draft: TuningJob) -> None:
 
 
 def test_the_error_of_a_failed_job(draft: TuningJob) -> None:
-    job = created(draft, state=states.FAILED, error={"code": 13, "message": "no capacity"})
+    job = created(draft, state=job_states.FAILED, error={"code": 13, "message": "no capacity"})
     assert job.error == {"code": 13, "message": "no capacity"}
     assert TuningJob.objects.failed().get() == job
 
@@ -64,9 +64,9 @@ def test_the_error_of_a_failed_job(draft: TuningJob) -> None:
 def test_a_tombstone_is_not_woken_by_a_late_list(draft: TuningJob) -> None:
     job = created(draft)
     TuningJob.objects.filter(pk=job.pk).update(gone_at=job.seen_at)
-    job.absorb({"name": NAME, "state": states.SUCCEEDED})
+    job.absorb({"name": NAME, "state": job_states.SUCCEEDED})
     job.refresh_from_db()
-    assert job.state == states.RUNNING
+    assert job.state == job_states.RUNNING
 
 
 def test_cancel_before_sending_makes_it_a_draft_again(draft: TuningJob, tuner: User) -> None:
@@ -81,7 +81,7 @@ def test_cancel_is_asked_once_and_only_while_it_can_help(draft: TuningJob, tuner
     assert job.request_cancel(tuner)
     assert not job.request_cancel(tuner)
     assert AuditEntry.objects.filter(action="tuning_job.cancel").count() == 1
-    job.absorb({"name": NAME, "state": states.CANCELLED, "error": {"code": 1}})
+    job.absorb({"name": NAME, "state": job_states.CANCELLED, "error": {"code": 1}})
     assert not job.can_cancel
 
 

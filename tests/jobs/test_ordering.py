@@ -19,7 +19,7 @@ from jobs.models import Submission, TuningJob
 from jobs.job_list.sort_expressions import LIFE
 from jobs.status import status_of, work_of
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ MOMENTS = [
     *("2026-11-27T19:30:00+09:00", "2026-11-27T10:00:00.123456789Z"),
     *("", None, "absent", "yesterday", "2026-11-27", 5, {}),
 ]
-STATES = [*LIFE, *[states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
+STATES = [*LIFE, *[job_states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
 
 
 def present(**fields: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def random_job(chance: random.Random, project: Project, user: User) -> TuningJob
         state=state,
         remote=answer,
         summary=pick([summary, summary, summary, {}]),
-        ended_at=NOW - timedelta(minutes=chance.random() * 90) if state in states.TERMINAL else None,
+        ended_at=NOW - timedelta(minutes=chance.random() * 90) if state in job_states.TERMINAL else None,
         gone_at=pick([NOW, *[None] * 8]),
         cancel_asked_at=pick([NOW, *[None] * 6]),
     )

@@ -16,14 +16,14 @@ from jobs.lifecycle import polling
 from jobs import tasks
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
-from studio.vertex import states
+from studio.vertex import job_states
 from tests.jobs.conftest import PLACE, remote_job
 from tests.vertex.double import Answer, Asked, Double, json_answer
 
 pytestmark = pytest.mark.django_db
 
 
-def known(project: Project, owner: User, number: int, state: str = states.RUNNING) -> TuningJob:
+def known(project: Project, owner: User, number: int, state: str = job_states.RUNNING) -> TuningJob:
     job = TuningJob.objects.create(
         project=project,
         owner=owner,
@@ -43,11 +43,11 @@ def due_now() -> None:
 def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: Double) -> None:
     jobs = [known(project, tuner, number) for number in range(1, 8)]
     service.otherwise = lambda asked: json_answer(
-        {"tuningJobs": [remote_job(number, states.SUCCEEDED) for number in range(1, 8)]}
+        {"tuningJobs": [remote_job(number, job_states.SUCCEEDED) for number in range(1, 8)]}
     )
     tasks.poll_due()
     assert [asked.path for asked in service.asked] == [f"/v1beta1/{PLACE}/tuningJobs"]
-    assert all(TuningJob.objects.get(pk=job.pk).state == states.SUCCEEDED for job in jobs)
+    assert all(TuningJob.objects.get(pk=job.pk).state == job_states.SUCCEEDED for job in jobs)
     due_now()
     tasks.poll_due()
     assert len(service.asked) == 1
@@ -58,7 +58,7 @@ def test_pages_are_read_until_every_active_job_was_seen(
 ) -> None:
     job = known(project, tuner, 150)
     pages = [
-        [remote_job(number, states.SUCCEEDED) for number in range(100 * n + 1, 100 * n + 101)]
+        [remote_job(number, job_states.SUCCEEDED) for number in range(100 * n + 1, 100 * n + 101)]
         for n in range(3)
     ]
 
@@ -70,7 +70,7 @@ def test_pages_are_read_until_every_active_job_was_seen(
     service.otherwise = answer
     tasks.poll_due()
     assert len(service.asked) == 3, "the first sweep reads to the end"
-    TuningJob.objects.filter(pk=job.pk).update(state=states.RUNNING, remote={})
+    TuningJob.objects.filter(pk=job.pk).update(state=job_states.RUNNING, remote={})
     service.asked.clear()
     due_now()
     tasks.poll_due()
@@ -92,7 +92,7 @@ def test_the_pace_follows_what_is_going_on(project: Project, tuner: User, settin
     assert polling.pace(sweep, now).total_seconds() == 10
     TuningJob.objects.update(submitted_at=now - timedelta(minutes=6))
     assert polling.pace(sweep, now).total_seconds() == 30
-    job.absorb(remote_job(1, states.PENDING))
+    job.absorb(remote_job(1, job_states.PENDING))
     assert polling.pace(sweep, now).total_seconds() == 300
     sweep.watched_at = now
     assert polling.pace(sweep, now).total_seconds() == 10
@@ -110,7 +110,7 @@ def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: Use
     tasks.poll_due()
     again = Sweep.objects.get()
     job.refresh_from_db()
-    assert (again.failing_since, again.failures, job.state) == (first.failing_since, 2, states.RUNNING)
+    assert (again.failing_since, again.failures, job.state) == (first.failing_since, 2, job_states.RUNNING)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
     due_now()
     tasks.poll_due()
@@ -168,7 +168,7 @@ def test_a_list_that_nobody_reads_is_told(
 
 
 def test_a_long_wait_is_told(project: Project, tuner: User) -> None:
-    job = known(project, tuner, 1, states.PENDING)
+    job = known(project, tuner, 1, job_states.PENDING)
     assert not job.queued_long
     job.submitted_at = timezone.now() - timedelta(minutes=31)
     assert job.queued_long
@@ -180,17 +180,17 @@ def test_a_list_asked_for_before_a_job_was_read_by_itself_does_not_set_it_back(
     """Between the question and its answer somebody chose another default checkpoint."""
     job, other = known(project, tuner, 1), known(project, tuner, 2)
     old, new = (
-        remote_job(1, states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
+        remote_job(1, job_states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
     )
     sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
     job.absorb(old)
     asked_at = timezone.now()
     job.absorb(new)
     TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
-    assert polling.take(sweep, [old, remote_job(2, states.SUCCEEDED)], asked_at) == {job.name, other.name}
+    assert polling.take(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {job.name, other.name}
     job.refresh_from_db()
     other.refresh_from_db()
-    assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", states.SUCCEEDED)
+    assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", job_states.SUCCEEDED)
     polling.take(sweep, [old], timezone.now())
     job.refresh_from_db()
     assert job.endpoint == f"{PLACE}/endpoints/1", "a later list tells of a default chosen elsewhere"

@@ -16,9 +16,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from jobs.models import TuningJob
 from jobs.querysets import Submission
 from jobs.estimates.queue_position import Place, Queue, queue_of, waiting
-from studio import quotas
+from studio.projects import quotas
 from studio.models import Membership, Project, Role
-from studio.vertex import states
+from studio.vertex import job_states
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., TuningJob]
@@ -28,7 +28,7 @@ Make = Callable[..., TuningJob]
 def make(project: Project, tuner: User) -> Make:
     """make(name, state, minutes ago, ...) -> a job that was handed over then."""
 
-    def handed_over(name: str, state: str = states.RUNNING, ago: float = 5, **fields: Any) -> TuningJob:
+    def handed_over(name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any) -> TuningJob:
         usual: dict[str, Any] = {
             "project": project,
             "owner": tuner,
@@ -59,9 +59,9 @@ def test_one_ahead_is_named_with_the_time_it_has_left(draft: TuningJob, tuner: U
 
 
 def test_the_one_that_runs_comes_first_then_by_their_time(draft: TuningJob, tuner: User, make: Make) -> None:
-    third = make("third", states.PENDING, ago=1)
-    second = make("second", states.QUEUED, ago=9)
-    make("first", states.RUNNING, ago=4)
+    third = make("third", job_states.PENDING, ago=1)
+    second = make("second", job_states.QUEUED, ago=9)
+    make("first", job_states.RUNNING, ago=4)
     assert names(queue_of(draft, tuner)) == ["first", "second", "third"]
     assert names(waiting(second, tuner)) == ["first"]
     assert names(waiting(third, tuner)) == ["first", "second"]
@@ -70,11 +70,11 @@ def test_the_one_that_runs_comes_first_then_by_their_time(draft: TuningJob, tune
 @pytest.mark.parametrize(
     ("state", "fields"),
     [
-        (states.SUCCEEDED, {}),
-        (states.FAILED, {}),
-        (states.CANCELLED, {}),
-        (states.PAUSED, {}),
-        (states.RUNNING, {"gone_at": timezone.now()}),
+        (job_states.SUCCEEDED, {}),
+        (job_states.FAILED, {}),
+        (job_states.CANCELLED, {}),
+        (job_states.PAUSED, {}),
+        (job_states.RUNNING, {"gone_at": timezone.now()}),
         ("", {"submission": Submission.REFUSED}),
         ("", {"submission": Submission.UNKNOWN}),
         ("", {"submission": Submission.DRAFT}),
@@ -89,7 +89,7 @@ def test_what_holds_no_place_is_not_ahead(
 
 @pytest.mark.parametrize(
     ("state", "submission"),
-    [("", Submission.READY), ("", Submission.SENDING), (states.CANCELLING, Submission.CREATED)],
+    [("", Submission.READY), ("", Submission.SENDING), (job_states.CANCELLING, Submission.CREATED)],
 )
 def test_what_is_on_its_way_or_still_stopping_holds_a_place(
     draft: TuningJob, tuner: User, make: Make, state: str, submission: str
@@ -101,7 +101,7 @@ def test_what_is_on_its_way_or_still_stopping_holds_a_place(
 def test_a_job_that_runs_or_is_over_asks_nothing(
     tuner: User, make: Make, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    jobs = [make("runs"), make("over", states.SUCCEEDED)]
+    jobs = [make("runs"), make("over", job_states.SUCCEEDED)]
     with django_assert_num_queries(0):
         assert [waiting(job, tuner) for job in jobs] == [None, None]
 
@@ -149,7 +149,7 @@ def test_a_name_is_text_and_its_link_leads_to_the_job(
 
 def test_a_long_line_is_counted(draft: TuningJob, tuner: User, make: Make) -> None:
     for number in range(1, 6):
-        make(f"j{number}", states.PENDING, ago=10 - number)
+        make(f"j{number}", job_states.PENDING, ago=10 - number)
     told = str(queue_of(draft, tuner))
     assert told == "5 jobs are ahead of it: j1, j2, j3, and 2 more. It waits its turn."
 
@@ -175,6 +175,6 @@ def test_start_and_the_waiting_jobs_page_say_it(
         page = browser.get(reverse(f"jobs:{tab}", args=["local", draft.pk])).content.decode()
         assert f'1 job is ahead of it: <a href="{first.get_absolute_url()}">first</a>' in page
         assert "The engine trains 1 job at a time." in page
-    first.absorb({"state": states.SUCCEEDED})
+    first.absorb({"state": job_states.SUCCEEDED})
     page = browser.get(reverse("jobs:detail", args=["local", draft.pk])).content.decode()
     assert "ahead of it" not in page

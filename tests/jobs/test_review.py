@@ -19,7 +19,7 @@ from pytest_django import Settings
 from jobs.datasets.check.report import Distribution, Report
 from jobs.models import Dataset, TuningJob
 from jobs.querysets import Submission
-from studio import prices
+from studio.projects import prices
 from studio.models import AuditEntry, Project
 
 pytestmark = pytest.mark.django_db

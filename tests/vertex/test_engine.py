@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from studio.vertex import states
+from studio.vertex import job_states
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadRequest, Conflict, NotFound
@@ -71,7 +71,7 @@ def ended(vertex: Vertex, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         job = vertex.get_tuning_job(name)
-        if states.is_terminal(job["state"]):
+        if job_states.is_terminal(job["state"]):
             return job
         time.sleep(0.2)
     raise AssertionError(f"{name} goes on and on")
@@ -110,7 +110,7 @@ def test_an_object_is_not_overwritten_by_accident(storage: Storage) -> None:
 
 
 def test_a_job_succeeds_and_its_curves_are_read(vertex: Vertex, tuned: dict[str, Any]) -> None:
-    assert tuned["state"] == states.SUCCEEDED
+    assert tuned["state"] == job_states.SUCCEEDED
     run = vertex.tensorboard_run(tuned["experiment"])
     assert run
     series = vertex.list_time_series(tuned["experiment"])
@@ -171,6 +171,6 @@ def test_a_job_is_cancelled(vertex: Vertex, spec: dict[str, Any]) -> None:
     job = vertex.create_tuning_job(LOCATION, job_of(long, "cancelled"))
     assert vertex.cancel_tuning_job(job["name"]) == {}
     job = ended(vertex, job["name"])
-    assert (job["state"], job["error"]["code"]) == (states.CANCELLED, 1)
+    assert (job["state"], job["error"]["code"]) == (job_states.CANCELLED, 1)
     with pytest.raises(BadRequest):
         vertex.cancel_tuning_job(job["name"])

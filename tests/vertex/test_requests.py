@@ -10,7 +10,7 @@ import pytest
 
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadName, BadRequest, NotFound, OutcomeUnknown
-from studio.vertex.series import TimeSeries
+from studio.vertex.time_series import TimeSeries
 from tests.vertex.double import Answer, Asked, Double, exchanges, json_answer, recorded
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1002"

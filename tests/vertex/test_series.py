@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from studio.vertex.series import points, time_series
+from studio.vertex.time_series import points, time_series
 
 
 def value(step: str | None, second: int, scalar: Any = 1.0) -> dict[str, Any]:

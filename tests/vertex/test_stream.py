@@ -11,7 +11,7 @@ import pytest
 
 from studio.vertex.client import Vertex
 from studio.vertex.errors import NotFound, StreamBroken, TooManyRequests
-from studio.vertex.stream import events
+from studio.vertex.streaming import events
 from tests.vertex.double import Answer, Double, exchanges, json_answer, recorded
 
 ENDPOINT = "projects/123456789012/locations/us-central1/endpoints/888003"

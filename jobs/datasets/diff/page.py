@@ -20,7 +20,7 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.check.report import Problem
 from jobs.datasets.check.messages import words
 from studio.vertex.errors import VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 T = TypeVar("T")
 KINDS: dict[str, str | Promise] = {

@@ -16,7 +16,7 @@ from jobs.datasets.diff.page import ChangesPage, attempted
 from jobs.datasets.report_page.downloads import BOM, attachment, harmless, line, stem
 from jobs.datasets.views import dataset_or_404
 from jobs.models import Dataset
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

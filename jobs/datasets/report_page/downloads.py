@@ -25,7 +25,7 @@ from jobs.datasets.check.report import Problem
 from jobs.datasets.views import dataset_or_404
 from jobs.datasets.check.messages import words
 from jobs.models import Dataset
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.gcs_paths import Folder, Shelf
 from jobs.wizard.drafts import draft_or_404
 from jobs.models import TuningJob
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 
 @require_safe

@@ -17,10 +17,10 @@ from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
 from jobs.datasets.errors import Refusal, taken
 from jobs.wizard.drafts import draft_or_404, to_dataset
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 from studio.vertex.errors import VertexError
-from studio.words import Banner, explain
+from studio.pages.error_messages import Banner, explain
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

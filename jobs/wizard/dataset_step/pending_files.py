@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.datasets.check.model_limits import Purpose
 from jobs.models import TuningJob
-from studio.access import Request
+from studio.people.access import Request
 
 
 def let_wait(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:

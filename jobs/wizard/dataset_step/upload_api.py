@@ -22,7 +22,7 @@ from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import Part
 from jobs.wizard.drafts import draft_or_404
 from jobs.models import TuningJob
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")

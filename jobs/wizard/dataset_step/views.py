@@ -27,7 +27,7 @@ from jobs.models import Dataset, TuningJob
 from jobs.wizard.dataset_step.pending_files import waiting
 from jobs.wizard.draft_summary import Preview
 from jobs.wizard.dataset_step.sections import Refused, choosing
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 

@@ -21,7 +21,7 @@ from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
 from jobs.wizard.model_step.form import ModelDetailsForm
 from jobs.models import TuningJob
 from jobs.wizard.draft_summary import Preview
-from studio.access import Request, member
+from studio.people.access import Request, member
 from studio.models import Project, Role
 
 FORBIDDEN = 403

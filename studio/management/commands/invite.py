@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from studio import people
+from studio.people import invitations
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["admin"]:
             raise CommandError("Add --admin. Other people are added on a project's Members page.")
-        self.stdout.write(people.one_time_link(people.invite_admin(options["username"]), running_at()))
+        self.stdout.write(invitations.one_time_link(invitations.invite_admin(options["username"]), running_at()))
 
 
 def running_at() -> str:

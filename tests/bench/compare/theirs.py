@@ -17,7 +17,7 @@ import google_crc32c
 import requests
 from playwright.sync_api import Page
 
-from studio.run.checks import free_port
+from studio.run.preflight import free_port
 from tests.bench.compare.timer import Region, Spot
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, Curve, Workload
 from tests.stack import eventually

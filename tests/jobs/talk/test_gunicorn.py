@@ -18,8 +18,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs.chat.models import Conversation, Turn
-from studio.run.checks import free_port
-from studio.run.programs import leashed
+from studio.run.preflight import free_port
+from studio.run.processes import leashed
 from tests.jobs.talk.conftest import Endpoint, piece
 
 pytestmark = pytest.mark.django_db(transaction=True)

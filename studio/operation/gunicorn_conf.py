@@ -1,6 +1,6 @@
 """How gunicorn serves the web process; the address comes from the command line."""
 
-from studio.logs import filtered
+from studio.operation.log_filters import filtered
 
 workers = 2
 worker_class = "gthread"

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from studio.models import Pulse
-from studio.run.checks import Trouble, say
+from studio.run.preflight import Trouble, say
 from studio.run.supervisor import Part, Supervisor
 
 START_SECONDS = 120

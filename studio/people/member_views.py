@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from studio import people
-from studio.access import Request, member
-from studio.forms import MemberForm
+from studio.people import invitations
+from studio.people.access import Request, member
+from studio.projects.forms import MemberForm
 from studio.models import AuditEntry, Membership, Project, Role
 
 
@@ -28,7 +28,7 @@ def members(request: Request, project: Project) -> HttpResponse:
 
 def page(request: Request, project: Project, form: MemberForm, link: dict[str, str] | None) -> HttpResponse:
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
-    rows = [(each, people.may_renew(request.user, each.user, project)) for each in memberships]
+    rows = [(each, invitations.may_renew(request.user, each.user, project)) for each in memberships]
     return render(
         request, "studio/members.html", {"form": form, "rows": rows, "link": link, "roles": Role.choices}
     )
@@ -47,7 +47,7 @@ def add(request: Request, project: Project) -> HttpResponse:
             form.add_error("username", _("%(person)s is a member already.") % {"person": username})
             return page(request, project, form, None)
         newcomer = user is None
-        user = user or people.newcomer(username)
+        user = user or invitations.newcomer(username)
         Membership.objects.create(project=project, user=user, role=role)
         AuditEntry.record("member.add", actor=request.user, project=project, subject=user.username, role=role)
     if newcomer:
@@ -58,7 +58,7 @@ def add(request: Request, project: Project) -> HttpResponse:
 
 
 def show_once(request: Request, user: User) -> None:
-    request.session["one_time_link"] = {"username": user.username, "url": people.one_time_link(user)}
+    request.session["one_time_link"] = {"username": user.username, "url": invitations.one_time_link(user)}
 
 
 @require_POST
@@ -109,13 +109,13 @@ def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
 def renew_link(request: Request, project: Project, membership: int) -> HttpResponse:
     """A new one-time link for somebody who has lost theirs, or their password."""
     held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
-    if not people.may_renew(request.user, held.user, project):
+    if not invitations.may_renew(request.user, held.user, project):
         messages.error(
             request, _("Only an admin of the installation may do this for somebody who has come in.")
         )
         return redirect("members", project.slug)
     with transaction.atomic():
-        people.end_links(held.user)
+        invitations.end_links(held.user)
         AuditEntry.record("member.link", actor=request.user, project=project, subject=held.user.username)
     show_once(request, held.user)
     return redirect("members", project.slug)

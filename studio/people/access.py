@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
-from studio import people
+from studio.people import invitations
 from studio.models import Project, Role
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class FirstRunMiddleware:
 
     def admin_exists(self) -> bool:
         """Asked of the database only until the answer is yes."""
-        self.has_admin = self.has_admin or people.admin_exists()
+        self.has_admin = self.has_admin or invitations.admin_exists()
         return self.has_admin
 
 

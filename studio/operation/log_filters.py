@@ -31,7 +31,7 @@ def filtered(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"secrets": {"()": "studio.logs.SecretsFilter"}},
+        "filters": {"secrets": {"()": "studio.operation.log_filters.SecretsFilter"}},
         "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
         "handlers": {
             "console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["secrets"]},

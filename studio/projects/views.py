@@ -21,12 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.i18n import set_language
 
-from studio import people
-from studio.access import Request, installation_admin, member
-from studio.forms import JoinForm, NewProjectForm, ProjectForm, SignInForm
+from studio.people import invitations
+from studio.people.access import Request, installation_admin, member
+from studio.projects.forms import JoinForm, NewProjectForm, ProjectForm, SignInForm
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.vertex.errors import VertexError
-from studio.words import explain
+from studio.pages.error_messages import explain
 
 sign_in = login_not_required(
     LoginView.as_view(
@@ -47,7 +47,7 @@ def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """The one-time link: sets the name and the password, and signs in."""
     with transaction.atomic():
         # Inside the transaction, so that of two visits with one link only the first finds it valid.
-        user = people.holder(uid, token)
+        user = invitations.holder(uid, token)
         if user is None:
             return render(request, "studio/link_ended.html", status=410)
         form = JoinForm(user, request.POST or None)
@@ -59,7 +59,7 @@ def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
     form.save()
-    people.settle(user)
+    invitations.settle(user)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     AuditEntry.record("person.join", actor=user, subject=user.username)
 

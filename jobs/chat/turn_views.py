@@ -65,7 +65,7 @@ def show(request: Request, project: Project, pk: int, turn_pk: int) -> HttpRespo
         "may_write": may_write(request, conversation),
         "busy": sse.busy_words(),
     }
-    return render(request, "jobs/talk/_turn_and_send.html", context)
+    return render(request, "jobs/chat/_turn_and_send.html", context)
 
 
 @require_GET
@@ -98,7 +98,7 @@ def turn_of(project: Project, pk: int, turn_pk: int) -> Turn:
 
 
 def template(request: Request) -> str:
-    return "jobs/talk/conversation.html" + ("#chat" if request.htmx else "")
+    return "jobs/chat/conversation.html" + ("#chat" if request.htmx else "")
 
 
 def answered(request: Request, conversation: Conversation, turn: Turn, typed: str = "") -> HttpResponse:

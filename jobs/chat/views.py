@@ -29,7 +29,7 @@ def list_conversations(request: Request, project: Project) -> HttpResponse:
     page = Paginator(kept.select_related("owner", "job"), PAGE).get_page(request.GET.get("page"))
     tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE]
     models = [(job, endpoints(job.remote)) for job in tuned]
-    return render(request, "jobs/talk/list.html", {"page": page, "models": models})
+    return render(request, "jobs/chat/list.html", {"page": page, "models": models})
 
 
 @require_POST
@@ -70,7 +70,7 @@ def conversation(request: Request, project: Project, pk: int) -> HttpResponse:
         project=project,
         pk=pk,
     )
-    template = "jobs/talk/conversation.html" + ("#chat" if request.htmx else "")
+    template = "jobs/chat/conversation.html" + ("#chat" if request.htmx else "")
     return render(request, template, chat(request, row, AskForm.of(row)))
 
 
@@ -81,7 +81,7 @@ def delete(request: Request, project: Project, pk: int) -> HttpResponse:
     if not may_delete(request, row):
         raise PermissionDenied(_("This conversation is another person's."))
     if request.method == "GET":
-        return render(request, "jobs/talk/delete.html", {"conversation": row})
+        return render(request, "jobs/chat/delete.html", {"conversation": row})
     with transaction.atomic():
         AuditEntry.record(
             "delete conversation", actor=request.user, project=project, subject=str(row), number=row.pk

@@ -47,7 +47,7 @@ def list_datasets(request: Request, project: Project) -> HttpResponse:
         "earlier": filters.query(page=page.number - 1),
         "later": filters.query(page=page.number + 1),
     }
-    return render(request, "jobs/datasets/list.html", context)
+    return render(request, "jobs/datasets/library/list.html", context)
 
 
 def dataset_or_404(project: Project, pk: int) -> Dataset:
@@ -67,7 +67,7 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
         "others": library.others(dataset),
         "may_change": library.may_change(dataset, request.user, request.role),
     }
-    return render(request, "jobs/datasets/detail.html", context)
+    return render(request, "jobs/datasets/report_page/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -83,7 +83,7 @@ def add(request: Request, project: Project) -> HttpResponse:
             refusal = str(words)
     typed = request.POST.get("uri", "")
     context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
-    return render(request, "jobs/datasets/add.html", context, status=UNPROCESSABLE if refusal else 200)
+    return render(request, "jobs/datasets/library/add.html", context, status=UNPROCESSABLE if refusal else 200)
 
 
 def brought(request: Request, project: Project, way: str) -> Dataset:
@@ -151,7 +151,7 @@ def delete(request: Request, project: Project, pk: int) -> HttpResponse:
     users = library.users(dataset, request.user)
     context = {"dataset": dataset, "users": users, "erases": library.erases(dataset)}
     status = UNPROCESSABLE if request.method == "POST" else 200
-    return render(request, "jobs/datasets/delete.html", context, status=status)
+    return render(request, "jobs/datasets/library/delete.html", context, status=status)
 
 
 def forget(request: Request, dataset: Dataset) -> bool:

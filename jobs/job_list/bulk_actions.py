@@ -30,7 +30,7 @@ def cancel_many(request: Request, project: Project) -> HttpResponse:
     if request.method == "GET":
         going = [job for job in jobs if job.can_cancel]
         over = [job for job in jobs if not job.can_cancel]
-        return render(request, "jobs/cancel_many.html", {"going": going, "over": over})
+        return render(request, "jobs/job_list/cancel_many.html", {"going": going, "over": over})
     tell(request, [job for job in jobs if job.request_cancel(request.user)])
     return redirect("jobs:list", project.slug)
 

@@ -38,12 +38,12 @@ def set_default(request: Request, project: Project, pk: int, checkpoint: str) ->
         raise Http404
     context = {"job": job, "checkpoint": found}
     if request.method == "GET":
-        return render(request, "jobs/default_checkpoint.html", context)
+        return render(request, "jobs/job_page/default_checkpoint.html", context)
     try:
         make_default(job, found, request.user)
     except VertexError as error:
         banner = explain(error, on_engine=project.on_engine)
-        return render(request, "jobs/default_checkpoint.html", context | {"banner": banner})
+        return render(request, "jobs/job_page/default_checkpoint.html", context | {"banner": banner})
     messages.success(request, done(job, found))
     return redirect(job)
 

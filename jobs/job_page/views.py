@@ -53,7 +53,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "most": bulk_actions.MOST,
         "every": LIVE if counts["active"] else CALM,
     }
-    return render(request, "jobs/list.html#jobs" if request.htmx else "jobs/list.html", context)
+    return render(request, "jobs/job_list/list.html#jobs" if request.htmx else "jobs/job_list/list.html", context)
 
 
 def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:
@@ -101,9 +101,9 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
     polling.watch(project)
     context = head(request, job, "monitor")
     if not request.htmx:
-        return render(request, "jobs/detail.html", context)
+        return render(request, "jobs/job_page/detail.html", context)
     return render(
-        request, "jobs/_frame.html#head", context, status=HTMX_STOP_POLLING if job.is_final else 200
+        request, "jobs/job_page/_frame.html#head", context, status=HTMX_STOP_POLLING if job.is_final else 200
     )
 
 
@@ -126,7 +126,7 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     shown = {"sections": details_tab.sections(job), "answer": details_tab.answer(job)}
     context = head(request, job, "details") | shown
-    return render(request, "jobs/details.html", context)
+    return render(request, "jobs/job_page/details_tab.html", context)
 
 
 @require_GET
@@ -135,7 +135,7 @@ def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
     """What will be sent of a draft, or was sent of a job, in every way of writing it."""
     job = job_or_404(request, project, pk)
     panel = RequestPanel(job, request.GET.get("as", ""))
-    return render(request, "jobs/request.html", {"job": job, "panel": panel})
+    return render(request, "jobs/request/page.html", {"job": job, "panel": panel})
 
 
 @require_GET
@@ -145,7 +145,7 @@ def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.is_draft:
         return redirect(job)
     context = head(request, job, "data") | {"data": Data(job)}
-    return render(request, "jobs/data.html", context)
+    return render(request, "jobs/job_page/dataset_tab.html", context)
 
 
 @require_GET
@@ -171,7 +171,7 @@ def cancel(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant, for whoever has no dialog."""
     job = job_or_404(request, project, pk)
     if request.method == "GET":
-        return render(request, "jobs/cancel.html", {"job": job})
+        return render(request, "jobs/job_page/cancel.html", {"job": job})
     if job.request_cancel(request.user):
         messages.success(request, _("Cancelling “%(job)s” was asked for.") % {"job": job})
     else:

@@ -34,12 +34,12 @@ NAMED = 20
 def paste_request(request: Request, project: Project) -> HttpResponse:
     text = request.POST.get("request", "")
     if request.method != "POST":
-        return render(request, "jobs/paste.html", {"longest": LONGEST})
+        return render(request, "jobs/request_import/paste.html", {"longest": LONGEST})
     try:
         job = make_draft(request, project, read(text))
     except reader.Unreadable as refusal:
         context = {"text": text, "refusal": refusal, "longest": LONGEST}
-        return render(request, "jobs/paste.html", context, status=UNPROCESSABLE)
+        return render(request, "jobs/request_import/paste.html", context, status=UNPROCESSABLE)
     return redirect("jobs:model", project.slug, job.pk)
 
 

@@ -71,6 +71,6 @@ def recent_datasets(project: Project) -> list[Dataset]:
     return list(library.recent(project))
 
 
-@register.inclusion_tag("jobs/datasets/_used.html")
+@register.inclusion_tag("jobs/datasets/report_page/_used_by.html")
 def used_by(users: library.Users, project: Project) -> dict[str, Any]:
     return {"users": users, "project": project}

@@ -26,4 +26,4 @@ def list_drafts(request: Request, project: Project) -> HttpResponse:
         "counts": {"all": drafts.count(), "mine": own.count()},
         "page": Paginator(rows, filters.PAGE).get_page(request.GET.get("page")),
     }
-    return render(request, "jobs/drafts.html", context)
+    return render(request, "jobs/wizard/drafts.html", context)

@@ -189,7 +189,7 @@ def show(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     preview = Preview(job)
     context = {"job": job, "preview": preview, "review": Review(job, preview), "step": "review"}
-    return render(request, "jobs/review.html", context)
+    return render(request, "jobs/wizard/review_step/step.html", context)
 
 
 @require_POST

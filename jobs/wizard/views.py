@@ -49,7 +49,7 @@ def discard(request: Request, project: Project, pk: int) -> HttpResponse:
     if job and job.owner_id != request.user.pk and request.role != Role.ADMIN:
         raise PermissionDenied(_("Only its owner or an admin of the project may discard this draft."))
     if request.method == "GET":
-        return render(request, "jobs/discard.html", {"job": job})
+        return render(request, "jobs/wizard/discard.html", {"job": job})
     if job:
         job.discard(request.user)
     messages.success(request, _("The draft was discarded."))

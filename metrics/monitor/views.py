@@ -27,7 +27,7 @@ def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect(job)
     page = Monitor.of(job, Controls.read(request.GET))
     part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
-    template = f"metrics/monitor.html#{part}" if request.htmx else "metrics/monitor.html"
+    template = f"metrics/monitor/page.html#{part}" if request.htmx else "metrics/monitor/page.html"
     context = head(request, job, "monitor") | {"page": page, "panels": panels()}
     return render(request, template, context)
 
@@ -68,7 +68,7 @@ def table(request: Request, project: Project, pk: int, chart: str) -> HttpRespon
     page = monitor_of(request, project, pk)
     rows = tables.rows(page.series, chart, page.run)
     points = max((len(found) for found in tables.of_chart(page.series, chart).values()), default=0)
-    template = "metrics/table.html" + ("#rows" if request.htmx else "")
+    template = "metrics/monitor/table.html" + ("#rows" if request.htmx else "")
     context = {"job": page.job, "panel": panel, "rows": rows, "points": points}
     return render(request, template, context)
 

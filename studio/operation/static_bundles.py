@@ -23,9 +23,9 @@ BUNDLES = {
         "studio/screens.css",
         "studio/narrow.css",
     ],
-    "metrics/board.js": ["studio/plot.js", "metrics/plot.js", "metrics/follow.js"],
-    "metrics/compared.js": ["metrics/smooth.js", "metrics/reader.js", "metrics/compare.js"],
-    "metrics/compared.css": ["metrics/monitor.css", "metrics/compare.css"],
+    "metrics/board.js": ["studio/plot.js", "metrics/charts/line_charts.js", "metrics/charts/refresh.js"],
+    "metrics/compared.js": ["metrics/charts/smoothing.js", "metrics/compare/value_reader.js", "metrics/compare/compare.js"],
+    "metrics/compared.css": ["metrics/monitor/monitor.css", "metrics/compare/compare.css"],
 }
 
 

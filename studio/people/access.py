@@ -105,7 +105,7 @@ class FirstRunMiddleware:
         match = request.resolver_match
         if self.admin_exists() or (match and match.url_name in self.open_names):
             return None
-        return render(request, "studio/first_run.html", status=503)
+        return render(request, "studio/people/first_run.html", status=503)
 
     def admin_exists(self) -> bool:
         """Asked of the database only until the answer is yes."""

@@ -30,7 +30,7 @@ def page(request: Request, project: Project, form: MemberForm, link: dict[str, s
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
     rows = [(each, invitations.may_renew(request.user, each.user, project)) for each in memberships]
     return render(
-        request, "studio/members.html", {"form": form, "rows": rows, "link": link, "roles": Role.choices}
+        request, "studio/people/members.html", {"form": form, "rows": rows, "link": link, "roles": Role.choices}
     )
 
 
@@ -83,7 +83,7 @@ def remove(request: Request, project: Project, membership: int) -> HttpResponse:
     """GET asks, POST does."""
     if request.method == "GET":
         held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
-        return render(request, "studio/remove_member.html", {"held": held})
+        return render(request, "studio/people/remove_member.html", {"held": held})
     with transaction.atomic():
         held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
         if is_last_admin(held):

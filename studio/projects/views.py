@@ -30,7 +30,7 @@ from studio.pages.error_messages import explain
 
 sign_in = login_not_required(
     LoginView.as_view(
-        template_name="studio/sign_in.html",
+        template_name="studio/people/sign_in.html",
         authentication_form=SignInForm,
         redirect_authenticated_user=True,
     )
@@ -49,10 +49,10 @@ def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         # Inside the transaction, so that of two visits with one link only the first finds it valid.
         user = invitations.holder(uid, token)
         if user is None:
-            return render(request, "studio/link_ended.html", status=410)
+            return render(request, "studio/people/link_ended.html", status=410)
         form = JoinForm(user, request.POST or None)
         if not form.is_valid():
-            return render(request, "studio/join.html", {"form": form, "joining": user})
+            return render(request, "studio/people/join.html", {"form": form, "joining": user})
         come_in(request, user, form)
     return redirect("home")
 
@@ -75,7 +75,7 @@ def failed(request: HttpRequest) -> HttpResponse:
 @require_GET
 def home(request: Request) -> HttpResponse:
     project = Project.objects.visible_to(request.user).first()
-    return redirect("project", project.slug) if project else render(request, "studio/no_project.html")
+    return redirect("project", project.slug) if project else render(request, "studio/projects/no_project.html")
 
 
 @require_GET
@@ -89,7 +89,7 @@ def project_home(request: Request, project: Project) -> HttpResponse:
 def activity(request: Request, project: Project) -> HttpResponse:
     entries = project.auditentry_set.select_related("actor")
     page = Paginator(entries, ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "studio/activity.html", {"page": page})
+    return render(request, "studio/projects/activity.html", {"page": page})
 
 
 @require_http_methods(["GET", "POST"])
@@ -108,7 +108,7 @@ def project_settings(request: Request, project: Project) -> HttpResponse:
             )
         messages.success(request, _("Saved."))
         return redirect("project_settings", project.slug)
-    return render(request, "studio/project_settings.html", {"form": form})
+    return render(request, "studio/projects/project_settings.html", {"form": form})
 
 
 @require_POST
@@ -120,7 +120,7 @@ def check_connection(request: Request, project: Project) -> HttpResponse:
         next(project.vertex().list_tuning_jobs(project.location, page_size=1), None)
     except VertexError as error:
         context["banner"] = explain(error, on_engine=project.on_engine)
-    return render(request, "studio/project_settings.html", context)
+    return render(request, "studio/projects/project_settings.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -133,4 +133,4 @@ def new_project(request: Request) -> HttpResponse:
             Membership.objects.create(project=project, user=request.user, role=Role.ADMIN)
             AuditEntry.record("project.create", actor=request.user, project=project, subject=project.name)
         return redirect("project", project.slug)
-    return render(request, "studio/new_project.html", {"form": form, "engine": settings.ENGINE})
+    return render(request, "studio/projects/new_project.html", {"form": form, "engine": settings.ENGINE})

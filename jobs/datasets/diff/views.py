@@ -34,7 +34,7 @@ def show_changes(request: Request, project: Project, before: int, after: int) ->
     page = ChangesPage.of(*pair, asked=request.method == "POST")
     if request.method == "POST" and not page.failure:
         return redirect("datasets:changes", project.slug, before, after)
-    template = "jobs/datasets/_changes.html" if request.htmx else "jobs/datasets/changes.html"
+    template = "jobs/datasets/diff/_changes.html" if request.htmx else "jobs/datasets/diff/page.html"
     return render(request, template, {"page": page})
 
 

@@ -30,7 +30,7 @@ def browse(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     context = {"job": job, "walk": Walk(job, request.GET.dict())}
-    return render(request, f"jobs/browse.html{'#shelf' if request.htmx else ''}", context)
+    return render(request, f"jobs/wizard/dataset_step/browse.html{'#shelf' if request.htmx else ''}", context)
 
 
 @dataclass(frozen=True)

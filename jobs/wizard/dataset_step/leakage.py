@@ -91,7 +91,7 @@ def compare(request: Request, project: Project, pk: int) -> HttpResponse:
     known = Comparison.of(job)
     comparison = known.made() if known else None
     if request.htmx:
-        return render(request, "jobs/_overlap.html", {"job": job, "comparison": comparison})
+        return render(request, "jobs/wizard/dataset_step/_leakage.html", {"job": job, "comparison": comparison})
     if comparison and comparison.failure:
         messages.error(
             request, _("The datasets could not be compared. %(why)s") % {"why": comparison.failure}

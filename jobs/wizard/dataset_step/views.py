@@ -44,7 +44,7 @@ def dataset_page(request: Request, job: TuningJob, refused: Refused | None = Non
     sections = [choosing(job, purpose, request.GET, refused, pasted) for purpose in purposes]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
     context |= {"fixing": fixing(request, job), "comparison": Comparison.of(job)}
-    return render(request, "jobs/dataset.html", context, status=UNPROCESSABLE if refused else 200)
+    return render(request, "jobs/wizard/dataset_step/step.html", context, status=UNPROCESSABLE if refused else 200)
 
 
 def purpose_of(request: Request) -> Purpose:
@@ -142,7 +142,7 @@ def locate_uploads(request: Request, project: Project, pk: int) -> HttpResponse:
     if request.htmx:
         refused = Refused(purpose_of(request), "upload", why, request.POST.dict()) if why else None
         section = choosing(job, purpose_of(request), {}, refused)
-        return render(request, "jobs/_location.html", {"job": job, "section": section})
+        return render(request, "jobs/wizard/dataset_step/_location.html", {"job": job, "section": section})
     if why and job.is_draft:
         return refuse(request, job, "upload", why)
     return to_dataset(job, purpose_of(request), replace=purpose_of(request))

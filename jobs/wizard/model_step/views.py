@@ -36,7 +36,7 @@ def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     if job.owner_id != request.user.pk:
-        return render(request, "jobs/others.html", {"job": job, "preview": Preview(job)}, status=FORBIDDEN)
+        return render(request, "jobs/wizard/model_step/model_changed.html", {"job": job, "preview": Preview(job)}, status=FORBIDDEN)
     form = ModelDetailsForm(instance=job, live=request.path)
     return page(request, job, form)
 
@@ -46,7 +46,7 @@ def keep_model(request: Request, project: Project, pk: int) -> HttpResponse:
     goes_on = not request.htmx and "show" not in request.POST
     job = draft_or_none(request, project, pk) if request.htmx else draft_or_new(request, project, pk)
     if job is None or not job.is_draft:
-        return render(request, "jobs/_saved.html", {"job": job, "gone": True, "swap": True})
+        return render(request, "jobs/wizard/_save_state.html", {"job": job, "gone": True, "swap": True})
     live = reverse("jobs:model", args=[project.slug, job.pk])
     form = ModelDetailsForm(request.POST, instance=job, live=live, final=goes_on)
     changed = differing(form.columns(), seen(request) if job.pk == pk else None)
@@ -77,7 +77,7 @@ def page(request: Request, job: TuningJob, form: ModelDetailsForm, status: int =
         **pointed(request, form),
         "swaps_choices": request.htmx and request.POST.get("shown") != form.shown,
     }
-    template = "jobs/model.html#live" if request.htmx else "jobs/model.html"
+    template = "jobs/wizard/model_step/step.html#live" if request.htmx else "jobs/wizard/model_step/step.html"
     return render(request, template, context, status=status)
 
 

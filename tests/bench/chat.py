@@ -24,8 +24,8 @@ from engine.base_models.registry import BUILT_IN, Base
 from engine.training.chat_template import Chat
 from engine.queue.job_folder import JobFolder
 from engine.training.lora import Adapted, load_base
-from tests.engine.served import Engine, running
-from tests.engine.tiny import example
+from tests.engine.running_engine import Engine, running
+from tests.engine.tiny_base import example
 
 ROUNDS, FIRST_ROUNDS = 9, 40
 ADAPTERS = 20

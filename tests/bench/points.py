@@ -33,7 +33,7 @@ from studio.models import Project
 from studio.vertex import time_series
 from studio.vertex.client import _object
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, W2, Curve
-from tests.metrics.board import values
+from tests.metrics.monitor.page_reader import values
 
 ROUNDS = 9
 MOST_READING = 6.0

@@ -26,7 +26,7 @@ from tests.conformance import environments, fields, own_run, shown, table
 from tests.conformance.discovery import Discovery
 from tests.conformance.recorder import Exchange, recording
 from tests.conformance.table import Client
-from tests.engine.served import running
+from tests.engine.running_engine import running
 
 LIMIT = 600
 """Seconds for one client."""

@@ -12,10 +12,10 @@ import pytest
 from engine.base_models.registry import Base
 from engine.training.chat_template import Chat
 from engine.queue.job_folder import JobFolder
-from tests.engine.jobs import new_job
-from tests.engine.served import engine as engine
-from tests.engine.served import tuned as tuned
-from tests.engine.tiny import write_base
+from tests.engine.job_folders import new_job
+from tests.engine.running_engine import engine as engine
+from tests.engine.running_engine import tuned as tuned
+from tests.engine.tiny_base import write_base
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ from studio.vertex import job_states
 from studio.vertex.client import Vertex
 from studio.vertex.storage import QUICK
 from tests.engine.conftest import base_folder as base_folder
-from tests.engine.served import Engine
-from tests.engine.served import engine as engine
-from tests.engine.served import tuned as tuned
-from tests.vertex.double import Double, serving
+from tests.engine.running_engine import Engine
+from tests.engine.running_engine import engine as engine
+from tests.engine.running_engine import tuned as tuned
+from tests.studio.vertex.double import Double, serving
 
 PLACE = "projects/local/locations/us-central1"
 NAME = f"{PLACE}/tuningJobs/1"

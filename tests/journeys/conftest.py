@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import chromium, watched_page
-from tests.engine.tiny import example, write_base
+from tests.engine.tiny_base import example, write_base
 from tests.stack import Person, Stack, eventually
 
 PASSWORD = "a long enough password"

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.axe import COLOURS, grave_problems
-from tests.engine.tiny import example
+from tests.engine.tiny_base import example
 from tests.journeys.conftest import signed_in
 from tests.screenshots import broken_dataset
 from tests.stack import Person

@@ -12,7 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.engine.tiny import example
+from tests.engine.tiny_base import example
 from tests.journeys.conftest import remote_jobs, signed_in
 from tests.stack import Person, Stack, eventually
 

@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.engine.tiny import example
+from tests.engine.tiny_base import example
 from tests.journeys.conftest import PASSWORD
 from tests.stack import Person, Stack
 

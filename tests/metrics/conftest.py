@@ -13,11 +13,11 @@ from metrics.models import Feed
 from studio.models import Project
 from studio.vertex.client import Vertex
 from tests.engine.conftest import base_folder as base_folder
-from tests.engine.served import engine as engine
-from tests.engine.served import tuned as tuned
-from tests.metrics.board import Board
-from tests.metrics.curves import dataset, remote
-from tests.vertex.double import serving
+from tests.engine.running_engine import engine as engine
+from tests.engine.running_engine import tuned as tuned
+from tests.metrics.monitor.page_reader import Board
+from tests.metrics.charts.curves import dataset, remote
+from tests.studio.vertex.double import serving
 
 
 @pytest.fixture

@@ -25,11 +25,11 @@ from metrics.summary import summarise
 from metrics.tasks import pull_due
 from studio.models import Project
 from studio.vertex.errors import OutcomeUnknown
-from tests.engine.served import Engine
-from tests.metrics.board import RUN, Board, Point
+from tests.engine.running_engine import Engine
+from tests.metrics.monitor.page_reader import RUN, Board, Point
 from tests.metrics.conftest import feed_of
-from tests.metrics.test_charts import numbers
-from tests.vertex.double import Answer, json_answer
+from tests.metrics.charts.test_figures import numbers
+from tests.studio.vertex.double import Answer, json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 ACCURACY = "/eval_fraction_of_correct_next_step_preds"

@@ -18,7 +18,7 @@ def main() -> None:
     from metrics.summary import JUDGED, summarise
     from studio.models import Project
     from tests.bench.compare.workload import WORKLOADS
-    from tests.metrics.curves import START, dataset, remote
+    from tests.metrics.charts.curves import START, dataset, remote
 
     workload, project = WORKLOADS[sys.argv[1]], Project.objects.get(slug="local")
     keys = []

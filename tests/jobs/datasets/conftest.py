@@ -13,8 +13,8 @@ from django.test import Client
 from jobs.datasets.check.checker import check
 from jobs.models import Dataset
 from studio.models import Project
-from tests.engine.served import Engine
-from tests.jobs.datasets.lines import GOOD
+from tests.engine.running_engine import Engine
+from tests.jobs.datasets.check.lines import GOOD
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from jobs.datasets import library, sample_data
 from jobs.datasets.sample_data import samples
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import Project, Role
-from tests.jobs.datasets.lines import COMMA, GOOD
+from tests.jobs.datasets.check.lines import COMMA, GOOD
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Dataset]

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from jobs.datasets.report_page.page import ReportPage
 from jobs.models import Dataset
 from tests.axe import grave_problems
-from tests.jobs.datasets.lines import COMMA, GOOD, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, example, line
 from tests.visits import chrome as chrome
 from tests.visits import visit as visit
 

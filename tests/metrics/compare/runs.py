@@ -12,7 +12,7 @@ from django.utils import timezone
 from jobs.models import Dataset, TuningJob
 from metrics.point_store import Points
 from studio.models import Project
-from tests.metrics.curves import START, job_with, remote
+from tests.metrics.charts.curves import START, job_with, remote
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "r8": {"best": 0.431, "at": 420, "adapter": 8, "rate": 1.0, "epochs": 4, "steps": 564, "data": "v3"},

@@ -23,8 +23,8 @@ from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import watched_page
 from tests.metrics.compare.runs import run, runs_of, team
-from tests.metrics.curves import START
-from tests.metrics.test_browser import until
+from tests.metrics.charts.curves import START
+from tests.metrics.monitor.test_monitor_browser import until
 from tests.visits import chrome as chrome
 
 pytestmark = [

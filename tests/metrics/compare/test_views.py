@@ -20,7 +20,7 @@ from jobs.models import TuningJob
 from metrics import point_store
 from studio.models import Project, Role
 from tests.metrics.compare.runs import run, runs_of, team
-from tests.metrics.compare.test_curves import numbers
+from tests.metrics.compare.test_figures import numbers
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
-from tests.engine.served import REPOSITORY, Engine, running
+from tests.engine.running_engine import REPOSITORY, Engine, running
 from tests.metrics.recorded import MULTIPLIERS, file_of
 
 SAMPLE = REPOSITORY / "jobs" / "datasets" / "samples" / "banking77"

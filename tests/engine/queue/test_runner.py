@@ -1,0 +1,316 @@
+"""The queue, with trainers that play a part, and with real ones that are killed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from engine.queue.atomic_files import write_json
+from engine.queue.job_folder import JobFolder
+from engine.queue.runner import Runner
+from tests.engine.job_folders import series
+from tests.engine.running_engine import PROJECT, running
+
+ROOT = Path(__file__).parents[2]
+MakeJob = Callable[..., JobFolder]
+Act = Callable[[str], JobFolder]
+
+
+@pytest.fixture
+def act(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Act:
+    """act("works") -> a job whose trainer will play that part."""
+    monkeypatch.setattr("engine.queue.runner.TRAINER", "tests.engine.queue.acting_trainer")
+
+    def make(part: str) -> JobFolder:
+        folder = make_job()
+        write_json(folder.path / "job.json", {**folder.job, "model": part})
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
+    """start(patience=..., grace=...) -> a running Runner of the jobs made so far."""
+    runners: list[Runner] = []
+
+    def make(patience: float = 30.0, grace: float = 5.0) -> Runner:
+        runners.append(Runner(tmp_path / "root", patience, grace))
+        runners[-1].start()
+        return runners[-1]
+
+    yield make
+    for runner in runners:
+        runner.stop()
+
+
+def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "It did not happen."
+        time.sleep(0.02)
+
+
+def state(folder: JobFolder) -> str:
+    return str(folder.state["state"]).removeprefix("JOB_STATE_")
+
+
+def trainer(folder: JobFolder) -> psutil.Process:
+    """Its process, once it has started and shown life."""
+    wait(lambda: "pid" in folder.state and folder.progress)
+    return psutil.Process(folder.state["pid"])
+
+
+def test_the_second_job_is_pending_until_the_first_ends(act: Act, start: Callable[..., Runner]) -> None:
+    first, second = act("works"), act("works")
+    start()
+    seen = set()
+    while not second.finished:
+        seen.add((state(first), state(second)))
+        time.sleep(0.01)
+    assert ("RUNNING", "PENDING") in seen
+    assert ("RUNNING", "RUNNING") not in seen
+    assert first.state["endTime"] <= second.state["startTime"]
+    assert "pid" not in first.state
+
+
+def test_a_job_that_comes_later_is_heard_of(act: Act, start: Callable[..., Runner]) -> None:
+    runner = start()
+    folder = act("works")
+    runner.wake()
+    wait(lambda: state(folder) == "SUCCEEDED")
+
+
+def test_as_many_trainers_as_are_allowed(
+    act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGINE_JOBS", "2")
+    folders = [act("works on") for _ in range(3)]
+    start()
+    wait(lambda: state(folders[1]) == "RUNNING")
+    assert [state(folder) for folder in folders] == ["RUNNING", "RUNNING", "PENDING"]
+
+
+def test_the_trainers_own_reason_is_the_jobs(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("refuses")
+    start()
+    wait(lambda: state(folder) == "FAILED")
+    assert folder.state["error"] == {"code": 3, "message": "There is nothing to learn."}
+
+
+def test_a_trainer_that_crashes_is_started_four_times_and_then_the_job_fails(
+    act: Act, start: Callable[..., Runner]
+) -> None:
+    folder = act("crashes")
+    start()
+    wait(lambda: state(folder) == "FAILED")
+    assert (folder.path / "trainer.log").read_text().count("ValueError") == 4
+    assert folder.state["error"]["code"] == 13
+    message = folder.state["error"]["message"]
+    assert message.startswith("The trainer ended 4 times without progress after step 0.")
+    assert "status 1, saying 'ValueError: no such thing'" in message
+
+
+def test_a_trainer_that_makes_progress_may_crash_more_often(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("crashes on its way")
+    start()
+    wait(lambda: state(folder) == "SUCCEEDED")
+    assert folder.save_points() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.fault
+def test_a_silent_trainer_is_ended_and_the_job_fails_in_the_end(
+    act: Act, start: Callable[..., Runner]
+) -> None:
+    folder = act("falls silent")
+    start(patience=0.3)
+    first = trainer(folder)
+    wait(lambda: state(folder) == "FAILED")
+    assert not first.is_running()
+    assert "was silent for" in folder.state["error"]["message"]
+
+
+@pytest.mark.fault
+def test_a_stopped_trainer_is_replaced(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("works on")
+    start(patience=0.5)
+    first = trainer(folder)
+    first.suspend()
+    wait(lambda: folder.state.get("pid", first.pid) != first.pid)
+    assert not first.is_running()
+    assert folder.state["restarts"] == 1
+
+
+@pytest.mark.parametrize("part", ["works on", "hears nothing"])
+def test_cancel_ends_the_trainer_however_deaf(act: Act, start: Callable[..., Runner], part: str) -> None:
+    folder = act(part)
+    runner = start(grace=0.3)
+    process = trainer(folder)
+    seen = set()
+    folder.ask_cancel()
+    runner.wake()
+    while not folder.finished:
+        seen.add(state(folder))
+        time.sleep(0.01)
+    assert "CANCELLING" in seen
+    assert folder.state["error"]["code"] == 1
+    assert state(folder) == "CANCELLED"
+    assert not process.is_running()
+
+
+def test_cancel_of_a_waiting_job_needs_no_trainer(act: Act, start: Callable[..., Runner]) -> None:
+    running, waiting = act("works on"), act("works")
+    runner = start()
+    wait(lambda: state(running) == "RUNNING")
+    waiting.ask_cancel()
+    runner.wake()
+    wait(lambda: state(waiting) == "CANCELLED")
+    assert "startTime" not in waiting.state
+    assert state(running) == "RUNNING"
+
+
+def test_a_job_that_ended_before_its_cancel_was_heard_has_succeeded(
+    act: Act, start: Callable[..., Runner]
+) -> None:
+    folder = act("works")
+    folder.write_result("SUCCEEDED")
+    folder.ask_cancel()
+    start()
+    wait(lambda: folder.finished)
+    assert state(folder) == "SUCCEEDED"
+
+
+def test_a_runner_that_stops_leaves_no_trainer_and_the_next_goes_on(
+    act: Act, start: Callable[..., Runner]
+) -> None:
+    folder = act("works on")
+    runner = start()
+    process = trainer(folder)
+    runner.stop()
+    assert not process.is_running()
+    assert state(folder) == "RUNNING"
+    started = folder.state["startTime"]
+    start()
+    wait(lambda: folder.state["pid"] != process.pid)
+    assert folder.state["startTime"] == started
+    assert "restarts" not in folder.state
+
+
+@pytest.mark.fault
+def test_a_trainer_that_outlived_its_engine_is_ended_first(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("works")
+    leftover = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    folder.write_state("RUNNING", pid=leftover.pid, pidStarted=psutil.Process(leftover.pid).create_time())
+    start()
+    leftover.wait(10)
+    wait(lambda: state(folder) == "SUCCEEDED")
+
+
+def test_a_process_that_took_over_the_number_is_left_alone(act: Act, start: Callable[..., Runner]) -> None:
+    folder = act("works")
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    folder.write_state("RUNNING", pid=stranger.pid, pidStarted=1.0)
+    start()
+    wait(lambda: state(folder) == "SUCCEEDED")
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
+
+
+def test_a_full_disk_does_not_end_the_queue(
+    act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, write, calls = act("works"), JobFolder.write_state, itertools.count(1)
+
+    def full(self: JobFolder, state: str, **changes: Any) -> None:
+        if next(calls) in (1, 3):  # 2 is the RUNNING before the trainer starts, 3 is the one with its pid
+            raise OSError(28, "No space left on device")
+        write(self, state, **changes)
+
+    monkeypatch.setattr(JobFolder, "write_state", full)
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
+    start()
+    wait(lambda: state(folder) == "SUCCEEDED")
+    assert next(calls) > 5
+
+
+def test_a_job_that_cannot_be_read_does_not_end_the_queue(
+    act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, broken = act("works"), act("works")
+    about = (broken.path / "job.json").read_bytes()
+    (broken.path / "job.json").write_bytes(b"{")
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
+    start()
+    time.sleep(0.3)
+    (broken.path / "job.json").write_bytes(about)
+    wait(lambda: state(folder) == state(broken) == "SUCCEEDED")
+
+
+ENGINE = """
+import sys, time, pathlib
+from engine.runner import Runner
+Runner(pathlib.Path(sys.argv[1])).start()
+time.sleep(600)
+"""
+
+
+@pytest.mark.fault
+def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
+    make_job: MakeJob, start: Callable[..., Runner], tmp_path: Path
+) -> None:
+    """A real training of 300 steps: first its engine is killed, then itself, and it ends all the same."""
+    folder = make_job(epochs=100)
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "root")], cwd=ROOT)
+    wait(lambda: folder.metrics(since_step=20), 120)
+    process = trainer(folder)
+    engine.kill()
+    engine.wait()
+    wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert (state(folder), folder.result) == ("RUNNING", {})
+    at_first_death = folder.save_points()[-1]
+
+    start()
+    wait(lambda: folder.metrics(since_step=at_first_death + 20), 120)
+    second = folder.state["pid"]
+    assert second != process.pid
+    os.kill(second, signal.SIGKILL)
+    wait(lambda: folder.finished, 120)
+    assert (state(folder), folder.state["restarts"]) == ("SUCCEEDED", 1)
+    for name in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions"):
+        assert list(series(folder, f"/train_{name}")) == list(range(1, 301))
+        assert list(series(folder, f"/eval_{name}")) == list(range(0, 301, 3))
+    assert len(folder.checkpoints()) == 10
+
+
+@pytest.mark.fault
+def test_an_engine_killed_between_a_create_and_its_start_forgets_no_job(
+    base_folder: Path, tmp_path: Path
+) -> None:
+    """The second job is accepted and waits for its turn when every process is killed at once."""
+    with running(tmp_path / "root") as engine:
+        first, second = engine.tune(epochs=200), engine.tune(epochs=2)
+        found = engine.wait(second, ("JOB_STATE_PENDING",))
+        assert "startTime" not in found
+        master = psutil.Process(engine.process.pid)
+        processes = [master, *master.children(recursive=True)]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, 10)
+    with running(tmp_path / "root") as engine:
+        engine.post(f"v1/{first['name']}:cancel").raise_for_status()
+        ended = engine.wait(second)
+        assert ended["state"] == "JOB_STATE_SUCCEEDED"
+        listed = engine.get(f"{PROJECT}/tuningJobs").json()["tuningJobs"]
+        assert [job["name"] for job in listed] == [second["name"], first["name"]]
+        assert [point["epoch"] for point in ended["tunedModel"]["checkpoints"]] == ["1", "2"]

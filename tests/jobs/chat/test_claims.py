@@ -1,0 +1,56 @@
+"""Two readers of one turn, in threads with database connections of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Barrier
+from typing import TypeVar
+
+import pytest
+from django.db import connections
+
+from jobs.chat.generation import pieces
+from jobs.chat.models import Conversation, Turn
+from tests.jobs.chat.conftest import Endpoint
+
+READERS = 6
+T = TypeVar("T")
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def all_at_once(work: Callable[[], T]) -> list[T]:
+    barrier = Barrier(READERS)
+
+    def run(_number: int) -> T:
+        barrier.wait()
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return list(pool.map(run, range(READERS)))
+
+
+def test_of_many_readers_one_brings_the_answer_and_all_see_it(
+    conversation: Conversation, endpoint: Endpoint
+) -> None:
+    endpoint.says(*(f"word{number} " for number in range(50)))
+    turn = conversation.ask("hello")
+    assert turn
+
+    def read() -> str:
+        with closing(pieces(Turn.objects.get(pk=turn.pk), may_answer=True)) as texts:
+            return "".join(texts)
+
+    whole = "".join(f"word{number} " for number in range(50))
+    assert all_at_once(read) == [whole] * READERS
+    assert len(endpoint.bodies) == 1
+
+
+def test_of_many_questions_at_once_one_is_taken(conversation: Conversation) -> None:
+    taken = all_at_once(lambda: Conversation.objects.get(pk=conversation.pk).ask("hello"))
+    assert len([turn for turn in taken if turn]) == 1
+    assert conversation.turn_set.count() == 1

@@ -1,0 +1,105 @@
+"""Streams under gunicorn's threads, which learn of a reader's leaving from the socket alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from threading import Event
+
+import pytest
+import requests
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from jobs.chat.models import Conversation, Turn
+from studio.run.preflight import free_port
+from studio.run.processes import leashed
+from tests.jobs.chat.conftest import Endpoint, piece
+
+pytestmark = pytest.mark.django_db(transaction=True)
+State = Turn.State
+
+
+@pytest.fixture
+def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterator[str]:
+    """The studio in a process of its own, on this test's database."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the server's process is given the test's database as a file")
+    address = f"127.0.0.1:{free_port()}"
+    database = f"sqlite:///{connection.settings_dict['NAME']}"
+    command = ["-m", "gunicorn", "studio.wsgi", "-b", address, "--threads", "4", "-w", "1", "-c", "/dev/null"]
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "studio.settings",
+        "DATABASE_URL": database,
+        "ENGINE_URL": settings.ENGINE_URL,
+        "DEBUG": "on",
+    }
+    process = subprocess.Popen(
+        leashed([sys.executable, *command, "--no-control-socket"]),
+        cwd=django_settings.BASE_DIR,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield wait_for(f"http://{address}")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_for(url: str) -> str:
+    for _ in range(300):
+        try:
+            requests.get(f"{url}/sign-in/", timeout=10)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return url
+    raise AssertionError("gunicorn does not answer")
+
+
+@pytest.fixture
+def reader(tuner: User, browser_of: Callable[[User], Client]) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies["sessionid"] = browser_of(tuner).cookies["sessionid"].value
+    return session
+
+
+def becomes(turn: Turn, state: str) -> None:
+    for _ in range(100):
+        turn.refresh_from_db()
+        if turn.state == state:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{turn.state} instead of {state}")
+
+
+def open_stream(server: str, reader: requests.Session, turn: Turn) -> requests.Response:
+    path = f"{turn.conversation.get_absolute_url()}turns/{turn.pk}/stream/"
+    return reader.get(server + path, stream=True, timeout=20)
+
+
+def test_text_is_sent_as_it_comes_and_a_reader_who_leaves_lets_go_of_a_silent_endpoint(
+    server: str, reader: requests.Session, conversation: Conversation, endpoint: Endpoint
+) -> None:
+    go_on = Event()
+    endpoint.steps = [piece("one "), go_on, *[piece("more ") for _ in range(2000)]]
+    turn = conversation.ask("hello")
+    assert turn
+    response = open_stream(server, reader, turn)
+    assert response.headers["Content-Type"].startswith("text/event-stream")
+    lines = response.iter_lines(chunk_size=1)
+    assert 'data: {"text": "one "}' in (line.decode() for line in lines)
+    assert not go_on.is_set()
+    response.close()
+
+    becomes(turn, State.STOPPED)
+    assert (turn.reply, turn.error) == ("one ", {"kind": "Left"})
+    go_on.set()
+    assert endpoint.hung_up.wait(10)

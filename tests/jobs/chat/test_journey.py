@@ -1,0 +1,129 @@
+"""The chat page in a real browser, against an endpoint that says what the test tells it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from jobs.models import TuningJob
+from jobs.chat import sse
+from jobs.chat.models import Conversation, Turn
+from tests.browser import chromium, watched_page
+from tests.jobs.chat.conftest import Endpoint, piece
+
+pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Its driver keeps an event loop in this thread, where Django would refuse the database."""
+    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield browser
+
+
+@pytest.fixture
+def session(live_server: LiveServer, tuner: User, browser_of: Callable[[User], Client]) -> dict[str, str]:
+    value = browser_of(tuner).cookies["sessionid"].value
+    return {"name": "sessionid", "value": value, "url": live_server.url}
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: LiveServer, session: dict[str, str]) -> Iterator[Page]:
+    with watched_page(browser, base_url=live_server.url) as page:
+        page.context.add_cookies([session])
+        yield page
+
+
+def test_ask_see_it_come_stop_and_find_it_again(page: Page, job: TuningJob, endpoint: Endpoint) -> None:
+    go_on = Event()
+    endpoint.steps = [piece("The sky "), piece("<b>scatters</b> "), go_on, piece("blue light.", "STOP")]
+    page.goto("/p/local/chats/")
+    page.get_by_role("button", name="Test").click()
+    page.get_by_placeholder("Why is sky blue?").fill("Why is sky blue?")
+    page.wait_for_load_state()  # the key is heard by the page's script
+    page.keyboard.press("Control+Enter")
+
+    reply = page.locator("[data-reply]")
+    expect(reply).to_have_text("The sky <b>scatters</b> ")
+    expect(page.get_by_role("button", name="Submit")).to_have_count(0)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped")).to_be_visible()
+    expect(page.get_by_role("button", name="Submit")).to_be_visible()
+
+    page.reload()
+    expect(page.locator(".turn .bubble").last).to_have_text("The sky <b>scatters</b> ")
+    go_on.set()
+    endpoint.says("Rayleigh.", promptTokenCount=9, candidatesTokenCount=3, totalTokenCount=12)
+    page.get_by_role("button", name="Regenerate").click()
+    expect(page.locator(".turn .bubble").last).to_have_text("Rayleigh.")
+    expect(page.get_by_text("9 in · 3 out tokens")).to_be_visible()
+    assert Turn.objects.get().state == Turn.State.COMPLETE
+
+
+def test_settings_stay_together_and_are_refused_beside_their_field(
+    page: Page, conversation: Conversation, endpoint: Endpoint
+) -> None:
+    endpoint.says("fine")
+    page.goto(f"/p/local/chats/{conversation.pk}/")
+    box = page.get_by_role("spinbutton", name="Temperature")
+    slider = page.get_by_role("slider", name="Temperature")
+    slider.fill("0.7")
+    expect(box).to_have_value("0.7")
+    box.fill("1.5")
+    expect(slider).to_have_value("1.5")
+    box.fill("9")
+    page.get_by_placeholder("Why is sky blue?").fill("hello")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Temperature is a number from 0 to 2.")).to_be_visible()
+    expect(page.get_by_placeholder("Why is sky blue?")).to_have_value("hello")
+
+    page.get_by_role("spinbutton", name="Temperature").fill("1")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.locator(".turn .bubble").last).to_have_text("fine")
+    assert endpoint.bodies[0]["generationConfig"]["temperature"] == 1
+
+
+@pytest.fixture
+def full_server() -> Iterator[Callable[[], None]]:
+    """All streams are taken, also those that an earlier page is only just leaving; called, it frees them."""
+    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.STREAMS)]
+
+    def free() -> None:
+        while taken:
+            if taken.pop():
+                sse.slots.release()
+
+    try:
+        assert all(taken)
+        yield free
+    finally:
+        free()
+
+
+def test_a_full_server_is_said_to_be_full_and_tried_again(
+    browser: Browser,
+    live_server: LiveServer,
+    session: dict[str, str],
+    conversation: Conversation,
+    endpoint: Endpoint,
+    full_server: Callable[[], None],
+) -> None:
+    """On a page that nobody watches: a browser notes every 503 in its console."""
+    endpoint.says("at last")
+    context = browser.new_context(base_url=live_server.url, locale="en-US")
+    context.add_cookies([session])
+    page = context.new_page()
+    page.goto(f"/p/local/chats/{conversation.pk}/")
+    page.get_by_placeholder("Why is sky blue?").fill("hello")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("as many chats as it can")).to_be_visible()
+    full_server()
+    expect(page.locator(".turn .bubble").last).to_have_text("at last", timeout=10_000)
+    context.close()

@@ -1,0 +1,64 @@
+"""Each of the odd files gives its one message, with the right line and field, in bounded memory and time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.utils import translation
+
+from jobs.datasets.check.checker import all_problems, check
+from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.check.messages import words
+from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING
+
+ROOT = Path(__file__).parents[3]
+WARNINGS = {"bom", "unknown_field"}
+MOST_MB, MOST_SECONDS = 100, 5.0
+SLOW = {"line of 100 MB", "a million short lines"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_has_its_message(case: str) -> None:
+    chunks, expected, examples = CASES[case]
+    started = time.process_time()
+    report = check(chunks())
+    took = time.process_time() - started
+    assert [(problem.code, problem.line, problem.field) for problem in report.problems] == expected
+    assert report.examples == examples
+    for problem in report.problems:
+        assert problem.severity == ("warning" if problem.code in WARNINGS else "error")
+        for language in ("en", "ja"):
+            with translation.override(language):
+                told = words(problem)
+                assert told.what and told.cure and "%(" not in told.what + told.cure
+    json.dumps(report.to_json()).encode()
+    assert took <= MOST_SECONDS or case in SLOW
+
+
+@pytest.mark.parametrize("case", sorted(CASES.keys() - SLOW))
+def test_a_case_can_be_listed_and_cleaned(case: str) -> None:
+    chunks, _expected, examples = CASES[case]
+    assert list(all_problems(chunks())) == check(chunks()).problems
+    clean = check(cleaned(chunks()))
+    assert clean.examples == examples
+    assert set(clean.counts) <= ({"unknown_field"} if examples else {"empty"})
+
+
+def test_all_cases_are_there() -> None:
+    assert (len(BYTES), len(MEANING)) == (27, 14)  # UTF-16 stands there in both of its orders
+
+
+def test_memory_stays_small_over_all_cases() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.jobs.datasets.check.corpus"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert float(run.stdout) <= MOST_MB

@@ -1,0 +1,122 @@
+"""The tasks against the real engine: a job is created once, watched, cancelled, and found again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from jobs.lifecycle import submission
+from jobs import tasks
+from jobs.datasets import ingest
+from jobs.models import Submission, Sweep, TuningJob
+from studio.models import Project
+from studio.vertex import job_states
+from tests.engine.running_engine import Engine
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
+    draft = TuningJob.objects.create(
+        project=project,
+        owner=tuner,
+        tuned_model_display_name="colours",
+        base_model="studio-tiny",
+        location="us-central1",
+        epoch_count=1,
+        adapter_size=4,
+        training=ingest.existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
+    )
+    draft.start(tuner)
+    draft.refresh_from_db()
+    return draft
+
+
+def until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
+    """Polls as the beat would, only without its pauses."""
+    deadline = time.monotonic() + seconds
+    while not holds(job):
+        assert time.monotonic() < deadline, (job.state, job.trouble)
+        Sweep.objects.update(due_at=timezone.now())
+        tasks.poll_due()
+        job.refresh_from_db()
+        time.sleep(0.1)
+
+
+def test_a_job_is_created_watched_and_ends(ready: TuningJob) -> None:
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.is_created and ready.state == job_states.PENDING, ready.error
+    until(ready, lambda job: job.is_final)
+    assert ready.state == job_states.SUCCEEDED, ready.error
+    assert (ready.epochs.resolved, ready.adapter.resolved) == (1, 4)
+    assert ready.learning_rate.resolved == 1.0
+    assert ready.endpoint.startswith("projects/local/") and "@" in ready.tuned_model
+    assert ready.statistics["tuningDatasetExampleCount"] == "8"
+    assert ready.checkpoints and ready.ended_at is not None and ready.elapsed is not None
+
+
+def test_a_job_is_cancelled(ready: TuningJob, tuner: User) -> None:
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.request_cancel(tuner)
+    tasks.send_cancels()
+    until(ready, lambda job: job.is_final)
+    assert ready.state in {job_states.CANCELLED, job_states.SUCCEEDED}
+    assert ready.cancel_sent_at is not None
+
+
+def test_a_refusal_keeps_the_field(ready: TuningJob) -> None:
+    ready.request["supervisedTuningSpec"]["trainingDatasetUri"] = "gs://data/nowhere.jsonl"
+    ready.save()
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.submission == Submission.REFUSED
+    assert ready.error["violations"][0][0] == "tuning_job.supervised_tuning_spec.training_dataset_uri"
+
+
+def test_a_created_job_whose_answer_was_lost_is_adopted_not_repeated(ready: TuningJob) -> None:
+    """The answer is thrown away after the engine took the request; the next one would be a second job."""
+    assert submission.claim(ready)
+    created = ready.project.vertex().create_tuning_job(ready.location, ready.request)
+    ready.refresh_from_db()
+    submission.lose_stuck(ready)
+    TuningJob.objects.filter(pk=ready.pk).update(next_try_at=timezone.now())
+    tasks.resolve_unknown()
+    ready.refresh_from_db()
+    assert (ready.name, ready.submission) == (created["name"], Submission.CREATED)
+    assert len(submission.carrying(ready)) == 1
+
+
+def test_a_draft_goes_on_from_a_tuned_model(
+    ready: TuningJob, tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    """Tuned, picked in step 1 with its first checkpoint, tuned on: the next version under the same name."""
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    until(ready, lambda job: job.is_final, 240)
+    draft, browser = ready.copy_to_draft(tuner), browser_of(tuner)
+    page = f"/p/local/jobs/{draft.pk}/model/"
+    checkpoint = ready.checkpoints[0].id
+    shown = browser.get(page).content.decode()
+    assert f'<option value="{ready.tuned_model}">colours' in shown
+    values = {"source": "pre_tuned", "pre_tuned_model": ready.tuned_model, "location": "us-central1"}
+    chosen = {"pre_tuned_checkpoint": checkpoint, "epoch_count": "1", "labels": "crew=red"}
+    assert browser.post(page, {**values, **chosen}).status_code == 302
+    browser.post(f"/p/local/jobs/{draft.pk}/start/")
+    tasks.submit_ready()
+    draft.refresh_from_db()
+    assert draft.is_created, draft.error
+    until(draft, lambda job: job.is_final, 240)
+    assert draft.state == job_states.SUCCEEDED, draft.error
+    model = ready.tuned_model.partition("@")[0]
+    assert draft.tuned_model.startswith(f"{model}@") and draft.tuned_model != ready.tuned_model
+    assert draft.adapter.resolved == 4 and draft.remote["labels"]["crew"] == "red"
+    told = browser.get(f"/p/local/jobs/{draft.pk}/details/").content.decode()
+    assert ready.tuned_model in told and "Checkpoint to start from" in told

@@ -1,0 +1,196 @@
+"""One list for many jobs; the rows keep what is known when nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from jobs.lifecycle import polling
+from jobs import tasks
+from jobs.models import Submission, Sweep, TuningJob
+from studio.models import Project
+from studio.vertex import job_states
+from tests.jobs.conftest import PLACE, remote_job
+from tests.studio.vertex.double import Answer, Asked, Double, json_answer
+
+pytestmark = pytest.mark.django_db
+
+
+def known(project: Project, owner: User, number: int, state: str = job_states.RUNNING) -> TuningJob:
+    job = TuningJob.objects.create(
+        project=project,
+        owner=owner,
+        location="us-central1",
+        submission=Submission.CREATED,
+        submitted_at=timezone.now(),
+        name=f"{PLACE}/tuningJobs/{number}",
+    )
+    job.absorb(remote_job(number, state))
+    return job
+
+
+def due_now() -> None:
+    Sweep.objects.update(due_at=timezone.now())
+
+
+def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: Double) -> None:
+    jobs = [known(project, tuner, number) for number in range(1, 8)]
+    service.otherwise = lambda asked: json_answer(
+        {"tuningJobs": [remote_job(number, job_states.SUCCEEDED) for number in range(1, 8)]}
+    )
+    tasks.poll_due()
+    assert [asked.path for asked in service.asked] == [f"/v1beta1/{PLACE}/tuningJobs"]
+    assert all(TuningJob.objects.get(pk=job.pk).state == job_states.SUCCEEDED for job in jobs)
+    due_now()
+    tasks.poll_due()
+    assert len(service.asked) == 1
+
+
+def test_pages_are_read_until_every_active_job_was_seen(
+    project: Project, tuner: User, service: Double
+) -> None:
+    job = known(project, tuner, 150)
+    pages = [
+        [remote_job(number, job_states.SUCCEEDED) for number in range(100 * n + 1, 100 * n + 101)]
+        for n in range(3)
+    ]
+
+    def answer(asked: Asked) -> Answer:
+        token = int(dict(asked.query).get("pageToken", 0))
+        following = {"nextPageToken": str(token + 1)} if token < 2 else {}
+        return json_answer({"tuningJobs": pages[token], **following})
+
+    service.otherwise = answer
+    tasks.poll_due()
+    assert len(service.asked) == 3, "the first sweep reads to the end"
+    TuningJob.objects.filter(pk=job.pk).update(state=job_states.RUNNING, remote={})
+    service.asked.clear()
+    due_now()
+    tasks.poll_due()
+    assert len(service.asked) == 2, "later ones stop where all active jobs were seen"
+
+
+def test_it_is_not_asked_before_it_is_due(project: Project, tuner: User, service: Double) -> None:
+    known(project, tuner, 1)
+    service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
+    tasks.poll_due()
+    tasks.poll_due()
+    assert len(service.asked) == 1
+
+
+def test_the_pace_follows_what_is_going_on(project: Project, tuner: User, settings: Settings) -> None:
+    settings.POLL_SECONDS = 5.0
+    job, now = known(project, tuner, 1), timezone.now()
+    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=now)
+    assert polling.pace(sweep, now).total_seconds() == 10
+    TuningJob.objects.update(submitted_at=now - timedelta(minutes=6))
+    assert polling.pace(sweep, now).total_seconds() == 30
+    job.absorb(remote_job(1, job_states.PENDING))
+    assert polling.pace(sweep, now).total_seconds() == 300
+    sweep.watched_at = now
+    assert polling.pace(sweep, now).total_seconds() == 10
+
+
+def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: User, service: Double) -> None:
+    job = known(project, tuner, 1)
+    service.otherwise = lambda asked: json_answer(
+        {"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}, 403
+    )
+    tasks.poll_due()
+    first = Sweep.objects.get()
+    assert first.failing_since is not None and first.trouble["kind"] == "PermissionDenied"
+    due_now()
+    tasks.poll_due()
+    again = Sweep.objects.get()
+    job.refresh_from_db()
+    assert (again.failing_since, again.failures, job.state) == (first.failing_since, 2, job_states.RUNNING)
+    service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
+    due_now()
+    tasks.poll_due()
+    well = Sweep.objects.get()
+    assert (well.failing_since, well.failures, well.trouble) == (None, 0, {})
+    assert well.read_at is not None
+
+
+def test_five_failures_earn_a_rest(project: Project, tuner: User, service: Double) -> None:
+    known(project, tuner, 1)
+    service.otherwise = lambda asked: json_answer({}, 503)
+    for _failure in range(5):
+        due_now()
+        tasks.poll_due()
+        Sweep.objects.get_or_create(
+            project=project, location="us-central1", defaults={"due_at": timezone.now()}
+        )
+    rest = Sweep.objects.get().due_at - timezone.now()
+    assert rest > timedelta(seconds=28)
+
+
+def test_deleted_means_missing_twice_and_not_found(project: Project, tuner: User, service: Double) -> None:
+    job = known(project, tuner, 1)
+    gone = json_answer({"error": {"code": 404, "message": "Gone.", "status": "NOT_FOUND"}}, 404)
+    service.will(json_answer({}), json_answer({}), gone)
+    tasks.poll_due()
+    job.refresh_from_db()
+    assert (job.misses, job.gone_at) == (1, None)
+    due_now()
+    tasks.poll_due()
+    job.refresh_from_db()
+    assert job.gone_at is not None and job.is_final
+    assert len(service.asked) == 3
+
+
+def test_a_late_list_is_not_a_deletion(project: Project, tuner: User, service: Double) -> None:
+    job = known(project, tuner, 1)
+    service.will(json_answer({}), json_answer({"tuningJobs": [remote_job(1)]}))
+    tasks.poll_due()
+    due_now()
+    tasks.poll_due()
+    job.refresh_from_db()
+    assert (job.misses, job.gone_at) == (0, None)
+
+
+def test_a_list_that_nobody_reads_is_told(
+    project: Project, tuner: User, browser_of: Callable[[User], Client]
+) -> None:
+    known(project, tuner, 1)
+    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    page = reverse("jobs:list", args=[project.slug])
+    assert b"not being read" not in browser_of(tuner).get(page).content
+    Sweep.objects.filter(pk=sweep.pk).update(due_at=timezone.now() - timedelta(minutes=5))
+    assert b"not being read" in browser_of(tuner).get(page).content
+
+
+def test_a_long_wait_is_told(project: Project, tuner: User) -> None:
+    job = known(project, tuner, 1, job_states.PENDING)
+    assert not job.queued_long
+    job.submitted_at = timezone.now() - timedelta(minutes=31)
+    assert job.queued_long
+
+
+def test_a_list_asked_for_before_a_job_was_read_by_itself_does_not_set_it_back(
+    project: Project, tuner: User
+) -> None:
+    """Between the question and its answer somebody chose another default checkpoint."""
+    job, other = known(project, tuner, 1), known(project, tuner, 2)
+    old, new = (
+        remote_job(1, job_states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
+    )
+    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    job.absorb(old)
+    asked_at = timezone.now()
+    job.absorb(new)
+    TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
+    assert polling.take(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {job.name, other.name}
+    job.refresh_from_db()
+    other.refresh_from_db()
+    assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", job_states.SUCCEEDED)
+    polling.take(sweep, [old], timezone.now())
+    job.refresh_from_db()
+    assert job.endpoint == f"{PLACE}/endpoints/1", "a later list tells of a default chosen elsewhere"

@@ -1,0 +1,316 @@
+"""Exactly one remote job: every row of the outcome table, the search after a lost answer, cancel."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from jobs.lifecycle import submission
+from jobs import tasks
+from jobs.models import Submission, Sweep, TuningJob
+from studio.models import AuditEntry
+from studio.vertex import job_states
+from tests.jobs.conftest import NAME, PLACE, remote_job
+from tests.studio.vertex.double import Answer, Double, json_answer
+
+pytestmark = pytest.mark.django_db
+
+
+def refusal(code: int, status: str = "INVALID_ARGUMENT", **headers: str) -> Answer:
+    body = {"error": {"code": code, "message": "No.", "status": status}}
+    return json_answer(body, code, **headers)
+
+
+@pytest.fixture
+def ready(draft: TuningJob, tuner: User) -> TuningJob:
+    draft.start(tuner)
+    draft.refresh_from_db()
+    return draft
+
+
+@pytest.fixture
+def lost(ready: TuningJob, service: Double) -> TuningJob:
+    service.will(Answer(reset=True))
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.is_lost and len(service.asked) == 1
+    service.asked.clear()
+    return ready
+
+
+@pytest.fixture
+def running(ready: TuningJob, service: Double) -> TuningJob:
+    service.will(json_answer(remote_job()))
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    service.asked.clear()
+    return ready
+
+
+def due_again(job: TuningJob) -> None:
+    TuningJob.objects.filter(pk=job.pk).update(next_try_at=timezone.now() - timedelta(seconds=1))
+
+
+def posts(service: Double) -> int:
+    return sum(asked.method == "POST" for asked in service.asked)
+
+
+def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: Double) -> None:
+    service.will(json_answer(remote_job(state=job_states.PENDING)))
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert (ready.submission, ready.name, ready.state) == (Submission.CREATED, NAME, job_states.PENDING)
+    assert service.asked[0].path == f"/v1/{PLACE}/tuningJobs"
+    assert service.asked[0].body == ready.request
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(400),
+        refusal(401, "UNAUTHENTICATED"),
+        refusal(403, "PERMISSION_DENIED"),
+        refusal(404, "NOT_FOUND"),
+    ],
+    ids=lambda answer: str(answer.status),
+)
+def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: Double, answer: Answer) -> None:
+    service.will(answer)
+    tasks.submit_ready()
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert (ready.submission, ready.error["code"], ready.error["message"]) == (
+        Submission.REFUSED,
+        answer.status,
+        "No.",
+    )
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(408, "DEADLINE_EXCEEDED"),
+        refusal(409, "ALREADY_EXISTS"),
+        refusal(500, "INTERNAL"),
+        refusal(502, "UNAVAILABLE"),
+        refusal(503, "UNAVAILABLE"),
+        refusal(504, "DEADLINE_EXCEEDED"),
+        Answer(reset=True),
+        Answer(200, '{"name": "proj', cut=True),
+        Answer(200, "<html>welcome</html>"),
+        Answer(200, ""),
+        Answer(200, "{}"),
+        Answer(404, "<html>not here</html>"),
+        Answer(200, "{}", pause=2.0),
+    ],
+    ids=[
+        "408",
+        "409",
+        "500",
+        "502",
+        "503",
+        "504",
+        "reset",
+        "cut",
+        "html",
+        "empty",
+        "nameless",
+        "proxy",
+        "slow",
+    ],
+)
+def test_an_answer_that_tells_nothing_is_never_sent_again(
+    ready: TuningJob, service: Double, answer: Answer
+) -> None:
+    service.will(answer)
+    for _turn in range(3):
+        tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.submission == Submission.UNKNOWN
+    assert ready.unknown_since is not None and ready.next_try_at is not None
+    assert posts(service) == 1
+
+
+def test_what_was_certainly_not_sent_goes_back_to_the_queue(ready: TuningJob, settings: Settings) -> None:
+    settings.ENGINE_URL = "http://127.0.0.1:1"
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert (ready.submission, ready.attempt, ready.trouble["kind"]) == (Submission.READY, 1, "NotSent")
+    assert ready.next_try_at is not None and ready.next_try_at > timezone.now()
+
+
+def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: Double) -> None:
+    service.will(refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job()))
+    before = timezone.now()
+    tasks.submit_ready()
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.submission == Submission.READY and len(service.asked) == 1
+    assert ready.next_try_at is not None and ready.next_try_at >= before + timedelta(seconds=70)
+    due_again(ready)
+    tasks.submit_ready()
+    ready.refresh_from_db()
+    assert ready.is_created and not ready.trouble
+
+
+def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
+    ready: TuningJob, service: Double
+) -> None:
+    assert submission.claim(ready)
+    tasks.resolve_unknown()
+    ready.refresh_from_db()
+    assert ready.submission == Submission.SENDING
+    TuningJob.objects.update(claimed_at=timezone.now() - timedelta(seconds=41))
+    tasks.resolve_unknown()
+    ready.refresh_from_db()
+    assert ready.is_lost and not service.asked
+
+
+def test_only_one_of_two_workers_may_send(ready: TuningJob) -> None:
+    assert submission.claim(ready)
+    assert not submission.claim(ready)
+
+
+def labelled(job: TuningJob, number: int, created: str) -> dict[str, Any]:
+    return remote_job(number, labels={"studio-submission": job.submission_id}, createTime=created)
+
+
+def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: Double) -> None:
+    due_again(lost)
+    other = remote_job(7, labels={"studio-submission": "0" * 32})
+    service.will(json_answer({"tuningJobs": [other, labelled(lost, 8, "2026-11-23T10:00:00Z")]}))
+    tasks.resolve_unknown()
+    lost.refresh_from_db()
+    assert (lost.submission, lost.name, lost.state) == (
+        Submission.CREATED,
+        f"{PLACE}/tuningJobs/8",
+        job_states.RUNNING,
+    )
+    assert posts(service) == 0
+
+
+def test_of_two_jobs_with_our_label_the_older_is_ours_and_the_other_is_told(
+    lost: TuningJob, service: Double
+) -> None:
+    due_again(lost)
+    late, early = labelled(lost, 9, "2026-11-23T10:00:09Z"), labelled(lost, 8, "2026-11-23T10:00:00Z")
+    service.will(json_answer({"tuningJobs": [late, early]}))
+    tasks.resolve_unknown()
+    lost.refresh_from_db()
+    assert lost.name == early["name"] and lost.twins == [late["name"]]
+    assert AuditEntry.objects.filter(action="tuning_job.twins").exists()
+
+
+def test_the_search_ends_after_ten_minutes_and_a_person_decides(
+    lost: TuningJob, service: Double, tuner: User
+) -> None:
+    service.otherwise = lambda asked: json_answer({})
+    planned = []
+    for _look in submission.LOOKS:
+        assert lost.next_try_at is not None and lost.unknown_since is not None
+        planned.append(round((lost.next_try_at - lost.unknown_since).total_seconds()))
+        assert not lost.can_create_again
+        due_again(lost)
+        tasks.resolve_unknown()
+        lost.refresh_from_db()
+    assert planned == list(submission.LOOKS)
+    assert lost.can_create_again
+    tasks.resolve_unknown()
+    assert len(service.asked) == len(submission.LOOKS) and posts(service) == 0
+    service.otherwise = lambda asked: json_answer(remote_job())
+    assert lost.create_again(tuner)
+    tasks.submit_ready()
+    lost.refresh_from_db()
+    assert lost.is_created and posts(service) == 1
+
+
+def test_a_search_that_fails_is_not_one_that_found_nothing(lost: TuningJob, service: Double) -> None:
+    service.otherwise = lambda asked: refusal(503, "UNAVAILABLE")
+    due_again(lost)
+    tasks.resolve_unknown()
+    lost.refresh_from_db()
+    assert (lost.looks, lost.is_lost, lost.trouble["code"]) == (0, True, 503)
+    assert lost.next_try_at is not None
+
+
+def test_cancel_is_sent_once(running: TuningJob, service: Double, tuner: User) -> None:
+    running.request_cancel(tuner)
+    service.will(json_answer({}))
+    tasks.send_cancels()
+    tasks.send_cancels()
+    running.refresh_from_db()
+    assert [asked.path for asked in service.asked] == [f"/v1/{NAME}:cancel"]
+    assert running.cancel_sent_at is not None and not running.is_final
+
+
+def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: Double, tuner: User) -> None:
+    running.request_cancel(tuner)
+    service.will(Answer(reset=True), json_answer({}))
+    tasks.send_cancels()
+    running.refresh_from_db()
+    assert running.cancel_sent_at is None and running.trouble
+    due_again(running)
+    tasks.send_cancels()
+    running.refresh_from_db()
+    assert running.cancel_sent_at is not None and posts(service) == 2
+
+
+def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: Double, tuner: User) -> None:
+    running.request_cancel(tuner)
+    service.will(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
+    tasks.send_cancels()
+    running.refresh_from_db()
+    assert running.state == job_states.SUCCEEDED
+
+
+def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: Double, tuner: User) -> None:
+    running.request_cancel(tuner)
+    service.will(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
+    tasks.send_cancels()
+    running.refresh_from_db()
+    assert running.can_cancel and running.trouble["code"] == 403
+
+
+def test_a_cancel_during_the_search_follows_the_adoption(
+    lost: TuningJob, service: Double, tuner: User
+) -> None:
+    assert lost.request_cancel(tuner)
+    due_again(lost)
+    service.will(json_answer({"tuningJobs": [labelled(lost, 1, "")]}), json_answer({}))
+    tasks.resolve_unknown()
+    tasks.send_cancels()
+    assert service.asked[-1].path == f"/v1/{NAME}:cancel"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_clicks_start_one_job(draft: TuningJob, tuner: User, service: Double) -> None:
+    service.otherwise = lambda asked: json_answer(remote_job())
+    together = Barrier(20)
+    started: list[bool] = []
+
+    def click() -> None:
+        together.wait()
+        try:
+            started.append(TuningJob.objects.get(pk=draft.pk).start(tuner))
+            tasks.submit_ready()
+        finally:
+            connection.close()
+
+    threads = [Thread(target=click) for _click in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(started) == [False] * 19 + [True]
+    assert posts(service) == 1
+    assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1
+    assert TuningJob.objects.get().is_created
+    assert not Sweep.objects.exists()

@@ -1,0 +1,244 @@
+"""Step 2 says which validation examples the training data gives away, and can leave them out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.leakage import results as leakage_results
+from jobs.datasets.leakage.detector import Leaks
+from jobs.models import Dataset, Overlap, TuningJob
+from tests.engine.running_engine import Engine
+from tests.studio.vertex.double import Double, json_answer
+
+pytestmark = pytest.mark.django_db
+FORBIDDEN = json_answer({"error": {"code": 403, "message": "no", "errors": [{"reason": "forbidden"}]}}, 403)
+HTMX = {"HX-Request": "true"}
+TRAINING = [f"How do I cancel my order number {number}?" for number in ("one", "two", "three", "four")]
+FRESH = ["Where is the shop in Osaka?", "May I pay by invoice this month?"]
+LEAKED = [TRAINING[1], TRAINING[2].upper() + "!"]
+
+
+@pytest.fixture
+def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
+    return browser_of(tuner)
+
+
+@pytest.fixture(autouse=True)
+def own_uploads(settings: Settings, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "uploads"
+    settings.FILE_UPLOAD_TEMP_DIR.mkdir()
+
+
+def address(name: str, job: TuningJob) -> str:
+    return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
+
+
+def lines(asked: list[str]) -> bytes:
+    rows = []
+    for text in asked:
+        turns = [("user", text), ("model", "yes")]
+        rows.append({"contents": [{"role": role, "parts": [{"text": said}]} for role, said in turns]})
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def give(browser: Client, job: TuningJob, purpose: str, asked: list[str]) -> None:
+    file = SimpleUploadedFile(f"{purpose}.jsonl", lines(asked))
+    answer = browser.post(address("upload", job), {"purpose": purpose, "file": file})
+    assert answer.status_code == 302
+    job.refresh_from_db()
+
+
+@pytest.fixture
+def chosen(browser: Client, draft: TuningJob, on_engine: Engine) -> TuningJob:
+    give(browser, draft, "training", TRAINING)
+    give(browser, draft, "validation", [*FRESH, *LEAKED])
+    return draft
+
+
+def page_of(browser: Client, job: TuningJob) -> str:
+    return browser.get(address("dataset", job)).content.decode()
+
+
+def compare(browser: Client, job: TuningJob) -> str:
+    answer = browser.get(address("compare", job), headers=HTMX)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def unread(project: Any, owner: User, name: str, size: int = 9000, **report: Any) -> Dataset:
+    """A dataset whose file no store has."""
+    return Dataset.objects.create(
+        project=project,
+        owner=owner,
+        uri=f"gs://tuning-data/{name}.jsonl",
+        generation="7",
+        crc32c=f"{name[:6]:A<6}==",
+        size=size,
+        source=Dataset.Source.EXISTING,
+        report={"examples": 4, "lines": 4, **report},
+    )
+
+
+@pytest.fixture
+def unreachable(draft: TuningJob, tuner: User, service: Double) -> TuningJob:
+    draft.revise(validation=unread(draft.project, tuner, "validation"), validation_enabled=True)
+    draft.refresh_from_db()
+    service.otherwise = lambda asked: FORBIDDEN
+    return draft
+
+
+def test_the_page_asks_for_the_comparison_and_then_shows_it(browser: Client, chosen: TuningJob) -> None:
+    before = page_of(browser, chosen)
+    assert f'hx-get="{address("compare", chosen)}" hx-trigger="load"' in before
+    fragment = compare(browser, chosen)
+    assert "2 of 4 validation examples are also in the training data." in fragment
+    assert "Same prompt: 1. Nearly the same: 1." in fragment
+    assert (
+        "the same example as line 2 of the training data" in fragment
+        and "Line 4" in fragment
+        and "Leave out these 2 examples" in fragment
+    )
+    after = page_of(browser, chosen)
+    assert "2 of 4 validation examples" in after and 'hx-trigger="load"' not in after.split('id="overlap"')[1]
+
+
+def test_the_review_warns_of_what_was_found(browser: Client, chosen: TuningJob) -> None:
+    told = "2 of 4 validation examples are also in the training data."
+    assert told not in browser.get(address("review", chosen)).content.decode()
+    compare(browser, chosen)
+    page = browser.get(address("review", chosen)).content.decode()
+    assert told in page and f"{address('dataset', chosen)}#overlap" in page
+
+
+def test_without_javascript_the_link_leads_back_to_the_page(browser: Client, chosen: TuningJob) -> None:
+    answer = browser.get(address("compare", chosen), follow=True)
+    assert answer.redirect_chain == [(address("dataset", chosen) + "#validation", 302)]
+    assert "2 of 4 validation examples" in answer.content.decode()
+
+
+def test_the_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chosen.training and chosen.validation
+    first = leakage_results.overlap_of(chosen.training, chosen.validation)
+    monkeypatch.setattr(leakage_results, "content", lambda dataset: pytest.fail("read again"))
+    assert leakage_results.overlap_of(chosen.training, chosen.validation) == first
+    found = Leaks.from_json(first.found)
+    assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
+
+
+def test_two_at_once_keep_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is done while this one still reads."""
+    training, validation = chosen.training, chosen.validation
+    assert training and validation
+    reading = leakage_results.find
+
+    def interrupted(*contents: Any) -> Leaks:
+        Overlap.objects.create(training=training, validation=validation, found={"validation": 4})
+        return reading(*contents)
+
+    monkeypatch.setattr(leakage_results, "find", interrupted)
+    assert leakage_results.overlap_of(training, validation).found == {"validation": 4}
+    assert Overlap.objects.count() == 1
+
+
+def test_the_same_data_is_told_without_reading(browser: Client, draft: TuningJob, service: Double) -> None:
+    draft.revise(validation=draft.training, validation_enabled=True)
+    page = page_of(browser, draft)
+    assert "The validation dataset is the training dataset." in page
+    assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
+    assert draft.training and leakage_results.overlap_of(draft.training, draft.training).found["exact"] == 480
+    assert not service.asked
+
+
+def test_no_leak_is_said_too(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    give(browser, draft, "training", TRAINING)
+    give(browser, draft, "validation", FRESH)
+    assert "None of the 2 validation examples is in the training data." in compare(browser, draft)
+
+
+def test_a_store_that_fails_keeps_nobody_from_going_on(browser: Client, unreachable: TuningJob) -> None:
+    fragment = compare(browser, unreachable)
+    assert "The datasets could not be compared." in fragment and "Try again" in fragment
+    answer = browser.get(address("compare", unreachable), follow=True)
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert "The datasets could not be compared." in page and "data-continue" in page
+    assert not Overlap.objects.exists()
+
+
+def test_large_files_are_read_when_asked(browser: Client, unreachable: TuningJob) -> None:
+    Dataset.objects.filter(pk=unreachable.training_id).update(size=AT_ONCE)
+    note = page_of(browser, unreachable).split('id="overlap"')[1]
+    assert 'hx-trigger="load"' not in note and "takes some minutes" in note
+    assert address("compare", unreachable) in note
+
+
+def test_nothing_is_compared_without_two_datasets(browser: Client, draft: TuningJob) -> None:
+    assert 'id="overlap"' not in page_of(browser, draft)
+    assert compare(browser, draft).strip() == ""
+    browser.post(address("leave_out", draft))
+    draft.refresh_from_db()
+    assert draft.validation is None
+
+
+def test_leaks_are_left_out_in_a_new_file(browser: Client, chosen: TuningJob) -> None:
+    before, training = chosen.validation, chosen.training
+    assert before and training
+    answer = browser.post(address("leave_out", chosen), follow=True)
+    assert "2 examples were left out." in answer.content.decode()
+    chosen.refresh_from_db()
+    rest = chosen.validation
+    assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
+    assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
+    assert b"".join(leakage_results.content(rest)) == lines(FRESH)
+    assert str(rest) == "validation-without-leaks.jsonl" and rest.checked.examples == 2
+    assert "None of the 2 validation examples" in compare(browser, chosen)
+    chosen.revise(validation=before)
+    browser.post(address("leave_out", chosen))
+    chosen.refresh_from_db()
+    assert chosen.validation == rest, "made once"
+
+
+def test_nothing_would_be_left(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    give(browser, draft, "training", TRAINING)
+    give(browser, draft, "validation", TRAINING[:2])
+    before = draft.validation
+    assert address("leave_out", draft) not in compare(browser, draft)
+    answer = browser.post(address("leave_out", draft), follow=True)
+    assert "Nothing would be left." in answer.content.decode()
+    draft.refresh_from_db()
+    assert draft.validation == before
+
+
+def test_problems_come_first(browser: Client, unreachable: TuningJob, tuner: User) -> None:
+    broken = unread(unreachable.project, tuner, "broken", errors=2)
+    unreachable.revise(validation=broken)
+    answer = browser.post(address("leave_out", unreachable), follow=True)
+    assert "The validation dataset has problems." in answer.content.decode()
+
+
+def test_a_store_that_fails_leaves_the_choice(browser: Client, unreachable: TuningJob) -> None:
+    before = unreachable.validation
+    answer = browser.post(address("leave_out", unreachable), follow=True)
+    assert answer.status_code == 200 and "refused" in answer.content.decode()
+    unreachable.refresh_from_db()
+    assert unreachable.validation == before
+
+
+def test_a_started_job_is_left_alone(browser: Client, chosen: TuningJob, tuner: User) -> None:
+    chosen.start(tuner)
+    chosen.refresh_from_db()
+    before = chosen.validation
+    assert browser.post(address("leave_out", chosen)).headers["Location"] == chosen.get_absolute_url()
+    chosen.refresh_from_db()
+    assert chosen.validation == before

@@ -1,0 +1,319 @@
+"""What people and machines type that cannot be: named with its cure, kept as typed, never a broken page.
+
+The wizard's and the addresses' cases of the corpus of bad input; those of JSONL lie in tests/jobs/datasets,
+those of the chat in tests/jobs/talk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html import escape
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from jobs.wizard.autofocus import focus
+from jobs.wizard.model_step.form import ModelDetailsForm
+from jobs.models import Submission, TuningJob
+from jobs.wizard.model_step.display_name import checked_name
+from studio.models import AuditEntry, Project
+from tests.studio.vertex.double import Double
+
+pytestmark = pytest.mark.django_db
+FAMILY = "👩‍👩‍👧‍👦"
+
+
+@pytest.fixture
+def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
+    """Raises nothing itself: a broken page would answer 500."""
+    client = browser_of(tuner)
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.fixture
+def flash(project: Project, draft: TuningJob) -> TuningJob:
+    """A draft on Google, where the models differ in their limits."""
+    Project.objects.filter(pk=project.pk).update(backend="google", regions=["us-central1", "europe-west4"])
+    TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
+    draft.refresh_from_db()
+    return draft
+
+
+def address(name: str, job: TuningJob) -> str:
+    return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
+
+
+def typed(**changed: str) -> dict[str, str]:
+    return {
+        "tuned_model_display_name": "intents",
+        "base_model": "gemini-2.5-flash",
+        "location": "us-central1",
+        "epoch_count": "",
+        "adapter_size": "",
+        "learning_rate_multiplier": "",
+        **changed,
+    }
+
+
+def page_of(answer: HttpResponse) -> str:
+    return answer.content.decode()
+
+
+def tag_of(page: str, name: str) -> str:
+    """The control called `name`."""
+    found = re.search(rf'<(?:input|select|textarea)\b[^>]*\bname="{name}"[^>]*>', page)
+    assert found, name
+    return found[0]
+
+
+# ---- step 1: the values ----
+
+NAMES = {
+    "none": "",
+    "1 character": "x",
+    "128 characters": "x" * 128,
+    "128 characters of two units each": "𝒳" * 128,
+    "an image that breaks": "<img src=x onerror=alert(1)>",
+    "emoji joined": FAMILY,
+    "right to left": "نموذج النوايا",
+    "Persian with a non-joiner": "مدل‌ها",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
+def test_a_name_of_any_language_is_taken_and_shown_as_text(
+    browser: Client, flash: TuningJob, name: str, tuner: User
+) -> None:
+    answer = browser.post(address("model", flash), typed(tuned_model_display_name=name))
+    assert answer.status_code == 302
+    flash.refresh_from_db()
+    assert flash.tuned_model_display_name == name
+    flash.start(tuner)
+    flash.refresh_from_db()
+    for url in (address("detail", flash), reverse("jobs:list", args=["local"])):
+        page = page_of(browser.get(url))
+        assert "<img src=x" not in page
+        assert f"<bdi>{escape(str(flash))}</bdi>" in page, "nothing but itself is turned by it"
+
+
+WRONG = {
+    "name of 129": ("tuned_model_display_name", "x" * 129, "Up to 128 characters; this name has 129."),
+    "name turned round": ("tuned_model_display_name", "x\u202egpj", "Character 2 cannot be seen (U+202E)."),
+    "name with an isolate": ("tuned_model_display_name", "\u2067x", "Character 1 cannot be seen (U+2067)."),
+    "name with a bell": ("tuned_model_display_name", "a\x07", "Character 2 cannot be seen (U+0007)."),
+    "name of two lines": ("tuned_model_display_name", "a\nb", "Character 2 cannot be seen (U+000A)."),
+    "name with a NUL": ("tuned_model_display_name", "a\x00b", "Null characters are not allowed."),
+    "epochs 0": ("epoch_count", "0", "At least 1."),
+    "epochs -1": ("epoch_count", "-1", "At least 1."),
+    "epochs 1e9": ("epoch_count", "1e9", "Write a whole number, such as 3."),
+    "epochs 1000000000": ("epoch_count", "1000000000", "At most 1000."),
+    "epochs 1.5": ("epoch_count", "1.5", "Write a whole number, such as 3."),
+    "epochs NaN": ("epoch_count", "NaN", "Write a whole number, such as 3."),
+    "epochs of 5000 digits": ("epoch_count", "9" * 5000, "Write a whole number, such as 3."),
+    "adapter size not listed": ("adapter_size", "32", "takes the adapter sizes 1, 2, 4, 8, 16."),
+    "adapter size -1": ("adapter_size", "-1", "gemini-2.5-flash takes the adapter sizes"),
+    "rate 0": ("learning_rate_multiplier", "0", "More than 0."),
+    "rate -1": ("learning_rate_multiplier", "-1", "More than 0."),
+    "rate Inf": ("learning_rate_multiplier", "Inf", "Write a number, such as 0.5."),
+    "rate 1e999": ("learning_rate_multiplier", "1e999", "Write a number, such as 0.5."),
+    "rate NaN": ("learning_rate_multiplier", "NaN", "Write a number, such as 0.5."),
+    "region not listed": ("location", "mars-north1", "gemini-2.5-flash is not tuned in that region."),
+    "region with a path": ("location", "../us-central1", "gemini-2.5-flash is not tuned in that region."),
+    "model with a path": ("base_model", "../../gemini-2.5-flash", "is not tuned in this project."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_value_is_refused_at_its_field(
+    browser: Client, flash: TuningJob, field: str, value: str, sentence: str
+) -> None:
+    others = {"epoch_count": "7", "learning_rate_multiplier": "0.25", "tuned_model_display_name": "mine"}
+    answer = browser.post(address("model", flash), typed(**{**others, field: value}))
+    page = page_of(answer)
+    assert answer.status_code == 422
+    error = re.search(rf'id="id_{field}_error">.*?</div></div>', page, re.DOTALL)
+    assert error and escape(sentence, quote=False) in error[0]
+    tag = tag_of(page, field)
+    assert "autofocus" in tag and f"id_{field}_error" in tag and 'aria-invalid="true"' in tag
+    assert page.count(" autofocus") == 1
+    if tag.startswith("<input"):
+        assert f'value="{escape(value)}"'.replace("\x00", "�") in tag.replace("\x00", "�")
+    for name, kept in others.items():
+        assert name == field or f'value="{kept}"' in tag_of(page, name)
+    before = getattr(flash, field)
+    flash.refresh_from_db()
+    assert getattr(flash, field) == before
+    right = {"epoch_count": 7, "learning_rate_multiplier": 0.25, "tuned_model_display_name": "mine"}
+    assert all(name == field or getattr(flash, name) == kept for name, kept in right.items())
+
+
+def test_the_first_wrong_field_of_several_has_the_cursor(browser: Client, flash: TuningJob) -> None:
+    values = typed(epoch_count="0", learning_rate_multiplier="0", location="mars")
+    page = page_of(browser.post(address("model", flash), values))
+    assert "autofocus" in tag_of(page, "location") and page.count(" autofocus") == 1
+    assert '<details class="folded" open>' in page
+
+
+def test_htmx_s_questions_never_move_the_cursor(browser: Client, flash: TuningJob) -> None:
+    values = typed(epoch_count="0", adapter_size="99")
+    asked = {"HX-Request": "true", "HX-Trigger-Name": "base_model"}
+    page = page_of(browser.post(address("model", flash), values, headers=asked))
+    assert "autofocus" not in page and "At least 1." in page
+
+
+def test_a_field_that_is_not_in_the_form_is_not_pointed_at(flash: TuningJob) -> None:
+    form = ModelDetailsForm(instance=flash)
+    assert focus(form, "nothing", {"nothing": "x"}) == ""
+    assert focus(form, "epoch_count") == "epoch_count"
+
+
+@pytest.mark.parametrize(
+    "name", ["a\u200db", "a\u200cb", "\u200eabc\u200f", "\U0001f3f4\U000e0067\U000e007f", "\ufeffa"]
+)
+def test_what_joins_letters_or_tells_their_direction_may_stand_in_a_name(name: str) -> None:
+    assert checked_name(name) == name
+
+
+@pytest.mark.parametrize("letter", ["\u202a", "\u202d", "\u2066", "\u2069", "\u2028", "\u0085", "\ud800"])
+def test_what_turns_or_breaks_a_line_may_not(letter: str) -> None:
+    with pytest.raises(ValidationError, match=f"U\\+{ord(letter):04X}"):
+        checked_name(f"name{letter}")
+
+
+# ---- twice, too late, not mine ----
+
+
+def test_start_twice_is_one_job(browser: Client, draft: TuningJob) -> None:
+    first, second = (browser.post(address("start", draft)) for _click in range(2))
+    assert first.headers["Location"] == second.headers["Location"] == address("detail", draft)
+    assert TuningJob.objects.count() == 1
+    assert TuningJob.objects.get().submission == Submission.READY
+    assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1
+
+
+def test_what_is_typed_into_a_started_draft_is_kept_in_a_new_one(
+    browser: Client, flash: TuningJob, tuner: User
+) -> None:
+    flash.start(tuner)
+    answer = browser.post(address("model", flash), typed(tuned_model_display_name="later", epoch_count="7"))
+    copy = TuningJob.objects.drafts().get()
+    assert answer.headers["Location"] == address("dataset", copy)
+    assert (copy.tuned_model_display_name, copy.epoch_count, copy.training) == ("later", 7, flash.training)
+    page = page_of(browser.get(address("dataset", copy)))
+    assert "“intents” was started in another tab. What you typed is kept in this new draft." in page
+    flash.refresh_from_db()
+    assert (flash.tuned_model_display_name, flash.epoch_count) == ("intents", None)
+
+
+def test_a_wrong_value_in_a_started_draft_is_kept_and_named(
+    browser: Client, flash: TuningJob, tuner: User
+) -> None:
+    flash.start(tuner)
+    answer = browser.post(address("model", flash), typed(epoch_count="0"))
+    copy = TuningJob.objects.drafts().get()
+    page = page_of(answer)
+    assert answer.status_code == 422 and "At least 1." in page and 'value="0"' in tag_of(page, "epoch_count")
+    assert f'action="{address("model", copy)}"' in page
+
+
+def test_what_is_typed_into_a_discarded_draft_is_kept_in_a_new_one(browser: Client, flash: TuningJob) -> None:
+    browser.post(address("discard", flash))
+    answer = browser.post(address("model", flash), typed(tuned_model_display_name="later", epoch_count="7"))
+    copy = TuningJob.objects.get()
+    assert copy.is_draft and (copy.tuned_model_display_name, copy.epoch_count) == ("later", 7)
+    page = page_of(browser.get(answer.headers["Location"]))
+    assert "This draft was discarded in another tab. What you typed is kept in a new one" in page
+
+
+def test_a_draft_that_never_was_mine_is_not_made_up(
+    browser: Client, flash: TuningJob, person: Callable[..., User], browser_of: Callable[[User], Client]
+) -> None:
+    assert browser.post(address("model", flash).replace(str(flash.pk), "9999"), typed()).status_code == 404
+    browser.post(address("discard", flash))
+    other = browser_of(person(username="other"))
+    assert other.post(address("model", flash), typed()).status_code == 404
+    assert not TuningJob.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("locate", {"purpose": "training", "uri": "gs://bucket/other.jsonl"}),
+        ("remove", {"purpose": "training"}),
+        ("validation", {"enabled": "on"}),
+        ("sample", {}),
+        ("upload", {"purpose": "training"}),
+    ],
+)
+def test_data_that_come_after_the_start_are_said_to_be_too_late(
+    browser: Client, draft: TuningJob, tuner: User, service: Double, name: str, values: dict[str, str]
+) -> None:
+    draft.start(tuner)
+    answer = browser.post(address(name, draft), values)
+    assert answer.headers["Location"] == address("detail", draft)
+    page = page_of(browser.get(address("detail", draft)))
+    assert "“intents” was started in another tab; its data stay as they were." in page
+    draft.refresh_from_db()
+    assert draft.training is not None and not draft.validation_enabled
+    assert not service.asked
+
+
+STEPS = {
+    *("model", "dataset", "upload", "locate", "sample", "remove", "validation"),
+    *("start", "discard", "again", "mend"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+@pytest.mark.parametrize("slug", ["local", "other", "nowhere"])
+def test_a_draft_of_a_foreign_project_is_not_there(
+    browser: Client, flash: TuningJob, name: str, slug: str
+) -> None:
+    """Neither under its own address nor under one's own project's."""
+    other = Project.objects.create(slug="other", name="Other", project_id="other", regions=["us-central1"])
+    TuningJob.objects.filter(pk=flash.pk).update(project=other)
+    url = reverse(f"jobs:{name}", args=[slug, flash.pk])
+    answer = browser.post(url, typed()) if name != "dataset" else browser.get(url)
+    assert answer.status_code == 404
+    assert TuningJob.objects.get().epoch_count is None
+
+
+# ---- step 2: addresses ----
+
+ADDRESSES = {
+    "up from the bucket": "gs://../x",
+    "up, encoded": "gs://b/%2e%2e/x",
+    "up, with the right ending": "gs://bucket/%2e%2e/x.jsonl",
+    "up, encoded twice": "gs://bucket/%252e%252e/x.jsonl",
+    "a line break": "gs://b\n/x.jsonl",
+    "a line break inside": "gs://bucket/x\r\nHost: evil.jsonl",
+    "the metadata server": "http://169.254.169.254/",
+    "a file of the server": "file:///etc/passwd",
+    "a bucket of 300 characters": f"gs://{'b' * 300}/x.jsonl",
+    "no bucket": "gs:///x.jsonl",
+    "a NUL": "gs://bucket/\x00.jsonl",
+}
+
+
+@pytest.mark.parametrize("uri", ADDRESSES.values(), ids=ADDRESSES.keys())
+@pytest.mark.parametrize("purpose", ["training", "validation"])
+def test_an_address_that_is_none_is_refused_before_anybody_is_asked(
+    browser: Client, draft: TuningJob, service: Double, uri: str, purpose: str
+) -> None:
+    TuningJob.objects.filter(pk=draft.pk).update(validation_enabled=True)
+    answer = browser.post(address("locate", draft), {"purpose": purpose, "uri": uri})
+    page = page_of(answer)
+    assert answer.status_code == 422
+    assert not service.asked
+    assert re.search("This is not the path of a file|has to end in .jsonl|Null characters", page)
+    tag = tag_of(page[page.index(f'id="{purpose}"') :], "uri")
+    assert escape(uri.strip()).replace("\x00", "") in tag.replace("\x00", "")
+    draft.refresh_from_db()
+    assert draft.training is not None and draft.training.uri == "gs://tuning-data/train.jsonl"
+    assert draft.validation is None

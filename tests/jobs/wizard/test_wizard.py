@@ -1,0 +1,323 @@
+"""Create tuned model: what may be typed, what is kept, what is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from jobs.datasets.ingest import safe_name
+from jobs.models import Dataset, Submission, TuningJob
+from studio.models import Project
+from tests.engine.running_engine import Engine
+from tests.studio.vertex.double import Double
+
+pytestmark = pytest.mark.django_db
+
+EXAMPLE = {
+    "contents": [
+        {"role": "user", "parts": [{"text": "Where is my <b>card</b>?"}]},
+        {"role": "model", "parts": [{"text": "card_arrival"}]},
+    ]
+}
+
+
+@pytest.fixture
+def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
+    return browser_of(tuner)
+
+
+@pytest.fixture
+def flash(project: Project, draft: TuningJob) -> TuningJob:
+    """A draft on Google, where the models differ in their limits."""
+    Project.objects.filter(pk=project.pk).update(backend="google", regions=["us-central1", "asia-northeast1"])
+    TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
+    draft.refresh_from_db()
+    return draft
+
+
+def address(name: str, job: TuningJob) -> str:
+    return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
+
+
+def details(**changed: str) -> dict[str, str]:
+    return {
+        "tuned_model_display_name": "intents",
+        "base_model": "gemini-2.5-flash",
+        "location": "us-central1",
+        "epoch_count": "",
+        "adapter_size": "",
+        "learning_rate_multiplier": "",
+        **changed,
+    }
+
+
+def examples(count: int) -> bytes:
+    return b"\n".join(json.dumps({**EXAMPLE, "x": number}).encode() for number in range(count)).replace(
+        b', "x"', b', "tools"'
+    )
+
+
+def file(content: bytes, name: str = "train.jsonl") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content)
+
+
+def test_a_draft_is_made_by_one_click(browser: Client, project: Project, tuner: User) -> None:
+    answer = browser.post(reverse("jobs:create", args=[project.slug]))
+    job = TuningJob.objects.get()
+    assert (job.owner, job.base_model, job.location, job.is_draft) == (
+        tuner,
+        "studio-tiny",
+        "us-central1",
+        True,
+    )
+    assert answer.headers["Location"] == address("model", job)
+    assert "Tuned model name" in browser.get(address("model", job)).content.decode()
+
+
+def test_step_one_is_kept_and_leads_to_step_two(browser: Client, flash: TuningJob) -> None:
+    values = details(
+        epoch_count="3",
+        adapter_size="16",
+        learning_rate_multiplier="0.5",
+        export_last_checkpoint_only="on",
+        tuned_model_display_name="意図の分類 👩‍💻",
+    )
+    answer = browser.post(address("model", flash), values)
+    assert answer.headers["Location"] == address("dataset", flash)
+    flash.refresh_from_db()
+    assert (flash.epoch_count, flash.adapter_size, flash.learning_rate_multiplier) == (3, 16, 0.5)
+    assert flash.export_last_checkpoint_only and flash.tuned_model_display_name == "意図の分類 👩‍💻"
+    again = browser.get(address("model", flash)).content.decode()
+    assert "4 changed" in again and 'value="0.5"' in again
+
+
+REFUSED = {
+    "name 129": (details(tuned_model_display_name="x" * 129), "Up to 128 characters"),
+    "epochs 0": (details(epoch_count="0"), "At least 1."),
+    "epochs -1": (details(epoch_count="-1"), "At least 1."),
+    "epochs 1e9": (details(epoch_count="1000000000"), "At most 1000."),
+    "epochs as 1e9": (details(epoch_count="1e9"), "Write a whole number"),
+    "epochs 1.5": (details(epoch_count="1.5"), "Write a whole number"),
+    "epochs NaN": (details(epoch_count="NaN"), "Write a whole number"),
+    "adapter not listed": (details(adapter_size="32"), "takes the adapter sizes 1, 2, 4, 8, 16."),
+    "adapter of another model": (
+        details(base_model="gemini-2.5-pro", adapter_size="16"),
+        "gemini-2.5-pro takes the adapter sizes 1, 2, 4, 8.",
+    ),
+    "rate 0": (details(learning_rate_multiplier="0"), "More than 0."),
+    "rate negative": (details(learning_rate_multiplier="-1"), "More than 0."),
+    "rate infinite": (details(learning_rate_multiplier="Infinity"), "Write a number"),
+    "rate NaN": (details(learning_rate_multiplier="NaN"), "Write a number"),
+    "region not listed": (details(location="asia-northeast1"), "is not tuned in that region"),
+    "model with a path": (details(base_model="../../gemini-2.5-flash"), "is not tuned in this project"),
+    "model of the engine": (details(base_model="studio-tiny"), "is not tuned in this project"),
+}
+
+
+@pytest.mark.parametrize(("values", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_wrong_value_is_named_and_nothing_is_lost(
+    browser: Client, flash: TuningJob, values: dict[str, str], sentence: str
+) -> None:
+    answer = browser.post(address("model", flash), values)
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert sentence in page
+    assert f'value="{values["tuned_model_display_name"][:128]}' in page
+    flash.refresh_from_db()
+    assert (flash.epoch_count, flash.adapter_size, flash.learning_rate_multiplier) == (None, None, None)
+    assert flash.base_model in {"gemini-2.5-flash", "gemini-2.5-pro"} and flash.location == "us-central1"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 128, "<img onerror=alert(1)>"])
+def test_names_that_are_taken_and_shown_as_text(browser: Client, flash: TuningJob, name: str) -> None:
+    assert browser.post(address("model", flash), details(tuned_model_display_name=name)).status_code == 302
+    page = browser.get(address("dataset", flash)).content.decode()
+    assert "<img onerror" not in page
+
+
+def test_a_stand_in_is_said_plainly(browser: Client, draft: TuningJob) -> None:
+    TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
+    page = browser.get(address("model", draft)).content.decode()
+    assert "a tiny stand-in" in page and "On this server" in page and "Gemini, retired" in page
+
+
+def test_an_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    content = examples(20)
+    answer = browser.post(
+        address("upload", draft), {"purpose": "training", "file": file(content, "My data (1).jsonl")}
+    )
+    assert answer.headers["Location"] == address("dataset", draft) + "#training"
+    draft.refresh_from_db()
+    assert draft.training is not None
+    stored = draft.project.storage().open(draft.training.uri).read()
+    assert stored == content and draft.training.uri.endswith("/My-data-1.jsonl")
+    assert draft.training.crc32c and draft.training.checked.examples == 20
+    page = browser.get(address("dataset", draft)).content.decode()
+    assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "There are only 20 examples" in page
+    page = browser.get(address("review", draft)).content.decode()
+    assert 'id="start">' in page, "a warning does not stop the start"
+
+
+def test_an_error_in_the_file_blocks_start_and_says_why(
+    browser: Client, draft: TuningJob, on_engine: Engine
+) -> None:
+    content = examples(200) + b'\n{"contents": [],}\n'
+    browser.post(address("upload", draft), {"purpose": "training", "file": file(content)})
+    page = browser.get(address("dataset", draft)).content.decode()
+    assert "Line 201" in page and "a comma follows the last item (column 16)" in page
+    assert "Remove the comma before the bracket." in page
+    assert "1 problem in train.jsonl." in page
+    answer = browser.post(address("start", draft), follow=True)
+    assert answer.redirect_chain[0][0] == address("review", draft)
+    page = answer.content.decode()
+    assert 'id="start" disabled' in page and "1 problem in train.jsonl." in page
+    draft.refresh_from_db()
+    assert draft.is_draft
+
+
+@pytest.mark.parametrize(
+    ("upload", "sentence"),
+    [({}, "Choose a JSONL file."), ({"file": file(b"{}", "data.csv")}, "Export it as JSONL")],
+)
+def test_what_is_no_upload(browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str) -> None:
+    answer = browser.post(address("upload", draft), {"purpose": "training", **upload})
+    assert answer.status_code == 422 and sentence in answer.content.decode()
+
+
+def test_an_existing_file_is_found_and_checked_once(
+    browser: Client, draft: TuningJob, on_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = on_engine.upload("team/existing.jsonl", examples(3), bucket="wizard-data")
+    browser.post(address("locate", draft), {"purpose": "validation", "uri": uri})
+    draft.refresh_from_db()
+    assert draft.validation is not None and draft.validation.source == Dataset.Source.EXISTING
+    assert draft.validation_enabled
+    monkeypatch.setattr("jobs.datasets.ingest.check", lambda chunks: pytest.fail("checked again"))
+    browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
+    draft.refresh_from_db()
+    assert draft.training == draft.validation
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "gs://../x.jsonl",
+        "gs://b/%2e%2e/x.jsonl",
+        "gs://b\n/x.jsonl",
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        f"gs://{'b' * 300}/x.jsonl",
+        "gs://bucket/x.csv",
+        "",
+        "gs://bucket/" + "x" * 1100 + ".jsonl",
+    ],
+)
+def test_a_path_that_is_none_is_refused_and_kept(
+    browser: Client, draft: TuningJob, service: Double, uri: str
+) -> None:
+    answer = browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
+    assert answer.status_code == 422
+    assert not service.asked
+    draft.refresh_from_db()
+    assert draft.training is not None and draft.training.uri == "gs://tuning-data/train.jsonl"
+
+
+def test_a_path_without_a_file_says_so(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    answer = browser.post(
+        address("locate", draft), {"purpose": "training", "uri": "gs://wizard-data/none.jsonl"}
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 422 and "There is no such file." in page
+    assert 'value="gs://wizard-data/none.jsonl"' in page
+
+
+def test_a_store_that_does_not_answer_is_said(browser: Client, draft: TuningJob, settings: Settings) -> None:
+    settings.ENGINE_URL = "http://127.0.0.1:1"
+    answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://bucket/x.jsonl"})
+    assert "The local engine is not answering." in answer.content.decode()
+
+
+def test_an_upload_without_a_bucket_says_who_can_help(browser: Client, flash: TuningJob) -> None:
+    answer = browser.post(address("upload", flash), {"purpose": "training", "file": file(examples(1))})
+    assert "has no bucket for uploads" in answer.content.decode()
+
+
+def test_sample_data_twice_is_one_version(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    for _click in range(2):
+        assert browser.post(address("sample", draft)).status_code == 302
+    draft.refresh_from_db()
+    assert draft.training is not None and draft.validation is not None and draft.validation_enabled
+    assert (draft.training.checked.examples, draft.validation.checked.examples) == (480, 120)
+    assert draft.training.checked.ok and draft.validation.checked.ok
+    assert Dataset.objects.filter(uri__contains="/samples/").count() == 2
+
+
+def test_validation_can_be_switched_and_the_file_is_kept(
+    browser: Client, draft: TuningJob, dataset: Dataset
+) -> None:
+    TuningJob.objects.filter(pk=draft.pk).update(validation=dataset)
+    browser.post(address("validation", draft), {"enabled": "on"})
+    draft.refresh_from_db()
+    assert draft.validation_enabled
+    browser.post(address("validation", draft), {})
+    draft.refresh_from_db()
+    assert not draft.validation_enabled and draft.validation == dataset
+    browser.post(address("remove", draft), {"purpose": "validation"})
+    draft.refresh_from_db()
+    assert draft.validation is None and Dataset.objects.filter(pk=dataset.pk).exists()
+
+
+def test_start_hands_over_what_was_shown(browser: Client, draft: TuningJob) -> None:
+    shown = browser.get(address("review", draft)).content.decode()
+    assert draft.submission_id in shown and "gs://tuning-data/train.jsonl" in shown
+    answer = browser.post(address("start", draft))
+    draft.refresh_from_db()
+    assert draft.submission == Submission.READY
+    assert answer.headers["Location"] == address("detail", draft)
+    assert browser.post(address("start", draft)).headers["Location"] == address("detail", draft)
+
+
+@pytest.mark.parametrize("name", ["model", "dataset", "review"])
+def test_a_stale_tab_leads_to_the_job(browser: Client, draft: TuningJob, tuner: User, name: str) -> None:
+    draft.start(tuner)
+    assert browser.get(address(name, draft)).headers["Location"] == address("detail", draft)
+    browser.post(address("model", draft), details(base_model="gemini-2.5-flash"))
+    browser.post(address("remove", draft), {"purpose": "training"})
+    draft.refresh_from_db()
+    assert draft.base_model == "studio-tiny" and draft.training is not None
+
+
+def test_a_change_that_crosses_the_start_does_not_count(draft: TuningJob, tuner: User) -> None:
+    assert draft.start(tuner)
+    assert not draft.revise(base_model="gemini-2.5-flash")
+
+
+def test_tune_again_opens_a_draft_of_mine(browser: Client, draft: TuningJob, tuner: User) -> None:
+    draft.start(tuner)
+    answer = browser.post(address("again", draft))
+    copy = TuningJob.objects.drafts().get()
+    assert answer.headers["Location"] == address("model", copy)
+    answer = browser.post(address("again", draft), {"validation": "1"})
+    assert answer.headers["Location"].endswith("/dataset/#validation")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("../../etc/passwd.jsonl", "etc-passwd.jsonl"),
+        ("..\\..\\x.jsonl", "x.jsonl"),
+        ("訓練 データ.jsonl", "訓練-データ.jsonl"),
+        (".jsonl", "dataset.jsonl"),
+        ("a" * 300 + ".jsonl", "a" * 80 + ".jsonl"),
+    ],
+)
+def test_names_of_objects_are_of_our_making(given: str, name: str) -> None:
+    assert safe_name(given) == name

@@ -1,0 +1,306 @@
+"""Charts in a real browser, under the site's own strict policy: drawn right, nothing refused or logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from jobs.models import TuningJob
+from metrics import point_store
+from metrics.charts.figures import figures
+from metrics.charts.controls import Controls
+from metrics.models import Feed
+from metrics.point_store import Points
+from metrics.run import Run
+from studio.models import Project
+from tests.browser import watched_page
+from tests.metrics.monitor.page_reader import Board
+from tests.metrics.charts.curves import START, curves, job_with, remote
+from tests.metrics.charts.test_figures import traces
+from tests.metrics.monitor.test_monitor import ended
+from tests.studio.vertex.double import json_answer
+from tests.visits import chrome as chrome
+
+LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
+pytestmark = [
+    pytest.mark.journey,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.filterwarnings("ignore:No directory at"),
+]
+
+DRAWN = """name => {
+  const box = document.querySelector(`[data-chart=${name}]`);
+  if (!box.calcdata) return null;
+  return Object.fromEntries(box._fullData.map((trace, n) => [trace.name, {
+    visible: trace.visible, x: Array.from(trace.x || []), y: Array.from(trace.y || []),
+    color: trace.line?.color, marks: box.calcdata[n].length}]));
+}"""
+RANGE = "name => document.querySelector(`[data-chart=${name}]`)._fullLayout.xaxis.range"
+
+
+@pytest.fixture
+def visit(
+    chrome: Browser,
+    live_server: LiveServer,
+    tuner: User,
+    browser_of: Callable[[User], Client],
+) -> Iterator[Callable[..., Page]]:
+    """visit(job, query) -> the job's page in a watched one, its loss chart drawn unless told."""
+    session = browser_of(tuner).cookies["sessionid"].value
+    with watched_page(chrome) as page:
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+        def go(job: TuningJob, query: str = "", drawn: bool = True) -> Page:
+            page.goto(live_server.url + reverse("jobs:detail", args=[job.project.slug, job.pk]) + query)
+            if drawn:
+                page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace")
+            return page
+
+        yield go
+
+
+def drawn(page: Page, chart: str = "loss") -> dict[str, Any]:
+    return page.evaluate(DRAWN, chart) or {}
+
+
+def shown(page: Page, chart: str = "loss") -> list[float]:
+    """The x range."""
+    return page.evaluate(RANGE, chart)
+
+
+def until(page: Page, look: Callable[[], Any], seconds: float = 30) -> None:
+    """Waits from outside: a condition that the page itself evaluates is refused by its policy."""
+    for _ in range(round(seconds * 10)):
+        if look():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def test_a_stored_run_is_drawn_and_nothing_is_refused(visit: Callable[..., Page], project: Project) -> None:
+    series = curves()
+    job = job_with(project, series)
+    page = visit(job)
+    expected = figures(series, Run.of(job), Controls())
+    for chart in ("loss", "accuracy", "predictions"):
+        found = drawn(page, chart)
+        for name, (x, y) in traces(expected[chart]).items():
+            if name != "markers":
+                assert (found[name]["x"], found[name]["y"]) == (x, y)
+    assert page.locator("[data-chart=loss] .annotation").count() == 6
+    assert shown(page) == [0, 564]
+    size = page.locator("[data-chart=loss] .main-svg").first.bounding_box()
+    assert size
+    assert size["height"] == 364
+    page.mouse.move(size["x"] + size["width"] / 2, size["y"] + size["height"] / 2)
+    page.wait_for_selector("[data-chart=loss] .hoverlayer .legend")
+    assert "Train" in (page.locator("[data-chart=loss] .hoverlayer").text_content() or "")
+
+
+def test_a_spike_of_one_step_in_ten_thousand_is_drawn(visit: Callable[..., Page], project: Project) -> None:
+    series = curves(10_000)
+    values = series[LOSS].values.copy()
+    values[6543] = 9.75
+    series[LOSS] = Points(series[LOSS].steps, series[LOSS].wall, values)
+    page = visit(job_with(project, series), "?clip=off")
+    raw = drawn(page)["Train, raw"]
+    assert (raw["x"][raw["y"].index(9.75)], max(raw["y"])) == (6544, 9.75)
+
+
+def test_a_gap_is_drawn_where_a_value_is_no_number(visit: Callable[..., Page], project: Project) -> None:
+    values = [3.0, 2.5, float("nan"), 2.0, 1.5]
+    page = visit(job_with(project, {LOSS: Points.of(range(5), range(5), values)}), "?smoothing=0")
+    assert page.locator("[data-chart=loss] .scatterlayer .js-line").count() == 2
+
+
+def test_colours_follow_the_theme(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(job_with(project, curves()))
+    light = drawn(page)["Train"]["color"]
+    page.locator("[data-theme-switch]").click()
+    until(page, lambda: drawn(page)["Train"]["color"] != light)
+    token = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--train').trim()")
+    assert (light, drawn(page)["Train"]["color"]) == ("#1a73e8", token)
+
+
+def test_zoom_and_hidden_series_survive_new_points(visit: Callable[..., Page], project: Project) -> None:
+    job = job_with(project, curves(), remote=remote(checkpoints=2))
+    page = visit(job)
+    page.locator("[data-group=eval]").click()
+    box = page.locator("[data-chart=loss] .nsewdrag").bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
+    page.mouse.up()
+    until(page, lambda: shown(page, "accuracy")[0] > 100)
+    zoomed = shown(page)
+    assert zoomed == pytest.approx([141, 282], abs=3)
+    point_store.merge(job.pk, {LOSS: Points.of([432], [START + 432], [0.1])})
+    TuningJob.objects.update(remote=remote(checkpoints=3))
+    until(page, lambda: drawn(page)["Train, raw"]["x"][-1] == 432)
+    page.wait_for_selector("#monitor-facts >> text=3 of 4")
+    assert shown(page) == shown(page, "accuracy") == zoomed
+    assert drawn(page)["Validation"]["visible"] is False
+    page.mouse.dblclick(box["x"] + box["width"] * 0.8, middle)
+    until(page, lambda: shown(page)[1] == 564)
+    assert shown(page, "accuracy") == [0, 564]
+
+
+def test_a_double_click_shows_one_series_alone(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(job_with(project, curves()))
+    page.locator("[data-group=eval]").dblclick()
+    assert drawn(page)["Train"]["visible"] is False
+    assert drawn(page)["Validation"]["visible"] is True
+    page.locator("[data-group=eval]").dblclick()
+    assert drawn(page)["Train"]["visible"] is True
+
+
+def test_controls_are_in_the_address_and_redraw(visit: Callable[..., Page], project: Project) -> None:
+    series = curves()
+    job = job_with(project, series)
+    page = visit(job, "?clip=off")
+    page.get_by_label("Smoothing").last.fill("0.5")
+    page.locator("label", has_text="Epoch").click()
+    until(page, lambda: shown(page)[1] == 4)
+    assert "smoothing=0.5" in page.url
+    assert "axis=epoch" in page.url
+    assert "clip=off" in page.url
+    found = drawn(page)["Train"]
+    expected = traces(
+        figures(series, Run.of(job), Controls.read({"smoothing": "0.5", "axis": "epoch"}))["loss"]
+    )
+    assert (found["x"], found["y"]) == expected["Train"]
+    page.reload()
+    page.wait_for_selector("[data-chart=loss].drawn")
+    assert drawn(page)["Train"]["y"] == expected["Train"][1]
+    assert page.locator("[data-link]").get_attribute("data-copy") == page.url
+
+
+def test_the_chip_tells_fresh_paused_and_over(visit: Callable[..., Page], project: Project) -> None:
+    job = job_with(project, curves())
+    page = visit(job)
+    chip = page.locator("[data-chip]")
+    assert chip.inner_text().startswith("Live · ")
+    page.locator("[data-pause]").click()
+    assert chip.inner_text() == "Paused"
+    TuningJob.objects.update(state="JOB_STATE_SUCCEEDED")
+    Feed.objects.update(due_at=None)
+    page.wait_for_timeout(4500)
+    assert chip.inner_text() == "Paused"
+    page.locator("[data-pause]").click()
+    page.wait_for_selector("[data-chip] >> text=Ended")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5000)
+    assert asked == []
+
+
+def test_the_first_point_takes_the_place_of_the_sentence(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    job = job_with(project, {}, remote=remote(checkpoints=0))
+    page = visit(job, drawn=False)
+    page.get_by_text("Charts appear when tuning starts.").first.wait_for()
+    point_store.merge(job.pk, {LOSS: Points.of([1, 2], [START, START + 1], [4.0, 3.9])})
+    page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace", timeout=9000)
+    assert not page.get_by_text("Charts appear when tuning starts.").first.is_visible()
+
+
+def test_the_table_takes_the_charts_place(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(job_with(project, curves(30)))
+    panel = page.locator("[data-panel=loss]")
+    panel.get_by_label("Show as table").click()
+    panel.locator("table tbody tr").first.wait_for()
+    assert panel.locator("tbody tr").count() == 30
+    assert not panel.locator("[data-chart]").is_visible()
+    panel.get_by_label("Show as table").click()
+    assert panel.locator("[data-chart]").is_visible()
+
+
+@pytest.mark.parametrize("format", ["png", "svg"])
+def test_a_chart_can_be_kept_as_a_picture(
+    visit: Callable[..., Page], project: Project, tmp_path: Path, format: str
+) -> None:
+    page = visit(job_with(project, curves()))
+    panel = page.locator("[data-panel=loss]")
+    panel.get_by_label("Download").click()
+    with page.expect_download() as download:
+        panel.locator(f"[data-image={format}]").click()
+    download.value.save_as(tmp_path / f"loss.{format}")
+    content = (tmp_path / f"loss.{format}").read_bytes()
+    assert content.startswith(b"\x89PNG" if format == "png" else b"<svg")
+    assert len(content) > 10_000
+
+
+@pytest.mark.parametrize("axis", ["elapsed", "clock"])
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_every_axis_draws_quietly(
+    visit: Callable[..., Page], project: Project, axis: str, scale: str
+) -> None:
+    page = visit(job_with(project, curves(), state="JOB_STATE_FAILED"), f"?axis={axis}&scale={scale}")
+    assert drawn(page)["Train"]["marks"] == 431
+
+
+def test_a_phone_shows_it_without_sideways_scrolling(visit: Callable[..., Page], project: Project) -> None:
+    job = job_with(project, curves())
+    page = visit(job)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_the_better_checkpoint_is_made_the_default_and_all_follows(
+    visit: Callable[..., Page], project: Project, board: Board
+) -> None:
+    """From the note's button through the dialog to the service; tag and note follow what it answers."""
+    said = ended(default=2)
+    job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=said)
+    board.double.will(
+        json_answer({"name": said["tunedModel"]["model"], "defaultCheckpointId": "3"}),
+        json_answer({**ended(default=3), "name": job.name}),
+    )
+    page = visit(job)
+    facts = page.locator("#monitor-facts")
+    default = facts.locator("tr", has=page.locator(".tag-on:visible"))
+    assert default.locator("td").first.inner_text() == "2"
+    facts.get_by_role("link", name="Make checkpoint 3 the default").click()
+    dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
+    point_store.merge(job.pk, {EVAL: Points.of([430], [START + 430], [0.9])})
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    until(page, lambda: drawn(page)["Validation"]["x"][-1] == 430)
+    assert dialog.is_visible(), "an update leaves an open dialog alone"
+    dialog.get_by_role("button", name="Set as default").click()
+    page.get_by_text("Checkpoint 3 is the default now.").wait_for()
+    page.wait_for_selector("#monitor-facts")
+    assert default.locator("td").first.inner_text() == "3"
+    assert facts.get_by_role("link", name="Make checkpoint").count() == 0
+    assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
+
+
+def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(
+    visit: Callable[..., Page], project: Project
+) -> None:
+    page = visit(job_with(project, curves(30)))
+    page.context.clear_cookies()
+    page.wait_for_url("**/sign-in/**", timeout=15000)
+
+
+def test_on_a_phone_the_checkpoints_fit_in_japanese(
+    visit: Callable[..., Page], project: Project, live_server: LiveServer
+) -> None:
+    page = visit(job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=ended(default=2)))
+    page.context.add_cookies([{"name": "django_language", "value": "ja", "url": live_server.url}])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    table = page.locator(".table-wrap", has=page.locator(".checkpoints"))
+    expect(table.get_by_role("link", name="デフォルトに設定")).to_have_count(2)
+    assert table.evaluate("node => node.scrollWidth - node.clientWidth") == 0

@@ -1,0 +1,42 @@
+"""A double of the server, and the client that talks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from studio.vertex.auth import Place
+from studio.vertex.client import Vertex
+from studio.vertex.storage import Storage
+from tests.studio.vertex.double import Double, serving
+
+CANARY = "canary-token-4711"
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def place(double: Double) -> Place:
+    return Place(backend="engine", project_id="myproject", engine_url=double.url, token=CANARY)
+
+
+@pytest.fixture
+def vertex(place: Place, monkeypatch: pytest.MonkeyPatch) -> Vertex:
+    monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
+    return Vertex(place, timeout=(5.0, 5.0), generate_timeout=(5.0, 5.0))
+
+
+@pytest.fixture
+def hasty(place: Place) -> Vertex:
+    """A client that soon gives up."""
+    return Vertex(place, timeout=(1.0, 0.3), generate_timeout=(1.0, 0.3))
+
+
+@pytest.fixture
+def storage(place: Place) -> Storage:
+    return Storage(place)

@@ -1,0 +1,277 @@
+"""Credentials go to Google's hosts and nowhere else, and are renewed once."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from requests.adapters import HTTPAdapter
+
+from studio.vertex import auth
+from studio.vertex.auth import Place, base_url, session
+from studio.vertex.client import Vertex
+from studio.vertex.errors import BadName, CredentialsFailed, OutcomeUnknown, Unauthenticated, VertexError
+from tests.studio.vertex.double import Answer, Double, exchanges, json_answer
+
+JOB = "projects/myproject/locations/us-central1/tuningJobs/1"
+HOST = "https://us-central1-aiplatform.googleapis.com"
+ENGINE = Place(backend="engine", project_id="p", engine_url="http://127.0.0.1:1")
+
+
+class Rerouted(HTTPAdapter):
+    """Carries what is meant for Google to the double; `hosts` are the addresses it was meant for."""
+
+    def __init__(self, double: Double) -> None:
+        super().__init__()
+        self.double = double
+        self.hosts: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        assert request.url
+        scheme, _, rest = request.url.partition("://")
+        host, _, path = rest.partition("/")
+        self.hosts.append(f"{scheme}://{host}")
+        request.url = f"{self.double.url}/{path}"
+        return super().send(request, *args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+@pytest.fixture
+def key_file(tmp_path: Path, private_key: str, double: Double) -> Path:
+    """A service account's key whose token service is the double."""
+    path = tmp_path / "secret-place.json"
+    content = {
+        "type": "service_account",
+        "private_key": private_key,
+        "client_email": "tuner@myproject.iam.gserviceaccount.com",
+        "token_uri": f"{double.url}/token",
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def google(key_file: Path) -> Place:
+    return Place(backend="google", project_id="myproject", credentials_file=str(key_file))
+
+
+@pytest.fixture
+def rerouted(google: Place, double: Double) -> Rerouted:
+    adapter = Rerouted(double)
+    session(google).mount("https://", adapter)
+    return adapter
+
+
+def token(value: str) -> Answer:
+    return json_answer({"access_token": value, "expires_in": 3600, "token_type": "Bearer"})
+
+
+@pytest.mark.parametrize(
+    ("location", "url"),
+    [
+        ("us-central1", HOST),
+        ("northamerica-northeast1", "https://northamerica-northeast1-aiplatform.googleapis.com"),
+        ("global", "https://aiplatform.googleapis.com"),
+        ("us", "https://aiplatform.us.rep.googleapis.com"),
+        ("eu", "https://aiplatform.eu.rep.googleapis.com"),
+        ("europe-west4", "https://private.p.googleapis.com"),
+    ],
+)
+def test_the_host_follows_the_location(location: str, url: str) -> None:
+    overrides = (("europe-west4", "https://private.p.googleapis.com/"),)
+    assert base_url(Place(backend="google", project_id="p", host_overrides=overrides), location) == url
+
+
+def test_the_engine_is_one_host_for_every_location() -> None:
+    assert base_url(ENGINE, "europe-west4") == base_url(ENGINE, "us-central1") == "http://127.0.0.1:1"
+
+
+def test_a_service_account_signs_in_and_its_token_goes_to_google(
+    google: Place, double: Double, rerouted: Rerouted
+) -> None:
+    double.will(token("first"), json_answer({"name": JOB}), json_answer({"name": JOB}))
+    for _ in range(2):
+        assert Vertex(google).get_tuning_job(JOB) == {"name": JOB}
+    assert [asked.path for asked in double.asked] == ["/token", f"/v1beta1/{JOB}", f"/v1beta1/{JOB}"]
+    assert rerouted.hosts == [HOST, HOST]
+    assert double.asked[1].headers["authorization"] == "Bearer first"
+    assert "x-goog-user-project" not in double.asked[1].headers
+
+
+def test_the_quota_project_is_named(google: Place, key_file: Path, double: Double) -> None:
+    wanted = exchanges("rest.authorized-session.quota-project")[0]["request"]["headers"]
+    place = Place("google", "myproject", credentials_file=str(key_file), quota_project="qp")
+    session(place).mount("https://", Rerouted(double))
+    double.will(token("t"), json_answer({}))
+    Vertex(place).get(JOB)
+    assert double.asked[1].headers["x-goog-user-project"] == wanted["x-goog-user-project"]
+
+
+def test_a_401_renews_the_token_and_sends_once_more(
+    google: Place, double: Double, rerouted: Rerouted
+) -> None:
+    double.will(token("old"), Answer(401), token("new"), json_answer({"name": JOB}))
+    assert Vertex(google).create_tuning_job("us-central1", {"a": 1}) == {"name": JOB}
+    sent = [asked for asked in double.asked if asked.path != "/token"]
+    assert [asked.headers["authorization"] for asked in sent] == ["Bearer old", "Bearer new"]
+    assert [asked.body for asked in sent] == [{"a": 1}, {"a": 1}]
+
+
+def test_a_second_401_is_the_answer(google: Place, double: Double, rerouted: Rerouted) -> None:
+    no = json_answer({"error": {"code": 401, "message": "no", "status": "UNAUTHENTICATED"}}, 401)
+    double.will(token("old"), no, token("new"), no)
+    with pytest.raises(Unauthenticated):
+        Vertex(google).create_tuning_job("us-central1", {})
+    assert len(double.asked) == 4
+
+
+def test_a_refused_renewal_is_a_matter_of_credentials(
+    google: Place, double: Double, rerouted: Rerouted
+) -> None:
+    double.will(json_answer({"error": "invalid_grant", "error_description": "Invalid JWT"}, 400))
+    with pytest.raises(CredentialsFailed, match="no longer valid"):
+        Vertex(google).get_tuning_job(JOB)
+    assert rerouted.hosts == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://us-central1-aiplatform.googleapis.com/v1/x",
+        "https://evil.example/v1/x",
+        "https://us-central1-aiplatform.googleapis.com.evil.example/v1/x",
+        "https://evilgoogleapis.com/v1/x",
+        "https://us-central1-aiplatform.googleapis.com:8443/v1/x",
+        "https://user@us-central1-aiplatform.googleapis.com/v1/x",
+        "https://us-central1-aiplatform.googleapis.com@evil.example/v1/x",
+        "https:///x",
+    ],
+)
+def test_google_credentials_are_for_google_only(
+    google: Place, double: Double, rerouted: Rerouted, url: str
+) -> None:
+    with pytest.raises(BadName):
+        session(google).request("GET", url)
+    assert rerouted.hosts == double.asked == []
+
+
+def test_an_operators_host_gets_no_google_credentials_either(key_file: Path, double: Double) -> None:
+    overrides = (("us-central1", double.url),)
+    place = Place("google", "p", credentials_file=str(key_file), host_overrides=overrides)
+    with pytest.raises(BadName, match="not sent to"):
+        Vertex(place).create_tuning_job("us-central1", {})
+    assert double.asked == []
+
+
+def test_the_engines_token_is_for_the_engine_only(double: Double) -> None:
+    place = Place(backend="engine", project_id="p", engine_url=double.url, token="t")
+    with pytest.raises(BadName):
+        session(place).request("GET", "http://127.0.0.1:9/")
+
+
+def test_a_redirect_is_not_followed(place: Place, double: Double) -> None:
+    double.will(Answer(302, headers={"Location": f"{double.url}/elsewhere"}))
+    with pytest.raises(OutcomeUnknown, match="redirect"):
+        Vertex(place).get_tuning_job(JOB)
+    assert len(double.asked) == 1
+
+
+def test_the_engine_says_no_to_a_wrong_token_once(place: Place, double: Double) -> None:
+    double.will(json_answer({"error": {"code": 401, "message": "no"}}, 401))
+    with pytest.raises(Unauthenticated):
+        Vertex(place).create_tuning_job("us-central1", {})
+    assert len(double.asked) == 1
+
+
+def test_without_a_token_no_header_is_sent(double: Double) -> None:
+    double.will(json_answer({}))
+    Vertex(Place(backend="engine", project_id="p", engine_url=double.url)).get(JOB)
+    assert "authorization" not in {name.lower() for name in double.asked[0].headers}
+
+
+def test_the_engine_is_reached_past_a_proxy(
+    place: Place, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    double.will(json_answer({"name": JOB}))
+    assert Vertex(place).get(JOB) == {"name": JOB}
+
+
+def no_file(tmp_path: Path) -> str:
+    return str(tmp_path / "secret-place.json")
+
+
+def no_json(tmp_path: Path) -> str:
+    (tmp_path / "secret-place.json").write_text("{")
+    return no_file(tmp_path)
+
+
+def no_key(tmp_path: Path) -> str:
+    (tmp_path / "secret-place.json").write_text('{"type": "authorized_user"}')
+    return no_file(tmp_path)
+
+
+@pytest.mark.parametrize("make", [no_file, no_json, no_key])
+def test_a_bad_key_file_is_told_without_its_path(tmp_path: Path, make: Any) -> None:
+    with pytest.raises(CredentialsFailed) as caught:
+        session(Place("google", "p", credentials_file=make(tmp_path)))
+    assert_no_path(caught.value)
+
+
+def test_missing_default_credentials_are_told_without_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", no_file(tmp_path))
+    with pytest.raises(CredentialsFailed, match="No usable Google credentials") as caught:
+        session(Place("google", "without-defaults"))
+    assert_no_path(caught.value)
+
+
+def assert_no_path(error: VertexError) -> None:
+    shown = str(error) + "".join(traceback.format_exception(error))
+    assert "secret-place" not in shown
+    assert not error.request_sent
+
+
+def test_a_replaced_key_is_read_again(google: Place, key_file: Path) -> None:
+    first = session(google)
+    assert session(google) is first
+    os.utime(key_file, ns=(1, 1))
+    assert session(google) is not first
+
+
+class Timed(HTTPAdapter):
+    """Remembers the time limit that each request goes out with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timeouts: list[Any] = []
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        self.timeouts.append(options["timeout"])
+        return super().send(request, **options)
+
+
+def test_every_request_has_a_time_limit(place: Place, double: Double) -> None:
+    timed = Timed()
+    session(place).mount("http://", timed)
+    double.will(json_answer({}), json_answer({}), json_answer({}))
+    session(place).get(f"{double.url}/x")
+    session(place).get(f"{double.url}/x", timeout=None)
+    session(place).get(f"{double.url}/x", timeout=3)
+    assert timed.timeouts == [auth.TIMEOUT, auth.TIMEOUT, 3]

@@ -1,0 +1,85 @@
+"""The same meant, the same sent: our requests for objects beside those of google-cloud-storage by itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from studio.vertex.errors import VertexError
+from studio.vertex.storage import Storage
+from tests.studio.vertex.double import Asked, Double, exchanges, json_answer
+from tests.studio.vertex.test_same_requests import told
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """`ours_too` is what our query has beside theirs: we overwrite nothing unasked, and pin what we read."""
+
+    capture: str
+    act: Callable[[Storage], Any]
+    request: int = 0
+    ours_too: dict[str, str] = field(default_factory=dict)
+
+
+ONCE = {"ifGenerationMatch": "0"}
+CONTENT = b'{"a":1}\n'
+CASES = [
+    Case("gcs-3.17.list_buckets", Storage.buckets),
+    Case("gcs-3.17.list_blobs", lambda storage: storage.list("demo", "ds/", limit=100)),
+    Case("gcs-3.17.get_blob", lambda storage: storage.stat("gs://demo/ds/train.jsonl")),
+    Case("gcs-3.17.delete", lambda storage: storage.delete("gs://demo/ds/t2.jsonl")),
+    Case(
+        "gcs-3.17.upload_from_string",
+        lambda storage: storage.upload(io.BytesIO(CONTENT), "gs://demo/ds/train.jsonl", "application/jsonl"),
+        ours_too=ONCE,
+    ),
+    Case(
+        "gcs-3.17.upload_resumable_chunked_4MiB",
+        lambda storage: storage.upload(
+            io.BytesIO(b"x" * 9 * 2**20), "gs://demo/ds/big.jsonl", "application/jsonl"
+        ),
+        request=1,
+        ours_too=ONCE,
+    ),
+    Case(
+        "gcs-3.17.blob_open_stream",
+        lambda storage: storage.open("gs://demo/ds/train.jsonl", generation=7).read(1),
+        ours_too={"generation": "7"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.capture)
+def test_our_request_for_an_object_is_theirs(storage: Storage, double: Double, case: Case) -> None:
+    wanted = exchanges(case.capture)[case.request]["request"]
+    double.otherwise = lambda asked: json_answer({"size": "1", "generation": "7"})
+    # What came back is no object that was sent, and is refused; only what was asked is looked at.
+    with suppress(VertexError):
+        case.act(storage)
+    asked = next(one for one in double.asked if one.path == wanted["path"])
+    assert asked.method == wanted["method"]
+    query = dict(map(tuple, wanted["query"])) | case.ours_too
+    assert told(asked.query) == told(list(query.items()))
+    assert parts(asked) == parts_of(wanted)
+
+
+def parts(asked: Asked) -> Any:
+    return multipart(asked.content.decode()) if b"--=" in asked.content[:3] else asked.body
+
+
+def parts_of(wanted: Json) -> Any:
+    body = wanted["body"]
+    return multipart(body["_raw"]) if isinstance(body, dict) and "_raw" in body else body
+
+
+def multipart(text: str) -> list[str]:
+    """The parts, without the boundary, which each client draws anew."""
+    boundary = text.partition("\r\n")[0]
+    return text.split(boundary)

@@ -1,0 +1,332 @@
+"""The same meant, the same sent: our requests beside those of every client of Google's that means the same.
+
+Equal are method, path after the version, query, and the body in its one form, which the engine's reader gives
+(spelling of names, enums by name or number, integers as strings). Apart stay: how a client wants its answer
+printed, and what only that client says, which each case lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from engine.protojson import lenient_json
+from engine.protojson.message_reader import normalise
+from jobs.request.body import LABEL, tuning_request
+from jobs.chat.request import generate_request
+from studio.vertex.client import Vertex
+from tests.studio.vertex.double import Double, exchanges, json_answer
+from tests.studio.vertex.test_requests import EXPERIMENT, RUN, after_version, curve
+
+Json = dict[str, Any]
+
+HOW_TO_PRINT = {"$alt", "prettyPrint", "projection", "pageSize"}
+JOBS = "projects/123456789012/locations/us-central1/tuningJobs"
+ENDPOINTS = "projects/123456789012/locations/us-central1/endpoints"
+SAMPLES = "gs://cloud-samples-data/ai-platform/generative_ai"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A capture, which of its requests, our way to say it, and the fields that only the capture has."""
+
+    capture: str
+    act: Callable[[Vertex], Any]
+    message: str = "Empty"
+    only_theirs: tuple[str, ...] = ()
+    request: int = 0
+
+
+def draft(base_model: str, training: str, **chosen: Any) -> Json:
+    """The body that the wizard's answers become."""
+    validation = chosen.pop("validation", None)
+    defaults = {
+        "tuned_model_display_name": "",
+        "epoch_count": None,
+        "adapter_size": None,
+        "learning_rate_multiplier": None,
+        "export_last_checkpoint_only": False,
+        "description": "",
+        "pre_tuned_model": "",
+        "pre_tuned_checkpoint": "",
+        "labels": {},
+        "service_account": "",
+        "kms_key_name": "",
+    }
+    job = SimpleNamespace(
+        **{**defaults, **chosen},
+        base_model=base_model,
+        training=SimpleNamespace(uri=training),
+        validation=SimpleNamespace(uri=validation),
+        validation_enabled=validation is not None,
+        submission_id="1",
+    )
+    body = tuning_request(job)
+    assert body.pop("labels") == {LABEL: "1"}
+    return body
+
+
+def creates(capture: str, *only_theirs: str, **chosen: Any) -> Case:
+    body = draft(**chosen)
+    return Case(
+        capture, lambda vertex: vertex.create_tuning_job("us-central1", body), "TuningJob", only_theirs
+    )
+
+
+OF_THE_PAGE = {
+    "base_model": "gemini-1.5-pro-002",
+    "training": f"{SAMPLES}/gemini-1_5/text/sft_train_data.jsonl",
+    "validation": f"{SAMPLES}/gemini-1_5/text/sft_validation_data.jsonl",
+    "epoch_count": 4,
+    "adapter_size": 4,
+    "learning_rate_multiplier": 1.0,
+    "tuned_model_display_name": "tuned_gemini_1_5_pro",
+}
+BY_CURL = {
+    "training": "gs://b/train.jsonl",
+    "validation": "gs://b/val.jsonl",
+    "tuned_model_display_name": "tuned_gemini_pro",
+}
+IN_SNAKE_CASE = {
+    "base_model": "gemini-1.5-pro-002",
+    "training": f"{SAMPLES}/sft_train_data.jsonl",
+    "validation": f"{SAMPLES}/sft_validation_data.jsonl",
+    "tuned_model_display_name": "tuned_gemini_pro",
+}
+BY_GENAI = {
+    "base_model": "gemini-2.5-flash",
+    "training": "gs://b/train.jsonl",
+    "validation": "gs://b/val.jsonl",
+    "epoch_count": 3,
+    "adapter_size": 4,
+    "learning_rate_multiplier": 1.0,
+    "tuned_model_display_name": "tuned",
+}
+CREATES = [
+    creates("sdk-1.95.1.sft.train", **OF_THE_PAGE),
+    creates("sdk-2.7.0.sft.train", **OF_THE_PAGE),
+    creates("page-curl.tuningJobs.create-camel", **{**OF_THE_PAGE, **BY_CURL}),
+    creates("page-curl.tuningJobs.create-snake", **IN_SNAKE_CASE),
+    creates("genai-2.34.0.tunings.tune", "description", "labels", **BY_GENAI),
+    creates(
+        "genai-2.34.0.tunings.tune-minimal", base_model="gemini-2.5-flash", training="gs://b/train.jsonl"
+    ),
+    creates(
+        "sdk-2.7.0-more.discovery-client.tuningJobs.create",
+        base_model="gemini-2.5-flash",
+        training="gs://b/t.jsonl",
+    ),
+]
+
+
+@dataclass
+class Turn:
+    prompt: str
+    reply: str = ""
+    finish_reason: str = "STOP"
+
+
+@dataclass
+class Settings:
+    system_instruction: str = ""
+    generation_config: Json = field(default_factory=dict)
+
+
+def question(*turns: Turn, system: str = "", **generation_config: Any) -> Json:
+    return generate_request(turns, Settings(system, generation_config))
+
+
+def generates(capture: str, resource: str, body: Json, *only_theirs: str) -> Case:
+    act: Callable[[Vertex], Any] = lambda vertex: vertex.generate_content(resource, body)  # noqa: E731
+    return Case(capture, act, "GenerateContentRequest", only_theirs)
+
+
+def publisher(model: str) -> str:
+    return f"projects/myproject/locations/us-central1/publishers/google/models/{model}"
+
+
+WORDS = {
+    "temperature": 0.2,
+    "topP": 0.9,
+    "topK": 20,
+    "maxOutputTokens": 64,
+    "stopSequences": ["END"],
+    "seed": 7,
+}
+PROBABILITIES = tuple(
+    f"generationConfig.{name}" for name in ("candidateCount", "logprobs", "responseLogprobs")
+)
+TALK = question(Turn("hi", "yo"), Turn("again"), **WORDS)
+SAY_HI, WHY = question(Turn("hi")), question(Turn("Why is sky blue?"))
+BRIEF = question(Turn("hi"), system="be brief")
+GENERATES = [
+    generates(
+        "sdk-1.95.1.model.generate_content-config",
+        f"{ENDPOINTS}/888003",
+        TALK,
+        "safetySettings",
+        *PROBABILITIES,
+    ),
+    generates(
+        "sdk-2.7.0.model.generate_content-config",
+        f"{ENDPOINTS}/888006",
+        TALK,
+        "safetySettings",
+        *PROBABILITIES,
+    ),
+    generates("sdk-2.7.0.model.generate_content", f"{ENDPOINTS}/888006", WHY),
+    generates("sdk-2.7.0.chat.send_message", f"{ENDPOINTS}/888006", question(Turn("hello"))),
+    generates("sdk-1.95.1.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
+    generates("sdk-2.7.0.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
+    generates("genai-2.34.0.endpoint.generate_content", f"{ENDPOINTS}/888008", WHY),
+    generates(
+        "genai-2.34.0.endpoint.generate_content-config",
+        f"{ENDPOINTS}/888008",
+        question(Turn("Why is sky blue?"), system="be brief", **WORDS),
+        *("safetySettings", "labels", "generationConfig.thinkingConfig", *PROBABILITIES),
+    ),
+    generates(
+        "genai-2.34.0.chat.send_message-2",
+        f"{ENDPOINTS}/888008",
+        question(Turn("hello", "Rayleigh scattering."), Turn("again")),
+    ),
+    generates("genai-2.34.0.base.generate_content", publisher("gemini-2.5-flash"), SAY_HI),
+    generates(
+        "page-curl.endpoints.generateContent",
+        "projects/myproject/locations/us-central1/endpoints/888002",
+        question(Turn("Why is sky blue?"), temperature=0.5, topP=0.95, topK=40, maxOutputTokens=128),
+    ),
+]
+
+
+def streams(capture: str, endpoint: str, body: Json) -> Case:
+    def act(vertex: Vertex) -> None:
+        with closing(vertex.stream_generate_content(f"{ENDPOINTS}/{endpoint}", body)) as stream:
+            next(stream, None)
+
+    return Case(capture, act, "GenerateContentRequest")
+
+
+def counts(capture: str, endpoint: str, *only_theirs: str) -> Case:
+    return Case(
+        capture,
+        lambda vertex: vertex.count_tokens(f"{ENDPOINTS}/{endpoint}", SAY_HI),
+        "CountTokensRequest",
+        only_theirs,
+    )
+
+
+TALKS = [
+    streams("genai-2.34.0.endpoint.generate_content_stream", "888008", question(Turn("Why?"))),
+    streams("rest.streamGenerateContent.sse", "888003", SAY_HI),
+    counts("genai-2.34.0.endpoint.count_tokens", "888008"),
+    counts("sdk-1.95.1.model.count_tokens", "888003", "model"),
+    counts("sdk-2.7.0.model.count_tokens", "888006", "model"),
+]
+
+
+def gets(capture: str, name: str) -> Case:
+    return Case(capture, lambda vertex: vertex.get_tuning_job(name))
+
+
+def cancels(capture: str, name: str) -> Case:
+    return Case(capture, lambda vertex: vertex.cancel_tuning_job(name))
+
+
+def lists(capture: str, filter: str | None = None) -> Case:
+    return Case(capture, lambda vertex: list(vertex.list_tuning_jobs("us-central1", filter)))
+
+
+OURS = JOBS.replace("123456789012", "myproject")
+ASKS = [
+    gets("page-curl.tuningJobs.get", f"{OURS}/1002"),
+    gets("sdk-1.95.1.sft.get-shortid", f"{OURS}/1003"),
+    gets("sdk-2.7.0.sft.get-shortid", f"{OURS}/1006"),
+    gets("sdk-2.7.0.sft.get", f"{JOBS}/1006"),
+    gets("genai-2.34.0.tunings.get", f"{JOBS}/1008"),
+    cancels("page-curl.tuningJobs.cancel", f"{OURS}/1002"),
+    cancels("sdk-1.95.1.sft.cancel", f"{JOBS}/1004"),
+    cancels("sdk-2.7.0.sft.cancel", f"{JOBS}/1007"),
+    cancels("genai-2.34.0.tunings.cancel", f"{JOBS}/1011"),
+    lists("page-curl.tuningJobs.list"),
+    lists("sdk-2.7.0.sft.list"),
+    lists("genai-2.34.0.apiv1.tunings.list"),
+    lists("genai-2.34.0.tunings.list-filter", "labels.a=b"),
+]
+METRICS = [
+    Case("sdk-2.7.0.job.experiment", lambda vertex: vertex.get(EXPERIMENT)),
+    Case("sdk-2.7.0.notebook-metrics.5-read", lambda vertex: vertex.list_time_series(RUN)),
+    Case("rest.tensorboards.batchRead", lambda vertex: vertex.read_time_series([curve(101), curve(201)])),
+    Case("sdk-2.7.0.model.get", lambda vertex: vertex.get(model_name())),
+    Case("genai-2.34.0.models.get-tuned", lambda vertex: vertex.get(model_name("777008@1"))),
+    Case(
+        "genai-2.34.0.models.update-default-checkpoint",
+        lambda vertex: vertex.set_default_checkpoint(model_name("777008@1"), "1"),
+        "Model",
+    ),
+    Case("sdk-2.7.0.endpoint.get", lambda vertex: vertex.get(f"{ENDPOINTS}/888006")),
+]
+
+
+def model_name(model: str = "777006@1") -> str:
+    return f"projects/123456789012/locations/us-central1/models/{model}"
+
+
+@pytest.mark.parametrize(
+    "case", [*CREATES, *GENERATES, *TALKS, *ASKS, *METRICS], ids=lambda case: case.capture
+)
+def test_our_request_is_theirs(vertex: Vertex, double: Double, case: Case) -> None:
+    wanted = exchanges(case.capture)[case.request]["request"]
+    double.otherwise = lambda asked: json_answer({"name": "1"})
+    with pytest.MonkeyPatch.context() as patch:
+        # What comes back to a stream is no stream; only what was asked is looked at.
+        patch.setattr("studio.vertex.client.elements", lambda response: iter(()))
+        case.act(vertex)
+    [asked] = double.asked
+    assert (asked.method, unquote(after_version(asked.path))) == (
+        wanted["method"],
+        unquote(after_version(wanted["path"])),
+    )
+    assert told(asked.query) == told(wanted["query"])
+    theirs = canonical(case.message, wanted["body"])
+    for path in case.only_theirs:
+        drop(theirs, path.split("."))
+    assert canonical(case.message, asked.body) == theirs
+
+
+def told(query: list[Any]) -> list[tuple[str, str]]:
+    return sorted((name, value) for name, value in query if name not in HOW_TO_PRINT and value != "json")
+
+
+def canonical(message: str, body: Any) -> Json:
+    """The body in its one form, without what means the same as nothing."""
+    raw = body["_raw"] if isinstance(body, dict) and "_raw" in body else None
+    read = normalise(message, lenient_json.parse(raw) if raw else body or {})
+    # Vertex AI ignores the role of an instruction, and reads the page's own USER as user.
+    read.get("systemInstruction", {}).pop("role", None)
+    for content in read.get("contents", []):
+        content["role"] = content["role"].lower()
+    return meaning(read)
+
+
+def meaning(value: Any) -> Any:
+    if isinstance(value, list):
+        return [meaning(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: meaning(child) for key, child in value.items()}
+    return {key: child for key, child in inner.items() if child not in ({}, [], None) and child is not False}
+
+
+def drop(body: Json, path: list[str]) -> None:
+    """Take the field out; it must be there, or the list of what is only theirs is too long."""
+    if len(path) > 1:
+        drop(body[path[0]], path[1:])
+    else:
+        del body[path[0]]

@@ -28,4 +28,4 @@ RUN useradd --system --uid 10001 --home-dir /state studio && install -d -m 700 -
 USER studio
 VOLUME /state
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "--config", "studio/gunicorn_conf.py", "--bind", "0.0.0.0:8000", "studio.wsgi"]
+CMD ["python", "-m", "gunicorn", "--config", "studio/operation/gunicorn_conf.py", "--bind", "0.0.0.0:8000", "studio.wsgi"]

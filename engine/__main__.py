@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+from engine.base_models.hf_folder import NoBase
 from engine.base_models.registry import prepare
 from engine.request_guard import LOOPBACK
-from engine.base_models.hf_folder import NoBase
 
 # A predecessor that was killed may take a moment to let go of the folder.
 PATIENCE = 5.0

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from engine.gcs.object_store import Store
-from engine.queue.runner import Runner
 from engine.inference.server import Server
+from engine.queue.runner import Runner
 
 
 @cache

@@ -11,7 +11,11 @@ SECRET_KEY = secrets.token_hex()
 # door.py holds the list, so that a refusal has the API's own shape.
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "engine.urls"
-MIDDLEWARE = ["engine.protojson.errors.Refusals", "engine.request_guard.Door", "engine.fault_injection.Faults"]
+MIDDLEWARE = [
+    "engine.protojson.errors.Refusals",
+    "engine.request_guard.Door",
+    "engine.fault_injection.Faults",
+]
 APPEND_SLASH = False
 USE_TZ = True
 USE_I18N = False

@@ -6,11 +6,22 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
-from engine.api import (endpoints, generate_content, operations, publisher_models, models as api_models, tensorboard, time_series, tuning_jobs,)
-from engine.protojson import errors, message_reader
-from engine.gcs import views as gcs_views
-from engine.protojson.errors import ApiError
+from engine.api import (
+    endpoints,
+    generate_content,
+    operations,
+    publisher_models,
+    tensorboard,
+    time_series,
+    tuning_jobs,
+)
+from engine.api import (
+    models as api_models,
+)
 from engine.api.resource_names import Place
+from engine.gcs import views as gcs_views
+from engine.protojson import errors, message_reader
+from engine.protojson.errors import ApiError
 
 View = Callable[..., HttpResponseBase]
 
@@ -105,7 +116,9 @@ urlpatterns = [
     route("storage/v1/b/(?P<bucket>[^/]+)", GET=gcs_views.get_bucket),
     route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=gcs_views.list_objects),
     route(
-        "storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=gcs_views.get_object, DELETE=gcs_views.delete_object
+        "storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)",
+        GET=gcs_views.get_object,
+        DELETE=gcs_views.delete_object,
     ),
     route("download/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=gcs_views.get_object),
     route(

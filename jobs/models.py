@@ -18,11 +18,11 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from jobs import tuning_job_resource as vertex_job
+from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Changes, Dataset, Overlap
 from jobs.querysets import HANDED_OVER, Submission, TuningJobQuerySet
-from jobs.tuning_job_resource import Checkpoint, Progress, Setting
 from jobs.request.body import tuning_request
-from jobs.chat.models import Conversation, Turn
+from jobs.tuning_job_resource import Checkpoint, Progress, Setting
 from studio.celery import wake
 from studio.models import AuditEntry, Project
 from studio.vertex import job_states
@@ -237,7 +237,9 @@ class TuningJob(models.Model):
 
     @property
     def queued_long(self) -> bool:
-        waits = self.is_created and self.state in (job_states.QUEUED, job_states.PENDING) and not self.is_final
+        waits = (
+            self.is_created and self.state in (job_states.QUEUED, job_states.PENDING) and not self.is_final
+        )
         return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > QUEUED_LONG
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from jobs.lifecycle import submission, polling
-from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.token_calibration import calibrated
+from jobs.datasets.uploads import resumable_upload
+from jobs.lifecycle import polling, submission
 from jobs.models import TuningJob
 
 

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from jobs.wizard.dataset_step import bucket_browser, leakage, views as dataset_step_views, upload_api
 from jobs.job_list import bulk_actions
 from jobs.job_page import default_checkpoint, views
-from jobs.wizard import draft_list, review_step, views as wizard_views
-from jobs.troubleshooting import views as troubleshooting_views
-from jobs.wizard.model_step import views as model_step_views
 from jobs.request_import import views as pasting
+from jobs.troubleshooting import views as troubleshooting_views
+from jobs.wizard import draft_list, review_step
+from jobs.wizard import views as wizard_views
+from jobs.wizard.dataset_step import bucket_browser, leakage, upload_api
+from jobs.wizard.dataset_step import views as dataset_step_views
+from jobs.wizard.model_step import views as model_step_views
 
 app_name = "jobs"
 urlpatterns = [

@@ -17,7 +17,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium
-from tests.stack import HOME, Person, Stack, eventually
+from tests.paths import ROOT
+from tests.stack import Person, Stack, eventually
 
 PASSWORD = "a long enough password"
 QUESTIONS = ["The machine kept my card after I took out money", "Can I open an account for my daughter?"]
@@ -151,7 +152,7 @@ def take(page: Page, address: str, file: Path) -> None:
 
 
 def main() -> None:
-    out = Path(sys.argv[1] if len(sys.argv) > 1 else HOME / "var" / "screenshots")
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, chromium() as browser:
         studio = Studio(stack)
@@ -164,7 +165,7 @@ def main() -> None:
 
 def broken_dataset(folder: Path) -> Path:
     """The sample with a few of the faults that people make."""
-    lines = (HOME / "jobs/datasets/samples/banking77/train.jsonl").read_text().splitlines()[:40]
+    lines = (ROOT / "jobs/datasets/samples/banking77/train.jsonl").read_text().splitlines()[:40]
     question = json.loads(lines[4])
     lines[4] = json.dumps({**question, "contents": question["contents"][:1]})
     lines[11] = lines[11][:-1] + ",}"

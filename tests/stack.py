@@ -22,8 +22,8 @@ import requests
 
 from studio.run.preflight import free_port
 from studio.run.processes import leashed
+from tests.paths import ROOT
 
-HOME = Path(__file__).resolve().parent.parent
 START_SECONDS = 150
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Stack:
         own = {"STATE_DIR": str(self.state), "BIND": "127.0.0.1", "PORT": str(self.port), "POLL_SECONDS": "1"}
         self.process = subprocess.Popen(
             leashed([sys.executable, "-u", "-m", "studio.run"]),
-            cwd=HOME,
+            cwd=ROOT,
             env={**kept, **own, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -17,8 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from jobs.models import Dataset, Submission, TuningJob
 from jobs.chat.models import Conversation, Turn
+from jobs.models import Dataset, Submission, TuningJob
 from studio.models import Membership, Project, Role
 
 OPEN = {"healthz", "sign_in", "language", "join"}

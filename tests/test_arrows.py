@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-HOME = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 ALLOWED = {
     "metrics": {"metrics", "jobs", "studio"},
     "jobs": {"jobs", "studio"},
@@ -30,16 +31,16 @@ def imported(file: Path) -> Iterator[str]:
 
 
 def room_of(file: Path) -> str:
-    module = ".".join(file.relative_to(HOME).with_suffix("").parts)
+    module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
     return "studio.vertex" if module.startswith("studio.vertex.") else module.split(".")[0]
 
 
-FILES = [file for room in ("studio", "jobs", "metrics", "engine") for file in (HOME / room).rglob("*.py")]
+FILES = [file for room in ("studio", "jobs", "metrics", "engine") for file in (ROOT / room).rglob("*.py")]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HOME)))
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_arrows_point_one_way(file: Path) -> None:
     allowed = ALLOWED[room_of(file)]
     ours = [name for name in imported(file) if name.split(".")[0] in ROOMS]
     wrong = [name for name in ours if not any(f"{name}.".startswith(f"{room}.") for room in allowed)]
-    assert not wrong, f"{file.relative_to(HOME)} may import from {sorted(allowed)} only"
+    assert not wrong, f"{file.relative_to(ROOT)} may import from {sorted(allowed)} only"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-HOME = Path(__file__).resolve().parent.parent
-COMPOSE: dict[str, Any] = yaml.safe_load((HOME / "docker-compose.yml").read_text())
+from tests.paths import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-DOCKERFILE = (HOME / "Dockerfile").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
@@ -78,7 +79,7 @@ def test_what_is_waited_for_can_be_waited_for() -> None:
 
 
 def test_environment_is_what_settings_read() -> None:
-    readme = (HOME / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     named = {variable for service in OURS.values() for variable in service.get("environment", {})}
     assert all(f"| `{variable}` |" in readme for variable in named)
 
@@ -90,7 +91,7 @@ def test_the_image_runs_as_nobody_special_on_files_that_exist() -> None:
     assert dict(steps)["USER"] not in {"root", "0"}
     for name, rest in steps:
         if name == "COPY":
-            assert all((HOME / source).exists() for source in rest.split()[:-1]), rest
+            assert all((ROOT / source).exists() for source in rest.split()[:-1]), rest
 
 
 def test_only_the_web_service_is_reached_from_outside_and_on_loopback() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
 
-VENDOR = Path(__file__).resolve().parent.parent / "static" / "vendor"
+from tests.paths import ROOT
+
+VENDOR = ROOT / "static" / "vendor"
 ROW = re.compile(r"^\| (\S+) \| (\S+) \| (\S+) \| (\S+) \| ([0-9a-f]{64}) \|$", re.MULTILINE)
 TOLD = {row[0]: row for row in ROW.findall((VENDOR / "VENDORED.md").read_text())}
 

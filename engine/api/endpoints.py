@@ -7,13 +7,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine.protojson import field_masks, message_reader
 from engine.api import operations
+from engine.api.models import ORDERS, check_etag, check_names, checkpoint_time, job_labels
+from engine.api.resource_names import Place
+from engine.api.tuned_model import Tuned, all_tuned, changing
+from engine.protojson import field_masks, message_reader
 from engine.protojson.errors import ApiError, invalid, not_found
 from engine.protojson.pagination import listing
-from engine.api.resource_names import Place
-from engine.api.models import ORDERS, check_etag, check_names, checkpoint_time, job_labels
-from engine.api.tuned_model import Tuned, all_tuned, changing
 
 Json = dict[str, Any]
 

@@ -17,14 +17,14 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from engine.protojson import message_reader
-from engine.base_models.registry import Resolved, resolve
-from engine.protojson.errors import JSON, ApiError, as_api_error, invalid, not_built, not_found, rpc_status
 from engine.api.generate_request import conversation, messages, options
-from engine.inference.options import Chosen, Logprob, Piece
-from engine.services import server
 from engine.api.resource_names import Place
 from engine.api.tuned_model import Tuned
+from engine.base_models.registry import Resolved, resolve
+from engine.inference.options import Chosen, Logprob, Piece
+from engine.protojson import message_reader
+from engine.protojson.errors import JSON, ApiError, as_api_error, invalid, not_built, not_found, rpc_status
+from engine.services import server
 
 Json = dict[str, Any]
 Pieces = Generator[Piece, None, None]
@@ -112,7 +112,9 @@ def generate(request: HttpRequest, target: Target) -> HttpResponse:
     body = message_reader.read(request, "GenerateContentRequest")
     found = list(pieces(target, body))
     candidates = [candidate(list(of_one)) for _, of_one in groupby(found, key=attrgetter("index"))]
-    return message_reader.reply({"candidates": candidates, "usageMetadata": usage(found), **response_head(target)})
+    return message_reader.reply(
+        {"candidates": candidates, "usageMetadata": usage(found), **response_head(target)}
+    )
 
 
 def pieces(target: Target, body: Json) -> Pieces:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from engine.protojson import labels
-from engine.training.chat_template import Message
-from engine.protojson.errors import ApiError, invalid
 from engine.inference.options import Options
+from engine.protojson import labels
+from engine.protojson.errors import ApiError, invalid
 from engine.protojson.message_reader import snake
+from engine.training.chat_template import Message
 
 Json = dict[str, Any]
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine.protojson import labels, field_masks, message_reader
 from engine.api import operations
-from engine.protojson.errors import ApiError, found_errors, invalid
-from engine.queue.job_folder import Checkpoint
-from engine.protojson.pagination import listing
 from engine.api.resource_names import Place
 from engine.api.tuned_model import DEFAULT, Tuned, all_tuned, changing, default_version
+from engine.protojson import field_masks, labels, message_reader
+from engine.protojson.errors import ApiError, found_errors, invalid
+from engine.protojson.pagination import listing
+from engine.queue.job_folder import Checkpoint
 
 Json = dict[str, Any]
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine.protojson import message_reader
-from engine.queue.atomic_files import read_json, write_json
-from engine.protojson.errors import not_found
-from engine.queue.job_folder import now
-from engine.protojson.pagination import listing
-from engine.services import root
 from engine.api.resource_names import Place
+from engine.protojson import message_reader
+from engine.protojson.errors import not_found
+from engine.protojson.pagination import listing
+from engine.queue.atomic_files import read_json, write_json
+from engine.queue.job_folder import now
+from engine.services import root
 
 Json = dict[str, Any]
 

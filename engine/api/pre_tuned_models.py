@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.base_models.registry import Base
-from engine.queue.atomic_files import read_json
-from engine.protojson.errors import ApiError, Violation, found_errors
-from engine.queue.job_folder import Checkpoint
 from engine.api.resource_names import Place
 from engine.api.tuned_model import Tuned, next_version
+from engine.base_models.registry import Base
+from engine.protojson.errors import ApiError, Violation, found_errors
+from engine.queue.atomic_files import read_json
+from engine.queue.job_folder import Checkpoint
 
 Json = dict[str, Any]
 

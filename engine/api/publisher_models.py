@@ -7,8 +7,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine.protojson import message_reader
 from engine.base_models.registry import Base, all_bases
+from engine.protojson import message_reader
 from engine.protojson.pagination import listing
 
 

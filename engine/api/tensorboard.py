@@ -8,11 +8,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from engine.api.resource_names import Place
 from engine.protojson import message_reader
 from engine.protojson.errors import not_found
-from engine.queue.job_folder import JobFolder
 from engine.protojson.pagination import listing
-from engine.api.resource_names import Place
+from engine.queue.job_folder import JobFolder
 
 Json = dict[str, Any]
 
@@ -36,7 +36,9 @@ def get_context(request: HttpRequest, place: Place, context: str) -> HttpRespons
     if folder is None:
         name = place.name("metadataStores/default/contexts", context)
         raise not_found(f"The Context {name} does not exist.")
-    return message_reader.reply(_experiment(place, folder) if experiment == context else _run_context(place, folder))
+    return message_reader.reply(
+        _experiment(place, folder) if experiment == context else _run_context(place, folder)
+    )
 
 
 def list_contexts(request: HttpRequest, place: Place) -> HttpResponse:
@@ -111,7 +113,9 @@ def list_experiments(request: HttpRequest, place: Place, board: str) -> HttpResp
     _check_board(place, board)
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
     resources = [_board_experiment(place, folder) for folder in jobs]
-    return message_reader.reply(listing(request, "tensorboardExperiments", resources, default=50, orders=ORDERS))
+    return message_reader.reply(
+        listing(request, "tensorboardExperiments", resources, default=50, orders=ORDERS)
+    )
 
 
 def get_experiment(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:

@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 
+from engine.api.resource_names import Place
+from engine.api.tensorboard import ORDERS, RUN, board_name, experiment_id, run_job, run_name
 from engine.protojson import message_reader
 from engine.protojson.errors import invalid, not_found
-from engine.queue.job_folder import JobFolder
 from engine.protojson.pagination import listing, page_size
-from engine.api.resource_names import Place
+from engine.queue.job_folder import JobFolder
 from engine.training.metrics_log import Point
-from engine.api.tensorboard import ORDERS, RUN, board_name, experiment_id, run_job, run_name
 
 Json = dict[str, Any]
 
@@ -49,7 +49,9 @@ def series_points(folder: JobFolder) -> dict[str, list[Point]]:
 def list_series(request: HttpRequest, place: Place, board: str, experiment: str, run: str) -> HttpResponse:
     folder = run_job(place, board, experiment, run)
     resources = [_series(place, folder, *entry) for entry in series_points(folder).items()]
-    return message_reader.reply(listing(request, "tensorboardTimeSeries", resources, default=50, orders=ORDERS))
+    return message_reader.reply(
+        listing(request, "tensorboardTimeSeries", resources, default=50, orders=ORDERS)
+    )
 
 
 def get_series(
@@ -181,4 +183,6 @@ def export_series(
         raise invalid("The page token is invalid: export again from the start.", "page_token")
     start = int(token)
     answer: Json = {"timeSeriesDataPoints": [_data_point(point) for point in kept[start : start + size]]}
-    return message_reader.reply({**answer, "nextPageToken": str(start + size)} if start + size < len(kept) else answer)
+    return message_reader.reply(
+        {**answer, "nextPageToken": str(start + size)} if start + size < len(kept) else answer
+    )

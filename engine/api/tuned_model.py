@@ -11,10 +11,10 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.queue.atomic_files import read_json, write_json
-from engine.protojson.errors import not_found
-from engine.queue.job_folder import Checkpoint, JobFolder, now
 from engine.api.resource_names import JOB_DIGITS, Place
+from engine.protojson.errors import not_found
+from engine.queue.atomic_files import read_json, write_json
+from engine.queue.job_folder import Checkpoint, JobFolder, now
 
 DEFAULT = "default"
 

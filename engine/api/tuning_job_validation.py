@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.protojson import labels
 from engine.api import pre_tuned_models as pre_tuned
-from engine.base_models.registry import Resolved, resolve
-from engine.protojson.errors import ApiError, Violation, found_errors, invalid
-from engine.gcs.object_store import BLOCK
-from engine.api.resource_names import Place
-from engine.training.plan import RANKS
 from engine.api.pre_tuned_models import PreTuned
+from engine.api.resource_names import Place
+from engine.base_models.registry import Resolved, resolve
+from engine.gcs.object_store import BLOCK
+from engine.protojson import labels
+from engine.protojson.errors import ApiError, Violation, found_errors, invalid
+from engine.training.plan import RANKS
 
 Json = dict[str, Any]
 

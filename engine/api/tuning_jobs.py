@@ -12,15 +12,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from engine.api import tuning_job_validation
-from engine.protojson import message_reader
-from engine.protojson.errors import ApiError, Violation, found_errors, not_built
-from engine.queue.job_folder import FINAL_STATES, JobFolder, now
-from engine.gcs.object_store import Object
-from engine.protojson.pagination import listing
-from engine.services import root, runner, store
 from engine.api.resource_names import Place
 from engine.api.tensorboard import experiment_name
 from engine.api.tuned_model import Tuned, changing
+from engine.gcs.object_store import Object
+from engine.protojson import message_reader
+from engine.protojson.errors import ApiError, Violation, found_errors, not_built
+from engine.protojson.pagination import listing
+from engine.queue.job_folder import FINAL_STATES, JobFolder, now
+from engine.services import root, runner, store
 
 Json = dict[str, Any]
 
@@ -103,7 +103,9 @@ def _object(uri: str) -> Object | None:
 
 
 def _missing(field: str, uri: str) -> Violation:
-    return Violation(f"{tuning_job_validation.SPEC}.{field}", f"The object {uri} does not exist: upload it first.")
+    return Violation(
+        f"{tuning_job_validation.SPEC}.{field}", f"The object {uri} does not exist: upload it first."
+    )
 
 
 def list_jobs(request: HttpRequest, place: Place) -> HttpResponse:

@@ -6,10 +6,10 @@ They are put into the store when somebody asks for them, as further links to the
 import re
 import threading
 
-from engine.queue.job_folder import JobFolder
-from engine.gcs.object_store import Upload
-from engine.services import root, store
 from engine.api.resource_names import JOB_DIGITS
+from engine.gcs.object_store import Upload
+from engine.queue.job_folder import JobFolder
+from engine.services import root, store
 
 BUCKET = "studio-adapters"
 _publishing = threading.Lock()

@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 import google_crc32c
 
-from engine.queue.atomic_files import read_json, sync, write_json
 from engine.protojson.errors import ApiError, invalid, not_found
+from engine.queue.atomic_files import read_json, sync, write_json
 
 BLOCK = 2**20
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -14,10 +14,10 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, BinaryIO, Protocol
 
-from engine.protojson import lenient_json
-from engine.queue.atomic_files import read_json, write_json
-from engine.protojson.errors import ApiError, invalid, not_found
 from engine.gcs.object_store import BLOCK, Object, Store, Upload, check_bucket, check_generation, check_name
+from engine.protojson import lenient_json
+from engine.protojson.errors import ApiError, invalid, not_found
+from engine.queue.atomic_files import read_json, write_json
 
 KEPT_SECONDS = 7 * 86400
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")

@@ -14,13 +14,13 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from engine.gcs import adapter_bucket
+from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, Object, Upload, check_bucket, check_generation
+from engine.gcs.uploads import ContentRange, Session, Stream, save, save_multipart
 from engine.protojson import message_reader
 from engine.protojson.errors import ApiError, invalid
 from engine.protojson.lenient_json import parse
-from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, Object, Upload, check_bucket, check_generation
 from engine.protojson.pagination import page
 from engine.services import store
-from engine.gcs.uploads import ContentRange, Session, Stream, save, save_multipart
 
 Json = dict[str, Any]
 
@@ -67,7 +67,9 @@ def list_objects(request: HttpRequest, bucket: str) -> HttpResponse:
     items = [object_resource(request, entry["object"]) for entry in entries if "object" in entry]
     prefixes = [entry["name"] for entry in entries if "object" not in entry]
     found = {"items": items, "prefixes": prefixes}
-    return message_reader.reply({"kind": "storage#objects", **{k: v for k, v in found.items() if v}, **listed})
+    return message_reader.reply(
+        {"kind": "storage#objects", **{k: v for k, v in found.items() if v}, **listed}
+    )
 
 
 def _entries(objects: list[Object], prefix: str, delimiter: str) -> Iterator[Json]:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.training.chat_template import Chat
-from engine.inference.sampling import choose, likeliest
 from engine.inference.detokenizer import INCOMPLETE, Decoding
 from engine.inference.options import Chosen, Logprob, Options, Piece
+from engine.inference.sampling import choose, likeliest
+from engine.training.chat_template import Chat
 
 
 class Answer:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.base_models.registry import Base
-from engine.training.chat_template import Chat, Message
-from engine.queue.atomic_files import read_json
 from engine.inference.options import Options, Piece
+from engine.queue.atomic_files import read_json
+from engine.training.chat_template import Chat, Message
 
 if TYPE_CHECKING:
     from engine.inference.generation import Answer

@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.training import metrics_log
 from engine.queue.atomic_files import new_folder, read_json, write_json
+from engine.training import metrics_log
 
 RESERVE = 2**16
 FINAL_STATES = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}

@@ -20,16 +20,17 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from engine.training import batches, dataset as data, metrics_log, save_points
 from engine.base_models.registry import Base, all_bases
-from engine.training.batches import Batch, measure
-from engine.training.chat_template import Chat
 from engine.queue.atomic_files import new_folder, write_json
 from engine.queue.job_folder import JobFolder
+from engine.training import batches, metrics_log, save_points
+from engine.training import dataset as data
+from engine.training.batches import Batch, measure
+from engine.training.chat_template import Chat
+from engine.training.dataset_stats import supervised_tuning_data_stats
+from engine.training.heartbeat import Pulse, Stopped, die_with_engine
 from engine.training.lora import add_adapter, device, export, load_base, read_weights
 from engine.training.plan import Plan
-from engine.training.heartbeat import Pulse, Stopped, die_with_engine
-from engine.training.dataset_stats import supervised_tuning_data_stats
 
 SEED = 20_26  # of a job that names none
 CLIP = 1.0

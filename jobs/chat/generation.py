@@ -10,10 +10,10 @@ from typing import Any
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from jobs.chat.response_parser import Answer
-from jobs.chat.request import generate_request
-from jobs.chat.models import Turn
 from jobs.chat.background_reader import Pump
+from jobs.chat.models import Turn
+from jobs.chat.request import generate_request
+from jobs.chat.response_parser import Answer
 from studio.vertex.errors import StreamBroken, VertexError
 
 TICK = 0.5

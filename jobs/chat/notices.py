@@ -7,10 +7,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from jobs.chat.request import REFUSED
 from jobs.chat.models import Turn
-from studio.vertex import errors
+from jobs.chat.request import REFUSED
 from studio.pages.error_messages import explain
+from studio.vertex import errors
 
 State = Turn.State
 

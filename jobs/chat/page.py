@@ -7,16 +7,16 @@ from typing import Any
 
 from django.utils import timezone
 
-from jobs.datasets.check.report import Sample
-from jobs.models import Dataset, TuningJob, resource_id
 from jobs.chat.endpoints import Endpoint, endpoints
-from jobs.chat.sse import busy_words
 from jobs.chat.forms import SettingsForm
 from jobs.chat.models import Conversation, Turn
 from jobs.chat.notices import Note, note
+from jobs.chat.sse import busy_words
 from jobs.chat.suggestions import Opening, opening
-from studio.people.access import Request
+from jobs.datasets.check.report import Sample
+from jobs.models import Dataset, TuningJob, resource_id
 from studio.models import Role
+from studio.people.access import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from jobs.chat import sse
 from jobs.chat.forms import AskForm
 from jobs.chat.models import Conversation, Turn
 from jobs.chat.page import chat, line, may_write
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 @require_POST

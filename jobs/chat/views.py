@@ -11,13 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.models import TuningJob
 from jobs.chat.endpoints import endpoints
 from jobs.chat.forms import DEFAULTS, AskForm
 from jobs.chat.models import Conversation
 from jobs.chat.page import chat, may_delete, opening_of
-from studio.people.access import Request, member
+from jobs.models import TuningJob
 from studio.models import AuditEntry, Project, Role
+from studio.people.access import Request, member
 
 PAGE = 50
 

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from jobs.datasets import ingest
 from jobs.datasets.sample_data import sample_named
 from jobs.models import Dataset
-from studio.vertex.errors import NotFound, VertexError
 from studio.pages.error_messages import explain
+from studio.vertex.errors import NotFound, VertexError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

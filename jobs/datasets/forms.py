@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.datasets.uploads import filenames
 from jobs.datasets import gcs_paths
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.transform.split import MOST_PERCENT
+from jobs.datasets.uploads import filenames
 from studio.vertex.errors import BadName
 from studio.vertex.storage import parse_gs_uri
 

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.datasets.check.checker import check
-from jobs.datasets.uploads.filenames import safe_name
 from jobs.datasets.check.report import Report
 from jobs.datasets.sample_data import Part, SampleData
+from jobs.datasets.uploads.filenames import safe_name
 from jobs.models import Dataset
 from studio.models import Project
 from studio.vertex.errors import Conflict

@@ -13,8 +13,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import Dataset, TuningJob
-from studio.pages.list_query import Heading, Sorting
 from studio.models import Project, Role
+from studio.pages.list_query import Heading, Sorting
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from django.db import transaction
 
-from jobs.datasets.ingest import blocks
 from jobs.datasets.check.tokens import calibrate, sample_for_counting
+from jobs.datasets.ingest import blocks
 from jobs.models import Dataset
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
+from jobs.datasets import views
 from jobs.datasets.diff import views as diff_views
 from jobs.datasets.report_page import downloads
-from jobs.datasets import views
 
 app_name = "datasets"
 urlpatterns = [

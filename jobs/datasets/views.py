@@ -13,19 +13,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
 from jobs.datasets import ingest, library
-from jobs.datasets.uploads import upload_handler
 from jobs.datasets.check.checker import check
-from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.errors import ASK_FOR_ONE, Refusal, both_parts, taken
+from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.sample_data import samples
-from jobs.wizard.drafts import UNPROCESSABLE, new_draft
+from jobs.datasets.uploads import upload_handler
 from jobs.models import Dataset
-from studio.people.access import Request, member
+from jobs.wizard.drafts import UNPROCESSABLE, new_draft
 from studio.models import Project, Role
-from studio.vertex.errors import Conflict, VertexError
 from studio.pages.error_messages import explain
+from studio.people.access import Request, member
+from studio.vertex.errors import Conflict, VertexError
 
 
 @require_GET
@@ -83,7 +83,9 @@ def add(request: Request, project: Project) -> HttpResponse:
             refusal = str(words)
     typed = request.POST.get("uri", "")
     context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
-    return render(request, "jobs/datasets/library/add.html", context, status=UNPROCESSABLE if refusal else 200)
+    return render(
+        request, "jobs/datasets/library/add.html", context, status=UNPROCESSABLE if refusal else 200
+    )
 
 
 def brought(request: Request, project: Project, way: str) -> Dataset:

@@ -17,8 +17,8 @@ from jobs.models import TuningJob
 from jobs.querysets import Submission
 from jobs.status import work_of
 from jobs.templatetags.jobs import roughly
-from studio.projects import quotas
 from studio.models import Project
+from studio.projects import quotas
 from studio.templatetags.studio import person
 from studio.vertex import job_states
 

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods
 
 from jobs.job_list.filters import row_number
 from jobs.models import TuningJob
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 LEAST, MOST = 2, 50
 """Runs that the compare page takes."""

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from jobs.job_list import sort_expressions
 from jobs.models import TuningJob
 from jobs.querysets import FAILED, OPEN, TuningJobQuerySet
-from studio.pages.list_query import Heading, Sorting
 from studio.models import Project
+from studio.pages.list_query import Heading, Sorting
 from studio.vertex import job_states
 
 if TYPE_CHECKING:

@@ -23,8 +23,21 @@ MOMENT = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
 )
 LIFE = (
-    *(job_states.QUEUED, job_states.PENDING, job_states.RUNNING, job_states.PAUSED, job_states.UPDATING, job_states.CANCELLING),
-    *(job_states.SUCCEEDED, job_states.PARTIALLY_SUCCEEDED, job_states.CANCELLED, job_states.FAILED, job_states.EXPIRED),
+    *(
+        job_states.QUEUED,
+        job_states.PENDING,
+        job_states.RUNNING,
+        job_states.PAUSED,
+        job_states.UPDATING,
+        job_states.CANCELLING,
+    ),
+    *(
+        job_states.SUCCEEDED,
+        job_states.PARTIALLY_SUCCEEDED,
+        job_states.CANCELLED,
+        job_states.FAILED,
+        job_states.EXPIRED,
+    ),
 )
 """The order of states from the first to the last; one that we do not know has no place."""
 

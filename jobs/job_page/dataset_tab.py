@@ -17,8 +17,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.datasets.report_page.page import ReportPage, Spread, spread
 from jobs.datasets.check.report import Distribution, Message
+from jobs.datasets.report_page.page import ReportPage, Spread, spread
 from jobs.tuning_job_resource import number, part, whole
 
 if TYPE_CHECKING:

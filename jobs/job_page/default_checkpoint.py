@@ -11,13 +11,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from jobs.job_page.views import job_or_404
 from jobs.models import TuningJob
 from jobs.tuning_job_resource import Checkpoint
-from jobs.job_page.views import job_or_404
-from studio.people.access import Request, member
 from studio.models import Project, Role
-from studio.vertex.errors import OutcomeUnknown, VertexError
 from studio.pages.error_messages import explain
+from studio.people.access import Request, member
+from studio.vertex.errors import OutcomeUnknown, VertexError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 from jobs.models import moment
-from jobs.tuning_job_resource import part, whole
 from jobs.troubleshooting.error_details import RPC
+from jobs.tuning_job_resource import part, whole
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,19 +13,20 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from jobs.job_page import adapter_download, details_tab
-from jobs.job_list import bulk_actions, filters as listing
-from jobs.lifecycle import polling
-from jobs.job_page.dataset_tab import Data
+from jobs.estimates.queue_position import waiting
+from jobs.job_list import bulk_actions
+from jobs.job_list import filters as listing
 from jobs.job_list.facets import facets
+from jobs.job_page import adapter_download, details_tab
+from jobs.job_page.dataset_tab import Data
+from jobs.lifecycle import polling
 from jobs.lifecycle.stored_errors import revived
 from jobs.models import Sweep, TuningJob
-from jobs.estimates.queue_position import waiting
 from jobs.request.panel import RequestPanel
-from studio.people.access import Request, member
 from studio.models import Project, Role
-from studio.vertex.errors import VertexError
 from studio.pages.error_messages import Banner, explain
+from studio.people.access import Request, member
+from studio.vertex.errors import VertexError
 
 LIVE, CALM = 4, 30
 """Seconds between two looks of an open list: while a job goes on, and while nothing does."""
@@ -53,7 +54,9 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "most": bulk_actions.MOST,
         "every": LIVE if counts["active"] else CALM,
     }
-    return render(request, "jobs/job_list/list.html#jobs" if request.htmx else "jobs/job_list/list.html", context)
+    return render(
+        request, "jobs/job_list/list.html#jobs" if request.htmx else "jobs/job_list/list.html", context
+    )
 
 
 def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:

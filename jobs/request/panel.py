@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jobs.request import snippets
-from jobs.request.target import Address, Snippet
 from jobs.request.body import tuning_request
+from jobs.request.target import Address, Snippet
 from studio.vertex.auth import LOCATION, base_url
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import re
 import shlex
 import unicodedata
 
-from jobs.request.target import TOKEN_VARIABLE, Address, Body, Snippet
 from jobs.request.python_snippets import python_genai, python_vertexai
+from jobs.request.target import TOKEN_VARIABLE, Address, Body, Snippet
 
 __all__ = ["ALL", "curl", "powershell", "python_genai", "python_vertexai", "rest"]
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from jobs.request_import import powershell_lexer
 from jobs.request_import.bash_lexer import bash
-from jobs.request_import.powershell_lexer import Statement
 from jobs.request_import.cmd_lexer import prompt
+from jobs.request_import.powershell_lexer import Statement
 from jobs.request_import.tokens import Command, Unreadable, Word
 
 CURL = re.compile(r"(?:^|[/\\!])curl(?:\.exe)?$", re.IGNORECASE)

@@ -14,8 +14,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.request_import.tokens import Unreadable
 from jobs.request.body import LABEL
+from jobs.request_import.tokens import Unreadable
 from studio.vertex.auth import LOCATION
 from studio.vertex.catalog import ADAPTER_SIZES
 

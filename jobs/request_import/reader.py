@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.draft_fields import Pasted, pasted_body, shown
 from jobs.request_import.curl import Sent, from_powershell, from_shell
+from jobs.request_import.draft_fields import Pasted, pasted_body, shown
 from jobs.request_import.tokens import Unreadable
 
 __all__ = ["Pasted", "Unreadable", "read"]

@@ -12,17 +12,17 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from jobs import base_models
-from jobs.request_import import reader
-from jobs.datasets.forms import AddressForm
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal, taken
-from jobs.wizard.drafts import UNPROCESSABLE, new_draft
+from jobs.datasets.forms import AddressForm
 from jobs.models import TuningJob
-from jobs.wizard.dataset_step.pending_files import let_wait
 from jobs.preflight import base_model, regions
-from studio.people.access import Request, member
+from jobs.request_import import reader
+from jobs.wizard.dataset_step.pending_files import let_wait
+from jobs.wizard.drafts import UNPROCESSABLE, new_draft
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
 LONGEST = 100_000

@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from studio.pages.list_query import Sorting
 from jobs.status import Work, alert_words, status_of, work_of
+from studio.pages.list_query import Sorting
 from studio.templatetags.studio import HOUR, MINUTE, duration, icon
 
 register = template.Library()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django import template
 
+from jobs.models import TuningJob
 from jobs.troubleshooting.views import Remedy
 from jobs.troubleshooting.views import remedy as remedy_of
-from jobs.models import TuningJob
 
 register = template.Library()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from jobs.troubleshooting.fix import Case, Recipe
 from jobs.datasets.check.model_limits import Purpose
 from jobs.models import Dataset
+from jobs.troubleshooting.fix import Case, Recipe
 
 AGENT = "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com"
 """Whom Vertex reads as where a job names no account: cloud.google.com/iam/docs/service-agents."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.troubleshooting import dataset_fixes, service_fixes, settings_fixes
-from jobs.troubleshooting.fix import SETTINGS, Case, Recipe
 from jobs.troubleshooting.error_details import Fault, Symptom, symptoms
+from jobs.troubleshooting.fix import SETTINGS, Case, Recipe
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob
@@ -92,9 +92,13 @@ BOOK = (
     ),
     page(dataset_fixes.role, r"use a valid role: user, model"),
     page(dataset_fixes.not_jsonl, r"should be a GCS object of type JSONL", fields=DATASETS),
-    page(dataset_fixes.not_readable, r"(?P<who>\S+@\S+\.gserviceaccount\.com) does not have storage\.\S+ access"),
     page(
-        dataset_fixes.not_readable, r"storage\.(objects|buckets)\.\w+|permission[^.]* gs://|gs://\S+[^.]* permission"
+        dataset_fixes.not_readable,
+        r"(?P<who>\S+@\S+\.gserviceaccount\.com) does not have storage\.\S+ access",
+    ),
+    page(
+        dataset_fixes.not_readable,
+        r"storage\.(objects|buckets)\.\w+|permission[^.]* gs://|gs://\S+[^.]* permission",
     ),
     page(dataset_fixes.not_there, r"does not exist|not found|no such object|is required", fields=DATASETS),
     page(dataset_fixes.not_there, r"(gs://\S+|no such object).*(not exist|not found)|no such object"),
@@ -123,9 +127,13 @@ BOOK = (
         r"(?P<SERVICE_DISABLED>has not been used in project|API[^.]* is disabled)",
         status="PERMISSION_DENIED",
     ),
-    page(service_fixes.reason, r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))"),
+    page(
+        service_fixes.reason, r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))"
+    ),
     page(service_fixes.act_as, r"(?P<permission>iam\.serviceAccounts\.actAs)"),
-    page(service_fixes.concurrent, r"concurrent[ _]?tuning|tuning[^.]* concurrent", status="RESOURCE_EXHAUSTED"),
+    page(
+        service_fixes.concurrent, r"concurrent[ _]?tuning|tuning[^.]* concurrent", status="RESOURCE_EXHAUSTED"
+    ),
     page(
         service_fixes.quota,
         r"quota exceeded for (?:quota metric )?['\"]?(?P<metric>[^\s'\"]+)",
@@ -133,7 +141,9 @@ BOOK = (
     ),
     page(service_fixes.busy, r"resource (has been )?exhausted", status="RESOURCE_EXHAUSTED"),
     page(
-        service_fixes.permission, r"(?P<permission>(aiplatform|serviceusage)\.\w+\.\w+)", status="PERMISSION_DENIED"
+        service_fixes.permission,
+        r"(?P<permission>(aiplatform|serviceusage)\.\w+\.\w+)",
+        status="PERMISSION_DENIED",
     ),
     # A field, whatever is said about it.
     page(settings_fixes.adapter_size, fields="adapter_size"),
@@ -145,7 +155,9 @@ BOOK = (
         fields="base_model",
     ),
     page(
-        settings_fixes.display_name, r"at most|too long|exceed|longer|characters", fields="tuned_model_display_name"
+        settings_fixes.display_name,
+        r"at most|too long|exceed|longer|characters",
+        fields="tuned_model_display_name",
     ),
     page(settings_fixes.labels, fields="labels"),
     page(settings_fixes.service_account, fields="service_account"),

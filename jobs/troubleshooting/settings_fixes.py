@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from jobs.troubleshooting.fix import Case, Recipe, changed, shown, use
 from jobs.preflight import regions
 from jobs.request.body import LABEL
+from jobs.troubleshooting.fix import Case, Recipe, changed, shown, use
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 

@@ -15,13 +15,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from jobs.troubleshooting.known_errors import SETTINGS, Recipe, recipes
+from jobs.job_page.views import job_or_404
 from jobs.models import TuningJob
 from jobs.troubleshooting.error_details import as_error
-from jobs.job_page.views import job_or_404
-from studio.people.access import Request, member
+from jobs.troubleshooting.known_errors import SETTINGS, Recipe, recipes
 from studio.models import Project, Role
 from studio.pages.error_messages import explain
+from studio.people.access import Request, member
 
 DATASETS = ("training", "validation")
 LAST_STEP = "jobs:review"

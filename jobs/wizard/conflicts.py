@@ -9,8 +9,8 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from studio.people.access import Request
 from studio.models import AuditEntry, Project
+from studio.people.access import Request
 
 
 def was_discarded(request: Request, project: Project, pk: int) -> bool:

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 
 from jobs.job_list import filters
 from jobs.models import TuningJob
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 @require_safe

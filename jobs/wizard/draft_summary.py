@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.estimates import past_jobs
 from jobs import preflight
-from jobs.datasets.report_page.histogram_svg import Bar, bars
+from jobs.datasets.check.messages import Words, words
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.check.report import Distribution, Problem, Report
-from jobs.datasets.check.messages import Words, words
+from jobs.datasets.report_page.histogram_svg import Bar, bars
+from jobs.estimates import past_jobs
 from jobs.estimates.estimate import Estimate
 from jobs.estimates.presentation import Figure, figures
-from jobs.wizard.model_step.pre_tuned_models import Parent, parents
 from jobs.estimates.queue_position import Queue, queue_of
 from jobs.request.panel import RequestPanel
+from jobs.wizard.model_step.pre_tuned_models import Parent, parents
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:

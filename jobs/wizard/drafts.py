@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from jobs.wizard import conflicts
 from jobs.models import TuningJob
 from jobs.preflight import regions
-from studio.people.access import Request
+from jobs.wizard import conflicts
 from studio.models import Project
+from studio.people.access import Request
 from studio.templatetags.studio import person
 from studio.vertex import catalog
 

@@ -15,15 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.wizard.dataset_step.leakage import Comparison
-from jobs.wizard.drafts import draft_or_404
-from jobs.wizard.draft_summary import Preview, Section
 from jobs.estimates.queue_position import queue_of
 from jobs.preflight import Obstacle, Words, obstacles
-from jobs.tuning_job_resource import Setting
 from jobs.templatetags.jobs_wizard import grouped
-from studio.people.access import Request, member
+from jobs.tuning_job_resource import Setting
+from jobs.wizard.dataset_step.leakage import Comparison
+from jobs.wizard.draft_summary import Preview, Section
+from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob

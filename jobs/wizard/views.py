@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from jobs.datasets.errors import Refusal
+from jobs.models import TuningJob
 from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.views import take_sample
-from jobs.datasets.errors import Refusal
 from jobs.wizard.drafts import new_draft, to_dataset
-from jobs.models import TuningJob
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 @require_POST

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from metrics.compare.query import Metric
 from metrics.compare.runs import Line
 from metrics.compare.settings import Row as SettingRow
 from metrics.compare.table import Row
-from metrics.compare.query import Metric
+from metrics.monitor.table import line as csv_line
 from metrics.point_store import NONE, Points
 from metrics.run import Run
-from metrics.monitor.table import line as csv_line
 
 CURVE_HEAD = ["job", "run", "metric", "step", "epoch", "elapsed_seconds", "wall_time", "value"]
 RUN_HEAD = [

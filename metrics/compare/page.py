@@ -19,15 +19,16 @@ from jobs.job_list.filters import named
 from jobs.models import TuningJob
 from jobs.querysets import TuningJobQuerySet
 from metrics import point_store
-from metrics.compare.charts import figures as curves, setting_effect
-from metrics.compare import comparability
-from metrics.compare import settings as setting_rows
-from metrics.compare.datasets import Data
-from metrics.compare.runs import Line, baseline_of, lines_of
-from metrics.compare.table import Table
-from metrics.compare.query import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
 from metrics.charts.control_labels import axis_words, chip_words, scale_words
 from metrics.charts.controls import Axis, Scale
+from metrics.compare import comparability
+from metrics.compare import settings as setting_rows
+from metrics.compare.charts import figures as curves
+from metrics.compare.charts import setting_effect
+from metrics.compare.datasets import Data
+from metrics.compare.query import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
+from metrics.compare.runs import Line, baseline_of, lines_of
+from metrics.compare.table import Table
 from metrics.models import Feed
 from metrics.point_store import NONE, Points
 from metrics.run import Run

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from metrics.compare.runs import Line
 from metrics.compare.query import View
+from metrics.compare.runs import Line
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_GET
 from metrics.compare import csv_export
 from metrics.compare.page import Compare
 from metrics.compare.query import View
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 FAST = 1
 """gzip's level for figures: noise hardly shrinks any further, and somebody waits."""

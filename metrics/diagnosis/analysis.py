@@ -12,7 +12,19 @@ from functools import cached_property
 import numpy as np
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.diagnosis.findings import (Diverged, Falling, Finding, Kept, Level, Measured, NoEvaluation, Odd, Overfitting, Plateau, Reading,)
+from metrics.diagnosis.findings import (
+    Diverged,
+    Falling,
+    Finding,
+    Kept,
+    Level,
+    Measured,
+    NoEvaluation,
+    Odd,
+    Overfitting,
+    Plateau,
+    Reading,
+)
 from metrics.point_store import NONE, Numbers, Points
 from metrics.run import Run, step_of
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS

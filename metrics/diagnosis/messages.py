@@ -10,8 +10,20 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from metrics.diagnosis.findings import (Diverged, Falling, Finding, Kept, Level, Measured, NoEvaluation, Odd, Overfitting, Plateau, Reading,)
 from metrics.diagnosis.citations import difference, place, span
+from metrics.diagnosis.findings import (
+    Diverged,
+    Falling,
+    Finding,
+    Kept,
+    Level,
+    Measured,
+    NoEvaluation,
+    Odd,
+    Overfitting,
+    Plateau,
+    Reading,
+)
 from metrics.summary import EVAL_LOSS
 
 

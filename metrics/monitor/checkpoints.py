@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from jobs.models import resource_id
 from jobs.tuning_job_resource import Checkpoint
+from metrics.diagnosis.citations import difference, place
 from metrics.point_store import Points
 from metrics.run import Run, step_of
-from metrics.diagnosis.citations import difference, place
 from metrics.summary import EVAL_LOSS, best
 
 

@@ -15,19 +15,19 @@ from django.utils.translation import ngettext
 
 from jobs.lifecycle.stored_errors import revived
 from jobs.models import TuningJob
-from metrics.monitor import checkpoints
 from metrics import point_store
-from metrics.diagnosis.analysis import advise
 from metrics.charts.control_labels import axis_words, chip_words, scale_words
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.models import Feed
+from metrics.diagnosis.analysis import advise
 from metrics.diagnosis.messages import Note, hints
+from metrics.models import Feed
+from metrics.monitor import checkpoints
 from metrics.point_store import NONE, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
+from studio.pages.error_messages import explain
 from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
-from studio.pages.error_messages import explain
 
 STALE = timedelta(seconds=60)
 LIVE, LATE = 4, 30

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from metrics.charts.figures import CHARTS
 from metrics.charts.downsample import thin
+from metrics.charts.figures import CHARTS
 from metrics.point_store import NONE, Points
 from metrics.run import Run
 

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_GET
 
 from jobs.job_page.views import head, job_or_404
 from metrics.charts import figures as charts
-from metrics.monitor import table as tables
 from metrics.charts.controls import Controls
+from metrics.monitor import table as tables
 from metrics.monitor.page import Monitor, panels
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 @require_GET

@@ -24,7 +24,11 @@ BUNDLES = {
         "studio/narrow.css",
     ],
     "metrics/board.js": ["studio/plot.js", "metrics/charts/line_charts.js", "metrics/charts/refresh.js"],
-    "metrics/compared.js": ["metrics/charts/smoothing.js", "metrics/compare/value_reader.js", "metrics/compare/compare.js"],
+    "metrics/compared.js": [
+        "metrics/charts/smoothing.js",
+        "metrics/compare/value_reader.js",
+        "metrics/compare/compare.js",
+    ],
     "metrics/compared.css": ["metrics/monitor/monitor.css", "metrics/compare/compare.css"],
 }
 

@@ -17,8 +17,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRefresh
 
-from studio.people import invitations
 from studio.models import Project, Role
+from studio.people import invitations
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

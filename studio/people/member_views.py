@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from studio.models import AuditEntry, Membership, Project, Role
 from studio.people import invitations
 from studio.people.access import Request, member
 from studio.projects.forms import MemberForm
-from studio.models import AuditEntry, Membership, Project, Role
 
 
 @require_GET
@@ -30,7 +30,9 @@ def page(request: Request, project: Project, form: MemberForm, link: dict[str, s
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
     rows = [(each, invitations.may_renew(request.user, each.user, project)) for each in memberships]
     return render(
-        request, "studio/people/members.html", {"form": form, "rows": rows, "link": link, "roles": Role.choices}
+        request,
+        "studio/people/members.html",
+        {"form": form, "rows": rows, "link": link, "roles": Role.choices},
     )
 
 

@@ -21,12 +21,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.i18n import set_language
 
+from studio.models import AuditEntry, Membership, Project, Role
+from studio.pages.error_messages import explain
 from studio.people import invitations
 from studio.people.access import Request, installation_admin, member
 from studio.projects.forms import JoinForm, NewProjectForm, ProjectForm, SignInForm
-from studio.models import AuditEntry, Membership, Project, Role
 from studio.vertex.errors import VertexError
-from studio.pages.error_messages import explain
 
 sign_in = login_not_required(
     LoginView.as_view(
@@ -75,7 +75,9 @@ def failed(request: HttpRequest) -> HttpResponse:
 @require_GET
 def home(request: Request) -> HttpResponse:
     project = Project.objects.visible_to(request.user).first()
-    return redirect("project", project.slug) if project else render(request, "studio/projects/no_project.html")
+    return (
+        redirect("project", project.slug) if project else render(request, "studio/projects/no_project.html")
+    )
 
 
 @require_GET

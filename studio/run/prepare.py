@@ -10,8 +10,8 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from studio.people import invitations
 from studio.models import Pulse
+from studio.people import invitations
 from studio.run.preflight import Trouble
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-LEASH = Path(__file__).parent / "leash.py"
+DIE_WITH_PARENT = Path(__file__).parent / "die_with_parent.py"
 
 
 def leashed(command: Iterable[str]) -> list[str]:
     """The command as a process that ends when its parent dies."""
-    return [sys.executable, "-I", "-S", str(LEASH), *command]
+    return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,15 @@ def engine(plan: Plan, port: int) -> Program:
 
 
 def web(plan: Plan) -> Program:
-    serve = ["-m", "gunicorn", "--config", "studio/gunicorn_conf.py", "--bind", plan.bind, "studio.wsgi"]
+    serve = [
+        "-m",
+        "gunicorn",
+        "--config",
+        "studio/operation/gunicorn_conf.py",
+        "--bind",
+        plan.bind,
+        "studio.wsgi",
+    ]
     return Program("web", [sys.executable, *serve])
 
 

@@ -30,8 +30,8 @@ from studio.vertex.errors import (
     from_exception,
     from_response,
 )
-from studio.vertex.time_series import Point, TimeSeries, points, time_series
 from studio.vertex.streaming import Json, elements, whole
+from studio.vertex.time_series import Point, TimeSeries, points, time_series
 
 GENERATE_TIMEOUT = (5.0, 120.0)
 """A model may think for a while before its first word."""
@@ -125,7 +125,9 @@ class Vertex:
         short = [one["name"] for one in series if not _is_long(one)]
         for start in range(0, len(short), SERIES_PER_READ):
             answers |= self._batch_read(short[start : start + SERIES_PER_READ])
-        return {one["displayName"]: points(answers.get(resource_names.id_of(one["name"]), [])) for one in series}
+        return {
+            one["displayName"]: points(answers.get(resource_names.id_of(one["name"]), [])) for one in series
+        }
 
     # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
 

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.base_models.registry import Base, resolve
+from engine.inference.options import Options
+from engine.inference.server import Server
+from engine.queue.job_folder import JobFolder, now
+from engine.queue.runner import Runner
 from engine.training.chat_template import Message
 from engine.training.dataset import parse
-from engine.queue.job_folder import JobFolder, now
-from engine.inference.options import Options
-from engine.queue.runner import Runner
-from engine.inference.server import Server
+from tests.paths import SAMPLES
 
-SAMPLES = Path(__file__).parents[2] / "jobs" / "datasets" / "samples"
 TASKS = {"banking77": 0.75, "captain_byte": 0.8, "table_bookings": 0.8, "orders_ja": 0.8}
 """The share of exact answers that each task has to reach."""
 MOST_UNTUNED = 0.05

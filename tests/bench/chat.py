@@ -21,8 +21,8 @@ from peft import PeftModel
 from transformers import TextIteratorStreamer
 
 from engine.base_models.registry import BUILT_IN, Base
-from engine.training.chat_template import Chat
 from engine.queue.job_folder import JobFolder
+from engine.training.chat_template import Chat
 from engine.training.lora import Adapted, load_base
 from tests.engine.running_engine import Engine, running
 from tests.engine.tiny_base import example

@@ -105,7 +105,9 @@ def seconds(work: Callable[[], object]) -> float:
 def reading(jobs: list[int]) -> Iterator[str]:
     """Django reads steps, wall times and values by job and metric; the driver alone gets the series' keys
     and reads no wall times."""
-    keys = list(point_store.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True))
+    keys = list(
+        point_store.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True)
+    )
     with drivers_rows() as rows:
         assert [len(kept) for kept in raw(rows, keys)] == [LIMIT] * W2.runs
         assert [len(kept) // LIMIT for kept in ours(jobs)] == [1] * W2.runs

@@ -16,16 +16,17 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from engine.training import dataset
 from engine.base_models.registry import BUILT_IN, Base
+from engine.queue.job_folder import JobFolder, now
+from engine.training import dataset
 from engine.training.chat_template import Chat
 from engine.training.dataset import Tokens
-from engine.queue.job_folder import JobFolder, now
 from engine.training.lora import add_adapter, load_base
 from engine.training.plan import Plan
 from engine.training.trainer import run
+from tests.paths import SAMPLES
 
-FILE = Path(__file__).parents[2] / "jobs" / "datasets" / "samples" / "banking77" / "train.jsonl"
+FILE = SAMPLES / "banking77" / "train.jsonl"
 ROUNDS = 5
 THREADS = 1
 LEAST_RATIO = 0.95

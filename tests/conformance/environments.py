@@ -12,8 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
-FOLDER = REPOSITORY / ".venv-conformance"
+from tests.paths import ROOT
+
+FOLDER = ROOT / ".venv-conformance"
 REQUIREMENTS = Path(__file__).parent / "requirements"
 
 

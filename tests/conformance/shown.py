@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from jobs.request import snippets
-from jobs.request.target import Address, Body
 from jobs.request.body import LABEL
+from jobs.request.target import Address, Body
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
 FILES = {"trainingDatasetUri": TRAINING, "validationDatasetUri": VALIDATION, "exportLastCheckpointOnly": True}

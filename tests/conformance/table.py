@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.conformance.environments import REPOSITORY, REQUIREMENTS
+from tests.conformance.environments import REQUIREMENTS
+from tests.paths import ROOT
 
-README = REPOSITORY / "README.md"
+README = ROOT / "README.md"
 CLIENTS = Path(__file__).parent / "clients"
 BEGIN, END = "<!-- calls -->\n\n", "\n<!-- /calls -->"
 

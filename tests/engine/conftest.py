@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from engine.base_models.registry import Base
-from engine.training.chat_template import Chat
 from engine.queue.job_folder import JobFolder
+from engine.training.chat_template import Chat
 from tests.engine.job_folders import new_job
 from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned

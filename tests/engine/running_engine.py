@@ -17,8 +17,8 @@ import requests
 
 from studio.run.processes import leashed
 from tests.engine.tiny_base import example
+from tests.paths import ROOT
 
-REPOSITORY = Path(__file__).parents[2]
 PROJECT = "v1/projects/myproject/locations/us-central1"
 FINISHED = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
@@ -85,7 +85,7 @@ def running(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]
     command = [sys.executable, "-m", "engine", "--port", "0", "--root", str(root), *arguments]
     process = subprocess.Popen(
         leashed(command),
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env={**os.environ, "ENGINE_FAULTS": "1", **environment},
         stdout=subprocess.PIPE,
         text=True,

@@ -13,14 +13,14 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.training import metrics_log, save_points
 from engine.base_models.registry import Base
 from engine.queue.job_folder import JobFolder
-from engine.training.plan import Plan
 from engine.queue.runner import Runner
+from engine.training import metrics_log, save_points
+from engine.training.plan import Plan
 from engine.training.trainer import Training, run
-from tests.engine.queue import kill_points
 from tests.engine.job_folders import new_job, values, weights
+from tests.engine.queue import kill_points
 from tests.engine.queue.test_runner import state, wait
 from tests.engine.tiny_base import example, write_base
 

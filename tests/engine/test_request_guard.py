@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.engine.running_engine import PROJECT, REPOSITORY, Engine, running
+from tests.engine.running_engine import PROJECT, Engine, running
+from tests.paths import ROOT
 
 JOBS = f"{PROJECT}/tuningJobs"
 
@@ -83,7 +84,7 @@ def test_a_token_is_asked_for_where_there_is_one(base_folder: Path, tmp_path: Pa
 def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=60,
@@ -152,7 +153,7 @@ def test_starting_does_not_load_torch(engine: Engine) -> None:
         "DJANGO_SETTINGS_MODULE": "engine.settings",
         "ENGINE_ROOT": str(engine.root),
     }
-    assert subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, env=environment).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from studio.vertex.client import Vertex
 from tests.engine.conftest import base_folder as base_folder
 from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned
-from tests.metrics.monitor.page_reader import Board
 from tests.metrics.charts.curves import dataset, remote
+from tests.metrics.monitor.page_reader import Board
 from tests.studio.vertex.double import serving
 
 

@@ -26,9 +26,9 @@ from metrics.tasks import pull_due
 from studio.models import Project
 from studio.vertex.errors import OutcomeUnknown
 from tests.engine.running_engine import Engine
-from tests.metrics.monitor.page_reader import RUN, Board, Point
-from tests.metrics.conftest import feed_of
 from tests.metrics.charts.test_figures import numbers
+from tests.metrics.conftest import feed_of
+from tests.metrics.monitor.page_reader import RUN, Board, Point
 from tests.studio.vertex.double import Answer, json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"

@@ -214,7 +214,10 @@ def test_what_a_merge_answers_sums_up_as_everything_does(
         }
         ends = point_store.merge(job.pk, batch, whole=[EVAL])
         assert summarise(ends, Run()) == summarise(point_store.of_job(job.pk), Run())
-        assert ends.get(EVAL, point_store.NONE).packed() == point_store.of_job(job.pk).get(EVAL, point_store.NONE).packed()
+        assert (
+            ends.get(EVAL, point_store.NONE).packed()
+            == point_store.of_job(job.pk).get(EVAL, point_store.NONE).packed()
+        )
 
 
 def test_a_summary_needs_no_more_than_a_merge_answers() -> None:

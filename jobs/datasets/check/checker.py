@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 
-from jobs.datasets.check.example import FORMATS, Conversation, problems_of
-from jobs.datasets.check.other_formats import convert
-from jobs.datasets.check.excerpt import cut, head, storable
 from jobs.datasets.check.distributions import Figures
-from jobs.datasets.finding import Finding
-from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
-from jobs.datasets.check.json_line import Unreadable, parse
-from jobs.datasets.check.fast_path.block_counter import count
 from jobs.datasets.check.duplicates import Repeats
-from jobs.datasets.check.report import Message, Problem, Report, Sample
-from jobs.datasets.check.fast_path.line_template import Spelling
+from jobs.datasets.check.example import FORMATS, Conversation, problems_of
+from jobs.datasets.check.excerpt import cut, head, storable
+from jobs.datasets.check.fast_path.block_counter import count
 from jobs.datasets.check.fast_path.columns import Tally, digests
+from jobs.datasets.check.fast_path.line_template import Spelling
+from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
+from jobs.datasets.check.other_formats import convert
+from jobs.datasets.check.report import Message, Problem, Report, Sample
+from jobs.datasets.finding import Finding
 
 PROBLEMS_KEPT = 20
 """Of each code."""

@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any
 
 from jobs.datasets.check.example import Conversation, problems_of, system_instruction
-from jobs.datasets.check.lines import BOM, lines
 from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.lines import BOM, lines
 
 BYTES_PER_TOKEN = 4
 COUNTED = 16

@@ -12,12 +12,12 @@ from typing import IO
 
 import numpy as np
 
+from jobs.datasets.check.fast_path.columns import Ints
+from jobs.datasets.check.report import Message
 from jobs.datasets.diff.diff import Source
 from jobs.datasets.diff.fingerprints import digest
 from jobs.datasets.diff.matching import Matches, match
-from jobs.datasets.check.report import Message
 from jobs.datasets.diff.texts import Said, said_lines
-from jobs.datasets.check.fast_path.columns import Ints
 
 HEAD = (
     "change",

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from jobs.datasets.check.fast_path.columns import Ints
+from jobs.datasets.check.report import Distribution, Message, Problem
 from jobs.datasets.diff.fingerprints import Columns, Digest, digest
 from jobs.datasets.diff.matching import Matches, match
-from jobs.datasets.check.report import Distribution, Message, Problem
 from jobs.datasets.diff.texts import Said, excerpt, said_in
-from jobs.datasets.check.fast_path.columns import Ints
 
 KEPT = 50
 """Examples of each kind that are kept with their texts."""

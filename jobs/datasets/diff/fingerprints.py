@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jobs.datasets.check.checker import not_text, problem, too_long
-from jobs.datasets.check.example import Conversation, Turn, problems_of
 from jobs.datasets.check.distributions import Histogram
-from jobs.datasets.finding import Finding
-from jobs.datasets.check.lines import BOM, Block, blocks
-from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.example import Conversation, Turn, problems_of
 from jobs.datasets.check.fast_path.block_counter import count
-from jobs.datasets.check.report import Problem
-from jobs.datasets.check.fast_path.line_template import Spelling
 from jobs.datasets.check.fast_path.columns import Examples, Ints, digests, examples_of
+from jobs.datasets.check.fast_path.line_template import Spelling
+from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.lines import BOM, Block, blocks
+from jobs.datasets.check.report import Problem
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
+from jobs.datasets.finding import Finding
 
 BROKEN_KEPT = 20
 SHORT = 80

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.datasets.diff.fingerprints import Columns
 from jobs.datasets.check.fast_path.columns import Ints
+from jobs.datasets.diff.fingerprints import Columns
 
 SORTED = 500_000
 """Examples sorted at once: those of one share of the prompts, so that sorting takes little memory."""

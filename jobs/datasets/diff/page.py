@@ -11,16 +11,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from jobs.wizard.dataset_step.leakage import AT_ONCE
-from jobs.datasets.diff import results as diff_results
-from jobs.datasets.report_page import distribution_chart
-from jobs.datasets.diff.word_diff import Piece, changed_words
-from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
-from jobs.datasets.models import Dataset
-from jobs.datasets.check.report import Problem
 from jobs.datasets.check.messages import words
-from studio.vertex.errors import VertexError
+from jobs.datasets.check.report import Problem
+from jobs.datasets.diff import results as diff_results
+from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
+from jobs.datasets.diff.word_diff import Piece, changed_words
+from jobs.datasets.models import Dataset
+from jobs.datasets.report_page import distribution_chart
+from jobs.wizard.dataset_step.leakage import AT_ONCE
 from studio.pages.error_messages import explain
+from studio.vertex.errors import VertexError
 
 T = TypeVar("T")
 KINDS: dict[str, str | Promise] = {
@@ -156,7 +156,11 @@ class ChangesPage:
 
     @property
     def columns(self) -> list[str]:
-        return [word for _key, word, _value in distribution_chart.figures_of(self.diff.input.before)] if self.diff else []
+        return (
+            [word for _key, word, _value in distribution_chart.figures_of(self.diff.input.before)]
+            if self.diff
+            else []
+        )
 
     @cached_property
     def labels(self) -> list[Label]:

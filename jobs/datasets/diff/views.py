@@ -11,13 +11,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from jobs.datasets.diff import results as diff_results, csv_export
+from jobs.datasets.diff import csv_export
+from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.page import ChangesPage, attempted
 from jobs.datasets.report_page.downloads import BOM, attachment, harmless, line, stem
 from jobs.datasets.views import dataset_or_404
 from jobs.models import Dataset
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 def two(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from jobs.datasets.check.example import Conversation, Turn
-from jobs.datasets.check.other_formats import convert
 from jobs.datasets.check.excerpt import cut
-from jobs.datasets.check.lines import BOM, lines
 from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.lines import BOM, lines
+from jobs.datasets.check.other_formats import convert
 from jobs.datasets.leakage.similarity_index import LENGTH, Index, normalised
 
 Kind = Literal["example", "prompt", "near"]

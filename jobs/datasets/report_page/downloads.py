@@ -18,15 +18,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from jobs.datasets import ingest
 from jobs.datasets.check.checker import all_problems, check
-from jobs.datasets.transform.clean import cleaned
-from jobs.datasets.report_page.page import ReportPage
-from jobs.datasets.errors import ASK_FOR_ONE, Refusal, taken
-from jobs.datasets.check.report import Problem
-from jobs.datasets.views import dataset_or_404
 from jobs.datasets.check.messages import words
+from jobs.datasets.check.report import Problem
+from jobs.datasets.errors import ASK_FOR_ONE, Refusal, taken
+from jobs.datasets.report_page.page import ReportPage
+from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.views import dataset_or_404
 from jobs.models import Dataset
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

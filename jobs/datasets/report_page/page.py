@@ -11,10 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from jobs.datasets.report_page.histogram_svg import Bar, bars
-from jobs.datasets.report_page import distribution_chart
-from jobs.datasets.check.report import Problem, Report
 from jobs.datasets.check.messages import BYTES, SENTENCES, words
+from jobs.datasets.check.report import Problem, Report
+from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.report_page.histogram_svg import Bar, bars
 from jobs.models import Dataset
 
 if TYPE_CHECKING:
@@ -178,7 +178,10 @@ def spread(id: str, title: str, axis: str, counted: Distribution) -> Spread:
         id=id,
         title=title,
         figure=distribution_chart.figure(counted, axis),
-        figures=[(word, distribution_chart.shown(value)) for _key, word, value in distribution_chart.figures_of(counted)],
+        figures=[
+            (word, distribution_chart.shown(value))
+            for _key, word, value in distribution_chart.figures_of(counted)
+        ],
         rows=[
             (distribution_chart.reach(left, right), distribution_chart.shown(count))
             for left, right, count in counted.buckets

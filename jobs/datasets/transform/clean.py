@@ -10,10 +10,10 @@ from orjson import dumps, loads
 from jobs.datasets.check import other_formats as conversion
 from jobs.datasets.check.checker import not_text
 from jobs.datasets.check.example import FORMATS, Conversation, other_format, problems_of
-from jobs.datasets.check.lines import BOM, lines
-from jobs.datasets.check.json_line import Unreadable, parse
-from jobs.datasets.check.fast_path.plain_example import UNUSUAL, most_keys, plain
 from jobs.datasets.check.fast_path.columns import digests
+from jobs.datasets.check.fast_path.plain_example import UNUSUAL, most_keys, plain
+from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.lines import BOM, lines
 
 FEWEST_SLOTS = 2**10
 

@@ -16,11 +16,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from jobs.datasets.check.checker import check
-from jobs.datasets.leakage.detector import Leaks, find
-from jobs.datasets.check.model_limits import Purpose, judge
 from jobs.datasets.check.lines import BLOCK
-from jobs.datasets.check.report import Distribution, Problem, Report
 from jobs.datasets.check.messages import words
+from jobs.datasets.check.model_limits import Purpose, judge
+from jobs.datasets.check.report import Distribution, Problem, Report
+from jobs.datasets.leakage.detector import Leaks, find
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 

@@ -11,15 +11,15 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from jobs.datasets import ingest, gcs_paths
+from jobs.datasets import gcs_paths, ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.gcs_paths import Folder, Shelf
-from jobs.wizard.drafts import draft_or_404
 from jobs.models import TuningJob
-from studio.people.access import Request, member
+from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
-from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
 from studio.pages.error_messages import explain
+from studio.people.access import Request, member
+from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
 
 
 @require_safe

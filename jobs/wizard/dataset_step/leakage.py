@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.datasets.errors import Refusal, taken
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
-from jobs.datasets.errors import Refusal, taken
 from jobs.wizard.drafts import draft_or_404, to_dataset
-from studio.people.access import Request, member
 from studio.models import Project, Role
-from studio.vertex.errors import VertexError
 from studio.pages.error_messages import Banner, explain
+from studio.people.access import Request, member
+from studio.vertex.errors import VertexError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -91,7 +91,9 @@ def compare(request: Request, project: Project, pk: int) -> HttpResponse:
     known = Comparison.of(job)
     comparison = known.made() if known else None
     if request.htmx:
-        return render(request, "jobs/wizard/dataset_step/_leakage.html", {"job": job, "comparison": comparison})
+        return render(
+            request, "jobs/wizard/dataset_step/_leakage.html", {"job": job, "comparison": comparison}
+        )
     if comparison and comparison.failure:
         messages.error(
             request, _("The datasets could not be compared. %(why)s") % {"why": comparison.failure}

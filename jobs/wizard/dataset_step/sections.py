@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from jobs.datasets.transform import hold_out
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.uploads.resumable_upload import Part
 from jobs.datasets.errors import Refusal
+from jobs.datasets.transform import hold_out
+from jobs.datasets.uploads.resumable_upload import Part
 from jobs.wizard.draft_summary import Section
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from django.views.decorators.http import require_http_methods
 from jobs.datasets.forms import BeginForm, first_error
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import Part
-from jobs.wizard.drafts import draft_or_404
 from jobs.models import TuningJob
-from studio.people.access import Request, member
+from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 LOST = gettext_lazy("This upload is no longer on the server. Choose the file again.")

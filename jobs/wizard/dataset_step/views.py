@@ -12,23 +12,24 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.datasets import ingest
+from jobs.datasets.check.model_limits import Purpose
+from jobs.datasets.errors import Refusal, both_parts, taken
+from jobs.datasets.forms import TOO_BIG, AddressForm, HoldOutForm, LocationForm, UploadForm, first_error
+from jobs.datasets.transform import hold_out as holdout
+from jobs.datasets.transform import split
+from jobs.datasets.uploads import filenames, resumable_upload, upload_handler
+from jobs.datasets.uploads.resumable_upload import Part
+from jobs.models import Dataset, TuningJob
+from jobs.troubleshooting.views import fixing
 from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.leakage import Comparison
-from jobs.datasets.forms import TOO_BIG, AddressForm, HoldOutForm, LocationForm, UploadForm, first_error
-from jobs.datasets.transform import hold_out as holdout, split
-from jobs.datasets import ingest
-from jobs.datasets.uploads import filenames, resumable_upload, upload_handler
-from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.uploads.resumable_upload import Part
-from jobs.datasets.errors import Refusal, both_parts, taken
-from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, to_dataset
-from jobs.troubleshooting.views import fixing
-from jobs.models import Dataset, TuningJob
 from jobs.wizard.dataset_step.pending_files import waiting
-from jobs.wizard.draft_summary import Preview
 from jobs.wizard.dataset_step.sections import Refused, choosing
-from studio.people.access import Request, member
+from jobs.wizard.draft_summary import Preview
+from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, to_dataset
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 
 @require_safe
@@ -44,7 +45,9 @@ def dataset_page(request: Request, job: TuningJob, refused: Refused | None = Non
     sections = [choosing(job, purpose, request.GET, refused, pasted) for purpose in purposes]
     context = {"job": job, "preview": Preview(job), "sections": sections, "step": "dataset"}
     context |= {"fixing": fixing(request, job), "comparison": Comparison.of(job)}
-    return render(request, "jobs/wizard/dataset_step/step.html", context, status=UNPROCESSABLE if refused else 200)
+    return render(
+        request, "jobs/wizard/dataset_step/step.html", context, status=UNPROCESSABLE if refused else 200
+    )
 
 
 def purpose_of(request: Request) -> Purpose:

@@ -8,8 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
-from jobs.wizard.model_step import labels
 from jobs.models import TuningJob
+from jobs.wizard.model_step import labels
 from jobs.wizard.model_step.pre_tuned_models import parents
 
 MOST_EPOCHS = 1000

@@ -14,12 +14,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from jobs import base_models
-from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, kept, model_choices
-from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, posted
 from jobs.models import TuningJob
-from jobs.wizard.model_step.display_name import checked_name
-from jobs.wizard.model_step.pre_tuned_models import Parent, parents
 from jobs.preflight import regions
+from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, kept, model_choices
+from jobs.wizard.model_step.display_name import checked_name
+from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, posted
+from jobs.wizard.model_step.pre_tuned_models import Parent, parents
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 

@@ -14,15 +14,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, draft_or_new
-from jobs.wizard.autofocus import focus
+from jobs.models import TuningJob
 from jobs.troubleshooting.views import fixing
+from jobs.wizard.autofocus import focus
+from jobs.wizard.draft_summary import Preview
+from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, draft_or_new
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
 from jobs.wizard.model_step.form import ModelDetailsForm
-from jobs.models import TuningJob
-from jobs.wizard.draft_summary import Preview
-from studio.people.access import Request, member
 from studio.models import Project, Role
+from studio.people.access import Request, member
 
 FORBIDDEN = 403
 
@@ -36,7 +36,12 @@ def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return redirect(job)
     if job.owner_id != request.user.pk:
-        return render(request, "jobs/wizard/model_step/model_changed.html", {"job": job, "preview": Preview(job)}, status=FORBIDDEN)
+        return render(
+            request,
+            "jobs/wizard/model_step/model_changed.html",
+            {"job": job, "preview": Preview(job)},
+            status=FORBIDDEN,
+        )
     form = ModelDetailsForm(instance=job, live=request.path)
     return page(request, job, form)
 

@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 
 from metrics.charts import theme
 from metrics.charts.axes import Ruler, apart, unit_of
-from metrics.compare.charts.y_range import Json, height, outside
-from metrics.compare.charts.run_style import Look
-from metrics.compare.query import Metric, View, Zoom
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import LIMIT, smooth, thin
+from metrics.compare.charts.run_style import Look
+from metrics.compare.charts.y_range import Json, height, outside
+from metrics.compare.query import Metric, View, Zoom
 from metrics.point_store import Numbers, Points
 from metrics.run import Run
 from metrics.summary import best

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from metrics.charts import theme
-from metrics.compare.runs import Line
 from metrics.compare.query import Outcome, Setting
+from metrics.compare.runs import Line
 
 Json = dict[str, Any]
 SETTINGS: dict[Setting, str | Promise] = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from metrics.charts.axes import log_ticks, loss_range
-from metrics.compare.query import Metric
 from metrics.charts.controls import Controls, Scale
+from metrics.compare.query import Metric
 from metrics.point_store import NONE, Numbers
 
 Json = dict[str, Any]

@@ -23,7 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["admin"]:
             raise CommandError("Add --admin. Other people are added on a project's Members page.")
-        self.stdout.write(invitations.one_time_link(invitations.invite_admin(options["username"]), running_at()))
+        self.stdout.write(
+            invitations.one_time_link(invitations.invite_admin(options["username"]), running_at())
+        )
 
 
 def running_at() -> str:

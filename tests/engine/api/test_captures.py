@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ import requests
 from engine.api.tensorboard import BOARD
 from engine.api.time_series import series_id
 from tests.engine.running_engine import Engine
+from tests.paths import CAPTURES
 
-CAPTURES = Path(__file__).parents[1] / "captures"
 SERIES = {
     "101": "/train_total_loss",
     "102": "/train_fraction_of_correct_next_step_preds",

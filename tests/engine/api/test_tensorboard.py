@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.training.metrics_log import Point
 from engine.api.time_series import _data_point, _thinned
+from engine.training.metrics_log import Point
 from tests.engine.running_engine import PROJECT, Engine
 
 CONTEXTS = f"{PROJECT}/metadataStores/default/contexts"

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.training import dataset
 from engine.base_models.registry import Base, all_bases
-from engine.training.chat_template import Chat
-from engine.training.dataset import read
-from engine.queue.atomic_files import write_json
-from engine.queue.job_folder import JobFolder
 from engine.inference.options import Options
 from engine.inference.server import Server
+from engine.queue.atomic_files import write_json
+from engine.queue.job_folder import JobFolder
+from engine.training import dataset
+from engine.training.chat_template import Chat
+from engine.training.dataset import read
 from engine.training.trainer import run
 from tests.engine.base_models import architectures
-from tests.engine.job_folders import new_job, series
 from tests.engine.inference.test_server import MESSAGES, expected, text
+from tests.engine.job_folders import new_job, series
 from tests.engine.training.test_trainer import recount
 
 FAMILIES: dict[str, Callable[[Path], Path]] = {

@@ -10,8 +10,8 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from engine.base_models import hf_folder
-from engine.base_models.registry import STAND_INS, Base, all_bases, prepare, resolve
 from engine.base_models.hf_folder import NoBase
+from engine.base_models.registry import STAND_INS, Base, all_bases, prepare, resolve
 from tests.engine.tiny_base import write_base
 
 

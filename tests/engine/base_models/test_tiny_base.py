@@ -23,11 +23,9 @@ from engine.base.build.corpus.disguise import disguised, spliced
 from engine.base.build.muon import orthogonal
 from engine.base.build.tokenizer import train_tokenizer
 from engine.training.chat_template import Chat
+from tests.paths import BANKING77, SAMPLES, STUDIO_TINY
 
-BANKING77 = Path(__file__).parent.parent / "data" / "banking77"
-SAMPLES = Path(pretraining.__file__).parents[2] / "jobs" / "datasets" / "samples"
 OWN_TASKS = ("captain_byte", "table_bookings", "orders_ja")
-COMMITTED = Path(pretraining.__file__).parent / "studio-tiny"
 # what UTF-8 is made of, but for the control characters
 BYTES = {*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5)}
 
@@ -189,7 +187,9 @@ def test_a_sign_of_japanese_is_the_same_tokens_wherever_it_stands(tokenizer: Any
 def test_training_reads_what_the_chat_template_writes(tokenizer: Any) -> None:
     random = Random(7)
     conversations = [example(random) for _ in range(100)]
-    for conversation, (ids, _) in zip(conversations, pretraining.encode(tokenizer, conversations), strict=True):
+    for conversation, (ids, _) in zip(
+        conversations, pretraining.encode(tokenizer, conversations), strict=True
+    ):
         text = tokenizer.apply_chat_template(conversation.messages(), tokenize=False)
         assert tokenizer(text)["input_ids"] == ids
 
@@ -219,7 +219,9 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
         torch.manual_seed(0)
         model = pretraining.new_model(tokenizer)
         before = pretraining.evaluate(model, held_out)[0]
-        pretraining.pretrain(model, pretraining.endless_batches(tokenizer, Random(1), example), pretraining.Pace(8))
+        pretraining.pretrain(
+            model, pretraining.endless_batches(tokenizer, Random(1), example), pretraining.Pace(8)
+        )
         return [before, pretraining.evaluate(model, held_out)[0]]
 
     before, after = losses()
@@ -243,18 +245,18 @@ def test_a_build_in_one_go_is_one_in_two(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_committed_folder_is_what_base_json_says() -> None:
-    about = json.loads((COMMITTED / "base.json").read_text())
-    weights = (COMMITTED / "model.safetensors").read_bytes()
-    model: Any = AutoModelForCausalLM.from_pretrained(COMMITTED, local_files_only=True)
+    about = json.loads((STUDIO_TINY / "base.json").read_text())
+    weights = (STUDIO_TINY / "model.safetensors").read_bytes()
+    model: Any = AutoModelForCausalLM.from_pretrained(STUDIO_TINY, local_files_only=True)
     assert about["sha256"] == hashlib.sha256(weights).hexdigest()
     assert about["parameters"] == model.num_parameters() <= 3_000_000
     assert about["contextTokens"] == model.config.max_position_embeddings
     assert about["recommended"] == pretraining.RECOMMENDED
-    assert about["sha256"] in (COMMITTED.parent / "README.md").read_text(encoding="utf-8")
+    assert about["sha256"] in (STUDIO_TINY.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_committed_tokenizer_ends_turns_and_grows_a_conversation_at_its_end() -> None:
-    chat = Chat(COMMITTED)
+    chat = Chat(STUDIO_TINY)
     random = Random(11)
     assert chat.stops == set(chat.tokens("<|end|>")) and chat.pad not in chat.stops
     for _ in range(50):
@@ -270,7 +272,7 @@ def test_the_committed_tokenizer_ends_turns_and_grows_a_conversation_at_its_end(
 
 def test_the_committed_tokenizer_streams() -> None:
     """Each token adds to the text and takes nothing back, once characters are complete."""
-    chat = Chat(COMMITTED)
+    chat = Chat(STUDIO_TINY)
     tokens = chat.tokens('lost_my_key {"a_b": "c d", "名前": "花子様"}')
     said = [chat.text(tokens[:end]).rstrip("\ufffd") for end in range(len(tokens) + 1)]
     assert all(after.startswith(before) for before, after in pairwise(said))
@@ -278,6 +280,6 @@ def test_the_committed_tokenizer_streams() -> None:
 
 
 def test_the_committed_files_tell_nothing_of_the_machine_that_made_them() -> None:
-    for file in COMMITTED.glob("*.json"):
+    for file in STUDIO_TINY.glob("*.json"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"name_or_path|cache_dir|/(tmp|home|root|work)/", text)

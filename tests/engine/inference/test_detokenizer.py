@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from engine.base_models.registry import BUILT_IN
-from engine.training.chat_template import Chat
 from engine.inference.detokenizer import Decoding
+from engine.training.chat_template import Chat
 from tests.engine.tiny_base import write_base
 
 WORDS = ["▁", "▁▁", "▁a", "▁日", "a", "b", "\ufffd", "é", "日本", '"', "_", "."]

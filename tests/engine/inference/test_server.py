@@ -16,14 +16,15 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.inference.generation import Answer, held_back
 from engine.base_models.registry import Base
-from engine.training.chat_template import Chat, Message
-from engine.inference.sampling import choose, likeliest, penalised
-from engine.queue.job_folder import JobFolder
-from engine.training.lora import Adapted
+from engine.inference.generation import Answer, held_back
 from engine.inference.options import Options, Piece
+from engine.inference.sampling import choose, likeliest, penalised
 from engine.inference.server import Server
+from engine.queue.job_folder import JobFolder
+from engine.training.chat_template import Chat, Message
+from engine.training.lora import Adapted
+from tests.paths import ROOT
 
 MESSAGES: list[Message] = [{"role": "system", "content": "Say."}, {"role": "user", "content": "word 3"}]
 GREEDY = Options(temperature=0, max_output_tokens=16)
@@ -304,4 +305,4 @@ def test_the_likeliest_come_first() -> None:
 
 def test_torch_is_not_loaded_before_the_first_question() -> None:
     code = "import sys, engine.serve, engine.runner, engine.folder; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from engine.protojson.enums import ENUMS
 from engine.protojson.errors import ApiError
 from engine.protojson.lenient_json import parse
-from engine.protojson.schema import MESSAGES, ONEOFS
 from engine.protojson.message_reader import normalise
+from engine.protojson.schema import MESSAGES, ONEOFS
 
 
 def tuning_job(**fields: Any) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.training import metrics_log
 from engine.queue.atomic_files import new_folder, read_json, write_bytes, write_json
 from engine.queue.job_folder import JobFolder
+from engine.training import metrics_log
 
 MakeJob = Callable[..., JobFolder]
 

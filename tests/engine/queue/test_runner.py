@@ -20,8 +20,8 @@ from engine.queue.job_folder import JobFolder
 from engine.queue.runner import Runner
 from tests.engine.job_folders import series
 from tests.engine.running_engine import PROJECT, running
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 MakeJob = Callable[..., JobFolder]
 Act = Callable[[str], JobFolder]
 
@@ -260,6 +260,7 @@ def test_a_job_that_cannot_be_read_does_not_end_the_queue(
 ENGINE = """
 import sys, time, pathlib
 from engine.runner import Runner
+from tests.paths import ROOT
 Runner(pathlib.Path(sys.argv[1])).start()
 time.sleep(600)
 """

@@ -16,15 +16,16 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from engine.training import dataset as data, save_points
 from engine.base_models.registry import Base
+from engine.queue.job_folder import Checkpoint, JobFolder
+from engine.training import dataset as data
+from engine.training import save_points
 from engine.training.batches import Batch, epoch
 from engine.training.chat_template import Chat
 from engine.training.dataset import Tokens
-from engine.queue.job_folder import Checkpoint, JobFolder
 from engine.training.trainer import Training, exhausted, run
-from tests.engine.queue import kill_points
 from tests.engine.job_folders import series, values, weights
+from tests.engine.queue import kill_points
 from tests.engine.tiny_base import RECOMMENDED, example, write_base
 
 MakeJob = Callable[..., JobFolder]

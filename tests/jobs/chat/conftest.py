@@ -13,8 +13,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from jobs.models import Dataset, TuningJob
 from jobs.chat.models import Conversation
+from jobs.models import Dataset, TuningJob
 from studio.models import Project
 
 PLACE = "projects/local/locations/us-central1"

@@ -11,8 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.models import TuningJob
 from jobs.chat.models import Conversation, Turn
+from jobs.models import TuningJob
 from studio.models import Project
 from tests.engine.running_engine import Engine
 

@@ -11,9 +11,9 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from jobs.models import TuningJob
 from jobs.chat import sse
 from jobs.chat.models import Conversation, Turn
+from jobs.models import TuningJob
 from tests.browser import chromium, watched_page
 from tests.jobs.chat.conftest import Endpoint, piece
 

@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from jobs.models import Dataset, TuningJob
 from jobs.chat.models import Conversation, Turn
+from jobs.models import Dataset, TuningJob
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.chat.conftest import ENDPOINT, OLDER, PLACE, make_job
 

@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from jobs.estimates.queue_position import Place, Queue, queue_of, waiting
 from jobs.models import TuningJob
 from jobs.querysets import Submission
-from jobs.estimates.queue_position import Place, Queue, queue_of, waiting
-from studio.projects import quotas
 from studio.models import Membership, Project, Role
+from studio.projects import quotas
 from studio.vertex import job_states
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from django.http import QueryDict
 
 from jobs import tuning_job_resource
 from jobs.job_list.filters import Filters, matching
-from jobs.models import Submission, TuningJob
 from jobs.job_list.sort_expressions import LIFE
+from jobs.models import Submission, TuningJob
 from jobs.status import status_of, work_of
 from studio.models import Project
 from studio.vertex import job_states

@@ -6,24 +6,23 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.job_page.dataset_tab import Data
 from jobs.datasets.check.checker import check
+from jobs.job_page.dataset_tab import Data
 from jobs.job_page.details_tab import sections
 from jobs.models import Dataset, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project
 from tests.jobs.datasets.check.lines import GOOD, example, line
+from tests.paths import CAPTURES
 
 pytestmark = pytest.mark.django_db
 PLACE = "projects/local/locations/us-central1"
-CAPTURES = Path(__file__).parents[1] / "captures"
 SPREAD = {
     "sum": "9600",
     "billableSum": "9600",

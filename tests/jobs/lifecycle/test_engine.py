@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from jobs.lifecycle import submission
 from jobs import tasks
 from jobs.datasets import ingest
+from jobs.lifecycle import submission
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import job_states

@@ -12,8 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs.lifecycle import polling
 from jobs import tasks
+from jobs.lifecycle import polling
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import job_states

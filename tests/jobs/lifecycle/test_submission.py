@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from jobs.lifecycle import submission
 from jobs import tasks
+from jobs.lifecycle import submission
 from jobs.models import Submission, Sweep, TuningJob
 from studio.models import AuditEntry
 from studio.vertex import job_states

@@ -16,12 +16,12 @@ from django.test import Client
 from django.urls import reverse
 from hypothesis import given, settings
 
-from jobs.request_import import reader
-from jobs.request import snippets
-from jobs.request.target import Snippet
 from jobs.datasets import ingest
 from jobs.models import TuningJob
+from jobs.request import snippets
 from jobs.request.panel import RequestPanel, address_of
+from jobs.request.target import Snippet
+from jobs.request_import import reader
 from studio.models import Project
 from studio.vertex.auth import Place
 from tests.engine.running_engine import Engine

@@ -18,9 +18,8 @@ from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.request_import import reader
 from jobs.models import TuningJob
-from jobs.request_import import draft_fields, views
+from jobs.request_import import draft_fields, reader, views
 from jobs.request_import.bash_lexer import bash
 from jobs.request_import.cmd_lexer import arguments, without_carets
 from studio.models import Project

@@ -10,11 +10,11 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.troubleshooting.known_errors import recipe, recipes
-from jobs.troubleshooting.settings_fixes import nearest
 from jobs.lifecycle.stored_errors import kept
 from jobs.models import Submission
 from jobs.troubleshooting.error_details import field_of
+from jobs.troubleshooting.known_errors import recipe, recipes
+from jobs.troubleshooting.settings_fixes import nearest
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
 from studio.vertex.job_states import FAILED

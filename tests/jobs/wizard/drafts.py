@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from jobs.request.target import Address
 from jobs.request.body import tuning_request
+from jobs.request.target import Address
 from studio.vertex.catalog import ADAPTER_SIZES
 
 NASTY = [

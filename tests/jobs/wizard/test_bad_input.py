@@ -17,10 +17,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from jobs.wizard.autofocus import focus
-from jobs.wizard.model_step.form import ModelDetailsForm
 from jobs.models import Submission, TuningJob
+from jobs.wizard.autofocus import focus
 from jobs.wizard.model_step.display_name import checked_name
+from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import AuditEntry, Project
 from tests.studio.vertex.double import Double
 

@@ -19,8 +19,8 @@ from pytest_django import Settings
 from jobs.datasets.check.report import Distribution, Report
 from jobs.models import Dataset, TuningJob
 from jobs.querysets import Submission
-from studio.projects import prices
 from studio.models import AuditEntry, Project
+from studio.projects import prices
 
 pytestmark = pytest.mark.django_db
 PROBLEM = {

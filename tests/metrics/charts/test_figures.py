@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.charts.figures import figures
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import smooth
+from metrics.charts.figures import figures
 from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import summarise

@@ -22,8 +22,8 @@ from studio.models import Project
 from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import watched_page
-from tests.metrics.compare.runs import run, runs_of, team
 from tests.metrics.charts.curves import START
+from tests.metrics.compare.runs import run, runs_of, team
 from tests.metrics.monitor.test_monitor_browser import until
 from tests.visits import chrome as chrome
 

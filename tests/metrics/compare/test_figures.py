@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.charts.axes import spread
-from metrics.compare.charts import figures
-from metrics.compare.charts.figures import Curve, figure, rulers
-from metrics.compare.runs import short_names
-from metrics.compare.charts.run_style import DASHES, MARKERS, Look
-from metrics.compare.query import Metric, View
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import smooth
+from metrics.compare.charts import figures
+from metrics.compare.charts.figures import Curve, figure, rulers
+from metrics.compare.charts.run_style import DASHES, MARKERS, Look
+from metrics.compare.query import Metric, View
+from metrics.compare.runs import short_names
 from metrics.point_store import NONE, Points
 from metrics.run import Run
-from tests.metrics.compare.runs import SETTINGS, series
 from tests.metrics.charts.curves import START
+from tests.metrics.compare.runs import SETTINGS, series
 
 
 def numbers(packed: dict[str, str]) -> np.ndarray:

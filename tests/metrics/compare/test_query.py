@@ -9,8 +9,8 @@ from django.http import QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.compare.query import MOST, Metric, Outcome, Setting, Tab, View, placed
 from metrics.charts.controls import Axis, Controls, Scale
+from metrics.compare.query import MOST, Metric, Outcome, Setting, Tab, View, placed
 
 spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
     lambda found: (float(found[0]), float(found[0] + found[1]))

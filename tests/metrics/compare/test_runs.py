@@ -12,8 +12,8 @@ from django.http import QueryDict
 from django.utils import translation
 
 from jobs.models import TuningJob
+from metrics.compare import comparability, csv_export
 from metrics.compare.charts import setting_effect
-from metrics.compare import csv_export, comparability
 from metrics.compare.page import Compare
 from metrics.compare.query import Outcome, Setting, View
 from metrics.run import Run

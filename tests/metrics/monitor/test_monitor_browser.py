@@ -15,16 +15,16 @@ from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
 from metrics import point_store
-from metrics.charts.figures import figures
 from metrics.charts.controls import Controls
+from metrics.charts.figures import figures
 from metrics.models import Feed
 from metrics.point_store import Points
 from metrics.run import Run
 from studio.models import Project
 from tests.browser import watched_page
-from tests.metrics.monitor.page_reader import Board
 from tests.metrics.charts.curves import START, curves, job_with, remote
 from tests.metrics.charts.test_figures import traces
+from tests.metrics.monitor.page_reader import Board
 from tests.metrics.monitor.test_monitor import ended
 from tests.studio.vertex.double import json_answer
 from tests.visits import chrome as chrome

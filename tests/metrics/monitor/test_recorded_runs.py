@@ -17,8 +17,8 @@ from django.urls import reverse
 
 from jobs.models import TuningJob
 from studio.models import Project
-from tests.metrics.compare.test_figures import numbers
 from tests.metrics.charts.curves import dataset, job_with
+from tests.metrics.compare.test_figures import numbers
 from tests.metrics.recorded import MULTIPLIERS, recording
 
 pytestmark = pytest.mark.django_db

@@ -9,25 +9,28 @@ from pathlib import Path
 
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
-from tests.engine.running_engine import REPOSITORY, Engine, running
+from tests.engine.running_engine import Engine, running
 from tests.metrics.recorded import MULTIPLIERS, file_of
+from tests.paths import SAMPLES, STUDIO_TINY
 
-SAMPLE = REPOSITORY / "jobs" / "datasets" / "samples" / "banking77"
 MOST_SECONDS = 3600
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        bases = str(REPOSITORY / "engine" / "base" / "studio-tiny")
-        with running(Path(folder) / "root", ENGINE_BASES=bases) as engine:
+        with running(Path(folder) / "root", ENGINE_BASES=str(STUDIO_TINY)) as engine:
             for multiplier in MULTIPLIERS:
                 record(engine, multiplier)
 
 
 def record(engine: Engine, multiplier: float) -> None:
     spec = {
-        "trainingDatasetUri": engine.upload("train.jsonl", (SAMPLE / "train.jsonl").read_bytes()),
-        "validationDatasetUri": engine.upload("validation.jsonl", (SAMPLE / "validation.jsonl").read_bytes()),
+        "trainingDatasetUri": engine.upload(
+            "train.jsonl", (SAMPLES / "banking77" / "train.jsonl").read_bytes()
+        ),
+        "validationDatasetUri": engine.upload(
+            "validation.jsonl", (SAMPLES / "banking77" / "validation.jsonl").read_bytes()
+        ),
         "hyperParameters": {"learningRateMultiplier": multiplier},
     }
     created = engine.create(

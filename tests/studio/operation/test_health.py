@@ -13,8 +13,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from studio.operation import health
 from studio.models import Pulse
+from studio.operation import health
 from studio.tasks import heartbeat
 
 pytestmark = pytest.mark.django_db

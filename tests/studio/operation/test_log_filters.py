@@ -54,7 +54,11 @@ def build_handler(stream: io.StringIO) -> logging.Handler:
     configuration = filtered("INFO")["handlers"]["console"]
     assert configuration["filters"] == ["secrets"]
     handler = logging.StreamHandler(stream)
-    handler.addFilter(logging.config.DictConfigurator({"version": 1}).resolve("studio.operation.log_filters.SecretsFilter")())
+    handler.addFilter(
+        logging.config.DictConfigurator({"version": 1}).resolve(
+            "studio.operation.log_filters.SecretsFilter"
+        )()
+    )
     return handler
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from django.utils.translation import override
 
+from studio.pages.error_messages import ANY, REASONS, Banner, explain
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
-from studio.pages.error_messages import ANY, REASONS, Banner, explain
 
 
 def kinds(kind: type[VertexError] = VertexError) -> Iterator[type[VertexError]]:

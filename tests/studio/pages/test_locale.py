@@ -21,8 +21,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
-from jobs.models import Dataset, TuningJob
 from jobs.chat.models import Conversation
+from jobs.models import Dataset, TuningJob
 from studio.models import Project, Role
 from studio.templatetags.studio import duration, relative
 

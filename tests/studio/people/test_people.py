@@ -14,8 +14,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from studio.people import invitations
 from studio.models import AuditEntry, Membership, Project, Role
+from studio.people import invitations
 
 pytestmark = pytest.mark.django_db
 GOOD = "quite a long one, 77"

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.stack import HOME, NOT_INHERITED, Stack, eventually
+from tests.paths import ROOT
+from tests.stack import NOT_INHERITED, Stack, eventually
 
 PARTS = {
     "redis": r"redis-server",
@@ -63,7 +64,7 @@ def refused(state: Path, **environment: str) -> str:
     """What a start that must fail says; it says one line and leaves with 1."""
     done = subprocess.run(
         [sys.executable, "-m", "studio.run"],
-        cwd=HOME,
+        cwd=ROOT,
         env={**inherited(), "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
@@ -85,7 +86,7 @@ def test_every_part_is_up_and_the_first_admin_gets_a_link(stack: Stack) -> None:
 def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
     told = subprocess.run(
         [sys.executable, "manage.py", "invite", "--admin"],
-        cwd=HOME,
+        cwd=ROOT,
         env={**inherited(), "STATE_DIR": str(stack.state)},
         capture_output=True,
         text=True,
@@ -112,7 +113,7 @@ def test_sockets_are_private_and_named_in_the_record(stack: Stack) -> None:
 def test_a_second_beat_ends_with_a_sentence(stack: Stack) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "studio", "beat"],
-        cwd=HOME,
+        cwd=ROOT,
         env={**inherited(), "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
         capture_output=True,
         text=True,

@@ -18,8 +18,8 @@ import pytest
 
 from engine.protojson import lenient_json
 from engine.protojson.message_reader import normalise
-from jobs.request.body import LABEL, tuning_request
 from jobs.chat.request import generate_request
+from jobs.request.body import LABEL, tuning_request
 from studio.vertex.client import Vertex
 from tests.studio.vertex.double import Double, exchanges, json_answer
 from tests.studio.vertex.test_requests import EXPERIMENT, RUN, after_version, curve

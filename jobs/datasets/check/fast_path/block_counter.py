@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from orjson import loads
 
-from jobs.datasets.check.lines import Block
-from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, most_keys, plain
-from jobs.datasets.check.fast_path.line_template import Spelling
 from jobs.datasets.check.fast_path.columns import Ints, Rows, none
+from jobs.datasets.check.fast_path.line_template import Spelling
+from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, most_keys, plain
+from jobs.datasets.check.lines import Block
 
 LATER_ROW = bytes([LATER])
 Numbered = list[tuple[int, bytes]]

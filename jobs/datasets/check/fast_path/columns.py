@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.datasets.check.distributions import Figures
-from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, UNUSUAL, count_keys, plain
 from jobs.datasets.check.duplicates import Repeats
+from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, UNUSUAL, count_keys, plain
 
 Ints = NDArray[np.int64]
 PENDING = 2**14

@@ -14,8 +14,8 @@ from typing import Any
 
 from orjson import loads
 
-from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, count_keys, plain
 from jobs.datasets.check.fast_path.columns import Rows
+from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, count_keys, plain
 
 MARK = b"@"
 SEPARATORS = ((", ", ": "), (",", ":"))

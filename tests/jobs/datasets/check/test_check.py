@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from jobs.datasets.check.checker import PROBLEMS_KEPT, all_problems, check
-from jobs.datasets.check.model_limits import judge
 from jobs.datasets.check.lines import LINE_LIMIT
-from jobs.datasets.check.report import Report
 from jobs.datasets.check.messages import SENTENCES, in_units, words
+from jobs.datasets.check.model_limits import judge
+from jobs.datasets.check.report import Report
 from studio.vertex.catalog import get
 
 GOOD = {

@@ -14,8 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.jobs.datasets.check.corpus import FINE, OTHER, example
-
-ROOT = Path(__file__).parents[3]
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -6,17 +6,16 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from django.utils import translation
 
 from jobs.datasets.check.checker import all_problems, check
-from jobs.datasets.transform.clean import cleaned
 from jobs.datasets.check.messages import words
+from jobs.datasets.transform.clean import cleaned
 from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 WARNINGS = {"bom", "unknown_field"}
 MOST_MB, MOST_SECONDS = 100, 5.0
 SLOW = {"line of 100 MB", "a million short lines"}

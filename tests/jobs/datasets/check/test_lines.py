@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from jobs.datasets.check import checker as checking
 from jobs.datasets.check import lines as reading
 from jobs.datasets.check.checker import all_problems, check
-from jobs.datasets.transform.clean import cleaned
 from jobs.datasets.check.distributions import Histogram
-from jobs.datasets.check.lines import Block
-from jobs.datasets.check.fast_path.plain_example import UNUSUAL, most_keys, plain
 from jobs.datasets.check.fast_path.block_counter import Counted
-from jobs.datasets.check.report import Report
 from jobs.datasets.check.fast_path.line_template import Spelling
+from jobs.datasets.check.fast_path.plain_example import UNUSUAL, most_keys, plain
+from jobs.datasets.check.lines import Block
 from jobs.datasets.check.messages import words
+from jobs.datasets.check.report import Report
+from jobs.datasets.transform.clean import cleaned
 from tests.jobs.datasets.check.corpus import FINE, OTHER, example, of, turn
 
 FULL = checking.SAMPLES_KEPT * (FINE + b"\n")

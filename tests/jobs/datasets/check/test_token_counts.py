@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from jobs.datasets import token_calibration, ingest
-from jobs.datasets.sample_data import samples
+from jobs.datasets import ingest, token_calibration
 from jobs.datasets.check.tokens import COUNTED, calibrate, estimate, sample_for_counting
+from jobs.datasets.sample_data import samples
 from jobs.models import Dataset, TuningJob
-from jobs.wizard.draft_summary import Section
 from jobs.tasks import count_tokens
+from jobs.wizard.draft_summary import Section
 from studio.models import Project
 from studio.vertex.client import Vertex
 from tests.engine.running_engine import Engine

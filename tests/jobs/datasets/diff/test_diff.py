@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.datasets.diff import matching
-from jobs.datasets.diff.diff import KEPT, Answer, Diff, Source, diff
-from jobs.datasets.diff.csv_export import changed_rows, matches
-from jobs.datasets.diff.fingerprints import BROKEN_KEPT, digest
 from jobs.datasets.check.report import Message
+from jobs.datasets.diff import matching
+from jobs.datasets.diff.csv_export import changed_rows, matches
+from jobs.datasets.diff.diff import KEPT, Answer, Diff, Source, diff
+from jobs.datasets.diff.fingerprints import BROKEN_KEPT, digest
 from tests.jobs.datasets.check.corpus import CASES
 from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, chat, example, line
 

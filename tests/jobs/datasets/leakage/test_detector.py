@@ -6,20 +6,17 @@ import json
 import random
 import tracemalloc
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import jobs.datasets
 from jobs.datasets.leakage import detector, similarity_index
 from jobs.datasets.leakage.detector import PAIRS_KEPT, Leaks, find, leaked_lines
 from jobs.datasets.leakage.similarity_index import Index, normalised
 from tests.bench.leaks import message, rows
-
-SAMPLES = Path(jobs.datasets.__file__).parent / "samples"
+from tests.paths import SAMPLES
 
 
 def line(asked: str, answer: str = "yes", system: str = "", **more: Any) -> bytes:

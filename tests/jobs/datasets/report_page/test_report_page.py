@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.check.checker import check
-from jobs.datasets.report_page.page import ReportPage, made_how
 from jobs.datasets.check.report import Distribution
+from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.report_page.page import ReportPage, made_how
 from jobs.models import Dataset, Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, chat, example, line

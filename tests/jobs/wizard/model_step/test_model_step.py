@@ -13,14 +13,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.wizard.model_step import labels
 from jobs.job_page.details_tab import sections
-from jobs.wizard.model_step.fields import ADVANCED, posted
-from jobs.wizard.model_step.form import ModelDetailsForm
 from jobs.models import Submission, TuningJob
-from jobs.wizard.draft_summary import Preview
 from jobs.preflight import model_obstacles
 from jobs.request.body import tuning_request
+from jobs.wizard.draft_summary import Preview
+from jobs.wizard.model_step import labels
+from jobs.wizard.model_step.fields import ADVANCED, posted
+from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import Project, Role
 from tests.jobs.wizard.test_wizard import address, details
 

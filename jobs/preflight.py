@@ -18,7 +18,8 @@ from studio.vertex.catalog import BaseModel
 from studio.vertex.resource_names import region_of
 
 if TYPE_CHECKING:
-    from jobs.models import Dataset, TuningJob
+    from jobs.datasets.models import Dataset
+    from jobs.models import TuningJob
     from studio.models import Project
 
 Step = Literal["model", "training", "validation"]

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from jobs.job_list import bulk_actions
+from jobs.job_list import views as job_list_views
 from jobs.job_page import default_checkpoint, views
 from jobs.request_import import views as pasting
 from jobs.troubleshooting import views as troubleshooting_views
@@ -14,7 +15,7 @@ from jobs.wizard.model_step import views as model_step_views
 
 app_name = "jobs"
 urlpatterns = [
-    path("", views.list_jobs, name="list"),
+    path("", job_list_views.list_jobs, name="list"),
     path("new/", wizard_views.create, name="create"),
     path("drafts/", draft_list.list_drafts, name="drafts"),
     path("cancel/", bulk_actions.cancel_many, name="cancel_many"),

@@ -108,7 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "studio.people.access.frame",
+                "studio.pages.frame.frame",
             ],
             "builtins": ["studio.templatetags.studio", "template_partials.templatetags.partials"],
         },

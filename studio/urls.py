@@ -3,27 +3,28 @@
 from django.urls import include, path
 
 from studio.operation import health
-from studio.people import member_views
-from studio.projects import views
+from studio.pages import views as page_views
+from studio.people import member_views, sign_in_views
+from studio.projects import views as project_views
 
-handler500 = "studio.projects.views.failed"
+handler500 = "studio.pages.views.failed"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
-    path("", views.home, name="home"),
-    path("language/", views.language, name="language"),
-    path("sign-in/", views.sign_in, name="sign_in"),
-    path("sign-out/", views.sign_out, name="sign_out"),
-    path("join/<str:uid>/<str:token>/", views.join, name="join"),
-    path("projects/new/", views.new_project, name="new_project"),
-    path("p/<slug:slug>/settings/", views.project_settings, name="project_settings"),
-    path("p/<slug:slug>/settings/connection/", views.check_connection, name="check_connection"),
-    path("p/<slug:slug>/activity/", views.activity, name="activity"),
+    path("", project_views.home, name="home"),
+    path("language/", page_views.language, name="language"),
+    path("sign-in/", sign_in_views.sign_in, name="sign_in"),
+    path("sign-out/", sign_in_views.sign_out, name="sign_out"),
+    path("join/<str:uid>/<str:token>/", sign_in_views.join, name="join"),
+    path("projects/new/", project_views.new_project, name="new_project"),
+    path("p/<slug:slug>/settings/", project_views.project_settings, name="project_settings"),
+    path("p/<slug:slug>/settings/connection/", project_views.check_connection, name="check_connection"),
+    path("p/<slug:slug>/activity/", project_views.activity, name="activity"),
     path("p/<slug:slug>/members/", member_views.members, name="members"),
     path("p/<slug:slug>/members/add/", member_views.add, name="add_member"),
     path("p/<slug:slug>/members/<int:membership>/role/", member_views.change_role, name="change_role"),
     path("p/<slug:slug>/members/<int:membership>/remove/", member_views.remove, name="remove_member"),
     path("p/<slug:slug>/members/<int:membership>/link/", member_views.renew_link, name="renew_link"),
-    path("p/<slug:slug>/", views.project_home, name="project"),
+    path("p/<slug:slug>/", project_views.project_home, name="project"),
     path("p/<slug:slug>/jobs/", include("jobs.urls")),
     path("p/<slug:slug>/datasets/", include("jobs.datasets.urls")),
     path("p/<slug:slug>/chats/", include("jobs.chat.urls")),

@@ -18,7 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from jobs.chat.models import Conversation, Turn
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import Submission, TuningJob
 from studio.models import Membership, Project, Role
 
 OPEN = {"healthz", "sign_in", "language", "join"}

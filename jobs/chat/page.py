@@ -14,7 +14,8 @@ from jobs.chat.notices import Note, note
 from jobs.chat.sse import busy_words
 from jobs.chat.suggestions import Opening, opening
 from jobs.datasets.check.report import Sample
-from jobs.models import Dataset, TuningJob, resource_id
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob, resource_id
 from studio.models import Role
 from studio.people.access import Request
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from studio.storable import make_storable
+
 
 @dataclass
 class Answer:
@@ -39,7 +41,7 @@ class Answer:
         """Keeps a high surrogate back until its other half has come, in the next element perhaps."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        delta = storable(text.removesuffix(self._half) if self._half else text)
+        delta = make_storable(text.removesuffix(self._half) if self._half else text)
         self.text += delta
         return delta
 
@@ -49,11 +51,6 @@ def spoken(candidate: dict[str, Any]) -> str:
     parts = mapping(candidate.get("content")).get("parts")
     said = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return "".join(str(part["text"]) for part in said if part.get("text") and not part.get("thought"))
-
-
-def storable(text: str) -> str:
-    """Surrogate pairs joined; lone ones and NUL, which databases refuse, as replacement marks."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\x00", "\ufffd")
 
 
 def first(items: Any) -> dict[str, Any]:

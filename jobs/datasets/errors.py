@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.datasets import ingest
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import sample_named
-from jobs.models import Dataset
 from studio.pages.error_messages import explain
 from studio.vertex.errors import NotFound, VertexError
 

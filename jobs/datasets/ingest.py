@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from jobs.datasets.check.checker import check
 from jobs.datasets.check.report import Report
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import Part, SampleData
 from jobs.datasets.uploads.filenames import safe_name
-from jobs.models import Dataset
 from studio.models import Project
 from studio.vertex.errors import Conflict
 from studio.vertex.storage import ObjectInfo

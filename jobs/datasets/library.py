@@ -12,7 +12,8 @@ from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from studio.models import Project, Role
 from studio.pages.list_query import Heading, Sorting
 

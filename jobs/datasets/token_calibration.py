@@ -8,7 +8,7 @@ from django.db import transaction
 
 from jobs.datasets.check.tokens import calibrate, sample_for_counting
 from jobs.datasets.ingest import blocks
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError
 

@@ -5,6 +5,7 @@ from django.urls import path
 from jobs.datasets import views
 from jobs.datasets.diff import views as diff_views
 from jobs.datasets.report_page import downloads
+from jobs.wizard import views as wizard_views
 
 app_name = "datasets"
 urlpatterns = [
@@ -12,7 +13,7 @@ urlpatterns = [
     path("add/", views.add, name="add"),
     path("samples/", views.add_sample, name="sample"),
     path("<int:pk>/", views.detail, name="detail"),
-    path("<int:pk>/tune/", views.tune, name="tune"),
+    path("<int:pk>/tune/", wizard_views.tune, name="tune"),
     path("<int:pk>/check/", views.check_again, name="check"),
     path("<int:pk>/delete/", views.delete, name="delete"),
     path("<int:pk>/compare/", diff_views.compare, name="compare"),

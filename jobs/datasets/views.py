@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,11 +17,12 @@ from jobs.datasets import ingest, library
 from jobs.datasets.check.checker import check
 from jobs.datasets.errors import ASK_FOR_ONE, Refusal, both_parts, taken
 from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.sample_data import samples
+from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.uploads import upload_handler
-from jobs.models import Dataset
-from jobs.wizard.drafts import UNPROCESSABLE, new_draft
+from jobs.wizard.drafts import UNPROCESSABLE
 from studio.models import Project, Role
 from studio.pages.error_messages import explain
 from studio.people.access import Request, member
@@ -48,11 +49,6 @@ def list_datasets(request: Request, project: Project) -> HttpResponse:
         "later": filters.query(page=page.number + 1),
     }
     return render(request, "jobs/datasets/library/list.html", context)
-
-
-def dataset_or_404(project: Project, pk: int) -> Dataset:
-    rows = Dataset.objects.select_related("project", "owner", "parent")
-    return get_object_or_404(rows.defer("parent__report"), project=project, pk=pk)
 
 
 @require_GET
@@ -182,13 +178,3 @@ def erase(request: Request, dataset: Dataset) -> None:
             request,
             _("The file %(uri)s is still in the bucket: %(why)s") % {"uri": dataset.uri, "why": banner},
         )
-
-
-@require_POST
-@member(Role.TUNER)
-def tune(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A new draft that has this dataset as its training data."""
-    dataset = dataset_or_404(project, pk)
-    job = new_draft(request, project)
-    job.revise(training=dataset)
-    return redirect("jobs:model", project.slug, job.pk)

@@ -12,7 +12,7 @@ from jobs.tuning_job_resource import number, part, whole
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
-    from jobs.models import Dataset
+    from jobs.datasets.models import Dataset
 
 LOOKED_AT = 20
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"

@@ -10,9 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.estimates.estimate import Amount, Epochs, Estimate, Range, Tokens
-from jobs.templatetags.jobs import roughly
-from jobs.templatetags.jobs_wizard import iso_date
-from studio.templatetags.studio import HOUR, MINUTE
+from studio.formats import HOUR, MINUTE, format_count, format_iso_date, format_money, format_rough_duration
 from studio.vertex.catalog import BaseModel
 
 CENT = 0.01
@@ -45,7 +43,7 @@ def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
             return _("As you set them.")
         case "catalogue":
             return _("Recommended for this number of examples, by the catalogue of %(date)s.") % {
-                "date": iso_date(model.as_of)
+                "date": format_iso_date(model.as_of)
             }
         case "jobs":
             return ngettext(
@@ -59,7 +57,7 @@ def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
 
 def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
     if tokens := estimate.tokens:
-        once = grouped(tokens.once) if tokens.basis == "counted" else about(grouped(tokens.once))
+        once = format_count(tokens.once) if tokens.basis == "counted" else about(format_count(tokens.once))
         times = "" if estimate.per_epoch else f" × {span(estimate.epochs.range)}"
         yield Figure(_("Training tokens"), f"{once}{times}", tokens_basis(tokens))
 
@@ -121,7 +119,7 @@ def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
         return Figure(label, _("not known"), _("The tokens of this dataset are not known."))
     basis = _(
         "At %(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
-    ) % {"price": price_of(model.price), "date": iso_date(model.price_as_of)}
+    ) % {"price": price_of(model.price), "date": format_iso_date(model.price_as_of)}
     return Figure(label, per_epoch(estimate, costing(estimate.dollars.range)), basis)
 
 
@@ -134,20 +132,20 @@ def about(value: str) -> str:
 
 
 def span(values: Range) -> str:
-    return joined(grouped(values.low), grouped(values.high))
+    return joined(format_count(values.low), format_count(values.high))
 
 
 def lasting(seconds: Range) -> str:
     low, high = (round(end / MINUTE) for end in seconds)
     if seconds.low >= MINUTE and seconds.high < HOUR and low < high:
         return _("%(low)s to %(high)s min") % {"low": low, "high": high}
-    return joined(roughly(seconds.low), roughly(seconds.high))
+    return joined(format_rough_duration(seconds.low), format_rough_duration(seconds.high))
 
 
 def costing(dollars: Range) -> str:
     if dollars.high < CENT:
         return _("less than $0.01")
-    return about(joined(money(dollars.low), money(dollars.high)))
+    return about(joined(format_money(dollars.low), format_money(dollars.high)))
 
 
 def joined(low: str, high: str) -> str:
@@ -155,15 +153,7 @@ def joined(low: str, high: str) -> str:
     return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
-def money(dollars: float) -> str:
-    return f"${number_format(round(dollars, 2), 2, force_grouping=True)}"
-
-
 def price_of(dollars: float) -> str:
     """To the cent, or as finely as it was set."""
     fine = round(dollars, 2) != dollars
     return f"${number_format(dollars, None if fine else 2)}"
-
-
-def grouped(number: float) -> str:
-    return number_format(round(number), use_l10n=True, force_grouping=True)

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext, pgettext
 from jobs.models import TuningJob
 from jobs.querysets import Submission
 from jobs.status import work_of
-from jobs.templatetags.jobs import roughly
+from studio.formats import format_rough_duration
 from studio.models import Project
 from studio.projects import quotas
 from studio.templatetags.studio import person
@@ -41,7 +41,10 @@ class Place:
 
     @property
     def facts(self) -> str:
-        told = [self.owner, _("about %(left)s left") % {"left": roughly(self.left)} if self.left else ""]
+        told = [
+            self.owner,
+            _("about %(left)s left") % {"left": format_rough_duration(self.left)} if self.left else "",
+        ]
         return separator().join(filter(None, told))
 
     @property

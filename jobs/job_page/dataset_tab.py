@@ -22,7 +22,8 @@ from jobs.datasets.report_page.page import ReportPage, Spread, spread
 from jobs.tuning_job_resource import number, part, whole
 
 if TYPE_CHECKING:
-    from jobs.models import Dataset, TuningJob
+    from jobs.datasets.models import Dataset
+    from jobs.models import TuningJob
 
 INPUT, OUTPUT, MESSAGES = (
     "userInputTokenDistribution",

@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from jobs.job_page.views import job_or_404
 from jobs.models import TuningJob
+from jobs.shortcuts import job_or_404
 from jobs.tuning_job_resource import Checkpoint
 from studio.models import Project, Role
 from studio.pages.error_messages import explain

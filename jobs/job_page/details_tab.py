@@ -179,7 +179,7 @@ def time_of(job: TuningJob, key: str) -> datetime | None:
 
 def grouped(value: Any) -> str:
     count = whole(value)
-    return "" if count is None else f"{count:,}"
+    return "" if count is None else format_count(count)
 
 
 def answer(job: TuningJob) -> str:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.request.body import LABEL
 from jobs.request_import.tokens import Unreadable
+from studio.storable import make_storable
 from studio.vertex.auth import LOCATION
 from studio.vertex.catalog import ADAPTER_SIZES
 
@@ -162,7 +163,7 @@ def take_labels(pasted: Pasted, labels: Any) -> None:
         pasted.messages.append(_("labels is not an object: left out."))
         return
     good = {
-        storable(key): storable(value)
+        make_storable(key): make_storable(value)
         for key, value in labels.items()
         if key != LABEL and isinstance(value, str)
     }
@@ -213,7 +214,7 @@ def text_of(pasted: Pasted, path: str, name: str, value: Any) -> str | None:
     if not isinstance(value, str):
         pasted.messages.append(_("%(field)s is not a text: left out.") % {"field": path})
         return None
-    kept = storable(value)
+    kept = make_storable(value)
     if kept != value:
         pasted.messages.append(
             _("%(field)s: characters that cannot be stored were left out.") % {"field": path}
@@ -225,11 +226,6 @@ def text_of(pasted: Pasted, path: str, name: str, value: Any) -> str | None:
         )
         return None
     return kept or None
-
-
-def storable(text: str) -> str:
-    """Without NUL and halves of characters, which no database takes."""
-    return re.sub("[\x00\ud800-\udfff]", "", text)
 
 
 def switch_of(pasted: Pasted, path: str, value: Any) -> bool | None:
@@ -301,7 +297,7 @@ def number_of(value: Any) -> float | None:
 
 
 def shown(value: Any) -> str:
-    text = storable(str(value))
+    text = make_storable(str(value))
     return f"{text[:SHOWN]}…" if len(text) > SHOWN else text
 
 

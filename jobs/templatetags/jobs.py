@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
 from jobs.status import Work, alert_words, status_of, work_of
+from studio.formats import format_rough_duration
 from studio.pages.list_query import Sorting
-from studio.templatetags.studio import HOUR, MINUTE, duration, icon
+from studio.templatetags.studio import icon
 
 register = template.Library()
 WIDTH, HEIGHT, EDGE = 84, 22, 3
@@ -87,9 +88,4 @@ def loss(value: float | str | None) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else "–"
 
 
-@register.filter
-def roughly(seconds: float) -> str:
-    """A time that is only estimated, to the minute: 40 s, 12 min, 2 h 05 min."""
-    return (
-        duration(seconds) if not MINUTE <= seconds < HOUR else _("%(n)d min") % {"n": round(seconds / MINUTE)}
-    )
+register.filter("roughly", format_rough_duration)

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.datasets import library
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import SampleData, samples
-from jobs.models import Dataset
-from jobs.templatetags.jobs_wizard import grouped
+from studio.formats import format_count
 from studio.models import Project
 from studio.templatetags.studio import icon
 
@@ -25,10 +25,10 @@ register = template.Library()
 def report_state(errors: int | None, warnings: int | None, css: str = "") -> SafeString:
     """None where a report has no such figure."""
     if errors:
-        words = ngettext("%(n)s problem", "%(n)s problems", errors) % {"n": grouped(errors)}
+        words = ngettext("%(n)s problem", "%(n)s problems", errors) % {"n": format_count(errors)}
         return chip("bad", "error", words, css)
     if warnings:
-        words = ngettext("%(n)s warning", "%(n)s warnings", warnings) % {"n": grouped(warnings)}
+        words = ngettext("%(n)s warning", "%(n)s warnings", warnings) % {"n": format_count(warnings)}
         return chip("warn", "warning", words, css)
     if errors is None:
         return chip("idle", "radio_button_unchecked", _("Not checked"), css)
@@ -46,11 +46,13 @@ def token_count(estimated: int | None, calibration: dict[str, float] | None) -> 
         return "–"
     if not calibration:
         return format_html(
-            '<span title="{}">≈ {}</span>', _("Estimated from the length of the texts"), grouped(estimated)
+            '<span title="{}">≈ {}</span>',
+            _("Estimated from the length of the texts"),
+            format_count(estimated),
         )
     model, ratio = next(reversed(calibration.items()))
     words = _("Calibrated by the count of %(model)s") % {"model": model}
-    return format_html('<span title="{}">{}</span>', words, grouped(round(estimated * ratio)))
+    return format_html('<span title="{}">{}</span>', words, format_count(round(estimated * ratio)))
 
 
 @register.filter

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from django import template
-from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.datasets.check.messages import in_units
+from studio.formats import format_count, format_iso_date, format_size
 
 register = template.Library()
 MODALITIES: dict[str, str | Promise] = {
@@ -37,19 +34,9 @@ def chosen(value: float | None, recommended: float | str | None = None) -> SafeS
     )
 
 
-@register.filter
-def grouped(value: int) -> str:
-    return number_format(value, use_l10n=True, force_grouping=True)
-
-
-@register.filter
-def size(count: int) -> str:
-    return in_units(count)
-
-
-@register.filter
-def iso_date(text: str) -> str:
-    return date_format(date.fromisoformat(text), _("j M Y"))
+register.filter("grouped", format_count)
+register.filter("size", format_size)
+register.filter("iso_date", format_iso_date)
 
 
 @register.filter

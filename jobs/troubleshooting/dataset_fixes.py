@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from jobs.datasets.check.model_limits import Purpose
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from jobs.troubleshooting.fix import Case, Recipe
 
 AGENT = "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com"

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from jobs.job_page.views import job_or_404
 from jobs.models import TuningJob
+from jobs.shortcuts import job_or_404
 from jobs.troubleshooting.error_details import as_error
 from jobs.troubleshooting.known_errors import SETTINGS, Recipe, recipes
 from studio.models import Project, Role

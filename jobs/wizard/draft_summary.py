@@ -24,7 +24,8 @@ from jobs.wizard.model_step.pre_tuned_models import Parent, parents
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
-    from jobs.models import Dataset, TuningJob
+    from jobs.datasets.models import Dataset
+    from jobs.models import TuningJob
 
 PROBLEMS_SHOWN = 20
 BARS = 24

@@ -17,11 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs.estimates.queue_position import queue_of
 from jobs.preflight import Obstacle, Words, obstacles
-from jobs.templatetags.jobs_wizard import grouped
 from jobs.tuning_job_resource import Setting
 from jobs.wizard.dataset_step.leakage import Comparison
 from jobs.wizard.draft_summary import Preview, Section
 from jobs.wizard.drafts import draft_or_404
+from studio.formats import format_count
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
@@ -164,7 +164,7 @@ class Review:
                 "%(shown)s of %(total)s validation examples is also in the training data.",
                 "%(shown)s of %(total)s validation examples are also in the training data.",
                 leaks.affected,
-            ) % {"shown": grouped(leaks.affected), "total": grouped(leaks.validation)}
+            ) % {"shown": format_count(leaks.affected), "total": format_count(leaks.validation)}
             yield Point(told, self.at("dataset", "overlap"))
 
     def data_warnings(self, section: Section) -> Iterator[Point]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from jobs.datasets.errors import Refusal
+from jobs.datasets.shortcuts import dataset_or_404
 from jobs.models import TuningJob
 from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.views import take_sample
@@ -66,3 +67,13 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
         draft.revise(validation_enabled=True)
         return to_dataset(draft, "validation")
     return redirect("jobs:model", project.slug, draft.pk)
+
+
+@require_POST
+@member(Role.TUNER)
+def tune(request: Request, project: Project, pk: int) -> HttpResponse:
+    """A new draft that has this dataset as its training data."""
+    dataset = dataset_or_404(project, pk)
+    job = new_draft(request, project)
+    job.revise(training=dataset)
+    return redirect("jobs:model", project.slug, job.pk)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from metrics.compare.runs import Line
+from studio.formats import format_count
 
 NAMED = 4
 
@@ -102,7 +102,7 @@ def told(dataset: Dataset | None) -> str:
     """The file by name, with what the comparison went by."""
     if dataset is None:
         return "–"
-    size = number_format(dataset.size, use_l10n=True, force_grouping=True)
+    size = format_count(dataset.size)
     return _("%(file)s (%(size)s bytes, crc32c %(crc)s)") % {
         "file": dataset,
         "size": size,

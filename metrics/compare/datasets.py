@@ -9,7 +9,7 @@ from itertools import groupby
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from metrics.compare.runs import Line, content
 
 PURPOSES: dict[str, str | Promise] = {"training": _("Training data"), "validation": _("Validation data")}

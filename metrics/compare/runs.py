@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from jobs.tuning_job_resource import number, part, whole
 from metrics.compare.charts.run_style import Look
 from metrics.compare.query import Outcome, Setting, View

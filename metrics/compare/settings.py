@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from jobs.tuning_job_resource import Setting, part
 from metrics.compare.runs import Line, content
 

@@ -9,7 +9,8 @@ from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from jobs.job_page.views import head, job_or_404
+from jobs.job_page.views import head
+from jobs.shortcuts import job_or_404
 from metrics.charts import figures as charts
 from metrics.charts.controls import Controls
 from metrics.monitor import table as tables

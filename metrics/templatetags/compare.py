@@ -7,9 +7,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.estimates.presentation import price_of
-from jobs.templatetags.jobs_wizard import grouped as with_marks
-from jobs.templatetags.jobs_wizard import size as in_units
 from metrics.compare.charts.run_style import Look
+from studio.formats import format_count, format_size
 
 register = template.Library()
 
@@ -27,7 +26,7 @@ def swatch(look: Look) -> SafeString:
 
 @register.filter
 def grouped(count: int | None) -> str:
-    return "–" if count is None else with_marks(count)
+    return "–" if count is None else format_count(count)
 
 
 @register.filter
@@ -35,6 +34,4 @@ def dollars(amount: float | None) -> str:
     return "–" if amount is None else price_of(round(amount, 2))
 
 
-@register.filter
-def size(count: int) -> str:
-    return in_units(count)
+register.filter("size", format_size)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
-from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -111,19 +110,3 @@ class FirstRunMiddleware:
         """Asked of the database only until the answer is yes."""
         self.has_admin = self.has_admin or invitations.admin_exists()
         return self.has_admin
-
-
-def frame(request: HttpRequest) -> dict[str, Any]:
-    """What the frame of every page shows: the project, the person's role, the other projects, the theme."""
-    user = getattr(request, "user", None)
-    project = getattr(request, "project", None)
-    theme = request.COOKIES.get("theme", "")
-    context: dict[str, Any] = {
-        "project": project,
-        "role": getattr(request, "role", None),
-        "theme": theme if theme in {"light", "dark"} else "",
-        "plain_http_notice": settings.PLAIN_HTTP,
-    }
-    if user and user.is_authenticated:
-        context["projects"] = Project.objects.visible_to(user)
-    return context

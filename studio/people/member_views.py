@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.people import invitations
 from studio.people.access import Request, member
-from studio.projects.forms import MemberForm
+from studio.people.forms import MemberForm
 
 
 @require_GET

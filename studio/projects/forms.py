@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
-from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from studio.models import Project, Role
+from studio.models import Project
+from studio.pages.forms import Styled
 
 if TYPE_CHECKING:
     ProjectModelForm = forms.ModelForm[Project]
@@ -27,66 +25,6 @@ else:
 PROJECT_ID = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20}")
 REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}|us|eu|global")
 BUCKET = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
-
-
-class Styled(forms.BaseForm):
-    """Gives each field the look of the frame; templates/studio/_field.html draws it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"label_suffix": "", **kwargs})
-        for field in self.fields.values():
-            chooses = isinstance(field.widget, forms.Select)
-            field.widget.attrs.setdefault("class", "form-select" if chooses else "form-control")
-
-
-class JoinForm(Styled, forms.Form):
-    name = forms.CharField(label=gettext_lazy("Your name"), max_length=150)
-    password = forms.CharField(
-        label=gettext_lazy("Password"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("At least 12 characters."),
-    )
-    repeated = forms.CharField(
-        label=gettext_lazy("The password again"),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-
-    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        self.user = user
-        super().__init__(*args, initial={"name": user.first_name}, **kwargs)
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        self.user.first_name = given.get("name", "")
-        password = given.get("password")
-        if password and password != given.get("repeated"):
-            self.add_error("repeated", _("The two passwords are not the same."))
-        elif password:
-            try:
-                validate_password(password, self.user)
-            except ValidationError as error:
-                self.add_error("password", error)
-        return given
-
-    def save(self) -> None:
-        self.user.set_password(self.cleaned_data["password"])
-        self.user.save()
-
-
-class SignInForm(Styled, AuthenticationForm):
-    """Django's own, in the look of the frame."""
-
-
-class MemberForm(Styled, forms.Form):
-    username = forms.CharField(
-        label=gettext_lazy("Username or e-mail"),
-        max_length=150,
-        validators=[UnicodeUsernameValidator()],
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
-    )
-    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role.choices, initial=Role.TUNER)
 
 
 class Regions(forms.CharField):

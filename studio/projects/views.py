@@ -2,74 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login
-from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView
 from django.core.paginator import Paginator
-from django.db import OperationalError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django.views.i18n import set_language
 
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.pages.error_messages import explain
-from studio.people import invitations
 from studio.people.access import Request, installation_admin, member
-from studio.projects.forms import JoinForm, NewProjectForm, ProjectForm, SignInForm
+from studio.projects.forms import NewProjectForm, ProjectForm
 from studio.vertex.errors import VertexError
 
-sign_in = login_not_required(
-    LoginView.as_view(
-        template_name="studio/people/sign_in.html",
-        authentication_form=SignInForm,
-        redirect_authenticated_user=True,
-    )
-)
-sign_out = LogoutView.as_view()
-language = login_not_required(set_language)
 ENTRIES_PER_PAGE = 50
-
-
-@require_http_methods(["GET", "POST"])
-@never_cache
-@login_not_required
-def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """The one-time link: sets the name and the password, and signs in."""
-    with transaction.atomic():
-        # Inside the transaction, so that of two visits with one link only the first finds it valid.
-        user = invitations.holder(uid, token)
-        if user is None:
-            return render(request, "studio/people/link_ended.html", status=410)
-        form = JoinForm(user, request.POST or None)
-        if not form.is_valid():
-            return render(request, "studio/people/join.html", {"form": form, "joining": user})
-        come_in(request, user, form)
-    return redirect("home")
-
-
-def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
-    form.save()
-    invitations.settle(user)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    AuditEntry.record("person.join", actor=user, subject=user.username)
-
-
-def failed(request: HttpRequest) -> HttpResponse:
-    """500, or 503 while the database does not answer. Asks nothing of the database itself."""
-    unreachable = isinstance(sys.exc_info()[1], OperationalError)
-    page = render_to_string("500.html", {"unreachable": unreachable})
-    headers = {"Retry-After": "5"} if unreachable else {}
-    return HttpResponse(page, status=503 if unreachable else 500, headers=headers)
 
 
 @require_GET

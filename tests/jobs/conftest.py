@@ -9,7 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from studio.vertex.client import Vertex

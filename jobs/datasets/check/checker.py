@@ -15,15 +15,15 @@ from itertools import chain
 from jobs.datasets.check.distributions import Figures
 from jobs.datasets.check.duplicates import Repeats
 from jobs.datasets.check.example import FORMATS, Conversation, problems_of
-from jobs.datasets.check.excerpt import cut, head, storable
+from jobs.datasets.check.excerpt import cut, head
 from jobs.datasets.check.fast_path.block_counter import count
 from jobs.datasets.check.fast_path.columns import Tally, digests
 from jobs.datasets.check.fast_path.line_template import Spelling
 from jobs.datasets.check.json_line import Unreadable, parse
 from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.check.other_formats import convert
-from jobs.datasets.check.report import Message, Problem, Report, Sample
-from jobs.datasets.finding import Finding
+from jobs.datasets.check.report import Finding, Message, Problem, Report, Sample
+from studio.storable import make_storable
 
 PROBLEMS_KEPT = 20
 """Of each code."""
@@ -169,9 +169,10 @@ class Checker:
 
 def problem(line: int, finding: Finding, excerpt: tuple[str, str, str] = ("", "", "")) -> Problem:
     params = {
-        key: storable(value) if isinstance(value, str) else value for key, value in finding.params.items()
+        key: make_storable(value) if isinstance(value, str) else value
+        for key, value in finding.params.items()
     }
-    return Problem(line, finding.severity, storable(finding.field), finding.code, params, excerpt)
+    return Problem(line, finding.severity, make_storable(finding.field), finding.code, params, excerpt)
 
 
 def wrong_name(name: str) -> Finding | None:

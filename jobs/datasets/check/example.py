@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.datasets.finding import Finding
+from jobs.datasets.check.report import Finding
 
 KNOWN = {"contents", "systemInstruction", "system_instruction", "tools", "toolConfig", "tool_config"} | {
     "generationConfig",

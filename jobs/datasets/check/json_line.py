@@ -11,7 +11,7 @@ import orjson
 
 from jobs.datasets.check.example import whole
 from jobs.datasets.check.excerpt import around
-from jobs.datasets.finding import Finding
+from jobs.datasets.check.report import Finding
 
 DEEPEST = 200
 TRAILING_COMMA = re.compile(r",\s*[\]}]")

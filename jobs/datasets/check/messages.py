@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.datasets.check.report import Problem
+from studio.formats import format_count, format_size
 
 REMOVE = _("Correct or remove the line.")
 CONVERT = _(
@@ -171,7 +171,6 @@ KINDS: dict[str, str | Promise] = {
     "boolean": _("true or false"),
     "null": _("null"),
 }
-UNITS = ("B", "kB", "MB", "GB")
 BYTES = {"file_too_big": ("size", "limit"), "line_too_long": ("limit",)}
 
 
@@ -193,17 +192,9 @@ def shown(problem: Problem) -> dict[str, Any]:
     values: dict[str, Any] = {"field": problem.field}
     for key, value in problem.params.items():
         if key in sizes:
-            values[key] = in_units(value)
+            values[key] = format_size(value)
         elif isinstance(value, int):
-            values[key] = number_format(value, use_l10n=True, force_grouping=True)
+            values[key] = format_count(value)
         else:
             values[key] = str(KINDS.get(value, value)) if key == "kind" else value
     return values
-
-
-def in_units(size: int) -> str:
-    """1 GB, 2.9 MB, 38 kB: powers of ten, as the limits of the models are given."""
-    power = min(3, (len(str(max(size, 1))) - 1) // 3)
-    value = size / 1000**power
-    places = 1 if power and value < 10 and round(value, 1) != round(value) else 0
-    return f"{number_format(round(value, places), places, use_l10n=True)}\N{NO-BREAK SPACE}{UNITS[power]}"

@@ -145,3 +145,11 @@ def _of_characters(data: dict[str, Any]) -> dict[str, Any]:
     line = data.get("longest_line", 0)
     longest = [(line, tokens.maximum)] if line else []
     return {"tokens": asdict(tokens) if count else {}, "longest": longest}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    severity: Severity
+    field: str
+    code: str
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -22,9 +22,8 @@ from jobs.datasets.check.fast_path.columns import Examples, Ints, digests, examp
 from jobs.datasets.check.fast_path.line_template import Spelling
 from jobs.datasets.check.json_line import Unreadable, parse
 from jobs.datasets.check.lines import BOM, Block, blocks
-from jobs.datasets.check.report import Problem
+from jobs.datasets.check.report import Finding, Problem
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
-from jobs.datasets.finding import Finding
 
 BROKEN_KEPT = 20
 SHORT = 80

@@ -15,10 +15,10 @@ from jobs.datasets.check.messages import words
 from jobs.datasets.check.report import Problem
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
+from jobs.datasets.diff.results import AT_ONCE
 from jobs.datasets.diff.word_diff import Piece, changed_words
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
-from jobs.wizard.dataset_step.leakage import AT_ONCE
 from studio.pages.error_messages import explain
 from studio.vertex.errors import VertexError
 

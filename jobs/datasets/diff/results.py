@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from jobs.datasets import ingest
 from jobs.datasets.diff.diff import Diff, Source, diff
 from jobs.datasets.models import Changes, Dataset
 from studio.vertex.errors import NotFound
+
+if TYPE_CHECKING:
+    from jobs.datasets.models import Dataset
 
 
 class Gone(Exception):
@@ -44,3 +48,7 @@ def source(dataset: Dataset) -> Source:
             yield from ingest.blocks(file)
 
     return content
+
+
+AT_ONCE = 100_000_000
+"""Bytes that are read without being asked to, while somebody looks at the page."""

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from jobs.datasets.check.example import Conversation, Turn
 from jobs.datasets.check.excerpt import ELLIPSIS, SAMPLE_TEXT, cut
 from jobs.datasets.check.lines import BOM, lines
-from jobs.datasets.check.report import Message
+from jobs.datasets.check.report import Finding, Message
 from jobs.datasets.diff.fingerprints import conversation_of
-from jobs.datasets.finding import Finding
 
 TURNS_SHOWN = 4
 LEAD = 120

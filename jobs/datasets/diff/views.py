@@ -14,9 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 from jobs.datasets.diff import csv_export
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.page import ChangesPage, attempted
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.downloads import BOM, attachment, harmless, line, stem
-from jobs.datasets.views import dataset_or_404
-from jobs.models import Dataset
+from jobs.datasets.shortcuts import dataset_or_404
 from studio.models import Project, Role
 from studio.people.access import Request, member
 

@@ -21,10 +21,10 @@ from jobs.datasets.check.checker import all_problems, check
 from jobs.datasets.check.messages import words
 from jobs.datasets.check.report import Problem
 from jobs.datasets.errors import ASK_FOR_ONE, Refusal, taken
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
+from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.transform.clean import cleaned
-from jobs.datasets.views import dataset_or_404
-from jobs.models import Dataset
 from studio.models import Project, Role
 from studio.people.access import Request, member
 

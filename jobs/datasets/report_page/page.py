@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from jobs.datasets.check.messages import BYTES, SENTENCES, words
 from jobs.datasets.check.report import Problem, Report
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.report_page.histogram_svg import Bar, bars
-from jobs.models import Dataset
 
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution

@@ -11,8 +11,8 @@ from django.conf import settings
 
 from jobs.datasets import ingest
 from jobs.datasets.check.checker import check
+from jobs.datasets.models import Dataset
 from jobs.datasets.transform.split import Cut, Part, cut, split
-from jobs.models import Dataset
 from studio.vertex.storage import Storage
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from jobs.datasets.diff.results import AT_ONCE
 from jobs.datasets.errors import Refusal, taken
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
@@ -25,10 +26,9 @@ from studio.vertex.errors import VertexError
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-    from jobs.models import Dataset, TuningJob
+    from jobs.datasets.models import Dataset
+    from jobs.models import TuningJob
 
-AT_ONCE = 100_000_000
-"""Bytes that are read without being asked to, while somebody looks at the page."""
 MOST = 50_000
 """Validation examples that are compared, ten times what any model takes: they are held in memory."""
 

@@ -16,11 +16,12 @@ from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal, both_parts, taken
 from jobs.datasets.forms import TOO_BIG, AddressForm, HoldOutForm, LocationForm, UploadForm, first_error
+from jobs.datasets.models import Dataset
 from jobs.datasets.transform import hold_out as holdout
 from jobs.datasets.transform import split
 from jobs.datasets.uploads import filenames, resumable_upload, upload_handler
 from jobs.datasets.uploads.resumable_upload import Part
-from jobs.models import Dataset, TuningJob
+from jobs.models import TuningJob
 from jobs.troubleshooting.views import fixing
 from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.leakage import Comparison

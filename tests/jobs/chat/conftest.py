@@ -14,7 +14,8 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from jobs.chat.models import Conversation
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from studio.models import Project
 
 PLACE = "projects/local/locations/us-central1"

@@ -11,7 +11,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from jobs.chat.models import Conversation, Turn
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.chat.conftest import ENDPOINT, OLDER, PLACE, make_job
 

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.datasets.check.checker import check
-from jobs.models import Dataset
+from jobs.datasets.models import Dataset
 from studio.models import Project
 from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import GOOD

@@ -13,8 +13,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from jobs.datasets import ingest
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import samples
-from jobs.models import Dataset, TuningJob
+from jobs.models import TuningJob
 from studio.models import AuditEntry, Project
 from studio.vertex.errors import Conflict, NotFound
 from tests.engine.running_engine import Engine

@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import translation
 
 from jobs.datasets import library, sample_data
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import samples
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.models import Submission, TuningJob
 from studio.models import Project, Role
 from tests.jobs.datasets.check.lines import COMMA, GOOD
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
-from jobs.models import Dataset
 from tests.axe import grave_problems
 from tests.jobs.datasets.check.lines import COMMA, GOOD, example, line
 from tests.visits import chrome as chrome

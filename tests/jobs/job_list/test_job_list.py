@@ -14,8 +14,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs.datasets.models import Dataset
 from jobs.job_list import filters
-from jobs.models import Dataset, Sweep, TuningJob
+from jobs.models import Sweep, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project, Role
 

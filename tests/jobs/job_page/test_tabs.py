@@ -13,9 +13,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.datasets.check.checker import check
+from jobs.datasets.models import Dataset
 from jobs.job_page.dataset_tab import Data
 from jobs.job_page.details_tab import sections
-from jobs.models import Dataset, TuningJob
+from jobs.models import TuningJob
 from jobs.querysets import Submission
 from studio.models import Project
 from tests.jobs.datasets.check.lines import GOOD, example, line

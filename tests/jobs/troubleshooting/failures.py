@@ -12,8 +12,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.datasets.models import Dataset
 from jobs.lifecycle.stored_errors import kept
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.models import Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation

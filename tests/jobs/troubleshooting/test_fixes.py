@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from jobs import tasks
 from jobs.datasets import ingest
+from jobs.datasets.models import Dataset
 from jobs.lifecycle.stored_errors import kept
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.vertex import errors
 from studio.vertex.errors import Violation

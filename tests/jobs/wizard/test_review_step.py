@@ -17,7 +17,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from jobs.datasets.check.report import Distribution, Report
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from jobs.querysets import Submission
 from studio.models import AuditEntry, Project
 from studio.projects import prices

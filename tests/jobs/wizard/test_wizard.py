@@ -14,7 +14,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from jobs.datasets.ingest import safe_name
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import Submission, TuningJob
 from studio.models import Project
 from tests.engine.running_engine import Engine
 from tests.studio.vertex.double import Double

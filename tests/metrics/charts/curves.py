@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import Submission, TuningJob
 from metrics import point_store
 from metrics.models import Feed
 from metrics.point_store import Points

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
 from metrics.point_store import Points
 from studio.models import Project
 from tests.metrics.charts.curves import START, job_with, remote

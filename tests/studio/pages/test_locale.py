@@ -22,9 +22,10 @@ from django.utils import timezone, translation
 from django.utils.translation.template import templatize
 
 from jobs.chat.models import Conversation
-from jobs.models import Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import TuningJob
+from studio.formats import format_duration, format_relative_time
 from studio.models import Project, Role
-from studio.templatetags.studio import duration, relative
 
 ROOT: Path = settings.BASE_DIR
 LOCALES = ROOT / "studio" / "locale"
@@ -154,10 +155,14 @@ def test_the_catalogue_has_every_text_that_is_marked() -> None:
 def test_times_read_as_japanese() -> None:
     now = timezone.now()
     with translation.override("ja"):
-        assert relative(now - timedelta(minutes=3)) == "3 分前"
-        assert relative(now - timedelta(days=1, hours=2)) == "昨日"
-        assert relative(datetime(2020, 2, 9, 12, tzinfo=UTC)) == "2020 年 2 月 9 日"
-        assert [duration(4), duration(245), duration(7500)] == ["4 秒", "4 分 05 秒", "2 時間 05 分"]
+        assert format_relative_time(now - timedelta(minutes=3)) == "3 分前"
+        assert format_relative_time(now - timedelta(days=1, hours=2)) == "昨日"
+        assert format_relative_time(datetime(2020, 2, 9, 12, tzinfo=UTC)) == "2020 年 2 月 9 日"
+        assert [format_duration(4), format_duration(245), format_duration(7500)] == [
+            "4 秒",
+            "4 分 05 秒",
+            "2 時間 05 分",
+        ]
 
 
 # ---- the pages ----

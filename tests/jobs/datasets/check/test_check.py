@@ -9,9 +9,10 @@ import pytest
 
 from jobs.datasets.check.checker import PROBLEMS_KEPT, all_problems, check
 from jobs.datasets.check.lines import LINE_LIMIT
-from jobs.datasets.check.messages import SENTENCES, in_units, words
+from jobs.datasets.check.messages import SENTENCES, words
 from jobs.datasets.check.model_limits import judge
 from jobs.datasets.check.report import Report
+from studio.formats import format_size
 from studio.vertex.catalog import get
 
 GOOD = {
@@ -357,4 +358,4 @@ def test_a_report_of_an_older_version_still_loads() -> None:
     ],
 )
 def test_sizes_in_units(size: int, text: str) -> None:
-    assert in_units(size).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert format_size(size).replace("\N{NO-BREAK SPACE}", " ") == text

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from jobs.datasets import ingest, token_calibration
 from jobs.datasets.check.tokens import COUNTED, calibrate, estimate, sample_for_counting
+from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import samples
-from jobs.models import Dataset, TuningJob
+from jobs.models import TuningJob
 from jobs.tasks import count_tokens
 from jobs.wizard.draft_summary import Section
 from studio.models import Project

@@ -13,7 +13,8 @@ from playwright.sync_api import Page, expect
 
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.diff import diff
-from jobs.models import Changes, Dataset, TuningJob
+from jobs.datasets.models import Dataset
+from jobs.models import Changes, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project
 from tests.axe import grave_problems

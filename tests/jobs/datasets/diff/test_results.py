@@ -21,9 +21,10 @@ from pytest_django import Settings
 from jobs.datasets import ingest
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff import word_diff as changed_words_module
+from jobs.datasets.diff.results import AT_ONCE
 from jobs.datasets.diff.word_diff import changed_words
-from jobs.models import Changes, Dataset
-from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.models import Dataset
+from jobs.models import Changes
 from studio.models import Project, Role
 from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import COMMA, example, line

@@ -15,9 +15,10 @@ from pytest_django import Settings
 
 from jobs.datasets.check.checker import check
 from jobs.datasets.check.report import Distribution
+from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.report_page.page import ReportPage, made_how
-from jobs.models import Dataset, Submission, TuningJob
+from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, chat, example, line
 

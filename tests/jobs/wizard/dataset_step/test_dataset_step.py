@@ -16,9 +16,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from jobs.datasets.models import Dataset
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import Part
-from jobs.models import Dataset, TuningJob
+from jobs.models import TuningJob
 from studio.models import Project, Role
 from tests.engine.running_engine import Engine
 from tests.engine.tiny_base import example

@@ -14,10 +14,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from jobs.datasets.diff.results import AT_ONCE
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
-from jobs.models import Dataset, Overlap, TuningJob
-from jobs.wizard.dataset_step.leakage import AT_ONCE
+from jobs.datasets.models import Dataset
+from jobs.models import Overlap, TuningJob
 from tests.engine.running_engine import Engine
 from tests.studio.vertex.double import Double, json_answer
 

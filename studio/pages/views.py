@@ -1,0 +1,21 @@
+"""Pages that belong to no room: the language, and what stands where a page failed."""
+
+from __future__ import annotations
+
+import sys
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views.i18n import set_language
+
+language = login_not_required(set_language)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """500, or 503 while the database does not answer. Asks nothing of the database itself."""
+    unreachable = isinstance(sys.exc_info()[1], OperationalError)
+    page = render_to_string("500.html", {"unreachable": unreachable})
+    headers = {"Retry-After": "5"} if unreachable else {}
+    return HttpResponse(page, status=503 if unreachable else 500, headers=headers)

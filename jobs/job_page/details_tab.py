@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from jobs.models import moment
 from jobs.troubleshooting.error_details import RPC
 from jobs.tuning_job_resource import part, whole
+from studio.formats import format_count
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -16,11 +16,11 @@ from django.utils import timezone
 from jobs.lifecycle.stored_errors import kept
 from jobs.models import TuningJob
 from metrics import point_store
-from metrics.diagnosis.analysis import alerts
+from metrics.diagnosis.analysis import find_alerts
 from metrics.models import Feed
 from metrics.point_store import Points
 from metrics.run import Run
-from metrics.summary import JUDGED, summarise
+from metrics.summary import SUMMARY_METRICS, summarize_curves
 from studio.vertex.errors import VertexError
 from studio.vertex.time_series import Point, TimeSeries
 
@@ -31,7 +31,7 @@ GIVE_UP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FetchedSeries:
     """What one visit brought: the TensorBoard run, new points by metric, and how far each series reached."""
 
     run: str = ""
@@ -41,57 +41,57 @@ class Reading:
 
 def pull_due() -> None:
     """Reads every feed that is due; `now` is asked anew for each, since a visit may take its time."""
-    Feed.objects.open_missing(timezone.now())
-    for feed in Feed.objects.claimed(timezone.now()):
-        pull(feed)
+    Feed.objects.create_missing(timezone.now())
+    for feed in Feed.objects.claim_due(timezone.now()):
+        pull_feed(feed)
 
 
-def pull(feed: Feed) -> None:
+def pull_feed(feed: Feed) -> None:
     try:
-        reading = visit(feed)
+        reading = fetch_new_points(feed)
     except VertexError as error:
-        note_failure(feed, error, timezone.now())
+        record_failure(feed, error, timezone.now())
     else:
-        take(feed, reading, timezone.now())
+        store_fetched(feed, reading, timezone.now())
 
 
-def visit(feed: Feed) -> Reading:
+def fetch_new_points(feed: Feed) -> FetchedSeries:
     """Asks the service; only series that went on since the last visit are read."""
     experiment = feed.job.remote.get("experiment")
     if not experiment:
-        return Reading()
+        return FetchedSeries()
     vertex = feed.job.project.vertex()
     run = feed.run or vertex.tensorboard_run(experiment)
     if not run:
-        return Reading()
-    changed = [one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != reach(one)]
+        return FetchedSeries()
+    changed = [one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != format_extent(one)]
     answer = vertex.read_time_series(changed) if changed else {}
-    batch = batch_of(answer)
-    return Reading(run, batch, dict(complete(changed, batch)))
+    batch = parse_points(answer)
+    return FetchedSeries(run, batch, dict(iter_complete_series(changed, batch)))
 
 
-def batch_of(answer: Mapping[str, Sequence[Point]]) -> dict[str, Points]:
-    return {metric: Points.of(*zip(*found, strict=True)) for metric, found in answer.items() if found}
+def parse_points(answer: Mapping[str, Sequence[Point]]) -> dict[str, Points]:
+    return {metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in answer.items() if found}
 
 
-def reach(series: TimeSeries) -> str:
+def format_extent(series: TimeSeries) -> str:
     return f"{series['maxStep']} {series['maxWallTime']}"
 
 
-def complete(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tuple[str, str]]:
+def iter_complete_series(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tuple[str, str]]:
     """The series that were read as far as they were announced; others are read again next time."""
     for series in changed:
         metric = series["displayName"]
         if metric in batch and batch[metric].steps[-1] >= series["maxStep"]:
-            yield metric, reach(series)
+            yield metric, format_extent(series)
 
 
 @transaction.atomic
-def take(feed: Feed, reading: Reading, now: datetime) -> None:
+def store_fetched(feed: Feed, reading: FetchedSeries, now: datetime) -> None:
     job = feed.job
     if reading.batch:
-        ends, run = point_store.merge(job.pk, reading.batch, whole=JUDGED), Run.of(job)
-        summary = summarise(ends, run) | {"alerts": alerts(ends, run)}
+        ends, run = point_store.merge_points(job.pk, reading.batch, whole=SUMMARY_METRICS), Run.from_job(job)
+        summary = summarize_curves(ends, run) | {"alerts": find_alerts(ends, run)}
         TuningJob.objects.filter(pk=job.pk).update(summary=summary)
     Feed.objects.filter(pk=feed.pk).update(
         run=reading.run,
@@ -108,7 +108,7 @@ def next_read(ended_at: datetime | None, now: datetime) -> datetime | None:
     return next((ended_at + after for after in LAST_READS if ended_at + after > now), None)
 
 
-def note_failure(feed: Feed, error: VertexError, now: datetime) -> None:
+def record_failure(feed: Feed, error: VertexError, now: datetime) -> None:
     """Keeps the reason; a job that has ended is asked less and less often, and no longer after a day."""
     ended_at = feed.job.ended_at or feed.job.gone_at
     wait = max(RETRY, timedelta(seconds=error.retry_after or 0), (now - (ended_at or now)) / 4)

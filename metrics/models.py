@@ -41,14 +41,14 @@ class Chunk(models.Model):
 
 
 class FeedQuerySet(models.QuerySet["Feed"]):
-    def open_missing(self, now: datetime) -> None:
+    def create_missing(self, now: datetime) -> None:
         """A feed for each job that the service knows and nobody reads yet."""
         unread = TuningJob.objects.filter(name__isnull=False, feed=None).values_list("pk", flat=True)
         feeds = [Feed(job_id=pk, due_at=now) for pk in unread]
         if feeds:
             self.bulk_create(feeds, ignore_conflicts=True)
 
-    def claimed(self, now: datetime) -> Iterator[Feed]:
+    def claim_due(self, now: datetime) -> Iterator[Feed]:
         """The feeds that are due, each given to one caller only."""
         for feed in self.filter(due_at__lte=now).select_related("job__project").order_by("due_at"):
             if self.filter(pk=feed.pk, due_at=feed.due_at).update(due_at=timezone.now() + CLAIM):

@@ -39,9 +39,9 @@ class Points:
     values: Numbers
 
     @classmethod
-    def of(cls, steps: ArrayLike, wall: ArrayLike, values: ArrayLike) -> Points:
+    def from_arrays(cls, steps: ArrayLike, wall: ArrayLike, values: ArrayLike) -> Points:
         """Points in any order, with repetitions, brought into order."""
-        return cls(np.asarray(steps, STEP), np.asarray(wall, NUMBER), np.asarray(values, NUMBER))._settled()
+        return cls(np.asarray(steps, STEP), np.asarray(wall, NUMBER), np.asarray(values, NUMBER))._sort_unique()
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -49,34 +49,34 @@ class Points:
     def __getitem__(self, part: slice) -> Points:
         return Points(self.steps[part], self.wall[part], self.values[part])
 
-    def merged(self, other: Points) -> Points:
+    def merge_newer(self, other: Points) -> Points:
         """Both; where a step and its wall time are in both, `other` stays."""
         if not len(other):
             return self
         before = int(self.steps.searchsorted(other.steps[0]))
-        after = self[before:]._joined(other)._settled() if before < len(self) else other
-        return self[:before]._joined(after)
+        after = self[before:]._concatenate(other)._sort_unique() if before < len(self) else other
+        return self[:before]._concatenate(after)
 
-    def _joined(self, other: Points) -> Points:
+    def _concatenate(self, other: Points) -> Points:
         pairs = zip(self.arrays(), other.arrays(), strict=True)
         return Points(*(np.concatenate(pair) for pair in pairs))
 
-    def finite(self) -> Points:
+    def drop_nonfinite(self) -> Points:
         """Without values that are NaN or infinite."""
         solid = np.isfinite(self.values)
         return Points(self.steps[solid], self.wall[solid], self.values[solid])
 
-    def odd_steps(self) -> Steps:
+    def nonfinite_steps(self) -> Steps:
         """The steps whose value is NaN or infinite."""
         return self.steps[~np.isfinite(self.values)]
 
     def arrays(self) -> tuple[Steps, Numbers, Numbers]:
         return self.steps, self.wall, self.values
 
-    def packed(self) -> tuple[bytes, bytes, bytes]:
+    def pack(self) -> tuple[bytes, bytes, bytes]:
         return self.steps.tobytes(), self.wall.tobytes(), self.values.tobytes()
 
-    def _settled(self) -> Points:
+    def _sort_unique(self) -> Points:
         if (self.steps[1:] > self.steps[:-1]).all():
             return self
         order = np.lexsort((self.wall, self.steps))
@@ -85,10 +85,10 @@ class Points:
         return Points(self.steps[kept], self.wall[kept], self.values[kept])
 
 
-NONE = Points.of([], [], [])
+NO_POINTS = Points.from_arrays([], [], [])
 
 
-def unpacked(chunks: Iterable[Sequence[Packed]]) -> Points:
+def unpack_chunks(chunks: Iterable[Sequence[Packed]]) -> Points:
     """The points of chunks that follow one another: steps, values, and wall times where they were read."""
     steps, values, *wall = (b"".join(column) for column in zip(*chunks, strict=True))
     found = np.frombuffer(values, NUMBER)
@@ -96,7 +96,7 @@ def unpacked(chunks: Iterable[Sequence[Packed]]) -> Points:
     return Points(np.frombuffer(steps, STEP), when, found)
 
 
-def read(
+def read_series(
     jobs: Iterable[int], metrics: Iterable[str] | None = None, timed: bool = True
 ) -> dict[int, dict[str, Points]]:
     """The series of these jobs, all or those of `metrics`, by job and metric, in one query.
@@ -111,29 +111,29 @@ def read(
     rows = chunks.values_list("series_id", "index", "series__job_id", "series__metric", *columns)
     found: dict[int, dict[str, Points]] = defaultdict(dict)
     for (job, metric), pieces in groupby(sorted(rows, key=itemgetter(0, 1)), key=itemgetter(2, 3)):
-        found[job][metric] = unpacked([columns for _series, _index, _job, _metric, *columns in pieces])
+        found[job][metric] = unpack_chunks([columns for _series, _index, _job, _metric, *columns in pieces])
     return found
 
 
-def of_job(job: int) -> dict[str, Points]:
-    return read([job]).get(job, {})
+def read_job_series(job: int) -> dict[str, Points]:
+    return read_series([job]).get(job, {})
 
 
 @transaction.atomic(savepoint=False)
-def merge(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> dict[str, Points]:
+def merge_points(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> dict[str, Points]:
     """Adds points to a job's series; points that are there already change nothing.
 
     Answers how all series of the job end now: those of the metrics `whole` with every point, the others with
     the last CHUNK points at least.
     """
     batch = {metric: new for metric, new in batch.items() if len(new)}
-    keys = _locked(job, batch)
-    stored = _ends(job, keys, whole)
+    keys = _lock_series(job, batch)
+    stored = _read_ends(job, keys, whole)
     behind = [metric for metric, new in batch.items() if stored[metric].begins_after(new)]
     if behind:
-        stored |= {metric: End(0, found) for metric, found in read([job], behind)[job].items()}
-    merged = {metric: stored[metric].points.merged(batch.get(metric, NONE)) for metric in keys}
-    chunks = (_rewritten(keys[metric], stored[metric], merged[metric]) for metric in batch)
+        stored |= {metric: SeriesEnd(0, found) for metric, found in read_series([job], behind)[job].items()}
+    merged = {metric: stored[metric].points.merge_newer(batch.get(metric, NO_POINTS)) for metric in keys}
+    chunks = (_iter_changed_chunks(keys[metric], stored[metric], merged[metric]) for metric in batch)
     Chunk.objects.bulk_create(
         chain.from_iterable(chunks),
         update_conflicts=True,
@@ -143,24 +143,24 @@ def merge(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> d
     return merged
 
 
-def _locked(job: int, metrics: Iterable[str]) -> dict[str, int]:
+def _lock_series(job: int, metrics: Iterable[str]) -> dict[str, int]:
     """The keys of a job's series by metric, those of `metrics` among them; nobody else merges meanwhile."""
-    keys = _keys(job)
+    keys = _select_keys(job)
     missing = [Series(job_id=job, metric=metric) for metric in metrics if metric not in keys]
     if missing:
         Series.objects.bulk_create(missing, ignore_conflicts=True)
-        keys = _keys(job)
+        keys = _select_keys(job)
     return keys
 
 
-def _keys(job: int) -> dict[str, int]:
+def _select_keys(job: int) -> dict[str, int]:
     with connection.cursor() as cursor:
-        cursor.execute(KEYS + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [job])
+        cursor.execute(SELECT_KEYS + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [job])
         return dict(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class SeriesEnd:
     """The points of a series from its chunk `index` on."""
 
     index: int
@@ -170,10 +170,10 @@ class End:
         return self.index > 0 and bool(new.steps[0] < self.points.steps[0])
 
 
-MOST_WHOLE = 3
+MAX_WHOLE_METRICS = 3
 """Metrics that `merge` can answer whole."""
-KEYS = "SELECT metric, id FROM metrics_series WHERE job_id = %s"
-ENDS = """
+SELECT_KEYS = "SELECT metric, id FROM metrics_series WHERE job_id = %s"
+SELECT_ENDS = """
 SELECT series.metric, chunk."index", chunk.steps, chunk."values", chunk.wall
 FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_id
 WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series.metric = %s
@@ -182,29 +182,29 @@ WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series
 """Written out, as KEYS is: asked at every poll of every job, they take longer to build than to run."""
 
 
-def _ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, End]:
+def _read_ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, SeriesEnd]:
     """By metric, the last two chunks, or all of them."""
     found: dict[str, list[tuple[int, Packed, Packed, Packed]]] = defaultdict(list)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.cursor.format = BINARY
-        cursor.execute(ENDS, [job, *([*whole] + [""] * MOST_WHOLE)[:MOST_WHOLE]])
+        cursor.execute(SELECT_ENDS, [job, *([*whole] + [""] * MAX_WHOLE_METRICS)[:MAX_WHOLE_METRICS]])
         for metric, *chunk in cursor.fetchall():
             found[metric].append(tuple(chunk))
     return {metric: _end(found[metric]) for metric in keys}
 
 
-def _end(chunks: list[tuple[int, Packed, Packed, Packed]]) -> End:
+def _end(chunks: list[tuple[int, Packed, Packed, Packed]]) -> SeriesEnd:
     if not chunks:
-        return End(0, NONE)
+        return SeriesEnd(0, NO_POINTS)
     chunks.sort(key=itemgetter(0))
-    return End(chunks[0][0], unpacked([columns for _index, *columns in chunks]))
+    return SeriesEnd(chunks[0][0], unpack_chunks([columns for _index, *columns in chunks]))
 
 
-def _rewritten(series: int, stored: End, merged: Points) -> Iterator[Chunk]:
+def _iter_changed_chunks(series: int, stored: SeriesEnd, merged: Points) -> Iterator[Chunk]:
     """The chunks that differ from those that are stored."""
     for place in range(0, len(merged), CHUNK):
-        piece = merged[place : place + CHUNK].packed()
-        if piece != stored.points[place : place + CHUNK].packed():
+        piece = merged[place : place + CHUNK].pack()
+        if piece != stored.points[place : place + CHUNK].pack():
             index = stored.index + place // CHUNK
             yield Chunk(series_id=series, index=index, **dict(zip(COLUMNS, piece, strict=True)))

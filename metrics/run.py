@@ -21,7 +21,7 @@ class Run:
     endpoint: str = ""
 
     @classmethod
-    def of(cls, job: TuningJob) -> Run:
+    def from_job(cls, job: TuningJob) -> Run:
         epochs = job.epochs.effective
         return cls(
             steps=job.progress.steps,

@@ -6,8 +6,8 @@ from metrics.monitor import views
 
 app_name = "metrics"
 urlpatterns = [
-    path("monitor/", views.monitor, name="monitor"),
-    path("monitor/figures/", views.figures, name="figures"),
-    path("monitor/table/<slug:chart>/", views.table, name="table"),
+    path("monitor/", views.show_monitor, name="monitor"),
+    path("monitor/figures/", views.figures_json, name="figures"),
+    path("monitor/table/<slug:chart>/", views.show_table, name="table"),
     path("monitor/points.csv", views.points_csv, name="csv"),
 ]

@@ -11,11 +11,11 @@ import numpy as np
 from metrics.charts.controls import Axis
 from metrics.point_store import Numbers, Points, Steps
 from metrics.run import Run
-from metrics.summary import rate
+from metrics.summary import measure_rate
 
-UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
+ELAPSED_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
 """From how many seconds on an elapsed time is counted in which unit."""
-WORKING = 0.85
+WORKING_SHARE = 0.85
 """The share of the training values that a clipped loss axis is made for."""
 
 
@@ -31,7 +31,7 @@ class Ruler:
     shared: tuple[int, str] | None = None
 
     @property
-    def timed(self) -> bool:
+    def is_timed(self) -> bool:
         return self.axis in (Axis.ELAPSED, Axis.CLOCK)
 
     @property
@@ -42,36 +42,36 @@ class Ruler:
     @property
     def unit(self) -> tuple[int, str]:
         """Seconds in one unit of elapsed time, and its sign."""
-        return self.shared or unit_of(self.last_wall() - self.start)
+        return self.shared or choose_unit(self.last_wall() - self.start)
 
-    def places(self, points: Points) -> Numbers | Steps:
+    def x_of_points(self, points: Points) -> Numbers | Steps:
         """The x of each point."""
         match self.axis:
             case Axis.STEP:
                 return points.steps  # whole numbers: they travel in two bytes instead of eight
             case Axis.EPOCH:
                 return points.steps / (self.run.steps_per_epoch or 1)
-        return self.at_time(points.wall)
+        return self.x_of_time(points.wall)
 
-    def place(self, step: float) -> float:
+    def x_of_step(self, step: float) -> float:
         """The x of a step, also of one that is not recorded."""
         match self.axis:
             case Axis.STEP:
                 return step
             case Axis.EPOCH:
                 return step / (self.run.steps_per_epoch or 1)
-        return float(self.at_time(np.array(self.wall_of(step))))
+        return float(self.x_of_time(np.array(self.wall_time_of(step))))
 
-    def at_time(self, wall: Numbers) -> Numbers:
+    def x_of_time(self, wall: Numbers) -> Numbers:
         if self.axis == Axis.CLOCK:
             return (wall + self.offset) * 1000
         return (wall - self.start) / self.unit[0]
 
-    def wall_of(self, step: float) -> float:
+    def wall_time_of(self, step: float) -> float:
         """When a step happened; beyond the last one, when it will at the present rate."""
         if not len(self.train):
             return self.start
-        pace = rate(self.train)
+        pace = measure_rate(self.train)
         beyond = step - float(self.train.steps[-1])
         if beyond > 0 and pace:
             return float(self.train.wall[-1]) + beyond / pace
@@ -82,20 +82,20 @@ class Ruler:
         if not len(self.train):
             return self.start
         last = int(self.train.steps[-1])
-        return self.wall_of(last if self.run.over else max(last, self.run.steps or 0))
+        return self.wall_time_of(last if self.run.over else max(last, self.run.steps or 0))
 
-    def range(self) -> tuple[float, float]:
+    def x_range(self) -> tuple[float, float]:
         """The whole planned run, beyond it where the run goes on, and only up to its end once it is over."""
         last = int(self.train.steps[-1]) if len(self.train) else 0
         end = (last if self.run.over and last else max(last, self.run.steps or 0)) or 1
-        if not self.timed:
-            return 0, self.place(end)
-        first, final = self.at_time(np.array([self.start, max(self.last_wall(), self.start + 1)])).tolist()
+        if not self.is_timed:
+            return 0, self.x_of_step(end)
+        first, final = self.x_of_time(np.array([self.start, max(self.last_wall(), self.start + 1)])).tolist()
         return first, final
 
 
-def unit_of(span: float) -> tuple[int, str]:
-    return next((seconds, sign) for least, seconds, sign in UNITS if span >= least)
+def choose_unit(span: float) -> tuple[int, str]:
+    return next((seconds, sign) for least, seconds, sign in ELAPSED_UNITS if span >= least)
 
 
 def loss_range(train: Numbers, evaluation: Numbers, *, clip: bool, log: bool) -> tuple[float, float] | None:
@@ -103,17 +103,17 @@ def loss_range(train: Numbers, evaluation: Numbers, *, clip: bool, log: bool) ->
 
     Clipped, it shows where the run now works: the first steep steps and single spikes stay outside.
     """
-    finite = _usable(np.concatenate([train, evaluation]), log)
+    finite = _drop_unusable(np.concatenate([train, evaluation]), log)
     if not len(finite):
         return None
     low, high = float(finite.min()), float(finite.max())
     if clip:
-        high = min(high, _working_top(_usable(train, log), _usable(evaluation, log)))
+        high = min(high, _working_top(_drop_unusable(train, log), _drop_unusable(evaluation, log)))
     room = (high - low) * 0.05 or abs(high) * 0.05 or 1
     return low - room, high + room
 
 
-def _usable(values: Numbers, log: bool) -> Numbers:
+def _drop_unusable(values: Numbers, log: bool) -> Numbers:
     finite = values[np.isfinite(values)]
     return np.log10(finite[finite > 0]) if log else finite
 
@@ -122,7 +122,7 @@ def _working_top(train: Numbers, evaluation: Numbers) -> float:
     """Most training values stay inside, and every evaluation of the later half."""
     tops = [float(evaluation[len(evaluation) // 2 :].max())] if len(evaluation) else []
     if len(train):
-        low, high = np.quantile(train, [1 - WORKING, WORKING]).tolist()
+        low, high = np.quantile(train, [1 - WORKING_SHARE, WORKING_SHARE]).tolist()
         tops.append(float(high + (high - low) / 4))
     return max(tops)
 
@@ -143,12 +143,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     return inside
 
 
-def apart(heights: Sequence[float], gap: float) -> list[float]:
+def compute_label_shifts(heights: Sequence[float], gap: float) -> list[float]:
     """How far to move labels that stand at these heights (in pixels), so that they keep `gap` apart."""
-    return [place - height for place, height in zip(spread(heights, gap), heights, strict=True)]
+    return [place - height for place, height in zip(spread_heights(heights, gap), heights, strict=True)]
 
 
-def spread(heights: Sequence[float], gap: float) -> list[float]:
+def spread_heights(heights: Sequence[float], gap: float) -> list[float]:
     """The nearest heights (in pixels, from below) that keep `gap` apart, in the same order."""
     order = sorted(range(len(heights)), key=lambda at: heights[at])
     groups: list[list[int]] = []
@@ -156,7 +156,7 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     for at in order:
         groups.append([at])
         centres.append(heights[at])
-        while len(groups) > 1 and _top(groups[-2], centres[-2], gap) + gap > _bottom(
+        while len(groups) > 1 and _group_top(groups[-2], centres[-2], gap) + gap > _group_bottom(
             groups[-1], centres[-1], gap
         ):
             joined = groups.pop(-2) + groups.pop()
@@ -166,13 +166,13 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
     found = [0.0] * len(heights)
     for group, centre in zip(groups, centres, strict=True):
         for rank, at in enumerate(group):
-            found[at] = _bottom(group, centre, gap) + rank * gap
+            found[at] = _group_bottom(group, centre, gap) + rank * gap
     return found
 
 
-def _bottom(group: Sequence[int], centre: float, gap: float) -> float:
+def _group_bottom(group: Sequence[int], centre: float, gap: float) -> float:
     return centre - (len(group) - 1) * gap / 2
 
 
-def _top(group: Sequence[int], centre: float, gap: float) -> float:
+def _group_top(group: Sequence[int], centre: float, gap: float) -> float:
     return centre + (len(group) - 1) * gap / 2

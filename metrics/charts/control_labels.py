@@ -8,7 +8,7 @@ from django.utils.translation import pgettext
 from metrics.charts.controls import Axis, Scale
 
 
-def axis_words() -> list[tuple[Axis, str]]:
+def axis_labels() -> list[tuple[Axis, str]]:
     return [
         (Axis.STEP, _("Step")),
         (Axis.EPOCH, _("Epoch")),
@@ -17,11 +17,11 @@ def axis_words() -> list[tuple[Axis, str]]:
     ]
 
 
-def scale_words() -> list[tuple[Scale, str]]:
+def scale_labels() -> list[tuple[Scale, str]]:
     return [(Scale.LINEAR, _("Linear")), (Scale.LOG, _("Log"))]
 
 
-def chip_words() -> dict[str, str]:
+def chip_labels() -> dict[str, str]:
     """Of the chip that tells how fresh the charts are; the page's script fills in {n} and {age}."""
     return {
         "live": _("Live · {age}"),

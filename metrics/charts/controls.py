@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
 
-MOST_SMOOTHING = 0.99
+MAX_SMOOTHING = 0.99
 
 
 class Axis(StrEnum):
@@ -34,17 +34,17 @@ class Controls:
     clip: bool = True
 
     @classmethod
-    def read(cls, query: Mapping[str, str], usual: Controls | None = None) -> Controls:
+    def from_query(cls, query: Mapping[str, str], usual: Controls | None = None) -> Controls:
         """From an address that people may have edited: what is not understood is as by default."""
         usual = usual or cls()
         return cls(
-            smoothing=_smoothing(query.get("smoothing", ""), usual.smoothing),
-            axis=one_of(usual.axis, query.get("axis", "")),
-            scale=one_of(usual.scale, query.get("scale", "")),
+            smoothing=_parse_smoothing(query.get("smoothing", ""), usual.smoothing),
+            axis=parse_choice(usual.axis, query.get("axis", "")),
+            scale=parse_choice(usual.scale, query.get("scale", "")),
             clip=query.get("clip", "on") != "off",
         )
 
-    def said(self, usual: Controls | None = None) -> dict[str, str]:
+    def to_parameters(self, usual: Controls | None = None) -> dict[str, str]:
         """The address's parameters, without what is as by default."""
         usual = usual or Controls()
         found = {
@@ -56,18 +56,18 @@ class Controls:
         return {name: text for name, text in found.items() if text}
 
     def query(self) -> str:
-        return urlencode(self.said())
+        return urlencode(self.to_parameters())
 
 
-def _smoothing(text: str, usual: float) -> float:
+def _parse_smoothing(text: str, usual: float) -> float:
     try:
         value = float(text)
     except ValueError:
         return usual
-    return min(max(value, 0.0), MOST_SMOOTHING) if value == value else usual
+    return min(max(value, 0.0), MAX_SMOOTHING) if value == value else usual
 
 
-def one_of(usual: Choice, text: str) -> Choice:
+def parse_choice(usual: Choice, text: str) -> Choice:
     try:
         return type(usual)(text)
     except ValueError:

@@ -12,12 +12,12 @@ from tsdownsample import MinMaxLTTBDownsampler
 if TYPE_CHECKING:
     from metrics.point_store import Numbers, Steps
 
-LIMIT = 1000
-SETTLED = -40.0
+MAX_POINTS = 1000
+SETTLED_LOG = -40.0
 """The logarithm of a share that no float64 shows any more beside 1."""
 
 
-def thin(steps: Steps, values: Numbers, limit: int = LIMIT) -> NDArray[np.intp]:
+def downsample_points(steps: Steps, values: Numbers, limit: int = MAX_POINTS) -> NDArray[np.intp]:
     """Ascending indices of about `limit` points that draw the same line.
 
     First, last, smallest and largest finite value are always among them. Where values are not finite, the
@@ -27,17 +27,17 @@ def thin(steps: Steps, values: Numbers, limit: int = LIMIT) -> NDArray[np.intp]:
         return np.arange(len(values))
     finite = np.isfinite(values)
     if finite.all():
-        return np.unique(np.append(_outline(steps, values, limit), [0, len(values) - 1]))
+        return np.unique(np.append(_min_max_lttb(steps, values, limit), [0, len(values) - 1]))
     solid = np.flatnonzero(finite)
     breaks = np.flatnonzero(~finite & np.append(True, finite[:-1]))
     breaks = breaks[:: max(1, -(-len(breaks) // limit))]
     kept = [np.array([0, len(values) - 1]), breaks]
     if len(solid):
-        kept.append(solid[_outline(steps[solid], values[solid], limit)])
+        kept.append(solid[_min_max_lttb(steps[solid], values[solid], limit)])
     return np.unique(np.concatenate(kept))
 
 
-def _outline(steps: Steps, values: Numbers, limit: int) -> NDArray[np.intp]:
+def _min_max_lttb(steps: Steps, values: Numbers, limit: int) -> NDArray[np.intp]:
     """Indices by MinMaxLTTB, with the two extremes, which it may pass over."""
     if len(values) <= limit:
         return np.arange(len(values))
@@ -54,14 +54,14 @@ def smooth(values: Numbers, weight: float) -> Numbers:
     if not 0 < weight < 1:
         return smoothed
     finite = np.isfinite(values)
-    averages = _decayed((1 - weight) * values[finite], weight)
-    settling = averages[: math.ceil(SETTLED / math.log(weight))]
+    averages = _sum_with_decay((1 - weight) * values[finite], weight)
+    settling = averages[: math.ceil(SETTLED_LOG / math.log(weight))]
     settling /= 1 - weight ** np.arange(1, len(settling) + 1)
     smoothed[finite] = averages
     return smoothed
 
 
-def _decayed(terms: Numbers, weight: float) -> Numbers:
+def _sum_with_decay(terms: Numbers, weight: float) -> Numbers:
     """y[n] = weight * y[n - 1] + terms[n], by doubling: each pass adds the sums that end where its own begin.
 
     Without a matrix product, whose threads wait for one another where the machine is busy.

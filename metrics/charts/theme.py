@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from metrics.charts.controls import Axis
 
 
-class Measure(Protocol):
+class XScale(Protocol):
     """What the layout asks of a ruler, or of several that share one axis."""
 
     @property
@@ -24,29 +24,29 @@ class Measure(Protocol):
 
     def last_wall(self) -> float: ...
 
-    def range(self) -> tuple[float, float]: ...
+    def x_range(self) -> tuple[float, float]: ...
 
 
-ROOM = 112
+END_LABEL_ROOM = 112
 """Pixels that end labels need beside a line that reaches the edge."""
 DAY = 24 * 3600
 
 
-def colour(token: str) -> str:
+def css_var(token: str) -> str:
     return f"var(--{token})"
 
 
-def plainly(name: str) -> str:
+def escape_text(name: str) -> str:
     """A person's words inside Plotly's text, which knows a few tags."""
     return escape(name, quote=False)
 
 
 def font(size: int, token: str) -> dict[str, Any]:
-    return {"family": "var(--font)", "size": size, "color": colour(token)}
+    return {"family": "var(--font)", "size": size, "color": css_var(token)}
 
 
-def layout(ruler: Measure) -> dict[str, Any]:
-    first, last = ruler.range()
+def layout(ruler: XScale) -> dict[str, Any]:
+    first, last = ruler.x_range()
     return {
         "font": font(11, "text-2"),
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -58,12 +58,12 @@ def layout(ruler: Measure) -> dict[str, Any]:
         "hoverlabel": hover_label(),
         "dragmode": "zoom",
         "xaxis": x_axis(ruler) | {"range": [first, last]},
-        "yaxis": axis() | {"gridcolor": colour("grid"), "showspikes": False},
+        "yaxis": axis() | {"gridcolor": css_var("grid"), "showspikes": False},
     }
 
 
 def hover_label() -> dict[str, Any]:
-    return {"bgcolor": colour("bg-raised"), "bordercolor": colour("line"), "font": font(12, "text")}
+    return {"bgcolor": css_var("bg-raised"), "bordercolor": css_var("line"), "font": font(12, "text")}
 
 
 def axis() -> dict[str, Any]:
@@ -72,77 +72,77 @@ def axis() -> dict[str, Any]:
         "automargin": False,
         "tickfont": font(11, "text-2"),
         "ticks": "",
-        "linecolor": colour("line"),
+        "linecolor": css_var("line"),
     }
 
 
-def x_axis(ruler: Measure) -> dict[str, Any]:
+def x_axis(ruler: XScale) -> dict[str, Any]:
     spikes = {
-        "spikecolor": colour("line-strong"),
+        "spikecolor": css_var("line-strong"),
         "spikethickness": 1,
         "spikedash": "solid",
         "spikemode": "across",
         "spikesnap": "cursor",
     }
-    return axis() | spikes | {"showgrid": False, "showline": True} | x_words(ruler)
+    return axis() | spikes | {"showgrid": False, "showline": True} | x_format(ruler)
 
 
-def x_words(ruler: Measure) -> dict[str, Any]:
+def x_format(ruler: XScale) -> dict[str, Any]:
     """How places on the x axis are written; the control bar names the measure."""
     match ruler.axis:
         case Axis.STEP:
-            return {"tickformat": ",d", "hoverformat": ",d"} | title(_("Step %(x)s"))
+            return {"tickformat": ",d", "hoverformat": ",d"} | hover_title(_("Step %(x)s"))
         case Axis.EPOCH:
-            return {"tickformat": "~g", "hoverformat": ".2f"} | title(_("Epoch %(x)s"))
+            return {"tickformat": "~g", "hoverformat": ".2f"} | hover_title(_("Epoch %(x)s"))
         case Axis.ELAPSED:
-            return {"tickformat": "~g", "hoverformat": ".2f", "ticksuffix": f" {unit_word(ruler.unit[1])}"}
+            return {"tickformat": "~g", "hoverformat": ".2f", "ticksuffix": f" {unit_label(ruler.unit[1])}"}
     ticks = "%H:%M" if ruler.last_wall() - ruler.start < DAY else "%m-%d %H:%M"
     return {"type": "date", "tickformat": ticks, "hoverformat": "%Y-%m-%d %H:%M:%S"}
 
 
-def unit_word(sign: str) -> str:
+def unit_label(sign: str) -> str:
     return {"h": _("h"), "min": _("min"), "s": _("s")}[sign]
 
 
-def title(words: str) -> dict[str, Any]:
+def hover_title(words: str) -> dict[str, Any]:
     """The head of the hover label; %{x} is Plotly's own place for the value."""
     return {"unifiedhovertitle": {"text": words % {"x": "%{x}"}}}
 
 
-def raw() -> dict[str, Any]:
-    return {"mode": "lines", "opacity": 0.28, "line": {"color": colour("train"), "width": 1}}
+def raw_style() -> dict[str, Any]:
+    return {"mode": "lines", "opacity": 0.28, "line": {"color": css_var("train"), "width": 1}}
 
 
-def train() -> dict[str, Any]:
-    return {"mode": "lines", "line": {"color": colour("train"), "width": 2}}
+def train_style() -> dict[str, Any]:
+    return {"mode": "lines", "line": {"color": css_var("train"), "width": 2}}
 
 
-def bars() -> dict[str, Any]:
+def bar_style() -> dict[str, Any]:
     return {
         "mode": "lines",
         "opacity": 0.9,
-        "line": {"color": colour("train"), "width": 1, "shape": "hvh"},
+        "line": {"color": css_var("train"), "width": 1, "shape": "hvh"},
     }
 
 
-def evaluation() -> dict[str, Any]:
-    line = {"color": colour("eval"), "width": 1.75}
+def evaluation_style() -> dict[str, Any]:
+    line = {"color": css_var("eval"), "width": 1.75}
     return {
         "mode": "lines+markers",
         "cliponaxis": False,
-        "line": {"color": colour("eval"), "width": 2, "dash": "dash"},
-        "marker": {"symbol": "circle", "size": 6, "color": colour("bg-raised"), "line": line},
+        "line": {"color": css_var("eval"), "width": 2, "dash": "dash"},
+        "marker": {"symbol": "circle", "size": 6, "color": css_var("bg-raised"), "line": line},
     }
 
 
-def star() -> dict[str, Any]:
-    line = {"color": colour("bg-raised"), "width": 1.5}
+def star_style() -> dict[str, Any]:
+    line = {"color": css_var("bg-raised"), "width": 1.5}
     return {
         "mode": "markers",
         "cliponaxis": False,
         "legendgroup": "eval",
         "hoverinfo": "skip",
-        "marker": {"symbol": "star", "size": 15, "color": colour("star"), "line": line},
+        "marker": {"symbol": "star", "size": 15, "color": css_var("star"), "line": line},
     }
 
 
@@ -155,7 +155,7 @@ def checkpoint_line(x: float) -> dict[str, Any]:
         "x1": x,
         "y0": 0,
         "y1": 1,
-        "line": {"color": colour("line-strong"), "width": 1, "dash": "dot"},
+        "line": {"color": css_var("line-strong"), "width": 1, "dash": "dot"},
     }
 
 
@@ -169,8 +169,8 @@ def checkpoint_label(x: float, text: str, default: bool) -> dict[str, Any]:
         "showarrow": False,
         "text": text,
         "borderpad": 2,
-        "bgcolor": colour("primary" if default else "bg-raised"),
-        "bordercolor": colour("primary" if default else "line-strong"),
+        "bgcolor": css_var("primary" if default else "bg-raised"),
+        "bordercolor": css_var("primary" if default else "line-strong"),
         "font": font(10, "on-primary" if default else "text-2"),
     }
 
@@ -200,11 +200,11 @@ def best_label(x: float, y: float, text: str, at: tuple[float, float]) -> dict[s
         "xanchor": "center" if across < 0.7 else "right",
         "ay": -92 if up < 0.55 else 40,
         "text": text,
-        "arrowcolor": colour("line-strong"),
+        "arrowcolor": css_var("line-strong"),
         "arrowwidth": 1,
         "arrowhead": 0,
         "standoff": 9,
         "font": font(11, "text"),
-        "bgcolor": colour("bg-raised"),
+        "bgcolor": css_var("bg-raised"),
         "borderpad": 2,
     }

@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs.datasets.models import Dataset
-from metrics.compare.runs import Line
+from metrics.compare.runs import RunLine
 from studio.formats import format_count
 
-NAMED = 4
+MAX_NAMES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class ComparabilityWarning:
     """A note above the table: `runs` can be hidden with one click."""
 
     title: str
@@ -25,28 +25,28 @@ class Warned:
     severe: bool = True
 
 
-def notes(lines: Sequence[Line], baseline: Line | None) -> list[Warned]:
-    return [*_notes(lines, baseline)] if baseline else []
+def list_warnings(lines: Sequence[RunLine], baseline: RunLine | None) -> list[ComparabilityWarning]:
+    return [*_iter_warnings(lines, baseline)] if baseline else []
 
 
-def _notes(lines: Sequence[Line], baseline: Line) -> Iterator[Warned]:
-    measured = [line for line in lines if line.validated_on]
-    if baseline.validated_on is None:
+def _iter_warnings(lines: Sequence[RunLine], baseline: RunLine) -> Iterator[ComparabilityWarning]:
+    measured = [line for line in lines if line.validation_content]
+    if baseline.validation_content is None:
         if measured:
-            yield Warned(
+            yield ComparabilityWarning(
                 _("The baseline has no validation data."),
                 _("No validation loss can be ranked against it. Choose another baseline."),
                 (),
             )
     else:
-        yield from _other_data(
-            [one for one in measured if one.validated_on != baseline.validated_on], baseline
+        yield from _warn_other_data(
+            [one for one in measured if one.validation_content != baseline.validation_content], baseline
         )
-    yield from _other_base([one for one in lines if one.job.base_model != baseline.job.base_model], baseline)
-    yield from _none([line for line in lines if not line.validated_on and line is not baseline])
+    yield from _warn_other_base_model([one for one in lines if one.job.base_model != baseline.job.base_model], baseline)
+    yield from _warn_no_validation([line for line in lines if not line.validation_content and line is not baseline])
 
 
-def _other_data(others: Sequence[Line], baseline: Line) -> Iterator[Warned]:
+def _warn_other_data(others: Sequence[RunLine], baseline: RunLine) -> Iterator[ComparabilityWarning]:
     if not others:
         return
     title = ngettext(
@@ -54,18 +54,18 @@ def _other_data(others: Sequence[Line], baseline: Line) -> Iterator[Warned]:
         "%(n)d runs were validated on other data: validation losses not comparable.",
         len(others),
     ) % {"n": len(others)}
-    files: dict[tuple[str, int] | None, list[Line]] = {}
+    files: dict[tuple[str, int] | None, list[RunLine]] = {}
     for line in others:
-        files.setdefault(line.validated_on, []).append(line)
+        files.setdefault(line.validation_content, []).append(line)
     used = [
-        _("%(runs)s: %(file)s.") % {"runs": listed(lines), "file": told(lines[0].job.validation)}
+        _("%(runs)s: %(file)s.") % {"runs": join_run_names(lines), "file": describe_dataset(lines[0].job.validation)}
         for lines in files.values()
     ]
-    used.append(_("Baseline: %(file)s.") % {"file": told(baseline.job.validation)})
-    yield Warned(title, " ".join(used), keys(others))
+    used.append(_("Baseline: %(file)s.") % {"file": describe_dataset(baseline.job.validation)})
+    yield ComparabilityWarning(title, " ".join(used), collect_job_ids(others))
 
 
-def _other_base(others: Sequence[Line], baseline: Line) -> Iterator[Warned]:
+def _warn_other_base_model(others: Sequence[RunLine], baseline: RunLine) -> Iterator[ComparabilityWarning]:
     if not others:
         return
     title = ngettext(
@@ -76,29 +76,29 @@ def _other_base(others: Sequence[Line], baseline: Line) -> Iterator[Warned]:
     text = _(
         "%(runs)s: another model than %(base)s. A loss is counted per token, and another tokenizer cuts the "
         "same text into other tokens."
-    ) % {"runs": listed(others), "base": baseline.job.base_model}
-    yield Warned(title, text, keys(others))
+    ) % {"runs": join_run_names(others), "base": baseline.job.base_model}
+    yield ComparabilityWarning(title, text, collect_job_ids(others))
 
 
-def _none(others: Sequence[Line]) -> Iterator[Warned]:
+def _warn_no_validation(others: Sequence[RunLine]) -> Iterator[ComparabilityWarning]:
     if not others:
         return
     title = ngettext(
         "%(n)d run has no validation data.", "%(n)d runs have no validation data.", len(others)
     ) % {"n": len(others)}
-    text = _("%(runs)s: only the training curves can be compared.") % {"runs": listed(others)}
-    yield Warned(title, text, keys(others), severe=False)
+    text = _("%(runs)s: only the training curves can be compared.") % {"runs": join_run_names(others)}
+    yield ComparabilityWarning(title, text, collect_job_ids(others), severe=False)
 
 
-def listed(lines: Sequence[Line]) -> str:
+def join_run_names(lines: Sequence[RunLine]) -> str:
     names = [line.short for line in lines]
-    if len(names) > NAMED:
-        more = _("%(n)d more") % {"n": len(names) - NAMED + 1}
-        names = [*names[: NAMED - 1], more]
+    if len(names) > MAX_NAMES:
+        more = _("%(n)d more") % {"n": len(names) - MAX_NAMES + 1}
+        names = [*names[: MAX_NAMES - 1], more]
     return _(", ").join(names)
 
 
-def told(dataset: Dataset | None) -> str:
+def describe_dataset(dataset: Dataset | None) -> str:
     """The file by name, with what the comparison went by."""
     if dataset is None:
         return "–"
@@ -110,5 +110,5 @@ def told(dataset: Dataset | None) -> str:
     }
 
 
-def keys(lines: Sequence[Line]) -> tuple[int, ...]:
+def collect_job_ids(lines: Sequence[RunLine]) -> tuple[int, ...]:
     return tuple(line.job.pk for line in lines)

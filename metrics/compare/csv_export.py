@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from metrics.compare.query import Metric
-from metrics.compare.runs import Line
-from metrics.compare.settings import Row as SettingRow
-from metrics.compare.table import Row
-from metrics.monitor.table import line as csv_line
-from metrics.point_store import NONE, Points
+from metrics.compare.runs import RunLine
+from metrics.compare.settings import SettingRow as SettingRow
+from metrics.compare.table import RunRow
+from metrics.monitor.table import format_csv_line as csv_line
+from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 
-CURVE_HEAD = ["job", "run", "metric", "step", "epoch", "elapsed_seconds", "wall_time", "value"]
-RUN_HEAD = [
+CURVES_HEADER = ["job", "run", "metric", "step", "epoch", "elapsed_seconds", "wall_time", "value"]
+RUNS_HEADER = [
     "job",
     "run",
     "state",
@@ -33,22 +33,22 @@ RUN_HEAD = [
 ]
 
 
-def curves(
-    rows: Sequence[Row], series: Mapping[int, Mapping[str, Points]], metrics: Sequence[Metric]
+def iter_curves_csv(
+    rows: Sequence[RunRow], series: Mapping[int, Mapping[str, Points]], metrics: Sequence[Metric]
 ) -> Iterator[str]:
     """Every stored point, exact, of the runs that are not hidden."""
-    yield csv_line(CURVE_HEAD)
+    yield csv_line(CURVES_HEADER)
     for row in rows:
         job = row.line.job
-        run = Run.of(job)
+        run = Run.from_job(job)
         for metric in metrics if not row.line.hidden else ():
-            found = series.get(job.pk, {}).get(metric.series, NONE)
+            found = series.get(job.pk, {}).get(metric.series_name, NO_POINTS)
             for step, wall, value in zip(*(array.tolist() for array in found.arrays()), strict=True):
                 yield csv_line(
                     [
                         job.pk,
                         job,
-                        metric.series,
+                        metric.series_name,
                         step,
                         "" if run.steps_per_epoch is None else repr(step / run.steps_per_epoch),
                         "" if run.started_at is None else repr(wall - run.started_at),
@@ -58,12 +58,12 @@ def curves(
                 )
 
 
-def runs(rows: Sequence[Row], lines: Sequence[Line], settings: Sequence[SettingRow]) -> Iterator[str]:
+def iter_runs_csv(rows: Sequence[RunRow], lines: Sequence[RunLine], settings: Sequence[SettingRow]) -> Iterator[str]:
     """A line for each run, its settings, in the order of `lines`, behind its unrounded numbers."""
-    yield csv_line([*RUN_HEAD, *(str(setting.label) for setting in settings)])
+    yield csv_line([*RUNS_HEADER, *(str(setting.label) for setting in settings)])
     for row in rows:
         line, job, at = row.line, row.line.job, lines.index(row.line)
-        best, last = line.found("best"), line.found("last")
+        best, last = line.get_summary_part("best"), line.get_summary_part("last")
         cells = [
             job.pk,
             job,

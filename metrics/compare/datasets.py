@@ -10,47 +10,47 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from jobs.datasets.models import Dataset
-from metrics.compare.runs import Line, content
+from metrics.compare.runs import RunLine, dataset_content
 
 PURPOSES: dict[str, str | Promise] = {"training": _("Training data"), "validation": _("Validation data")}
 
 
 @dataclass(frozen=True)
-class Files:
+class DatasetUse:
     """One content of a dataset and the runs that used it."""
 
     dataset: Dataset
-    lines: list[Line]
+    lines: list[RunLine]
 
 
 @dataclass(frozen=True)
-class Data:
+class DatasetComparison:
     """`asked` is the run that somebody wants to see beside the baseline."""
 
-    lines: Sequence[Line]
-    baseline: Line | None
+    lines: Sequence[RunLine]
+    baseline: RunLine | None
     asked: int | None
 
     @property
-    def other(self) -> Line | None:
+    def other(self) -> RunLine | None:
         """The run whose data is laid beside the baseline's."""
         others = [line for line in self.lines if line is not self.baseline]
         asked = [line for line in others if line.job.pk == self.asked]
-        unlike = [line for line in others if self.baseline and not _same_training(line, self.baseline)]
+        unlike = [line for line in others if self.baseline and not _has_same_training(line, self.baseline)]
         return next(iter([*asked, *unlike, *others]), None)
 
-    def files(self, purpose: str) -> list[Files]:
+    def group_by_content(self, purpose: str) -> list[DatasetUse]:
         """The different contents of one dataset, with who used them."""
         used = [(getattr(line.job, purpose), line) for line in self.lines if getattr(line.job, purpose)]
-        used.sort(key=lambda one: content(one[0]) or ("", 0))
-        groups = [list(same) for _key, same in groupby(used, key=lambda one: content(one[0]))]
+        used.sort(key=lambda one: dataset_content(one[0]) or ("", 0))
+        groups = [list(same) for _key, same in groupby(used, key=lambda one: dataset_content(one[0]))]
         return sorted(
-            (Files(same[0][0], [line for _dataset, line in same]) for same in groups),
+            (DatasetUse(same[0][0], [line for _dataset, line in same]) for same in groups),
             key=lambda files: files.lines[0].look.place,
         )
 
-    def purposes(self) -> list[tuple[str | Promise, list[Files]]]:
-        return [(word, self.files(purpose)) for purpose, word in PURPOSES.items()]
+    def purposes(self) -> list[tuple[str | Promise, list[DatasetUse]]]:
+        return [(word, self.group_by_content(purpose)) for purpose, word in PURPOSES.items()]
 
     def changes(self) -> list[tuple[str | Promise, Dataset | None, Dataset | None, bool]]:
         """For each of the two datasets: the baseline's, the other run's, and whether they hold the same."""
@@ -62,10 +62,10 @@ class Data:
             for purpose, word in PURPOSES.items()
         ]
         return [
-            (word, before, after, before is not None and content(before) == content(after))
+            (word, before, after, before is not None and dataset_content(before) == dataset_content(after))
             for word, before, after in pairs
         ]
 
 
-def _same_training(line: Line, other: Line) -> bool:
-    return content(line.job.training) == content(other.job.training)
+def _has_same_training(line: RunLine, other: RunLine) -> bool:
+    return dataset_content(line.job.training) == dataset_content(other.job.training)

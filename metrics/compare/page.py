@@ -19,18 +19,18 @@ from jobs.job_list.filters import named
 from jobs.models import TuningJob
 from jobs.querysets import TuningJobQuerySet
 from metrics import point_store
-from metrics.charts.control_labels import axis_words, chip_words, scale_words
+from metrics.charts.control_labels import axis_labels, chip_labels, scale_labels
 from metrics.charts.controls import Axis, Scale
 from metrics.compare import comparability
 from metrics.compare import settings as setting_rows
 from metrics.compare.charts import figures as curves
 from metrics.compare.charts import setting_effect
-from metrics.compare.datasets import Data
-from metrics.compare.query import FEWEST, MOST, PLAIN, Metric, Outcome, Setting, Tab, View
-from metrics.compare.runs import Line, baseline_of, lines_of
+from metrics.compare.datasets import DatasetComparison
+from metrics.compare.query import MIN_RUNS, MAX_RUNS, DEFAULT_CONTROLS, Metric, Outcome, Setting, Tab, CompareQuery
+from metrics.compare.runs import RunLine, find_baseline, build_run_lines
 from metrics.compare.table import Table
 from metrics.models import Feed
-from metrics.point_store import NONE, Points
+from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from metrics.summary import TRAIN_LOSS
 from studio.models import Project
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-LIVE = 8
+LIVE_POLL_SECONDS = 8
 """Seconds between two looks of the page while one of its runs goes on."""
-FOUND = 12
-METRICS: dict[Metric, str | Promise] = {
+MAX_CANDIDATES = 12
+METRIC_LABELS: dict[Metric, str | Promise] = {
     Metric.EVAL_LOSS: gettext_lazy("Validation loss"),
     Metric.TRAIN_LOSS: gettext_lazy("Training loss"),
     Metric.EVAL_ACCURACY: gettext_lazy("Validation token accuracy"),
@@ -53,26 +53,26 @@ METRICS: dict[Metric, str | Promise] = {
 
 
 @dataclass(frozen=True)
-class Compare:
+class Comparison:
     project: Project
     user: User
-    view: View
+    view: CompareQuery
     offset: float = 0.0
 
     @cached_property
-    def visible(self) -> TuningJobQuerySet:
+    def visible_jobs(self) -> TuningJobQuerySet:
         jobs: TuningJobQuerySet = TuningJob.objects.filter(project=self.project)
         return jobs.visible_to(self.user).exclude(submission="draft")
 
     @cached_property
-    def lines(self) -> list[Line]:
-        jobs = self.visible.filter(pk__in=self.view.runs).with_all()
+    def lines(self) -> list[RunLine]:
+        jobs = self.visible_jobs.filter(pk__in=self.view.runs).with_all()
         prices = {} if self.project.on_engine else settings.PRICES.by_model
-        return lines_of(jobs, self.view, prices)
+        return build_run_lines(jobs, self.view, prices)
 
     @cached_property
-    def baseline(self) -> Line | None:
-        return baseline_of(self.lines, self.view.baseline)
+    def baseline(self) -> RunLine | None:
+        return find_baseline(self.lines, self.view.baseline)
 
     @property
     def missing(self) -> int:
@@ -80,16 +80,16 @@ class Compare:
         return len(self.view.runs) - len(self.lines)
 
     @property
-    def few(self) -> bool:
-        return len(self.lines) < FEWEST
+    def has_too_few(self) -> bool:
+        return len(self.lines) < MIN_RUNS
 
     @property
-    def full(self) -> bool:
-        return len(self.lines) >= MOST
+    def is_full(self) -> bool:
+        return len(self.lines) >= MAX_RUNS
 
     @property
-    def every(self) -> int | None:
-        return LIVE if any(not line.job.is_final for line in self.lines) else None
+    def poll_seconds(self) -> int | None:
+        return LIVE_POLL_SECONDS if any(not line.job.is_final for line in self.lines) else None
 
     @property
     def read_at(self) -> datetime | None:
@@ -107,23 +107,23 @@ class Compare:
         return Table(self.lines, self.baseline, self.view)
 
     @property
-    def notes(self) -> list[comparability.Warned]:
-        return comparability.notes(self.lines, self.baseline)
+    def warnings(self) -> list[comparability.ComparabilityWarning]:
+        return comparability.list_warnings(self.lines, self.baseline)
 
-    def hiding(self) -> Iterator[tuple[comparability.Warned, str]]:
+    def hideable_warnings(self) -> Iterator[tuple[comparability.ComparabilityWarning, str]]:
         """Each note with the address that hides its runs."""
-        for note in self.notes:
+        for note in self.warnings:
             hidden = {*note.runs} <= self.view.hidden
-            yield note, "" if hidden or not note.runs else self.view.hiding(note.runs).query()
+            yield note, "" if hidden or not note.runs else self.view.hide_runs(note.runs).query()
 
     # ---- settings ----
 
     @cached_property
-    def settings(self) -> list[setting_rows.Row]:
-        return setting_rows.rows(self.lines, self.baseline)
+    def settings(self) -> list[setting_rows.SettingRow]:
+        return setting_rows.build_setting_rows(self.lines, self.baseline)
 
     @property
-    def differing(self) -> int:
+    def differing_count(self) -> int:
         return sum(row.differs for row in self.settings)
 
     # ---- charts ----
@@ -131,11 +131,11 @@ class Compare:
     def figures(self) -> dict[str, dict[str, Any]]:
         """By metric, what Plotly draws."""
         if self.view.tab == Tab.EFFECT:
-            drawn = setting_effect.figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
+            drawn = setting_effect.build_effect_figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
             return {"effect": drawn}
         return {metric: curves.figure(metric, drawn, self.view) for metric, drawn in self._curves()}
 
-    def smoothed(self) -> dict[str, dict[str, Any]]:
+    def build_smoothed_lines(self) -> dict[str, dict[str, Any]]:
         """By metric, of how many points, and the smoothed lines alone."""
         return {
             metric: {
@@ -145,49 +145,49 @@ class Compare:
             for metric, drawn in self._curves()
         }
 
-    def _curves(self) -> Iterator[tuple[Metric, list[curves.Curve]]]:
-        wanted = [metric.series for metric in self.view.metrics]
-        series = self.series({*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock)
+    def _curves(self) -> Iterator[tuple[Metric, list[curves.RunCurve]]]:
+        wanted = [metric.series_name for metric in self.view.metrics]
+        series = self.read_series({*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock)
         for metric in self.view.metrics:
-            yield metric, self._curves_of(metric, series)
+            yield metric, self._build_curves(metric, series)
 
     @property
     def _needs_clock(self) -> bool:
         return self.view.controls.axis in (Axis.ELAPSED, Axis.CLOCK)
 
-    def series(self, metrics: set[str], timed: bool = True) -> dict[int, dict[str, Points]]:
-        return point_store.read([line.job.pk for line in self.lines], metrics, timed)
+    def read_series(self, metrics: set[str], timed: bool = True) -> dict[int, dict[str, Points]]:
+        return point_store.read_series([line.job.pk for line in self.lines], metrics, timed)
 
-    def values(self) -> dict[str, dict[str, Any]]:
+    def encode_training_values(self) -> dict[str, dict[str, Any]]:
         """Every value of training, by metric and run, for smoothing in the page: the single precision of what
         the service measured is far finer than a pixel."""
-        wanted = [metric for metric in self.view.metrics if metric.trains]
-        series = self.series({metric.series for metric in wanted}, timed=False)
+        wanted = [metric for metric in self.view.metrics if metric.is_training]
+        series = self.read_series({metric.series_name for metric in wanted}, timed=False)
         return {
             metric: {
-                line.key: curves.typed(series[line.job.pk][metric.series].values.astype("<f4"))
+                line.key: curves.encode_typed_array(series[line.job.pk][metric.series_name].values.astype("<f4"))
                 for line in self.lines
-                if metric.series in series.get(line.job.pk, {})
+                if metric.series_name in series.get(line.job.pk, {})
             }
             for metric in wanted
         }
 
-    def _curves_of(self, metric: Metric, series: dict[int, dict[str, Points]]) -> list[curves.Curve]:
+    def _build_curves(self, metric: Metric, series: dict[int, dict[str, Points]]) -> list[curves.RunCurve]:
         found = [series.get(line.job.pk, {}) for line in self.lines]
-        runs = [Run.of(line.job) for line in self.lines]
-        clocks = [max(of_run.values(), key=len, default=NONE) for of_run in found]
+        runs = [Run.from_job(line.job) for line in self.lines]
+        clocks = [max(of_run.values(), key=len, default=NO_POINTS) for of_run in found]
         rulers = curves.rulers(self.view.controls.axis, list(zip(runs, clocks, strict=True)), self.offset)
         return [
-            curves.Curve(
+            curves.RunCurve(
                 line.key,
                 str(line.job),
                 line.short,
                 line.look,
                 ruler,
-                of_run.get(metric.series, NONE),
+                of_run.get(metric.series_name, NO_POINTS),
                 line.hidden,
                 line is self.baseline,
-                self.table.ranked(line),
+                self.table.is_ranked(line),
             )
             for line, ruler, of_run in zip(self.lines, rulers, found, strict=True)
         ]
@@ -195,54 +195,54 @@ class Compare:
     # ---- the effect of a setting ----
 
     @property
-    def unplaced(self) -> list[Line]:
+    def lines_without_values(self) -> list[RunLine]:
         """Runs of which the effect tab does not know both numbers."""
-        known = setting_effect.known(self.lines, self.view.setting, self.view.outcome)
+        known = setting_effect.select_drawable(self.lines, self.view.setting, self.view.outcome)
         placed = {line.key for line, _x, _y in known}
         return [line for line in self.lines if line.key not in placed]
 
-    def choices(self) -> dict[str, list[tuple[str, str | Promise, bool]]]:
+    def effect_choices(self) -> dict[str, list[tuple[str, str | Promise, bool]]]:
         """By parameter of the address: value, word, and whether it is chosen."""
         view = self.view
         return {
-            "by": [(one, setting_effect.SETTINGS[one], one == view.setting) for one in Setting],
-            "outcome": [(one, setting_effect.OUTCOMES[one], one == view.outcome) for one in Outcome],
+            "by": [(one, setting_effect.SETTING_LABELS[one], one == view.setting) for one in Setting],
+            "outcome": [(one, setting_effect.OUTCOME_LABELS[one], one == view.outcome) for one in Outcome],
         }
 
     # ---- data ----
 
     @cached_property
-    def data(self) -> Data:
-        return Data(self.lines, self.baseline, self.view.other)
+    def data(self) -> DatasetComparison:
+        return DatasetComparison(self.lines, self.baseline, self.view.other)
 
     # ---- adding runs ----
 
-    def candidates(self, q: str) -> list[tuple[TuningJob, str]]:
+    def find_candidates(self, q: str) -> list[tuple[TuningJob, str]]:
         """Further runs by name, model or dataset, newest first, each with the address that takes it in."""
-        jobs = self.visible.filter(named(q)).exclude(pk__in=self.view.runs).with_all()
-        return [(job, self.view.plus(job.pk).query()) for job in jobs[:FOUND]]
+        jobs = self.visible_jobs.filter(named(q)).exclude(pk__in=self.view.runs).with_all()
+        return [(job, self.view.with_run(job.pk).query()) for job in jobs[:MAX_CANDIDATES]]
 
     # ---- words ----
 
     @property
     def panels(self) -> list[tuple[Metric, str | Promise]]:
-        return [(metric, METRICS[metric]) for metric in self.view.metrics]
+        return [(metric, METRIC_LABELS[metric]) for metric in self.view.metrics]
 
     @property
-    def chosen(self) -> list[tuple[Metric, str | Promise, bool]]:
-        return [(metric, word, metric in self.view.metrics) for metric, word in METRICS.items()]
+    def metric_choices(self) -> list[tuple[Metric, str | Promise, bool]]:
+        return [(metric, word, metric in self.view.metrics) for metric, word in METRIC_LABELS.items()]
 
     @property
     def axes(self) -> list[tuple[Axis, str]]:
-        return axis_words()
+        return axis_labels()
 
     @property
     def scales(self) -> list[tuple[Scale, str]]:
-        return scale_words()
+        return scale_labels()
 
     @property
     def plain_smoothing(self) -> float:
-        return PLAIN.smoothing
+        return DEFAULT_CONTROLS.smoothing
 
     def tabs(self) -> list[tuple[Tab, str, str]]:
         words = {
@@ -250,11 +250,11 @@ class Compare:
             Tab.EFFECT: _("Effect of a setting"),
             Tab.DATA: _("Data"),
         }
-        return [(tab, word, self.view.on(tab).query()) for tab, word in words.items()]
+        return [(tab, word, self.view.with_tab(tab).query()) for tab, word in words.items()]
 
-    def words(self) -> str:
+    def script_labels(self) -> str:
         """What the page's script says, as JSON."""
-        said = chip_words() | {
+        said = chip_labels() | {
             "more": _("{n} more"),
             "raw": _("raw {value}"),
             "above": _("{n} points above the axis, up to {most}"),

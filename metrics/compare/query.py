@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from metrics.charts.controls import Controls, one_of
+from metrics.charts.controls import Controls, parse_choice
 
-FEWEST, MOST = 2, 50
-PLACES = 4 * MOST
+MIN_RUNS, MAX_RUNS = 2, 50
+MAX_PLACES = 4 * MAX_RUNS
 """An address with more places than this is cut: free places are few."""
 Zoom = tuple[float, float]
 
@@ -39,11 +39,11 @@ class Metric(StrEnum):
     TRAIN_TOKENS = "train_num_predictions"
 
     @property
-    def series(self) -> str:
+    def series_name(self) -> str:
         return f"/{self}"
 
     @property
-    def trains(self) -> bool:
+    def is_training(self) -> bool:
         return self.startswith("train")
 
     @property
@@ -73,17 +73,17 @@ class Outcome(StrEnum):
 
 SORTS = ("name", "best", "final", "accuracy", "duration", "tokens", "cost")
 """Columns that the table can be ordered by, upwards or, after a minus sign, downwards; else by place."""
-PLAIN = Controls(smoothing=0.0)
-SHOWN = (Metric.EVAL_LOSS, Metric.TRAIN_LOSS)
+DEFAULT_CONTROLS = Controls(smoothing=0.0)
+DEFAULT_METRICS = (Metric.EVAL_LOSS, Metric.TRAIN_LOSS)
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CompareQuery:
     """`baseline` is None for the first run; `zooms` are ranges of y by metric."""
 
     places: tuple[int | None, ...] = ()
-    metrics: tuple[Metric, ...] = SHOWN
-    controls: Controls = PLAIN
+    metrics: tuple[Metric, ...] = DEFAULT_METRICS
+    controls: Controls = DEFAULT_CONTROLS
     hidden: frozenset[int] = frozenset()
     baseline: int | None = None
     tab: Tab = Tab.CURVES
@@ -96,22 +96,22 @@ class View:
     sort: str = ""
 
     @classmethod
-    def read(cls, query: QueryDict) -> View:
+    def from_query(cls, query: QueryDict) -> CompareQuery:
         """From an address that people may have edited: what is not understood is as by default."""
         asked = [Metric(name) for name in query.get("metrics", "").split(",") if name in list(Metric)]
         return cls(
-            places=placed(query.get("runs", ""), query.getlist("run")),
-            metrics=tuple(dict.fromkeys(asked)) or SHOWN,
-            controls=Controls.read(query, PLAIN),
-            hidden=frozenset(filter(None, map(whole, query.get("hidden", "").split(",")))),
-            baseline=whole(query.get("baseline", "")),
-            tab=one_of(Tab.CURVES, query.get("tab", "")),
+            places=parse_places(query.get("runs", ""), query.getlist("run")),
+            metrics=tuple(dict.fromkeys(asked)) or DEFAULT_METRICS,
+            controls=Controls.from_query(query, DEFAULT_CONTROLS),
+            hidden=frozenset(filter(None, map(parse_run_id, query.get("hidden", "").split(",")))),
+            baseline=parse_run_id(query.get("baseline", "")),
+            tab=parse_choice(Tab.CURVES, query.get("tab", "")),
             every_setting=query.get("settings") == "all",
-            zoom=span(query.get("x", "")),
-            zooms={one: found for one in Metric if (found := span(query.get(f"y.{one}", "")))},
-            setting=one_of(Setting.RATE, query.get("by", "")),
-            outcome=one_of(Outcome.BEST, query.get("outcome", "")),
-            other=whole(query.get("other", "")),
+            zoom=parse_zoom(query.get("x", "")),
+            zooms={one: found for one in Metric if (found := parse_zoom(query.get(f"y.{one}", "")))},
+            setting=parse_choice(Setting.RATE, query.get("by", "")),
+            outcome=parse_choice(Outcome.BEST, query.get("outcome", "")),
+            other=parse_run_id(query.get("other", "")),
             sort=query.get("sort", "") if query.get("sort", "").removeprefix("-") in SORTS else "",
         )
 
@@ -119,18 +119,18 @@ class View:
     def runs(self) -> list[int]:
         return [run for run in self.places if run is not None]
 
-    def said(self) -> dict[str, str]:
+    def to_parameters(self) -> dict[str, str]:
         """The address's parameters, without what is as by default."""
         found = {
             "runs": ",".join("" if run is None else str(run) for run in self.places),
-            "metrics": "" if self.metrics == SHOWN else ",".join(self.metrics),
-            **self.controls.said(PLAIN),
+            "metrics": "" if self.metrics == DEFAULT_METRICS else ",".join(self.metrics),
+            **self.controls.to_parameters(DEFAULT_CONTROLS),
             "hidden": ",".join(map(str, sorted(self.hidden & {*self.runs}))),
             "baseline": str(self.baseline or ""),
             "tab": "" if self.tab == Tab.CURVES else self.tab,
             "settings": "all" if self.every_setting else "",
-            "x": written(self.zoom),
-            **{f"y.{one}": written(found) for one, found in self.zooms.items()},
+            "x": format_zoom(self.zoom),
+            **{f"y.{one}": format_zoom(found) for one, found in self.zooms.items()},
             "by": "" if self.setting == Setting.RATE else self.setting,
             "outcome": "" if self.outcome == Outcome.BEST else self.outcome,
             "other": str(self.other or ""),
@@ -139,43 +139,43 @@ class View:
         return {name: text for name, text in found.items() if text}
 
     def query(self) -> str:
-        return urlencode(self.said(), safe=",:")
+        return urlencode(self.to_parameters(), safe=",:")
 
-    def without_parameters(self, *names: str) -> list[tuple[str, str]]:
+    def fields_without(self, *names: str) -> list[tuple[str, str]]:
         """What a form that sets these parameters keeps."""
-        return [(name, text) for name, text in self.said().items() if name not in names]
+        return [(name, text) for name, text in self.to_parameters().items() if name not in names]
 
     @property
-    def kept(self) -> list[tuple[str, str]]:
-        return self.without_parameters("smoothing", "axis", "scale", "clip")
+    def fields_for_controls(self) -> list[tuple[str, str]]:
+        return self.fields_without("smoothing", "axis", "scale", "clip")
 
     @property
-    def kept_for_effect(self) -> list[tuple[str, str]]:
-        return self.without_parameters("by", "outcome")
+    def fields_for_effect(self) -> list[tuple[str, str]]:
+        return self.fields_without("by", "outcome")
 
     @property
-    def kept_for_data(self) -> list[tuple[str, str]]:
-        return self.without_parameters("other")
+    def fields_for_data(self) -> list[tuple[str, str]]:
+        return self.fields_without("other")
 
     @property
-    def kept_all(self) -> list[tuple[str, str]]:
-        return self.without_parameters()
+    def all_fields(self) -> list[tuple[str, str]]:
+        return self.fields_without()
 
     @property
-    def drawn(self) -> str:
+    def figures_query(self) -> str:
         """The parameters that decide what the charts draw."""
         names = {"runs", "metrics", "smoothing", "axis", "scale", "clip", "baseline", "x"}
         if self.tab == Tab.EFFECT:
             names = {"runs", "baseline", "tab", "by", "outcome"}
-        return urlencode({name: text for name, text in self.said().items() if name in names}, safe=",:")
+        return urlencode({name: text for name, text in self.to_parameters().items() if name in names}, safe=",:")
 
     @property
-    def other_settings(self) -> str:
+    def toggle_settings_query(self) -> str:
         return replace(self, every_setting=not self.every_setting).query()
 
     # ---- other views, each one click away ----
 
-    def without(self, run: int) -> View:
+    def without_run(self, run: int) -> CompareQuery:
         places: list[int | None] = [None if one == run else one for one in self.places]
         while places and places[-1] is None:
             places.pop()
@@ -186,41 +186,41 @@ class View:
             baseline=None if self.baseline == run else self.baseline,
         )
 
-    def plus(self, run: int) -> View:
-        return replace(self, places=seated(self.places, [run]))
+    def with_run(self, run: int) -> CompareQuery:
+        return replace(self, places=fill_places(self.places, [run]))
 
-    def against(self, run: int) -> View:
+    def with_baseline(self, run: int) -> CompareQuery:
         return replace(self, baseline=run)
 
-    def toggled(self, run: int) -> View:
+    def toggle_run(self, run: int) -> CompareQuery:
         return replace(self, hidden=self.hidden ^ {run})
 
-    def only(self, run: int) -> View:
+    def isolate_run(self, run: int) -> CompareQuery:
         return replace(self, hidden=frozenset(self.runs) - {run})
 
-    def hiding(self, runs: Iterable[int]) -> View:
+    def hide_runs(self, runs: Iterable[int]) -> CompareQuery:
         return replace(self, hidden=self.hidden | frozenset(runs))
 
-    def on(self, tab: Tab) -> View:
+    def with_tab(self, tab: Tab) -> CompareQuery:
         return replace(self, tab=tab)
 
 
-def placed(listed: str, ticked: Iterable[str]) -> tuple[int | None, ...]:
+def parse_places(listed: str, ticked: Iterable[str]) -> tuple[int | None, ...]:
     """The runs of `runs=…` in their places, then those of `run=…&run=…`; each once, and no more than MOST."""
     found: list[int | None] = []
-    for text in listed.split(",")[:PLACES] if listed else []:
-        run = whole(text)
-        found.append(None if run in found or len([*filter(None, found)]) == MOST else run)
+    for text in listed.split(",")[:MAX_PLACES] if listed else []:
+        run = parse_run_id(text)
+        found.append(None if run in found or len([*filter(None, found)]) == MAX_RUNS else run)
     while found and found[-1] is None:
         found.pop()
-    return seated(tuple(found), filter(None, map(whole, ticked)))
+    return fill_places(tuple(found), filter(None, map(parse_run_id, ticked)))
 
 
-def seated(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[int | None, ...]:
+def fill_places(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[int | None, ...]:
     """Further runs on the first free places."""
     found = list(places)
     for run in runs:
-        if run in found or len([*filter(None, found)]) >= MOST:
+        if run in found or len([*filter(None, found)]) >= MAX_RUNS:
             continue
         if None in found:
             found[found.index(None)] = run
@@ -229,11 +229,11 @@ def seated(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[int | N
     return tuple(found)
 
 
-def whole(text: str) -> int | None:
+def parse_run_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) else None
 
 
-def span(text: str) -> Zoom | None:
+def parse_zoom(text: str) -> Zoom | None:
     """`from:to` with from < to."""
     try:
         low, high = map(float, text.split(":"))
@@ -242,5 +242,5 @@ def span(text: str) -> Zoom | None:
     return (low, high) if math.isfinite(low) and math.isfinite(high) and low < high else None
 
 
-def written(zoom: Zoom | None) -> str:
+def format_zoom(zoom: Zoom | None) -> str:
     return f"{zoom[0]:.10g}:{zoom[1]:.10g}" if zoom else ""

@@ -12,19 +12,19 @@ from typing import Any
 from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
 from jobs.tuning_job_resource import number, part, whole
-from metrics.compare.charts.run_style import Look
-from metrics.compare.query import Outcome, Setting, View
+from metrics.compare.charts.run_style import RunStyle
+from metrics.compare.query import Outcome, Setting, CompareQuery
 
 MILLION = 1_000_000
-LONGEST = 18
+MAX_NAME_LENGTH = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RunLine:
     """`short` is the name without what all names begin with; `price` in dollars for a million tokens."""
 
     job: TuningJob
-    look: Look
+    look: RunStyle
     short: str
     hidden: bool = False
     price: float | None = None
@@ -36,14 +36,14 @@ class Line:
 
     def outcome(self, outcome: Outcome) -> float | None:
         name = "last" if outcome == Outcome.FINAL else outcome.value
-        return number(self.found(name).get("value"))
+        return number(self.get_summary_part(name).get("value"))
 
-    def found(self, name: str) -> dict[str, Any]:
+    def get_summary_part(self, name: str) -> dict[str, Any]:
         return part(self.job.summary, name)
 
     @property
     def best_step(self) -> int | None:
-        return whole(self.found("best").get("step"))
+        return whole(self.get_summary_part("best").get("step"))
 
     @property
     def best(self) -> float | None:
@@ -93,45 +93,45 @@ class Line:
     # ---- does its evaluation compare? ----
 
     @property
-    def validated_on(self) -> tuple[str, int] | None:
+    def validation_content(self) -> tuple[str, int] | None:
         """What the pinned validation object holds: crc32c and size."""
-        return content(self.job.validation)
+        return dataset_content(self.job.validation)
 
-    def compares(self, other: Line) -> bool:
+    def is_comparable_to(self, other: RunLine) -> bool:
         """Evaluation losses compare on the same validation data, counted by the same tokenizer."""
-        if self.validated_on is None or other.validated_on is None:
+        if self.validation_content is None or other.validation_content is None:
             return False
-        return self.validated_on == other.validated_on and self.job.base_model == other.job.base_model
+        return self.validation_content == other.validation_content and self.job.base_model == other.job.base_model
 
 
-def content(dataset: Dataset | None) -> tuple[str, int] | None:
+def dataset_content(dataset: Dataset | None) -> tuple[str, int] | None:
     return dataset.content if dataset else None
 
 
-def lines_of(jobs: Iterable[TuningJob], view: View, prices: Mapping[str, float]) -> list[Line]:
+def build_run_lines(jobs: Iterable[TuningJob], view: CompareQuery, prices: Mapping[str, float]) -> list[RunLine]:
     """In the order of the places; runs that are not there leave theirs free."""
     by_id = {job.pk: job for job in jobs}
     placed = [(at, by_id[run]) for at, run in enumerate(view.places) if run in by_id]
-    short = short_names([str(job) for _at, job in placed])
+    short = shorten_names([str(job) for _at, job in placed])
     return [
-        Line(job, Look(at), name, job.pk in view.hidden, prices.get(job.base_model))
+        RunLine(job, RunStyle(at), name, job.pk in view.hidden, prices.get(job.base_model))
         for (at, job), name in zip(placed, short, strict=True)
     ]
 
 
-def baseline_of(lines: Sequence[Line], asked: int | None) -> Line | None:
+def find_baseline(lines: Sequence[RunLine], asked: int | None) -> RunLine | None:
     return next((line for line in lines if line.job.pk == asked), lines[0] if lines else None)
 
 
-def shared_start(first: str, last: str) -> str:
+def find_common_prefix(first: str, last: str) -> str:
     """Of two texts, what both begin with; of sorted ones, the first and the last decide."""
     length = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 
 
-def short_names(names: Sequence[str]) -> list[str]:
+def shorten_names(names: Sequence[str]) -> list[str]:
     """What tells the names apart: without the words that all begin with, at most LONGEST long."""
-    common = shared_start(min(names), max(names)) if len(set(names)) > 1 else ""
+    common = find_common_prefix(min(names), max(names)) if len(set(names)) > 1 else ""
     cut = max(common.rfind(mark) for mark in " -_./:") + 1
     found = [name[cut:] or name for name in names]
-    return [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in found]
+    return [name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…" for name in found]

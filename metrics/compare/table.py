@@ -9,23 +9,23 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from metrics.compare.query import View
-from metrics.compare.runs import Line
+from metrics.compare.query import CompareQuery
+from metrics.compare.runs import RunLine
 
 
 @dataclass(frozen=True)
-class Row:
+class RunRow:
     """One run in the table; `delta` is to the baseline's best, and `ranked` says whether it may be judged."""
 
-    line: Line
+    line: RunLine
     is_baseline: bool
     ranked: bool
     delta: float | None
     bold: frozenset[str]
-    view: View
+    view: CompareQuery
 
     @property
-    def delta_words(self) -> str:
+    def delta_text(self) -> str:
         """With a true minus sign; three digits, or as many as show that it is not nothing."""
         if self.delta is None:
             return ""
@@ -33,20 +33,20 @@ class Row:
         return f"{self.delta:+.{digits}f}".replace("-", "−")
 
     @property
-    def without(self) -> str:
-        return self.view.without(self.line.job.pk).query()
+    def remove_query(self) -> str:
+        return self.view.without_run(self.line.job.pk).query()
 
     @property
-    def against(self) -> str:
-        return self.view.against(self.line.job.pk).query()
+    def baseline_query(self) -> str:
+        return self.view.with_baseline(self.line.job.pk).query()
 
     @property
-    def toggled(self) -> str:
-        return self.view.toggled(self.line.job.pk).query()
+    def toggle_query(self) -> str:
+        return self.view.toggle_run(self.line.job.pk).query()
 
     @property
-    def only(self) -> str:
-        return self.view.only(self.line.job.pk).query()
+    def isolate_query(self) -> str:
+        return self.view.isolate_run(self.line.job.pk).query()
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,26 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    lines: Sequence[Line]
-    baseline: Line | None
-    view: View
+    lines: Sequence[RunLine]
+    baseline: RunLine | None
+    view: CompareQuery
 
     @cached_property
-    def rows(self) -> list[Row]:
-        bold = self._bold()
+    def rows(self) -> list[RunRow]:
+        bold = self._find_best_runs()
         return [
-            Row(
+            RunRow(
                 line,
                 line is self.baseline,
-                self.ranked(line),
+                self.is_ranked(line),
                 self._delta(line),
                 frozenset(name for name, key in bold.items() if key == line.key),
                 self.view,
             )
-            for line in self._sorted()
+            for line in self._sort_lines()
         ]
 
-    def _sorted(self) -> Sequence[Line]:
+    def _sort_lines(self) -> Sequence[RunLine]:
         """Unknown values come last, whichever way."""
         key, down = self.view.sort.removeprefix("-"), self.view.sort.startswith("-")
         if not key:
@@ -111,7 +111,7 @@ class Table:
                 _("Billable tokens of the training dataset, as the service counted them, read once"),
             ),
         ]
-        if self.priced:
+        if self.has_costs:
             words.append(("cost", _("Cost"), "num not-narrow", _("Tokens × epochs × the operator’s price")))
         words.append(("", _("Validation data"), "not-narrow", ""))
         return [self._heading(*each) for each in words]
@@ -132,21 +132,21 @@ class Table:
         }
 
     @property
-    def priced(self) -> bool:
+    def has_costs(self) -> bool:
         return any(line.cost is not None for line in self.lines)
 
-    def ranked(self, line: Line) -> bool:
-        return self.baseline is not None and (line is self.baseline or line.compares(self.baseline))
+    def is_ranked(self, line: RunLine) -> bool:
+        return self.baseline is not None and (line is self.baseline or line.is_comparable_to(self.baseline))
 
-    def _delta(self, line: Line) -> float | None:
+    def _delta(self, line: RunLine) -> float | None:
         base = self.baseline
         if base is None or line is base or line.best is None or base.best is None:
             return None
         return line.best - base.best
 
-    def _bold(self) -> dict[str, str]:
+    def _find_best_runs(self) -> dict[str, str]:
         """By column, the run that is best among those that compare with the baseline; only among several."""
-        ranked = [line for line in self.lines if self.ranked(line)]
+        ranked = [line for line in self.lines if self.is_ranked(line)]
         found = {}
         for name, sign in (("best", 1), ("final", 1), ("accuracy", -1)):
             known = [
@@ -157,7 +157,7 @@ class Table:
         return found
 
 
-def _sort_value(line: Line, key: str) -> Any:
+def _sort_value(line: RunLine, key: str) -> Any:
     return {
         "name": str(line.job).casefold(),
         "best": line.best,

@@ -17,47 +17,47 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
 from metrics.compare import csv_export
-from metrics.compare.page import Compare
-from metrics.compare.query import View
+from metrics.compare.page import Comparison
+from metrics.compare.query import CompareQuery
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
-FAST = 1
+GZIP_LEVEL = 1
 """gzip's level for figures: noise hardly shrinks any further, and somebody waits."""
 
 
 @require_GET
 @member(Role.VIEWER)
-def page(request: Request, project: Project) -> HttpResponse:
+def show_comparison(request: Request, project: Project) -> HttpResponse:
     """The whole page; to htmx what stands about the charts. Ticked runs become an address of their own."""
-    compare = comparison(request, project)
+    compare = load_comparison(request, project)
     if "run" in request.GET:
         return redirect(f"{reverse('compare:page', args=[project.slug])}?{compare.view.query()}")
     part = "#about" if request.htmx else ""
-    context = {"compare": compare, "view": compare.view, "candidates": candidates(request, compare)}
+    context = {"compare": compare, "view": compare.view, "candidates": search_candidates(request, compare)}
     return render(request, f"metrics/compare/page.html{part}", context)
 
 
-def comparison(request: Request, project: Project) -> Compare:
+def load_comparison(request: Request, project: Project) -> Comparison:
     distance = timezone.localtime().utcoffset()
-    return Compare(project, request.user, View.read(request.GET), distance.total_seconds() if distance else 0)
+    return Comparison(project, request.user, CompareQuery.from_query(request.GET), distance.total_seconds() if distance else 0)
 
 
-def candidates(request: Request, compare: Compare) -> dict[str, object]:
+def search_candidates(request: Request, compare: Comparison) -> dict[str, object]:
     q = request.GET.get("q", "").replace("\0", "").strip()[:128]
-    asked = compare.few or "q" in request.GET
-    return {"q": q, "asked": asked, "jobs": compare.candidates(q) if asked else []}
+    asked = compare.has_too_few or "q" in request.GET
+    return {"q": q, "asked": asked, "jobs": compare.find_candidates(q) if asked else []}
 
 
 @require_GET
 @member(Role.VIEWER)
-def figures(request: Request, project: Project) -> HttpResponseBase:
+def figures_json(request: Request, project: Project) -> HttpResponseBase:
     """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
-    compare = comparison(request, project)
-    said = drawn(compare, request.GET.get("drawn", "")) | {"every": compare.every}
+    compare = load_comparison(request, project)
+    said = build_figures_payload(compare, request.GET.get("drawn", "")) | {"every": compare.poll_seconds}
     body = json.dumps(said, separators=(",", ":")).encode()
     etag = quote_etag(hashlib.blake2b(body, digest_size=16).hexdigest())
-    response = get_conditional_response(request, etag=etag) or packed(request, body)
+    response = get_conditional_response(request, etag=etag) or json_response(request, body)
     response["ETag"] = etag
     if read_at := compare.read_at:
         response["Last-Modified"] = http_date(read_at.timestamp())
@@ -65,11 +65,11 @@ def figures(request: Request, project: Project) -> HttpResponseBase:
     return response
 
 
-def drawn(compare: Compare, points: str) -> dict[str, object]:
+def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]:
     """The figures. The lines alone to a page that has these figures with another smoothing: `points` says of
     how many points each is made, `5000,12000`. Once a run has more of them, the page gets the whole."""
     if points and compare.lines:
-        smoothed = compare.smoothed()
+        smoothed = compare.build_smoothed_lines()
         if points == ",".join(str(one["points"]) for one in smoothed.values()):
             return {"smoothed": smoothed}
     return {"charts": compare.figures() if compare.lines else {}}
@@ -77,29 +77,29 @@ def drawn(compare: Compare, points: str) -> dict[str, object]:
 
 @require_GET
 @member(Role.VIEWER)
-def values(request: Request, project: Project) -> HttpResponse:
+def values_json(request: Request, project: Project) -> HttpResponse:
     """What the page needs to smooth by itself; it asks for so much only where the runs are short."""
-    body = json.dumps(comparison(request, project).values(), separators=(",", ":")).encode()
-    response = packed(request, body)
+    body = json.dumps(load_comparison(request, project).encode_training_values(), separators=(",", ":")).encode()
+    response = json_response(request, body)
     patch_cache_control(response, private=True, no_store=True)
     return response
 
 
-def packed(request: Request, body: bytes) -> HttpResponse:
+def json_response(request: Request, body: bytes) -> HttpResponse:
     response = HttpResponse(body, content_type="application/json")
     patch_vary_headers(response, ["Accept-Encoding"])
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.content = gzip.compress(body, FAST)
+        response.content = gzip.compress(body, GZIP_LEVEL)
         response["Content-Encoding"] = "gzip"
     return response
 
 
 @require_GET
 @member(Role.VIEWER)
-def search(request: Request, project: Project) -> HttpResponse:
+def search_runs(request: Request, project: Project) -> HttpResponse:
     """Runs to add, for the page's dialog; without JavaScript the page itself lists them."""
-    compare = comparison(request, project)
-    context = {"compare": compare, "view": compare.view, "candidates": candidates(request, compare)}
+    compare = load_comparison(request, project)
+    context = {"compare": compare, "view": compare.view, "candidates": search_candidates(request, compare)}
     return render(request, "metrics/compare/_found.html", context)
 
 
@@ -108,20 +108,20 @@ def search(request: Request, project: Project) -> HttpResponse:
 @gzip_page
 def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
     """Every stored point of the curves that are shown."""
-    compare = comparison(request, project)
+    compare = load_comparison(request, project)
     metrics = compare.view.metrics
-    series = compare.series({metric.series for metric in metrics})
-    return attached(csv_export.curves(compare.table.rows, series, metrics), "curves")
+    series = compare.read_series({metric.series_name for metric in metrics})
+    return csv_attachment(csv_export.iter_curves_csv(compare.table.rows, series, metrics), "curves")
 
 
 @require_GET
 @member(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
-    compare = comparison(request, project)
-    return attached(csv_export.runs(compare.table.rows, compare.lines, compare.settings), "runs")
+    compare = load_comparison(request, project)
+    return csv_attachment(csv_export.iter_runs_csv(compare.table.rows, compare.lines, compare.settings), "runs")
 
 
-def attached(lines: Iterator[str], name: str) -> StreamingHttpResponse:
+def csv_attachment(lines: Iterator[str], name: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="compare-{name}.csv"'
     return response

@@ -13,65 +13,65 @@ import numpy as np
 
 from jobs.tuning_job_resource import Checkpoint
 from metrics.diagnosis.findings import (
-    Diverged,
-    Falling,
+    Divergence,
+    StillFalling,
     Finding,
-    Kept,
+    CheckpointChoice,
     Level,
-    Measured,
+    MeasuredCheckpoint,
     NoEvaluation,
-    Odd,
+    NotANumber,
     Overfitting,
     Plateau,
     Reading,
 )
-from metrics.point_store import NONE, Numbers, Points
+from metrics.point_store import NO_POINTS, Numbers, Points
 from metrics.run import Run, step_of
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 
-TIE = 0.005
+TIE_TOLERANCE = 0.005
 """Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""
-NOISES = 2.0
+NOISE_MULTIPLE = 2.0
 """And so are losses closer together than this many times the noise of neighbouring evaluations ..."""
-PLAIN = 0.1
+PLAIN_RISE = 0.1
 """... but none that is this share higher, plainly worse: a curve with spikes is noisy and has a best."""
-ENOUGH = 5
+MIN_EVALUATIONS = 5
 """Evaluations from which on the course of a curve is judged."""
-CALIBRATED = 8
+MIN_FOR_NOISE = 8
 """Evaluations from which on their noise can be estimated; with fewer, each must lie above the one before."""
 PATIENCE = 3
-BLOCK, BLOCKS = 5, 20
+MIN_BLOCK, MAX_BLOCKS = 5, 20
 """A level is the median of a block: of at least so many points, a curve being cut into at most so many."""
-FAR = 2.0
+DIVERGENCE_FACTOR = 2.0
 """A loss that many times its lowest level has diverged, where that gives up a tenth of what it had fallen."""
 
 
-ALERTS = (Odd, Diverged, Overfitting, Plateau)
+ALERTS = (NotANumber, Divergence, Overfitting, Plateau)
 
 
-def advise(series: Mapping[str, Points], run: Run, *, validated: bool = True) -> list[Finding]:
+def analyze_curves(series: Mapping[str, Points], run: Run, *, validated: bool = True) -> list[Finding]:
     """The most important first; `validated` says whether the run was given a validation dataset."""
-    train, evaluation = series.get(TRAIN_LOSS, NONE), series.get(EVAL_LOSS, NONE)
-    curve = Curve(evaluation.finite())
-    broken: list[Odd | Diverged] = [
-        *odd(TRAIN_LOSS, train),
-        *odd(EVAL_LOSS, evaluation),
-        *diverged(train.finite(), curve),
+    train, evaluation = series.get(TRAIN_LOSS, NO_POINTS), series.get(EVAL_LOSS, NO_POINTS)
+    curve = EvaluationCurve(evaluation.drop_nonfinite())
+    broken: list[NotANumber | Divergence] = [
+        *find_odd_values(TRAIN_LOSS, train),
+        *find_odd_values(EVAL_LOSS, evaluation),
+        *find_divergence(train.drop_nonfinite(), curve),
     ]
-    course = [] if any(isinstance(one, Diverged) for one in broken) else verdict(train.finite(), curve, run)
+    course = [] if any(isinstance(one, Divergence) for one in broken) else judge_course(train.drop_nonfinite(), curve, run)
     absent = [NoEvaluation(validated)] if len(train) and not len(evaluation) else []
     said = [one for one in absent if run.over or not validated]
-    found: list[Finding] = [*broken, *course, *kept(curve, evaluation, run), *said]
+    found: list[Finding] = [*broken, *course, *choose_checkpoint(curve, evaluation, run), *said]
     return found
 
 
-def alerts(series: Mapping[str, Points], run: Run) -> list[str]:
+def find_alerts(series: Mapping[str, Points], run: Run) -> list[str]:
     """The kinds of what somebody should look at, for lists that load no points."""
-    kinds = [found.kind for found in advise(series, run) if isinstance(found, ALERTS)]
+    kinds = [found.kind for found in analyze_curves(series, run) if isinstance(found, ALERTS)]
     return list(dict.fromkeys(kinds))
 
 
-class Curve:
+class EvaluationCurve:
     """The finite evaluations in order, and what counts as a difference between them."""
 
     def __init__(self, points: Points) -> None:
@@ -81,7 +81,7 @@ class Curve:
     def __len__(self) -> int:
         return len(self.points)
 
-    def reading(self, index: int) -> Reading:
+    def reading_at(self, index: int) -> Reading:
         index %= len(self)
         return Reading(EVAL_LOSS, int(self.points.steps[index]), float(self.values[index]))
 
@@ -91,109 +91,109 @@ class Curve:
 
     @cached_property
     def noise(self) -> float:
-        return noise(self.values)
+        return estimate_noise(self.values)
 
     @cached_property
     def tolerance(self) -> float:
-        return max(TIE * abs(self.lowest), NOISES * self.noise)
+        return max(TIE_TOLERANCE * abs(self.lowest), NOISE_MULTIPLE * self.noise)
 
     @property
-    def tie(self) -> float:
-        return min(self.tolerance, PLAIN * abs(self.lowest))
+    def tie_margin(self) -> float:
+        return min(self.tolerance, PLAIN_RISE * abs(self.lowest))
 
     @cached_property
-    def best(self) -> int:
+    def best_index(self) -> int:
         """The earliest evaluation that equals the lowest."""
-        return int(np.flatnonzero(self.values <= self.lowest + self.tie)[0])
+        return int(np.flatnonzero(self.values <= self.lowest + self.tie_margin)[0])
 
     @cached_property
-    def turn(self) -> int:
+    def turn_index(self) -> int:
         """The last evaluation that noise cannot tell from the lowest: where a rise would begin."""
         return int(np.flatnonzero(self.values <= self.lowest + self.tolerance)[-1])
 
     @property
-    def checks(self) -> int:
+    def checks_since_best(self) -> int:
         """Evaluations since the best."""
-        return len(self) - 1 - self.best
+        return len(self) - 1 - self.best_index
 
     @property
     def patience(self) -> int:
         return max(PATIENCE, len(self) // 10)
 
     @property
-    def rises(self) -> bool:
+    def is_rising(self) -> bool:
         """Whether its end lies above its lowest by more than chance would put it there.
 
         The lowest of n values lies below their mean by up to sqrt(2 ln n) times the noise, by chance alone.
         """
-        after = self.values[self.turn :]
+        after = self.values[self.turn_index :]
         end = after[1:][-PATIENCE:]
-        if len(end) < 2 or _trend(after) <= 0.4:
+        if len(end) < 2 or _kendall_tau(after) <= 0.4:
             return False
         rise = float(end.mean()) - self.lowest
-        plain = rise > PLAIN * abs(self.lowest) and bool((np.diff(after) > 0).all())
-        if len(self) < CALIBRATED or (plain and len(after) > PATIENCE):
+        plain = rise > PLAIN_RISE * abs(self.lowest) and bool((np.diff(after) > 0).all())
+        if len(self) < MIN_FOR_NOISE or (plain and len(after) > PATIENCE):
             return plain
-        chance = np.sqrt(2 * np.log(len(self))) + NOISES / np.sqrt(len(end))
+        chance = np.sqrt(2 * np.log(len(self))) + NOISE_MULTIPLE / np.sqrt(len(end))
         return rise > max(2 * self.tolerance, float(chance) * self.noise)
 
     @property
-    def falls(self) -> bool:
+    def is_falling(self) -> bool:
         """Whether it is lowest at its end, and well below where it was a few evaluations ago."""
         end = self.values[-1 - self.patience :]
         fell = float(end[0] - end[-1])
-        if len(self) < CALIBRATED:
-            return fell > PLAIN * abs(self.lowest) and bool((np.diff(end) < 0).all())
-        return self.turn == len(self) - 1 and fell > 2 * self.tolerance
+        if len(self) < MIN_FOR_NOISE:
+            return fell > PLAIN_RISE * abs(self.lowest) and bool((np.diff(end) < 0).all())
+        return self.turn_index == len(self) - 1 and fell > 2 * self.tolerance
 
 
-def noise(values: Numbers) -> float:
+def estimate_noise(values: Numbers) -> float:
     """Standard deviation around whatever smooth curve the later half follows; 0 where too few tell it.
 
     Third differences are blind to any parabola, and their median to the few points where a curve bends.
     It is taken larger where few values tell it.
     """
-    if len(values) < CALIBRATED:
+    if len(values) < MIN_FOR_NOISE:
         return 0.0
-    late = values[-max(CALIBRATED, len(values) // 2) :]
+    late = values[-max(MIN_FOR_NOISE, len(values) // 2) :]
     return float(1.4826 * np.median(np.abs(np.diff(late, 3))) / np.sqrt(20) * (1 + 4 / len(late)))
 
 
-def _trend(values: Numbers) -> float:
+def _kendall_tau(values: Numbers) -> float:
     """Kendall's tau with time: 1 where each value is above all before it, about 0 where they only scatter."""
     signs = np.sign(values[None, :] - values[:, None])[np.triu_indices(len(values), 1)]
     return float(signs.mean()) if len(signs) else 0.0
 
 
-def odd(metric: str, points: Points) -> Iterator[Odd]:
-    steps = points.odd_steps()
+def find_odd_values(metric: str, points: Points) -> Iterator[NotANumber]:
+    steps = points.nonfinite_steps()
     if len(steps):
-        finite = points.finite().steps
+        finite = points.drop_nonfinite().steps
         lasting = not len(finite) or bool(finite[-1] < steps[0])
-        yield Odd(metric, int(steps[0]), len(steps), lasting)
+        yield NotANumber(metric, int(steps[0]), len(steps), lasting)
 
 
-def diverged(train: Points, curve: Curve) -> list[Diverged]:
-    found = [*_far(TRAIN_LOSS, train)]
+def find_divergence(train: Points, curve: EvaluationCurve) -> list[Divergence]:
+    found = [*_iter_divergence(TRAIN_LOSS, train)]
     # A validation loss that doubles while training falls is overfitting.
-    if not found and len(curve) >= ENOUGH and not _falls_after(train, curve.turn, curve):
-        found = [*_far(EVAL_LOSS, curve.points, 2)]
+    if not found and len(curve) >= MIN_EVALUATIONS and not _falls_after(train, curve.turn_index, curve):
+        found = [*_iter_divergence(EVAL_LOSS, curve.points, 2)]
     return found
 
 
-def _far(metric: str, points: Points, least: int = BLOCK) -> Iterator[Diverged]:
+def _iter_divergence(metric: str, points: Points, least: int = MIN_BLOCK) -> Iterator[Divergence]:
     found = levels(metric, points, least)
     if len(found) < 2:
         return
     first, now = found[0].value, found[-1]
     lowest = min(found, key=lambda level: level.value)
-    if now.value >= FAR * lowest.value and now.value - lowest.value > (first - lowest.value) / 10:
-        yield Diverged(lowest, now)
+    if now.value >= DIVERGENCE_FACTOR * lowest.value and now.value - lowest.value > (first - lowest.value) / 10:
+        yield Divergence(lowest, now)
 
 
-def levels(metric: str, points: Points, least: int = BLOCK) -> list[Level]:
+def levels(metric: str, points: Points, least: int = MIN_BLOCK) -> list[Level]:
     """The curve in blocks of equal length, a remainder at its beginning left out."""
-    size = max(least, len(points) // BLOCKS)
+    size = max(least, len(points) // MAX_BLOCKS)
     if len(points) < size:
         return []
     rest = points[len(points) % size :]
@@ -204,53 +204,53 @@ def levels(metric: str, points: Points, least: int = BLOCK) -> list[Level]:
     ]
 
 
-def verdict(train: Points, curve: Curve, run: Run) -> list[Overfitting | Plateau | Falling]:
+def judge_course(train: Points, curve: EvaluationCurve, run: Run) -> list[Overfitting | Plateau | StillFalling]:
     """At most one word about the course of the validation loss."""
-    if len(curve) < ENOUGH:
+    if len(curve) < MIN_EVALUATIONS:
         return []
-    if curve.rises and _falls_after(train, curve.turn, curve):
-        found = curve.reading(curve.turn)
-        return [Overfitting(found, run.epoch_of(found.step), curve.reading(-1))]
-    if curve.checks >= curve.patience:
-        return [Plateau(curve.reading(curve.best), curve.checks)]
-    before, now = curve.reading(-1 - curve.patience), curve.reading(-1)
-    return [Falling(before, now)] if curve.falls and _came_to_its_end(run, now.step) else []
+    if curve.is_rising and _falls_after(train, curve.turn_index, curve):
+        found = curve.reading_at(curve.turn_index)
+        return [Overfitting(found, run.epoch_of(found.step), curve.reading_at(-1))]
+    if curve.checks_since_best >= curve.patience:
+        return [Plateau(curve.reading_at(curve.best_index), curve.checks_since_best)]
+    before, now = curve.reading_at(-1 - curve.patience), curve.reading_at(-1)
+    return [StillFalling(before, now)] if curve.is_falling and _is_near_planned_end(run, now.step) else []
 
 
-def _falls_after(train: Points, start: int, curve: Curve) -> bool:
+def _falls_after(train: Points, start: int, curve: EvaluationCurve) -> bool:
     """Whether training loss is lower at the end than around that evaluation, by more than a tie."""
-    if len(train) < 2 * BLOCK:
+    if len(train) < 2 * MIN_BLOCK:
         return False
     at = int(train.steps.searchsorted(curve.points.steps[start], side="right"))
-    size = max(BLOCK, min(at, len(train) - at) // 2)
+    size = max(MIN_BLOCK, min(at, len(train) - at) // 2)
     then, now = np.median(train.values[max(0, at - size) : at]), np.median(train.values[-size:])
-    return at >= BLOCK and bool(now < then - TIE * abs(then))
+    return at >= MIN_BLOCK and bool(now < then - TIE_TOLERANCE * abs(then))
 
 
-def _came_to_its_end(run: Run, step: int) -> bool:
+def _is_near_planned_end(run: Run, step: int) -> bool:
     return run.over and bool(run.steps) and step >= 0.9 * (run.steps or 0)
 
 
-def kept(curve: Curve, evaluation: Points, run: Run) -> list[Kept]:
+def choose_checkpoint(curve: EvaluationCurve, evaluation: Points, run: Run) -> list[CheckpointChoice]:
     """Of checkpoints that equal the lowest the default, else the earliest."""
-    measured = [one for one in (_measured(each, evaluation) for each in run.checkpoints) if one]
+    measured = [one for one in (_measure_checkpoint(each, evaluation) for each in run.checkpoints) if one]
     if len(curve) < PATIENCE or not measured:
         return []
-    limit = min(one.loss.value for one in measured) + curve.tie
+    limit = min(one.loss.value for one in measured) + curve.tie_margin
     ties = [one for one in measured if one.loss.value <= limit]
     default = next((one for one in measured if run.is_default(one.checkpoint)), None)
     best = next((one for one in ties if one is default), ties[0])
     last, worse = measured[-1], [one for one in measured if one not in ties]
     return [
-        Kept(best, best is default, last if last in worse else None, default if default in worse else None)
+        CheckpointChoice(best, best is default, last if last in worse else None, default if default in worse else None)
     ]
 
 
-def _measured(checkpoint: Checkpoint, evaluation: Points) -> Measured | None:
+def _measure_checkpoint(checkpoint: Checkpoint, evaluation: Points) -> MeasuredCheckpoint | None:
     """None also where the evaluation before it was not a number: an older one would flatter it."""
     index = int(evaluation.steps.searchsorted(step_of(checkpoint), side="right")) - 1
     if index < 0 or not np.isfinite(evaluation.values[index]):
         return None
-    return Measured(
+    return MeasuredCheckpoint(
         checkpoint, Reading(EVAL_LOSS, int(evaluation.steps[index]), float(evaluation.values[index]))
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 
-def place(metric: str, step: int) -> str:
+def cite_step(metric: str, step: int) -> str:
     return _("%(metric)s at step %(step)s, raw") % {"metric": metric, "step": f"{step:,}"}
 
 
-def span(metric: str, first: int, last: int) -> str:
+def cite_span(metric: str, first: int, last: int) -> str:
     return _("%(metric)s, median of steps %(first)s to %(last)s") % {
         "metric": metric,
         "first": f"{first:,}",
@@ -17,7 +17,7 @@ def span(metric: str, first: int, last: int) -> str:
     }
 
 
-def difference(metric: str, step: int, other: int) -> str:
+def cite_difference(metric: str, step: int, other: int) -> str:
     return _("%(metric)s at step %(step)s minus that at step %(other)s, raw") % {
         "metric": metric,
         "step": f"{step:,}",

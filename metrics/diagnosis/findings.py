@@ -28,7 +28,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class NotANumber:
     """Values that are NaN or infinite; `lasting` where the curve has had no number since."""
 
     metric: str
@@ -39,7 +39,7 @@ class Odd:
 
 
 @dataclass(frozen=True, slots=True)
-class Diverged:
+class Divergence:
     lowest: Level
     now: Level
     kind: ClassVar[str] = "diverged"
@@ -65,7 +65,7 @@ class Plateau:
 
 
 @dataclass(frozen=True, slots=True)
-class Falling:
+class StillFalling:
     """A run that came to its planned end while validation loss fell."""
 
     before: Reading
@@ -74,19 +74,19 @@ class Falling:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCheckpoint:
     checkpoint: Checkpoint
     loss: Reading
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CheckpointChoice:
     """The exported checkpoint nearest to the lowest loss; `last` and `default` only where they are worse."""
 
-    best: Measured
+    best: MeasuredCheckpoint
     is_default: bool
-    last: Measured | None
-    default: Measured | None
+    last: MeasuredCheckpoint | None
+    default: MeasuredCheckpoint | None
     kind: ClassVar[str] = "kept"
 
 
@@ -98,4 +98,4 @@ class NoEvaluation:
     kind: ClassVar[str] = "no_evaluation"
 
 
-Finding: TypeAlias = Odd | Diverged | Overfitting | Plateau | Falling | Kept | NoEvaluation
+Finding: TypeAlias = NotANumber | Divergence | Overfitting | Plateau | StillFalling | CheckpointChoice | NoEvaluation

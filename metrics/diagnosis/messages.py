@@ -10,16 +10,16 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from metrics.diagnosis.citations import difference, place, span
+from metrics.diagnosis.citations import cite_difference, cite_step, cite_span
 from metrics.diagnosis.findings import (
-    Diverged,
-    Falling,
+    Divergence,
+    StillFalling,
     Finding,
-    Kept,
+    CheckpointChoice,
     Level,
-    Measured,
+    MeasuredCheckpoint,
     NoEvaluation,
-    Odd,
+    NotANumber,
     Overfitting,
     Plateau,
     Reading,
@@ -41,112 +41,112 @@ class Note:
     default: str = ""
 
 
-def hints(findings: Sequence[Finding], *, over: bool, settable: bool) -> list[Note]:
+def build_notes(findings: Sequence[Finding], *, over: bool, settable: bool) -> list[Note]:
     """What was found about the course and the checkpoints is one note, everything else its own."""
-    kept = next((one for one in findings if isinstance(one, Kept)), None)
-    course = next((one for one in findings if isinstance(one, Overfitting | Plateau | Falling)), None)
-    alerts = [alert_note(one, over) for one in findings if isinstance(one, Odd | Diverged)]
-    absent = [absent_note(one) for one in findings if isinstance(one, NoEvaluation)]
-    return [*alerts, *_hint(course, kept, settable), *absent]
+    kept = next((one for one in findings if isinstance(one, CheckpointChoice)), None)
+    course = next((one for one in findings if isinstance(one, Overfitting | Plateau | StillFalling)), None)
+    alerts = [alert_note(one, over) for one in findings if isinstance(one, NotANumber | Divergence)]
+    absent = [no_evaluation_note(one) for one in findings if isinstance(one, NoEvaluation)]
+    return [*alerts, *_iter_course_notes(course, kept, settable), *absent]
 
 
-def _hint(
-    course: Overfitting | Plateau | Falling | None, kept: Kept | None, settable: bool
+def _iter_course_notes(
+    course: Overfitting | Plateau | StillFalling | None, kept: CheckpointChoice | None, settable: bool
 ) -> Iterator[Note]:
     """The course of the validation loss, what it means for the checkpoints, and for more epochs."""
     better = kept if settable and kept and kept.default else None
     default = better.best.checkpoint.id if better else ""
     if course:
         said = course_note(course)
-        told = kept and (kept.default or kept.last or not isinstance(course, Falling))
-        parts = [said.text, *(checkpoint_words(kept) if kept and told else []), further(course)]
-        yield Note(said.title, joined(parts), said.tone, said.icon, said.again, default=default)
+        told = kept and (kept.default or kept.last or not isinstance(course, StillFalling))
+        parts = [said.text, *(describe_checkpoints(kept) if kept and told else []), advise_epochs(course)]
+        yield Note(said.title, join_sentences(parts), said.tone, said.icon, said.again, default=default)
     elif better:
-        title = spoken(
-            _("Checkpoint %(id)s has a lower validation loss than the default."), id=named(better.best)
+        title = format_sentence(
+            _("Checkpoint %(id)s has a lower validation loss than the default."), id=render_checkpoint_id(better.best)
         )
-        yield Note(title, joined(checkpoint_words(better)[1:]), "", "info", default=default)
+        yield Note(title, join_sentences(describe_checkpoints(better)[1:]), "", "info", default=default)
 
 
-def further(course: Overfitting | Plateau | Falling) -> str:
-    if isinstance(course, Falling):
+def advise_epochs(course: Overfitting | Plateau | StillFalling) -> str:
+    if isinstance(course, StillFalling):
         return _("More epochs may help.")
     return _("More epochs are unlikely to help.")
 
 
-def checkpoint_words(kept: Kept) -> list[SafeString]:
+def describe_checkpoints(kept: CheckpointChoice) -> list[SafeString]:
     """Which one to take, then what the last one and the default cost against it."""
-    best = {"id": named(kept.best)}
+    best = {"id": render_checkpoint_id(kept.best)}
     if kept.is_default:
-        said = [spoken(_("The default, checkpoint %(id)s, is the closest one kept."), **best)]
+        said = [format_sentence(_("The default, checkpoint %(id)s, is the closest one kept."), **best)]
     else:
-        said = [spoken(_("Checkpoint %(id)s is the closest one kept."), **best)]
+        said = [format_sentence(_("Checkpoint %(id)s is the closest one kept."), **best)]
     if kept.last and kept.last == kept.default:
         said += [
-            _worse(_("The last checkpoint, the default, is %(cost)s worse (%(share)s)."), kept, kept.last)
+            _describe_cost(_("The last checkpoint, the default, is %(cost)s worse (%(share)s)."), kept, kept.last)
         ]
     elif kept.last:
-        said += [_worse(_("The last checkpoint is %(cost)s worse (%(share)s)."), kept, kept.last)]
+        said += [_describe_cost(_("The last checkpoint is %(cost)s worse (%(share)s)."), kept, kept.last)]
     if kept.default and kept.default != kept.last:
         words = _("The default, checkpoint %(id)s, is %(cost)s worse (%(share)s).")
-        said += [_worse(words, kept, kept.default)]
+        said += [_describe_cost(words, kept, kept.default)]
     return said
 
 
-def _worse(template: str, kept: Kept, worse: Measured) -> SafeString:
+def _describe_cost(template: str, kept: CheckpointChoice, worse: MeasuredCheckpoint) -> SafeString:
     cost = worse.loss.value - kept.best.loss.value
-    source = difference(EVAL_LOSS, worse.loss.step, kept.best.loss.step)
+    source = cite_difference(EVAL_LOSS, worse.loss.step, kept.best.loss.step)
     share = f"+{100 * cost / abs(kept.best.loss.value):.0f}\u00a0%" if kept.best.loss.value else "–"
-    return spoken(
-        template, cost=sourced(f"{cost:.3f}", source), share=sourced(share, source), id=named(worse)
+    return format_sentence(
+        template, cost=render_cited(f"{cost:.3f}", source), share=render_cited(share, source), id=render_checkpoint_id(worse)
     )
 
 
 # ---- one finding ----
 
 
-def course_note(course: Overfitting | Plateau | Falling) -> Note:
+def course_note(course: Overfitting | Plateau | StillFalling) -> Note:
     match course:
         case Overfitting():
-            return _overfitting(course)
+            return _overfitting_note(course)
         case Plateau():
             words = _("Validation loss has not improved for %(n)s checks, since step %(step)s.")
-            step = at(course.best)
-            count = sourced(f"{course.checks:,}", place(EVAL_LOSS, course.best.step))
-            return Note(spoken(words, n=count, step=step), icon="trending_up")
-        case Falling():
+            step = render_step(course.best)
+            count = render_cited(f"{course.checks:,}", cite_step(EVAL_LOSS, course.best.step))
+            return Note(format_sentence(words, n=count, step=step), icon="trending_up")
+        case StillFalling():
             words = _("It went from %(before)s to %(now)s in its last checks.")
-            text = spoken(words, before=read(course.before), now=read(course.now))
+            text = format_sentence(words, before=render_value(course.before), now=render_value(course.now))
             return Note(_("Validation loss was still falling at the end."), text, "", "info", _("Tune again"))
 
 
-def _overfitting(found: Overfitting) -> Note:
+def _overfitting_note(found: Overfitting) -> Note:
     title = (
         _("Overfitting began at step %(step)s.")
         if found.epoch is None
         else _("Overfitting began at step %(step)s (epoch %(epoch)s).")
     )
-    epoch = sourced(f"{found.epoch or 0:.2f}", place(EVAL_LOSS, found.start.step))
+    epoch = render_cited(f"{found.epoch or 0:.2f}", cite_step(EVAL_LOSS, found.start.step))
     words = _("Validation loss rose from %(start)s to %(now)s since then, while training loss kept falling.")
     return Note(
-        spoken(title, step=at(found.start), epoch=epoch),
-        spoken(words, start=read(found.start), now=read(found.now)),
+        format_sentence(title, step=render_step(found.start), epoch=epoch),
+        format_sentence(words, start=render_value(found.start), now=render_value(found.now)),
         icon="trending_up",
     )
 
 
-def alert_note(finding: Odd | Diverged, over: bool) -> Note:
+def alert_note(finding: NotANumber | Divergence, over: bool) -> Note:
     """What is broken; red where the run can learn nothing more."""
-    if isinstance(finding, Odd) and not finding.lasting:
-        return _gap(finding)
-    if isinstance(finding, Odd):
+    if isinstance(finding, NotANumber) and not finding.lasting:
+        return _gap_note(finding)
+    if isinstance(finding, NotANumber):
         words = (
             _("Validation loss has not been a number since step %(step)s.")
             if finding.metric == EVAL_LOSS
             else _("Training loss has not been a number since step %(step)s.")
         )
-        step = sourced(f"{finding.first:,}", place(finding.metric, finding.first))
-        title = spoken(words, step=step)
+        step = render_cited(f"{finding.first:,}", cite_step(finding.metric, finding.first))
+        title = format_sentence(words, step=step)
     else:
         words = (
             _("Validation loss has diverged: from %(lowest)s at step %(step)s to %(now)s.")
@@ -154,18 +154,18 @@ def alert_note(finding: Odd | Diverged, over: bool) -> Note:
             else _("Training loss has diverged: from %(lowest)s at step %(step)s to %(now)s.")
         )
         lowest, now = finding.lowest, finding.now
-        step = sourced(f"{lowest.last:,}", span(lowest.metric, lowest.first, lowest.last))
-        title = spoken(words, lowest=read(lowest), step=step, now=read(now))
-    return Note(title, cure(over), "note-bad", "error", _("Tune again") if over else "")
+        step = render_cited(f"{lowest.last:,}", cite_span(lowest.metric, lowest.first, lowest.last))
+        title = format_sentence(words, lowest=render_value(lowest), step=step, now=render_value(now))
+    return Note(title, suggest_remedy(over), "note-bad", "error", _("Tune again") if over else "")
 
 
-def cure(over: bool) -> str:
+def suggest_remedy(over: bool) -> str:
     if over:
         return _("Tune again with a lower learning rate multiplier, and look at the data of these steps.")
     return _("Cancel it, and tune again with a lower learning rate multiplier.")
 
 
-def _gap(found: Odd) -> Note:
+def _gap_note(found: NotANumber) -> Note:
     """The numbers came back after it."""
     words = (
         ngettext(
@@ -180,14 +180,14 @@ def _gap(found: Odd) -> Note:
             found.count,
         )
     )
-    source = place(found.metric, found.first)
-    text = spoken(
-        _("The line breaks there, first at step %(step)s."), step=sourced(f"{found.first:,}", source)
+    source = cite_step(found.metric, found.first)
+    text = format_sentence(
+        _("The line breaks there, first at step %(step)s."), step=render_cited(f"{found.first:,}", source)
     )
-    return Note(spoken(words, n=sourced(f"{found.count:,}", source)), text)
+    return Note(format_sentence(words, n=render_cited(f"{found.count:,}", source)), text)
 
 
-def absent_note(found: NoEvaluation) -> Note:
+def no_evaluation_note(found: NoEvaluation) -> Note:
     if found.given:
         title = _("The service recorded no validation loss.")
         text = _("Which checkpoint is best cannot be told from the training loss; test them instead.")
@@ -199,30 +199,30 @@ def absent_note(found: NoEvaluation) -> Note:
 # ---- numbers with where they come from ----
 
 
-def spoken(template: str, **values: SafeString) -> SafeString:
+def format_sentence(template: str, **values: SafeString) -> SafeString:
     """The sentence as HTML, its numbers being HTML already."""
     return mark_safe(conditional_escape(template) % values)  # noqa: S308
 
 
-def joined(parts: Sequence[str]) -> SafeString:
+def join_sentences(parts: Sequence[str]) -> SafeString:
     return format_html_join(" ", "{}", ((part,) for part in parts if part))
 
 
-def sourced(text: str, source: str) -> SafeString:
+def render_cited(text: str, source: str) -> SafeString:
     return format_html('<span class="num" title="{}">{}</span>', source, text)
 
 
-def at(reading: Reading) -> SafeString:
+def render_step(reading: Reading) -> SafeString:
     """The step of a reading."""
-    return sourced(f"{reading.step:,}", place(reading.metric, reading.step))
+    return render_cited(f"{reading.step:,}", cite_step(reading.metric, reading.step))
 
 
-def read(found: Reading | Level) -> SafeString:
+def render_value(found: Reading | Level) -> SafeString:
     """The value of a reading, or of a level."""
     if isinstance(found, Level):
-        return sourced(f"{found.value:.3f}", span(found.metric, found.first, found.last))
-    return sourced(f"{found.value:.3f}", place(found.metric, found.step))
+        return render_cited(f"{found.value:.3f}", cite_span(found.metric, found.first, found.last))
+    return render_cited(f"{found.value:.3f}", cite_step(found.metric, found.step))
 
 
-def named(measured: Measured) -> SafeString:
-    return sourced(measured.checkpoint.id, place(EVAL_LOSS, measured.loss.step))
+def render_checkpoint_id(measured: MeasuredCheckpoint) -> SafeString:
+    return render_cited(measured.checkpoint.id, cite_step(EVAL_LOSS, measured.loss.step))

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from jobs.models import resource_id
 from jobs.tuning_job_resource import Checkpoint
-from metrics.diagnosis.citations import difference, place
+from metrics.diagnosis.citations import cite_difference, cite_step
 from metrics.point_store import Points
 from metrics.run import Run, step_of
-from metrics.summary import EVAL_LOSS, best
+from metrics.summary import EVAL_LOSS, find_best_index
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckpointRow:
     """`loss` is the validation loss last measured up to the checkpoint, at step `measured`; `best_at` is the
     step of the lowest of all, from which `from_best` counts."""
 
@@ -33,23 +33,23 @@ class Row:
 
     @property
     def source(self) -> str:
-        return "" if self.measured is None else place(EVAL_LOSS, self.measured)
+        return "" if self.measured is None else cite_step(EVAL_LOSS, self.measured)
 
     @property
     def difference(self) -> str:
         if self.measured is None or self.best_at is None:
             return ""
-        return difference(EVAL_LOSS, self.measured, self.best_at)
+        return cite_difference(EVAL_LOSS, self.measured, self.best_at)
 
 
-def rows(run: Run, evaluation: Points) -> list[Row]:
+def build_checkpoint_rows(run: Run, evaluation: Points) -> list[CheckpointRow]:
     """The latest first."""
     losses = [loss_at(evaluation, step_of(one)) for one in run.checkpoints]
     known = [loss for loss, _step in losses if loss is not None]
-    index = best(evaluation)
+    index = find_best_index(evaluation)
     lowest = None if index is None else float(evaluation.values[index])
     found = [
-        Row(
+        CheckpointRow(
             checkpoint,
             run.is_default(checkpoint),
             loss,
@@ -65,6 +65,6 @@ def rows(run: Run, evaluation: Points) -> list[Row]:
 
 def loss_at(evaluation: Points, step: int) -> tuple[float | None, int | None]:
     """The last finite value up to `step`, and where it was measured."""
-    known = evaluation.finite()
+    known = evaluation.drop_nonfinite()
     index = int(known.steps.searchsorted(step, side="right")) - 1
     return (float(known.values[index]), int(known.steps[index])) if index >= 0 else (None, None)

@@ -16,21 +16,21 @@ from django.utils.translation import ngettext
 from jobs.lifecycle.stored_errors import revived
 from jobs.models import TuningJob
 from metrics import point_store
-from metrics.charts.control_labels import axis_words, chip_words, scale_words
+from metrics.charts.control_labels import axis_labels, chip_labels, scale_labels
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.diagnosis.analysis import advise
-from metrics.diagnosis.messages import Note, hints
+from metrics.diagnosis.analysis import analyze_curves
+from metrics.diagnosis.messages import Note, build_notes
 from metrics.models import Feed
 from metrics.monitor import checkpoints
-from metrics.point_store import NONE, Points
+from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS, rate
+from metrics.summary import EVAL_LOSS, TRAIN_LOSS, measure_rate
 from studio.pages.error_messages import explain
 from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
 
-STALE = timedelta(seconds=60)
-LIVE, LATE = 4, 30
+STALE_AFTER = timedelta(seconds=60)
+LIVE_POLL_SECONDS, LATE_POLL_SECONDS = 4, 30
 """Seconds between two looks of the page: while the run goes on, and while last points may still come."""
 
 
@@ -65,19 +65,19 @@ class Monitor:
     now: datetime
 
     @classmethod
-    def of(cls, job: TuningJob, controls: Controls) -> Monitor:
+    def for_job(cls, job: TuningJob, controls: Controls) -> Monitor:
         feed = Feed.objects.filter(job=job).first()
-        return cls(job, feed, point_store.of_job(job.pk), Run.of(job), controls, timezone.now())
+        return cls(job, feed, point_store.read_job_series(job.pk), Run.from_job(job), controls, timezone.now())
 
     @property
-    def every(self) -> int | None:
+    def poll_seconds(self) -> int | None:
         """Seconds until the page asks again; None once nothing more will come."""
         if not self.job.is_final:
-            return LIVE
-        return LATE if self.feed and self.feed.due_at else None
+            return LIVE_POLL_SECONDS
+        return LATE_POLL_SECONDS if self.feed and self.feed.due_at else None
 
     @property
-    def failing(self) -> dict[str, Any]:
+    def read_error(self) -> dict[str, Any]:
         """Why the last reading failed, as it is kept; empty when it did not."""
         return self.feed.error if self.feed else {}
 
@@ -87,58 +87,58 @@ class Monitor:
 
     @property
     def evaluation(self) -> Points:
-        return self.series.get(EVAL_LOSS, NONE)
+        return self.series.get(EVAL_LOSS, NO_POINTS)
 
     @property
-    def step(self) -> int:
+    def latest_step(self) -> int:
         return max((int(found.steps[-1]) for found in self.series.values()), default=0)
 
     def version(self) -> str:
         """Changes when, and only when, anything that the page shows changes."""
-        said = (self.run, self.controls, self.word(), self.every, self.facts(), translation.get_language())
-        digest = hashlib.blake2b(repr((said, self.offset())).encode(), digest_size=16)
+        said = (self.run, self.controls, self.placeholder(), self.poll_seconds, self.facts_digest(), translation.get_language())
+        digest = hashlib.blake2b(repr((said, self.utc_offset())).encode(), digest_size=16)
         for metric, found in sorted(self.series.items()):
             digest.update(metric.encode())
-            for column in found.packed():
+            for column in found.pack():
                 digest.update(column)
         return digest.hexdigest()
 
-    def facts(self) -> str:
+    def facts_digest(self) -> str:
         """Changes with what stands below the charts."""
         said = repr((self.job.state, self.notes(), self.checkpoints()))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
-    def offset(self) -> float:
+    def utc_offset(self) -> float:
         """The reader's distance from UTC in seconds, in which the clock axis is written."""
         distance = timezone.localtime(self.now).utcoffset()
         return distance.total_seconds() if distance else 0.0
 
     # ---- words ----
 
-    def word(self) -> str:
+    def placeholder(self) -> str:
         """The one sentence that stands in the charts' place while there is none."""
         if self.series:
             return ""
-        if self.failing:
-            return self._refused().title
+        if self.read_error:
+            return self._read_error_note().title
         if self.job.is_final:
             return _("This run ended before its first point.")
         return _("Charts appear when tuning starts.")
 
     def progress(self) -> str:
-        if not self.step:
+        if not self.latest_step:
             return ""
         if not self.run.steps:
-            return _("Step %(step)s") % {"step": f"{self.step:,}"}
-        done = _("Step %(step)s of %(steps)s") % {"step": f"{self.step:,}", "steps": f"{self.run.steps:,}"}
-        return " · ".join(filter(None, [done, self.left()]))
+            return _("Step %(step)s") % {"step": f"{self.latest_step:,}"}
+        done = _("Step %(step)s of %(steps)s") % {"step": f"{self.latest_step:,}", "steps": f"{self.run.steps:,}"}
+        return " · ".join(filter(None, [done, self.format_time_left()]))
 
-    def left(self) -> str:
+    def format_time_left(self) -> str:
         """How long the run still takes at its present rate; blank where that is not known."""
-        pace = rate(self.series.get(TRAIN_LOSS, NONE))
-        if self.job.is_final or not pace or not self.run.steps or self.step >= self.run.steps:
+        pace = measure_rate(self.series.get(TRAIN_LOSS, NO_POINTS))
+        if self.job.is_final or not pace or not self.run.steps or self.latest_step >= self.run.steps:
             return ""
-        minutes = round((self.run.steps - self.step) / pace / 60)
+        minutes = round((self.run.steps - self.latest_step) / pace / 60)
         if not minutes:
             return _("less than a minute left")
         if minutes < 120:
@@ -147,34 +147,34 @@ class Monitor:
 
     def axes(self) -> list[tuple[Axis, str]]:
         """What the x axis can measure; epochs only where their length is known."""
-        return [found for found in axis_words() if found[0] != Axis.EPOCH or self.run.steps_per_epoch]
+        return [found for found in axis_labels() if found[0] != Axis.EPOCH or self.run.steps_per_epoch]
 
     def scales(self) -> list[tuple[Scale, str]]:
-        return scale_words()
+        return scale_labels()
 
     @property
     def plain_smoothing(self) -> float:
         return Controls().smoothing
 
-    def chip_words(self) -> str:
+    def script_labels(self) -> str:
         """What the page itself says as time goes by, as JSON."""
-        return json.dumps(chip_words(), ensure_ascii=False)
+        return json.dumps(chip_labels(), ensure_ascii=False)
 
     # ---- notes ----
 
     def notes(self) -> list[Note]:
-        return [*self._reading(), *self._ending(), *self._advice()]
+        return [*self._iter_read_notes(), *self._iter_end_notes(), *self._analysis_notes()]
 
-    def _reading(self) -> Iterator[Note]:
-        if self.failing:
-            yield self._refused()
-        elif not self.job.is_final and self.read_at and self.now - self.read_at > STALE:
+    def _iter_read_notes(self) -> Iterator[Note]:
+        if self.read_error:
+            yield self._read_error_note()
+        elif not self.job.is_final and self.read_at and self.now - self.read_at > STALE_AFTER:
             text = _("Nothing has been read since; the background worker may have stopped.")
-            yield Note(self._from_when(), text, icon="schedule")
+            yield Note(self._format_read_time(), text, icon="schedule")
 
-    def _refused(self) -> Note:
+    def _read_error_note(self) -> Note:
         """Why the last reading failed: not being allowed to look is not the same as nothing to see."""
-        error = revived(self.failing)
+        error = revived(self.read_error)
         banner = explain(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
             text = _(
@@ -182,29 +182,29 @@ class Monitor:
                 "stores (role Vertex AI User). The tuning itself is not affected."
             )
             return Note(_("Metrics are not readable."), text, machine=banner.machine)
-        title = self._from_when() if self.series else _("No metrics could be read yet.")
+        title = self._format_read_time() if self.series else _("No metrics could be read yet.")
         return Note(title, f"{banner.title} {banner.meaning}", icon="cloud_off", machine=banner.machine)
 
-    def _from_when(self) -> str:
-        return _("These numbers are from %(time)s.") % {"time": clock(self.read_at) if self.read_at else "–"}
+    def _format_read_time(self) -> str:
+        return _("These numbers are from %(time)s.") % {"time": format_moment(self.read_at) if self.read_at else "–"}
 
-    def _ending(self) -> Iterator[Note]:
+    def _iter_end_notes(self) -> Iterator[Note]:
         again = _("Tune again")
-        where = {"step": f"{self.step:,}"}
+        where = {"step": f"{self.latest_step:,}"}
         kept = _("The points up to there are kept.") if self.series else ""
         if self.job.state == job_states.CANCELLED and self.series:
             yield Note(_("Cancelled at step %(step)s.") % where, kept, "", "do_not_disturb_on", again)
         elif self.job.state in (job_states.FAILED, job_states.EXPIRED) and self.series:
             yield Note(_("Failed at step %(step)s.") % where, kept, "note-bad", "error", again)
 
-    def _advice(self) -> list[Note]:
-        found = advise(self.series, self.run, validated=self.job.validation_id is not None)
-        return hints(found, over=self.run.over, settable=self.job.can_choose_default)
+    def _analysis_notes(self) -> list[Note]:
+        found = analyze_curves(self.series, self.run, validated=self.job.validation_id is not None)
+        return build_notes(found, over=self.run.over, settable=self.job.can_choose_default)
 
     # ---- checkpoints ----
 
-    def checkpoints(self) -> list[checkpoints.Row]:
-        return checkpoints.rows(self.run, self.evaluation)
+    def checkpoints(self) -> list[checkpoints.CheckpointRow]:
+        return checkpoints.build_checkpoint_rows(self.run, self.evaluation)
 
     def checkpoint_words(self) -> str:
         """How many there are of how many, as far as that is known."""
@@ -216,7 +216,7 @@ class Monitor:
         return str(count or "")
 
 
-def clock(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     local = timezone.localtime(moment)
     today = local.date() == timezone.localtime().date()
     return formats.date_format(local, "H:i" if today else _("j M Y, H:i"))

@@ -21,12 +21,12 @@ from studio.people.access import Request, member
 
 @require_GET
 @member(Role.VIEWER)
-def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     """The whole tab; to htmx its panel, or only what stands below the charts."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    page = Monitor.of(job, Controls.read(request.GET))
+    page = Monitor.for_job(job, Controls.from_query(request.GET))
     part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
     template = f"metrics/monitor/page.html#{part}" if request.htmx else "metrics/monitor/page.html"
     context = head(request, job, "monitor") | {"page": page, "panels": panels()}
@@ -36,21 +36,21 @@ def monitor(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_GET
 @member(Role.VIEWER)
 @gzip_page
-def figures(request: Request, project: Project, pk: int) -> HttpResponseBase:
+def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
-    page = monitor_of(request, project, pk)
+    page = load_monitor(request, project, pk)
     etag = quote_etag(page.version())
     response = get_conditional_response(request, etag=etag) or JsonResponse(
         {
-            "charts": charts.figures(page.series, page.run, page.controls, page.offset())
+            "charts": charts.figures(page.series, page.run, page.controls, page.utc_offset())
             if page.series
             else {},
-            "word": page.word(),
+            "word": page.placeholder(),
             "progress": page.progress(),
-            "every": page.every,
+            "every": page.poll_seconds,
             "over": page.job.is_final,
-            "failing": bool(page.failing),
-            "facts": page.facts(),
+            "failing": bool(page.read_error),
+            "facts": page.facts_digest(),
         }
     )
     response["ETag"] = etag
@@ -62,13 +62,13 @@ def figures(request: Request, project: Project, pk: int) -> HttpResponseBase:
 
 @require_GET
 @member(Role.VIEWER)
-def table(request: Request, project: Project, pk: int, chart: str) -> HttpResponse:
+def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpResponse:
     panel = next((panel for panel in panels() if panel.name == chart), None)
     if panel is None:
         raise Http404
-    page = monitor_of(request, project, pk)
-    rows = tables.rows(page.series, chart, page.run)
-    points = max((len(found) for found in tables.of_chart(page.series, chart).values()), default=0)
+    page = load_monitor(request, project, pk)
+    rows = tables.build_table_rows(page.series, chart, page.run)
+    points = max((len(found) for found in tables.select_chart_series(page.series, chart).values()), default=0)
     template = "metrics/monitor/table.html" + ("#rows" if request.htmx else "")
     context = {"job": page.job, "panel": panel, "rows": rows, "points": points}
     return render(request, template, context)
@@ -79,12 +79,12 @@ def table(request: Request, project: Project, pk: int, chart: str) -> HttpRespon
 @gzip_page
 def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResponse:
     """Every stored point, or those of one `chart`."""
-    page = monitor_of(request, project, pk)
-    series = tables.of_chart(page.series, request.GET.get("chart", ""))
+    page = load_monitor(request, project, pk)
+    series = tables.select_chart_series(page.series, request.GET.get("chart", ""))
     response = StreamingHttpResponse(tables.csv_lines(series), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="job-{pk}-metrics.csv"'
     return response
 
 
-def monitor_of(request: Request, project: Project, pk: int) -> Monitor:
-    return Monitor.of(job_or_404(request, project, pk), Controls.read(request.GET))
+def load_monitor(request: Request, project: Project, pk: int) -> Monitor:
+    return Monitor.for_job(job_or_404(request, project, pk), Controls.from_query(request.GET))

@@ -7,20 +7,20 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from jobs.estimates.presentation import price_of
-from metrics.compare.charts.run_style import Look
+from metrics.compare.charts.run_style import RunStyle
 from studio.formats import format_count, format_size
 
 register = template.Library()
 
 
 @register.simple_tag
-def swatch(look: Look) -> SafeString:
+def swatch(look: RunStyle) -> SafeString:
     return format_html(
         '<svg class="swatch s{}" viewBox="0 0 30 10" aria-hidden="true">'
         '<path d="M0 5h30" stroke-dasharray="{}"/><path class="mk" d="{}"/></svg>',
-        look.number,
-        look.dashes or "none",
-        look.shape,
+        look.color_number,
+        look.svg_dashes or "none",
+        look.svg_shape,
     )
 
 

@@ -26,14 +26,14 @@ from tsdownsample import MinMaxLTTBDownsampler
 
 from jobs.models import Submission, TuningJob
 from metrics import collect, point_store
-from metrics.charts.downsample import LIMIT, thin
+from metrics.charts.downsample import MAX_POINTS, downsample_points
 from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project
 from studio.vertex import time_series
 from studio.vertex.client import _object
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, W2, Curve
-from tests.metrics.monitor.page_reader import values
+from tests.metrics.monitor.page_reader import iter_values
 
 ROUNDS = 9
 MOST_READING = 6.0
@@ -59,7 +59,7 @@ def fill() -> list[int]:
     """The whole of W2: what is read stands among what is not."""
     jobs = [new_job(name) for name in W2.names()]
     for job, (_name, curves) in zip(jobs, W2.curves(), strict=True):
-        point_store.merge(job.pk, {metric: timed(curve) for metric, curve in curves.items()})
+        point_store.merge_points(job.pk, {metric: timed(curve) for metric, curve in curves.items()})
     return [job.pk for job in jobs]
 
 
@@ -74,7 +74,7 @@ def new_job(name: str) -> TuningJob:
 
 def timed(curve: Curve) -> Points:
     steps, values = curve
-    return Points.of(steps, STARTED + PACE * steps, values)
+    return Points.from_arrays(steps, STARTED + PACE * steps, values)
 
 
 def interleaved(runs: Mapping[str, Callable[[], float]]) -> Found:
@@ -109,8 +109,8 @@ def reading(jobs: list[int]) -> Iterator[str]:
         point_store.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True)
     )
     with drivers_rows() as rows:
-        assert [len(kept) for kept in raw(rows, keys)] == [LIMIT] * W2.runs
-        assert [len(kept) // LIMIT for kept in ours(jobs)] == [1] * W2.runs
+        assert [len(kept) for kept in raw(rows, keys)] == [MAX_POINTS] * W2.runs
+        assert [len(kept) // MAX_POINTS for kept in ours(jobs)] == [1] * W2.runs
         found = interleaved(
             {
                 "Django": lambda: seconds(lambda: ours(jobs)),
@@ -130,8 +130,8 @@ def milliseconds(each: list[float]) -> str:
 
 
 def ours(jobs: list[int]) -> list[Any]:
-    found = point_store.read(jobs, [TRAIN_LOSS])
-    return [thin(found[job][TRAIN_LOSS].steps, found[job][TRAIN_LOSS].values) for job in jobs]
+    found = point_store.read_series(jobs, [TRAIN_LOSS])
+    return [downsample_points(found[job][TRAIN_LOSS].steps, found[job][TRAIN_LOSS].values) for job in jobs]
 
 
 def raw(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: list[int]) -> list[Any]:
@@ -140,7 +140,7 @@ def raw(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: l
         whole[key][0].append(steps)
         whole[key][1].append(found)
     arrays = ((np.frombuffer(b"".join(x), np.int64), np.frombuffer(b"".join(y))) for x, y in whole.values())
-    return [MinMaxLTTBDownsampler().downsample(x, y, n_out=LIMIT) for x, y in arrays]
+    return [MinMaxLTTBDownsampler().downsample(x, y, n_out=MAX_POINTS) for x, y in arrays]
 
 
 class drivers_rows:  # noqa: N801
@@ -206,7 +206,7 @@ def answer(curves: dict[str, Curve], poll: int) -> bytes:
     data = []
     for metric in TRAINING:
         steps, found = curves[metric][0][part].tolist(), curves[metric][1][part].tolist()
-        told = values((step, STARTED + PACE * step, value) for step, value in zip(steps, found, strict=True))
+        told = iter_values((step, STARTED + PACE * step, value) for step, value in zip(steps, found, strict=True))
         data.append({"tensorboardTimeSeriesId": metric, "valueType": "SCALAR", "values": list(told)})
     return json.dumps({"timeSeriesData": data}).encode()
 
@@ -218,8 +218,8 @@ def follow(number: int, answers: list[bytes]) -> None:
     for body in answers:
         told = _object(body)["timeSeriesData"]
         read = {one["tensorboardTimeSeriesId"]: time_series.points(one["values"]) for one in told}
-        collect.take(feed, collect.Reading("run", collect.batch_of(read)), timezone.now())
-    assert len(point_store.of_job(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
+        collect.store_fetched(feed, collect.FetchedSeries("run", collect.parse_points(read)), timezone.now())
+    assert len(point_store.read_job_series(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
 
 
 def log(curves: dict[str, Curve]) -> None:

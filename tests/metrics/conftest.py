@@ -15,7 +15,7 @@ from studio.vertex.client import Vertex
 from tests.engine.conftest import base_folder as base_folder
 from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned
-from tests.metrics.charts.curves import dataset, remote
+from tests.metrics.charts.curves import create_dataset, make_remote_job
 from tests.metrics.monitor.page_reader import Board
 from tests.studio.vertex.double import serving
 
@@ -39,10 +39,10 @@ def job(project: Project) -> TuningJob:
         submission=Submission.CREATED,
         name="projects/local/locations/us-central1/tuningJobs/1",
         state="JOB_STATE_RUNNING",
-        remote=remote(),
-        validation=dataset(project),
+        remote=make_remote_job(),
+        validation=create_dataset(project),
     )
 
 
-def feed_of(job: TuningJob) -> Feed:
+def get_feed(job: TuningJob) -> Feed:
     return Feed.objects.select_related("job__project").get(job=job)

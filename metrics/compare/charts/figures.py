@@ -16,22 +16,22 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from metrics.charts import theme
-from metrics.charts.axes import Ruler, apart, unit_of
+from metrics.charts.axes import Ruler, compute_label_shifts, choose_unit
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.charts.downsample import LIMIT, smooth, thin
-from metrics.compare.charts.run_style import Look
-from metrics.compare.charts.y_range import Json, height, outside
-from metrics.compare.query import Metric, View, Zoom
+from metrics.charts.downsample import MAX_POINTS, smooth, downsample_points
+from metrics.compare.charts.run_style import RunStyle
+from metrics.compare.charts.y_range import Json, build_y_axis, describe_clipped_points
+from metrics.compare.query import Metric, CompareQuery, Zoom
 from metrics.point_store import Numbers, Points
 from metrics.run import Run
-from metrics.summary import best
+from metrics.summary import find_best_index
 
-BUDGET, LEAST = 4_000, 160
+POINT_BUDGET, MIN_POINTS_PER_RUN = 4_000, 160
 """Points of one chart, shared by its runs, and of one run: what noise covers is painted at every change."""
-FEW = 8
+MAX_LABELED_RUNS = 8
 """Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
-MARKED = 60
-DASHED = 120
+MAX_MARKED_POINTS = 60
+MAX_DASHED_POINTS = 120
 """Points of a raw trace up to which dashes can be seen among more than FEW runs; denser noise is solid."""
 HEIGHT = 370
 LABEL_GAP = 15
@@ -40,13 +40,13 @@ LABEL_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class RunCurve:
     """One run with its points: `key` names its traces, `ranked` says whether its losses compare."""
 
     key: str
     name: str
     short: str
-    look: Look
+    look: RunStyle
     ruler: Ruler
     points: Points
     hidden: bool = False
@@ -54,13 +54,13 @@ class Curve:
     ranked: bool = True
 
     @property
-    def last(self) -> int | None:
+    def last_index(self) -> int | None:
         finite = np.flatnonzero(np.isfinite(self.points.values))
         return int(finite[-1]) if len(finite) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class SharedRuler:
     """The x axis of several runs: from the first start to the last planned end."""
 
     rulers: Sequence[Ruler]
@@ -80,113 +80,113 @@ class Shared:
     def last_wall(self) -> float:
         return max(ruler.last_wall() for ruler in self.rulers)
 
-    def range(self) -> tuple[float, float]:
-        reaches = [ruler.range() for ruler in self.rulers]
+    def x_range(self) -> tuple[float, float]:
+        reaches = [ruler.x_range() for ruler in self.rulers]
         return min(low for low, _high in reaches), max(high for _low, high in reaches)
 
 
 def rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
     """One for each run; elapsed time is counted in the unit of the longest."""
     found = [Ruler(axis, run, clock, offset) for run, clock in runs]
-    if not any(ruler.timed for ruler in found):
+    if not any(ruler.is_timed for ruler in found):
         return found
     span = max(ruler.last_wall() - ruler.start for ruler in found)
-    return [replace(ruler, shared=unit_of(span)) for ruler in found]
+    return [replace(ruler, shared=choose_unit(span)) for ruler in found]
 
 
-def figure(metric: Metric, curves: Sequence[Curve], view: View) -> Json:
+def figure(metric: Metric, curves: Sequence[RunCurve], view: CompareQuery) -> Json:
     """`curves` has at least one; runs without a point of this metric have no trace."""
     controls = view.controls
     drawn = [curve for curve in curves if len(curve.points)]
-    shared = Shared([curve.ruler for curve in drawn or curves])
+    shared = SharedRuler([curve.ruler for curve in drawn or curves])
     layout = theme.layout(shared) | {"hovermode": False}
     values = [curve.points.values for curve in drawn]
-    layout["yaxis"] |= height(metric, values, controls)
-    each = limit(len(drawn))
-    few = len(drawn) <= FEW
+    layout["yaxis"] |= build_y_axis(metric, values, controls)
+    each = points_per_trace(len(drawn))
+    few = len(drawn) <= MAX_LABELED_RUNS
     data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each, few)]
     layout["annotations"] = []
     reach = layout["yaxis"].get("range")
     if metric == Metric.EVAL_LOSS and reach:
-        data += star(drawn, layout, controls.scale == Scale.LOG)
+        data += mark_best(drawn, layout, controls.scale == Scale.LOG)
     if few and reach:
         label_ends(metric, drawn, layout, controls)
     return {
         "data": data,
         "layout": layout,
-        "outside": outside(metric, values, layout["yaxis"]),
+        "outside": describe_clipped_points(metric, values, layout["yaxis"]),
         "points": sum(len(curve.points) for curve in drawn),
-        "dashes": {curve.key: "solid" if curve.baseline else curve.look.dash for curve in drawn},
+        "dashes": {curve.key: "solid" if curve.baseline else curve.look.plotly_dash for curve in drawn},
     }
 
 
-def limit(runs: int) -> int:
+def points_per_trace(runs: int) -> int:
     """Points of one trace."""
-    return max(LEAST, min(LIMIT, BUDGET // max(1, runs)))
+    return max(MIN_POINTS_PER_RUN, min(MAX_POINTS, POINT_BUDGET // max(1, runs)))
 
 
-def smoothed(metric: Metric, controls: Controls) -> bool:
+def is_smoothed(metric: Metric, controls: Controls) -> bool:
     """Validation is drawn as it was measured: it is sparse, and an average of few values misleads."""
-    return metric.trains and controls.smoothing > 0
+    return metric.is_training and controls.smoothing > 0
 
 
 def traces(
-    metric: Metric, curve: Curve, controls: Controls, zoom: Zoom | None, each: int, few: bool
+    metric: Metric, curve: RunCurve, controls: Controls, zoom: Zoom | None, each: int, few: bool
 ) -> Iterator[Json]:
-    kept, places, values = thinned(curve, zoom, each)
-    marked = few and not metric.trains and len(kept) <= MARKED
-    dashed = few or len(kept) <= DASHED or smoothed(metric, controls)
-    if smoothed(metric, controls):
-        yield raw(curve, places, values)
+    kept, places, values = thin_curve(curve, zoom, each)
+    marked = few and not metric.is_training and len(kept) <= MAX_MARKED_POINTS
+    dashed = few or len(kept) <= MAX_DASHED_POINTS or is_smoothed(metric, controls)
+    if is_smoothed(metric, controls):
+        yield build_raw_trace(curve, places, values)
         values = smooth(curve.points.values, controls.smoothing)[kept]
-    found = line(curve, places, values, marked=marked, dashed=dashed)
-    yield found | ({"customdata": typed(kept)} if metric.trains else {})
+    found = build_line_trace(curve, places, values, marked=marked, dashed=dashed)
+    yield found | ({"customdata": encode_typed_array(kept)} if metric.is_training else {})
 
 
-def smoothed_lines(curves: Sequence[Curve], view: View) -> dict[str, Json]:
+def smoothed_lines(curves: Sequence[RunCurve], view: CompareQuery) -> dict[str, Json]:
     """By key, the y of the lines that `figure` draws of the same runs, and nothing else of it."""
     drawn, weight = [curve for curve in curves if len(curve.points)], view.controls.smoothing
-    kept = [thinned(curve, view.zoom, limit(len(drawn)))[0] for curve in drawn]
+    kept = [thin_curve(curve, view.zoom, points_per_trace(len(drawn)))[0] for curve in drawn]
     return {
-        curve.key: numbers(smooth(curve.points.values, weight)[places])
+        curve.key: encode_numbers(smooth(curve.points.values, weight)[places])
         for curve, places in zip(drawn, kept, strict=True)
     }
 
 
-def thinned(curve: Curve, zoom: Zoom | None, each: int) -> tuple[Any, Any, Numbers]:
+def thin_curve(curve: RunCurve, zoom: Zoom | None, each: int) -> tuple[Any, Any, Numbers]:
     """The indices of the points to draw, their x, and their values."""
-    places, values = curve.ruler.places(curve.points), curve.points.values
-    kept = window(places, values, zoom, each)
+    places, values = curve.ruler.x_of_points(curve.points), curve.points.values
+    kept = select_indices(places, values, zoom, each)
     return kept, places[kept], values[kept]
 
 
-def window(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
+def select_indices(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
     """Indices of the points to draw: of what is zoomed into and one more on either side, or else of all."""
     first, last = 0, len(places)
     if zoom:
         first = max(0, int(np.searchsorted(places, zoom[0])) - 1)
         last = min(len(places), int(np.searchsorted(places, zoom[1], side="right")) + 1)
-    return thin(np.arange(first, last), values[first:last], each) + first
+    return downsample_points(np.arange(first, last), values[first:last], each) + first
 
 
-def raw(curve: Curve, x: Any, y: Numbers) -> Json:
+def build_raw_trace(curve: RunCurve, x: Any, y: Numbers) -> Json:
     return _trace(curve, x, y, 1) | {"mode": "lines", "opacity": 0.25, "meta": "raw"}
 
 
-def line(curve: Curve, x: Any, y: Numbers, *, marked: bool, dashed: bool) -> Json:
+def build_line_trace(curve: RunCurve, x: Any, y: Numbers, *, marked: bool, dashed: bool) -> Json:
     found = _trace(curve, x, y, 3.0 if curve.baseline else 2.0)
-    found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.dash
+    found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.plotly_dash
     if marked:
         outline = {"color": curve.look.colour, "width": 1.5}
-        found |= {"marker": {"symbol": curve.look.marker, "size": 6, "line": outline}, "cliponaxis": False}
+        found |= {"marker": {"symbol": curve.look.plotly_marker, "size": 6, "line": outline}, "cliponaxis": False}
     return found | {"mode": "lines+markers" if marked else "lines"}
 
 
-def _trace(curve: Curve, x: Any, y: Numbers, width: float) -> Json:
+def _trace(curve: RunCurve, x: Any, y: Numbers, width: float) -> Json:
     return {
         "type": "scatter",
-        "x": typed(x),
-        "y": numbers(y),
+        "x": encode_typed_array(x),
+        "y": encode_numbers(y),
         "name": curve.name,
         "legendgroup": curve.key,
         "visible": not curve.hidden,
@@ -194,12 +194,12 @@ def _trace(curve: Curve, x: Any, y: Numbers, width: float) -> Json:
     }
 
 
-def numbers(values: Numbers) -> Json:
+def encode_numbers(values: Numbers) -> Json:
     """What is not finite breaks the line."""
-    return typed(np.where(np.isfinite(values), values, np.nan))
+    return encode_typed_array(np.where(np.isfinite(values), values, np.nan))
 
 
-def typed(array: Any) -> Json:
+def encode_typed_array(array: Any) -> Json:
     """Plotly's typed array: its kind and its bytes, whole numbers in as few as they need."""
     if array.dtype.kind == "i":
         most = int(array.max(initial=0))
@@ -211,14 +211,14 @@ def typed(array: Any) -> Json:
 # ---- what is written on the chart ----
 
 
-def star(curves: Sequence[Curve], layout: Json, log: bool) -> list[Json]:
+def mark_best(curves: Sequence[RunCurve], layout: Json, log: bool) -> list[Json]:
     """The lowest value of the runs whose losses compare, where there are at least two of them."""
     ranked = [curve for curve in curves if curve.ranked and not curve.hidden]
-    found = [(curve, index) for curve in ranked if (index := best(curve.points)) is not None]
+    found = [(curve, index) for curve in ranked if (index := find_best_index(curve.points)) is not None]
     if len(found) < 2:
         return []
     curve, index = min(found, key=lambda one: float(one[0].points.values[one[1]]))
-    x = float(curve.ruler.places(curve.points)[index])
+    x = float(curve.ruler.x_of_points(curve.points)[index])
     value = float(curve.points.values[index])
     words = _("best %(value)s · step %(step)s") % {
         "value": f"{value:.3f}",
@@ -228,31 +228,31 @@ def star(curves: Sequence[Curve], layout: Json, log: bool) -> list[Json]:
     y = math.log10(value) if log and value > 0 else value
     at = (x - first) / (last - first), (y - reach[0]) / (reach[1] - reach[0])
     layout["annotations"].append(
-        theme.best_label(x, y, f"{theme.plainly(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
+        theme.best_label(x, y, f"{theme.escape_text(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
     )
-    mark = theme.star() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
+    mark = theme.star_style() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
     return [{"x": [x], "y": [value], **mark}]
 
 
-def label_ends(metric: Metric, curves: Sequence[Curve], layout: Json, controls: Controls) -> None:
+def label_ends(metric: Metric, curves: Sequence[RunCurve], layout: Json, controls: Controls) -> None:
     """Name and last value at the end of each line, kept apart; a margin where lines end too near the edge."""
     (first, last), (low, high) = layout["xaxis"]["range"], layout["yaxis"]["range"]
     log = controls.scale == Scale.LOG
     ends = []
     for curve in curves:
-        if curve.last is not None and not curve.hidden:
+        if curve.last_index is not None and not curve.hidden:
             values = curve.points.values
             value = float(
-                (smooth(values, controls.smoothing) if smoothed(metric, controls) else values)[curve.last]
+                (smooth(values, controls.smoothing) if is_smoothed(metric, controls) else values)[curve.last_index]
             )
             y = math.log10(value) if log and value > 0 else value
             ends.append((curve, value, min(max(y, low), high)))
-    shifts = apart([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
+    shifts = compute_label_shifts([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
     form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
     for (curve, value, y), shift in zip(ends, shifts, strict=True):
         x = float(curve.ruler.places(curve.points)[curve.last or 0])
-        words = f"{theme.plainly(curve.short)} {value:{form}}"
+        words = f"{theme.escape_text(curve.short)} {value:{form}}"
         label = theme.end_label(x, y, words, f"chart-{curve.look.number}", shift)
         layout["annotations"].append(label | {"name": f"end-{curve.key}"})
         if last - LABEL_SHARE * (last - first) < x <= last:
-            layout["margin"] |= {"r": theme.ROOM + 24}
+            layout["margin"] |= {"r": theme.END_LABEL_ROOM + 24}

@@ -23,37 +23,37 @@ SHAPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RunStyle:
     """After eight places the colours come again with the next dash and marker."""
 
     place: int
 
     @property
-    def number(self) -> int:
+    def color_number(self) -> int:
         """Of the colour: 1 to 8."""
         return self.place % COLOURS + 1
 
     @property
-    def style(self) -> int:
+    def style_index(self) -> int:
         return (self.place + self.place // COLOURS) % COLOURS
 
     @property
-    def dashes(self) -> str:
-        return DASHES[self.style]
+    def svg_dashes(self) -> str:
+        return DASHES[self.style_index]
 
     @property
-    def dash(self) -> str:
+    def plotly_dash(self) -> str:
         """For Plotly."""
-        return ",".join(f"{length}px" for length in self.dashes.split()) or "solid"
+        return ",".join(f"{length}px" for length in self.svg_dashes.split()) or "solid"
 
     @property
-    def marker(self) -> str:
-        return MARKERS[self.style] + "-open"
+    def plotly_marker(self) -> str:
+        return MARKERS[self.style_index] + "-open"
 
     @property
-    def shape(self) -> str:
-        return SHAPES[self.style]
+    def svg_shape(self) -> str:
+        return SHAPES[self.style_index]
 
     @property
     def colour(self) -> str:
-        return f"var(--chart-{self.number})"
+        return f"var(--chart-{self.color_number})"

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from metrics.charts import theme
 from metrics.compare.query import Outcome, Setting
-from metrics.compare.runs import Line
+from metrics.compare.runs import RunLine
 
 Json = dict[str, Any]
-SETTINGS: dict[Setting, str | Promise] = {
+SETTING_LABELS: dict[Setting, str | Promise] = {
     Setting.RATE: gettext_lazy("Learning rate multiplier"),
     Setting.ADAPTER: gettext_lazy("Adapter size"),
     Setting.EPOCHS: gettext_lazy("Number of epochs"),
@@ -23,15 +23,15 @@ SETTINGS: dict[Setting, str | Promise] = {
     Setting.TOKENS: gettext_lazy("Billable tokens"),
     Setting.DURATION: gettext_lazy("Duration in seconds"),
 }
-OUTCOMES: dict[Outcome, str | Promise] = {
+OUTCOME_LABELS: dict[Outcome, str | Promise] = {
     Outcome.BEST: gettext_lazy("Best validation loss"),
     Outcome.FINAL: gettext_lazy("Final validation loss"),
     Outcome.ACCURACY: gettext_lazy("Token accuracy at the best step"),
 }
-NAMED = 12
+MAX_LABELED_DOTS = 12
 
 
-def known(lines: Sequence[Line], setting: Setting, outcome: Outcome) -> list[tuple[Line, float, float]]:
+def select_drawable(lines: Sequence[RunLine], setting: Setting, outcome: Outcome) -> list[tuple[RunLine, float, float]]:
     """The runs of which both are known, with the two numbers."""
     return [
         (line, x, y)
@@ -40,20 +40,20 @@ def known(lines: Sequence[Line], setting: Setting, outcome: Outcome) -> list[tup
     ]
 
 
-def figure(lines: Sequence[Line], baseline: Line | None, setting: Setting, outcome: Outcome) -> Json:
-    found = known(lines, setting, outcome)
+def build_effect_figure(lines: Sequence[RunLine], baseline: RunLine | None, setting: Setting, outcome: Outcome) -> Json:
+    found = select_drawable(lines, setting, outcome)
     share = outcome == Outcome.ACCURACY
     axis = {
-        "title": {"text": str(SETTINGS[setting]), "font": theme.font(11, "text-2")},
+        "title": {"text": str(SETTING_LABELS[setting]), "font": theme.font(11, "text-2")},
         "showgrid": False,
         "showline": True,
-        **_room([x for _line, x, _y in found]),
+        **_padded_range([x for _line, x, _y in found]),
     }
     height = {
-        "title": {"text": str(OUTCOMES[outcome]), "font": theme.font(11, "text-2")},
-        "gridcolor": theme.colour("grid"),
+        "title": {"text": str(OUTCOME_LABELS[outcome]), "font": theme.font(11, "text-2")},
+        "gridcolor": theme.css_var("grid"),
         "tickformat": ".0%" if share else "~g",
-        **_room([y for _line, _x, y in found]),
+        **_padded_range([y for _line, _x, y in found]),
     }
     layout = {
         "font": theme.font(11, "text-2"),
@@ -69,28 +69,28 @@ def figure(lines: Sequence[Line], baseline: Line | None, setting: Setting, outco
         "annotations": [],
     }
     form = ".1%" if share else ".4f"
-    named = len(found) <= NAMED
+    named = len(found) <= MAX_LABELED_DOTS
     return {"data": [dot(*one, baseline, form, named) for one in found], "layout": layout}
 
 
-def dot(line: Line, x: float, y: float, baseline: Line | None, form: str, named: bool) -> Json:
+def dot(line: RunLine, x: float, y: float, baseline: RunLine | None, form: str, named: bool) -> Json:
     """Hollow where the loss does not compare with the baseline's."""
-    ranked = baseline is None or line.compares(baseline)
-    symbol = line.look.marker if not ranked else line.look.marker.removesuffix("-open")
+    ranked = baseline is None or line.is_comparable_to(baseline)
+    symbol = line.look.plotly_marker if not ranked else line.look.plotly_marker.removesuffix("-open")
     note = "" if ranked else " · " + _("not comparable")
     return {
         "type": "scatter",
         "mode": "markers+text" if named else "markers",
         "x": [x],
         "y": [y],
-        "text": [theme.plainly(line.short)],
+        "text": [theme.escape_text(line.short)],
         "textposition": "top center",
-        "textfont": theme.font(11, f"chart-{line.look.number}"),
+        "textfont": theme.font(11, f"chart-{line.look.color_number}"),
         "name": str(line.job),
         "legendgroup": line.key,
         "visible": not line.hidden,
         "cliponaxis": False,
-        "hovertemplate": f"{theme.plainly(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
+        "hovertemplate": f"{theme.escape_text(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
         "marker": {
             "symbol": symbol,
             "size": 11,
@@ -100,7 +100,7 @@ def dot(line: Line, x: float, y: float, baseline: Line | None, form: str, named:
     }
 
 
-def _room(values: Sequence[float]) -> Json:
+def _padded_range(values: Sequence[float]) -> Json:
     """A range with space around the outer dots; round about the value where there is only one."""
     if not values:
         return {"range": [0, 1]}

@@ -11,25 +11,25 @@ import numpy as np
 from metrics.charts.axes import log_ticks, loss_range
 from metrics.charts.controls import Controls, Scale
 from metrics.compare.query import Metric
-from metrics.point_store import NONE, Numbers
+from metrics.point_store import NO_POINTS, Numbers
 
 Json = dict[str, Any]
 
 
-def height(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
+def build_y_axis(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
     """Plotly's y axis for the values of these runs."""
     if metric.is_loss:
-        return _loss_height(metric, runs, controls)
+        return _build_loss_axis(metric, runs, controls)
     if metric.endswith("preds"):
         return {"range": [0, 1.03], "tickformat": ".0%", "hoverformat": ".1%"}
-    most = max((float(known.max(initial=0)) for known in map(_finite, runs)), default=0.0)
+    most = max((float(known.max(initial=0)) for known in map(_drop_nonfinite, runs)), default=0.0)
     return {"range": [0, most * 1.1 or 1], "tickformat": "~s", "hoverformat": ",d"}
 
 
-def _loss_height(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
+def _build_loss_axis(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
     log = controls.scale == Scale.LOG
-    nothing = NONE.values
-    pairs = [(values, nothing) if metric.trains else (nothing, values) for values in runs]
+    nothing = NO_POINTS.values
+    pairs = [(values, nothing) if metric.is_training else (nothing, values) for values in runs]
     reaches = [loss_range(*pair, clip=controls.clip, log=log) for pair in pairs]
     known = [reach for reach in reaches if reach]
     found: Json = {"hoverformat": ".3f"}
@@ -45,15 +45,15 @@ def _loss_height(metric: Metric, runs: Sequence[Numbers], controls: Controls) ->
     return found | {"tickformat": f".{decimals}f"}
 
 
-def outside(metric: Metric, runs: Sequence[Numbers], axis: Mapping[str, Any]) -> Json | None:
+def describe_clipped_points(metric: Metric, runs: Sequence[Numbers], axis: Mapping[str, Any]) -> Json | None:
     """How many points lie above what the axis shows, and the highest: what is clipped is told."""
     if not metric.is_loss or "range" not in axis:
         return None
     top = 10 ** axis["range"][1] if axis.get("type") == "log" else axis["range"][1]
-    above = [known[known > top] for known in map(_finite, runs)]
+    above = [known[known > top] for known in map(_drop_nonfinite, runs)]
     count = sum(map(len, above))
     return {"count": count, "most": max(float(found.max(initial=0)) for found in above)} if count else None
 
 
-def _finite(values: Numbers) -> Numbers:
+def _drop_nonfinite(values: Numbers) -> Numbers:
     return values[np.isfinite(values)]

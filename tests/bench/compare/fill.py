@@ -15,10 +15,10 @@ def main() -> None:
     from metrics.models import Feed
     from metrics.point_store import Points
     from metrics.run import Run
-    from metrics.summary import JUDGED, summarise
+    from metrics.summary import SUMMARY_METRICS, summarize_curves
     from studio.models import Project
     from tests.bench.compare.workload import WORKLOADS
-    from tests.metrics.charts.curves import START, dataset, remote
+    from tests.metrics.charts.curves import START, create_dataset, make_remote_job
 
     workload, project = WORKLOADS[sys.argv[1]], Project.objects.get(slug="local")
     keys = []
@@ -30,14 +30,14 @@ def main() -> None:
             base_model="studio-tiny",
             location="us-central1",
             state="JOB_STATE_SUCCEEDED",
-            remote=remote("JOB_STATE_SUCCEEDED"),
+            remote=make_remote_job("JOB_STATE_SUCCEEDED"),
             ended_at=datetime.fromtimestamp(START, UTC) + timedelta(seconds=workload.steps),
-            validation=dataset(project),
+            validation=create_dataset(project),
         )
         found = {
-            metric: Points.of(steps, START + steps, values) for metric, (steps, values) in curves.items()
+            metric: Points.from_arrays(steps, START + steps, values) for metric, (steps, values) in curves.items()
         }
-        job.summary = summarise(point_store.merge(job.pk, found, whole=JUDGED), Run.of(job))
+        job.summary = summarize_curves(point_store.merge_points(job.pk, found, whole=SUMMARY_METRICS), Run.from_job(job))
         job.save()
         # Without a time at which it is due: there is no service to ask.
         Feed.objects.update_or_create(job=job, defaults={"due_at": None})

@@ -16,21 +16,21 @@ from metrics.charts.controls import Axis, Controls, Scale
     scale=st.sampled_from(Scale),
     clip=st.booleans(),
 )
-def test_a_link_reproduces_the_view(smoothing: float, axis: Axis, scale: Scale, clip: bool) -> None:
+def test_query_string_round_trips(smoothing: float, axis: Axis, scale: Scale, clip: bool) -> None:
     controls = Controls(smoothing, axis, scale, clip)
-    assert Controls.read(QueryDict(controls.query())) == controls
+    assert Controls.from_query(QueryDict(controls.query())) == controls
 
 
 def test_the_form_sends_off_before_on() -> None:
-    assert Controls.read(QueryDict("clip=off&clip=on")).clip
-    assert not Controls.read(QueryDict("clip=off")).clip
+    assert Controls.from_query(QueryDict("clip=off&clip=on")).clip
+    assert not Controls.from_query(QueryDict("clip=off")).clip
 
 
 @pytest.mark.parametrize("query", ["smoothing=nan", "smoothing=x", "axis=sideways", "scale=", "clip=perhaps"])
-def test_what_is_not_understood_is_as_by_default(query: str) -> None:
-    assert Controls.read(QueryDict(query)) == Controls()
+def test_invalid_parameters_fall_back_to_defaults(query: str) -> None:
+    assert Controls.from_query(QueryDict(query)) == Controls()
 
 
 @pytest.mark.parametrize(("text", "value"), [("-1", 0.0), ("7", 0.99), ("1e999", 0.99), ("0", 0.0)])
 def test_smoothing_stays_in_its_range(text: str, value: float) -> None:
-    assert Controls.read({"smoothing": text}).smoothing == value
+    assert Controls.from_query({"smoothing": text}).smoothing == value

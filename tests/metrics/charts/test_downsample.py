@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metrics.charts.downsample import LIMIT, smooth, thin
+from metrics.charts.downsample import MAX_POINTS, smooth, downsample_points
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 
 odd = st.floats(width=32)
@@ -21,7 +21,7 @@ short = arrays(np.float64, st.integers(0, 400), elements=odd)
 @settings(deadline=None)
 @given(values=short, limit=st.integers(4, 60))
 def test_ends_and_extremes_survive(values: np.ndarray, limit: int) -> None:
-    kept = thin(np.arange(len(values)), values, limit)
+    kept = downsample_points(np.arange(len(values)), values, limit)
     assert np.array_equal(kept, np.unique(kept))
     if not len(values):
         return
@@ -37,7 +37,7 @@ def test_ends_and_extremes_survive(values: np.ndarray, limit: int) -> None:
 @settings(deadline=None)
 @given(values=short, limit=st.integers(4, 60))
 def test_the_result_is_short(values: np.ndarray, limit: int) -> None:
-    assert len(thin(np.arange(len(values)), values, limit)) <= 2 * limit + 4
+    assert len(downsample_points(np.arange(len(values)), values, limit)) <= 2 * limit + 4
 
 
 huge = st.floats(allow_nan=False, allow_infinity=False)
@@ -66,10 +66,10 @@ def series(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @settings(deadline=None, max_examples=300)
-@given(drawn=series(), limit=st.sampled_from([4, 5, 10, 100, 333, LIMIT]))
+@given(drawn=series(), limit=st.sampled_from([4, 5, 10, 100, 333, MAX_POINTS]))
 def test_first_last_lowest_and_highest_survive(drawn: tuple[np.ndarray, np.ndarray], limit: int) -> None:
     steps, values = drawn
-    kept = thin(steps, values, limit)
+    kept = downsample_points(steps, values, limit)
     assert (np.diff(steps[kept]) > 0).all()
     assert (kept[0], kept[-1]) == (0, len(values) - 1)
     assert len(kept) <= 2 * limit + 4
@@ -78,38 +78,38 @@ def test_first_last_lowest_and_highest_survive(drawn: tuple[np.ndarray, np.ndarr
         assert {finite.min(), finite.max()} <= set(values[kept].tolist())
 
 
-def test_the_measured_runs_keep_their_spike_and_their_extremes() -> None:
+def test_recorded_runs_keep_spike_and_extremes() -> None:
     for number, (name, curves) in enumerate(islice(W2.curves(), 3)):
         steps, values = curves[TRAIN_LOSS]
-        kept = thin(steps, values)
-        assert len(kept) <= LIMIT + 4
+        kept = downsample_points(steps, values)
+        assert len(kept) <= MAX_POINTS + 4
         assert (values[kept].min(), values[kept].max()) == (values.min(), values.max()), name
         assert (W2.spike_step in steps[kept][values[kept] == SPIKE]) == (number == 0)
 
 
-def test_short_series_are_left_alone() -> None:
-    assert thin(np.arange(LIMIT), np.ones(LIMIT)).tolist() == list(range(LIMIT))
+def test_short_series_are_unchanged() -> None:
+    assert downsample_points(np.arange(MAX_POINTS), np.ones(MAX_POINTS)).tolist() == list(range(MAX_POINTS))
 
 
 def test_a_spike_of_one_step_is_kept() -> None:
     values = np.random.default_rng(1).normal(0.5, 0.05, 10_000)
     values[6543] = 9.0
-    kept = thin(np.arange(10_000), values)
+    kept = downsample_points(np.arange(10_000), values)
     assert 6543 in kept
-    assert len(kept) <= LIMIT + 4
+    assert len(kept) <= MAX_POINTS + 4
 
 
-def test_a_stretch_without_numbers_breaks_the_line() -> None:
+def test_run_of_nan_values_breaks_the_line() -> None:
     values = np.ones(5000)
     values[2000:2100] = np.nan
-    kept = thin(np.arange(5000), values)
+    kept = downsample_points(np.arange(5000), values)
     assert 2000 in kept
     assert np.isnan(values[kept]).sum() == 1
 
 
-def test_equal_values_and_no_values_at_all() -> None:
-    assert len(thin(np.arange(5000), np.full(5000, 2.0))) <= LIMIT + 4
-    assert thin(np.arange(5000), np.full(5000, np.nan)).tolist() == [0, 4999]
+def test_equal_values_and_empty_series_are_accepted() -> None:
+    assert len(downsample_points(np.arange(5000), np.full(5000, 2.0))) <= MAX_POINTS + 4
+    assert downsample_points(np.arange(5000), np.full(5000, np.nan)).tolist() == [0, 4999]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.8, 0.99])
@@ -120,7 +120,7 @@ def test_smoothing_is_the_debiased_average(weight: float) -> None:
         assert smooth(values, weight)[n - 1] == pytest.approx(np.average(values[:n], weights=weights))
 
 
-def recursion(values: np.ndarray, weight: float) -> np.ndarray:
+def smooth_by_recursion(values: np.ndarray, weight: float) -> np.ndarray:
     """The debiased average as its definition reads, one value after another."""
     smoothed, mean = values.copy(), 0.0
     for count, index in enumerate(np.flatnonzero(np.isfinite(values)), start=1):
@@ -136,27 +136,27 @@ BORDERS = st.sampled_from([0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 1
 
 @settings(deadline=None)
 @given(values=BORDERS.flatmap(lambda n: arrays(np.float64, n, elements=gappy)), weight=st.floats(0.01, 0.99))
-def test_smoothing_is_the_plain_recursion(values: np.ndarray, weight: float) -> None:
-    smoothed, plain = smooth(values, weight), recursion(values, weight)
+def test_smoothing_equals_the_recursion(values: np.ndarray, weight: float) -> None:
+    smoothed, plain = smooth(values, weight), smooth_by_recursion(values, weight)
     finite = np.isfinite(values)
     assert np.array_equal(smoothed[~finite], values[~finite], equal_nan=True)
-    size = recursion(np.abs(values), weight)[finite]  # where terms cancel, what is left is compared with them
+    size = smooth_by_recursion(np.abs(values), weight)[finite]  # where terms cancel, what is left is compared with them
     assert (np.abs(smoothed[finite] - plain[finite]) <= 1e-9 * size + 1e-250).all()
 
 
 @pytest.mark.parametrize("weight", [0.01, 0.6, 0.99])
-def test_smoothing_of_a_long_run_is_the_plain_recursion(weight: float) -> None:
+def test_smoothing_a_long_run_equals_the_recursion(weight: float) -> None:
     values = np.random.default_rng(3).normal(0.5, 0.06, 10_000)
-    assert np.allclose(smooth(values, weight), recursion(values, weight), rtol=1e-9, atol=0)
+    assert np.allclose(smooth(values, weight), smooth_by_recursion(values, weight), rtol=1e-9, atol=0)
 
 
-def test_smoothing_leaves_its_input_alone() -> None:
+def test_smoothing_does_not_change_its_input() -> None:
     values = np.arange(300.0)
     smooth(values, 0.9)
     assert values.tolist() == list(range(300))
 
 
-def test_smoothing_passes_over_what_is_no_number() -> None:
+def test_smoothing_skips_nonfinite_values() -> None:
     smoothed = smooth(np.array([1.0, math.nan, 3.0, math.inf]), 0.5)
     assert np.isnan(smoothed[1])
     assert smoothed[3] == math.inf

@@ -18,8 +18,8 @@ from metrics.charts.downsample import smooth
 from metrics.charts.figures import figures
 from metrics.point_store import Points
 from metrics.run import Run
-from metrics.summary import summarise
-from tests.metrics.charts.curves import ENDPOINT, EPOCHS, START, STEPS, curves
+from metrics.summary import summarize_curves
+from tests.metrics.charts.curves import ENDPOINT, EPOCHS, START, STEPS, make_series
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 RUN = Run(
@@ -32,26 +32,26 @@ RUN = Run(
 RAW = Controls(smoothing=0)
 
 
-def numbers(field: Any) -> np.ndarray:
+def decode_numbers(field: Any) -> np.ndarray:
     """What Plotly reads: a typed array in base64, or a list."""
     if isinstance(field, list):
         return np.array(field, float)
     return np.frombuffer(base64.b64decode(field["bdata"]), np.dtype(field["dtype"])).astype(float)
 
 
-def traces(figure: dict[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
+def traces_by_name(figure: dict[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
     return {
-        one.get("name", one["mode"]): (numbers(one["x"]).tolist(), numbers(one["y"]).tolist())
+        one.get("name", one["mode"]): (decode_numbers(one["x"]).tolist(), decode_numbers(one["y"]).tolist())
         for one in figure["data"]
     }
 
 
-def labels(figure: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+def labels_by_name(figure: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [one for one in figure["layout"]["annotations"] if one["name"].startswith(kind)]
 
 
 def test_every_chart_shows_the_stored_numbers() -> None:
-    series = curves()
+    series = make_series()
     drawn = figures(series, RUN, RAW)
     for chart, metric in (
         ("loss", "total_loss"),
@@ -59,16 +59,16 @@ def test_every_chart_shows_the_stored_numbers() -> None:
         ("predictions", "num_predictions"),
     ):
         points = series[f"/train_{metric}"]
-        assert traces(drawn[chart])["Train"] == (points.steps.tolist(), points.values.tolist())
+        assert traces_by_name(drawn[chart])["Train"] == (points.steps.tolist(), points.values.tolist())
     points = series[EVAL]
-    assert traces(drawn["loss"])["Validation"] == (points.steps.tolist(), points.values.tolist())
-    assert "Validation" not in traces(drawn["predictions"])
+    assert traces_by_name(drawn["loss"])["Validation"] == (points.steps.tolist(), points.values.tolist())
+    assert "Validation" not in traces_by_name(drawn["predictions"])
 
 
-def test_smoothing_is_of_the_full_data_over_the_raw_points() -> None:
+def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
     values = np.random.default_rng(3).normal(1, 0.2, 5000)
     at = np.arange(5000)
-    drawn = traces(figures({LOSS: Points.of(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"])
+    drawn = traces_by_name(figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"])
     (raw_x, raw_y), (x, y) = drawn["Train, raw"], drawn["Train"]
     assert raw_x == x
     assert len(x) < 1010
@@ -76,20 +76,20 @@ def test_smoothing_is_of_the_full_data_over_the_raw_points() -> None:
     assert (min(raw_y), max(raw_y)) == (values.min(), values.max())
 
 
-def test_the_best_is_raw_and_the_same_as_in_the_summary() -> None:
-    series = curves()
+def test_best_is_unsmoothed_and_matches_the_summary() -> None:
+    series = make_series()
     loss = figures(series, RUN, Controls())["loss"]
-    best = summarise(series, RUN)["best"]
-    assert traces(loss)["markers"] == ([best["step"]], [best["value"]])
-    assert [one["text"] for one in labels(loss, "best")] == [
+    best = summarize_curves(series, RUN)["best"]
+    assert traces_by_name(loss)["markers"] == ([best["step"]], [best["value"]])
+    assert [one["text"] for one in labels_by_name(loss, "best")] == [
         f"best {best['value']:.3f} · step {best['step']} · epoch {best['epoch']:.2f}"
     ]
 
 
-def test_ends_say_the_last_value_of_their_lines_and_keep_apart() -> None:
-    series = curves()
+def test_end_labels_show_last_values_without_overlap() -> None:
+    series = make_series()
     loss = figures(series, RUN, Controls(smoothing=0.5))["loss"]
-    ends = labels(loss, "end")
+    ends = labels_by_name(loss, "end")
     last = smooth(series[LOSS].values, 0.5)[-1], series[EVAL].values[-1]
     assert [one["text"] for one in ends] == [f"Train {last[0]:.3f}", f"Validation {last[1]:.3f}"]
     bottom, top = loss["layout"]["yaxis"]["range"]
@@ -97,11 +97,11 @@ def test_ends_say_the_last_value_of_their_lines_and_keep_apart() -> None:
     assert abs(heights[0] - heights[1]) >= 16.9
 
 
-def test_checkpoints_stand_at_their_steps_and_the_default_is_filled() -> None:
-    drawn = figures(curves(), RUN, Controls())
+def test_checkpoints_are_at_their_steps_and_default_is_filled() -> None:
+    drawn = figures(make_series(), RUN, Controls())
     for figure in drawn.values():
         assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [141, 282, 423]
-    marks = labels(drawn["loss"], "checkpoint")
+    marks = labels_by_name(drawn["loss"], "checkpoint")
     assert [mark["text"] for mark in marks] == ["1", "2", "3"]
     assert [mark["bgcolor"] for mark in marks] == ["var(--bg-raised)"] * 2 + ["var(--primary)"]
 
@@ -116,7 +116,7 @@ def test_checkpoints_stand_at_their_steps_and_the_default_is_filled() -> None:
     ],
 )
 def test_the_x_axis_is_the_whole_planned_run(axis: Axis, expected: tuple[float, float]) -> None:
-    loss = figures(curves(), RUN, Controls(axis=axis))["loss"]
+    loss = figures(make_series(), RUN, Controls(axis=axis))["loss"]
     assert loss["layout"]["xaxis"]["range"] == pytest.approx(expected)
     shapes = [shape["x0"] for shape in loss["layout"]["shapes"]]
     share = [(x - expected[0]) / (expected[1] - expected[0]) for x in shapes]
@@ -124,22 +124,22 @@ def test_the_x_axis_is_the_whole_planned_run(axis: Axis, expected: tuple[float, 
 
 
 def test_a_run_that_goes_on_past_its_plan_is_shown_whole() -> None:
-    loss = figures(curves(700), RUN, Controls())["loss"]
+    loss = figures(make_series(700), RUN, Controls())["loss"]
     assert loss["layout"]["xaxis"]["range"] == [0, 700]
 
 
 def test_a_run_that_ended_early_is_shown_up_to_its_end() -> None:
     stopped = replace(RUN, over=True, checkpoints=RUN.checkpoints[:1])
-    assert figures(curves(200), stopped, Controls())["loss"]["layout"]["xaxis"]["range"] == [0, 200]
+    assert figures(make_series(200), stopped, Controls())["loss"]["layout"]["xaxis"]["range"] == [0, 200]
 
 
-def test_clock_times_are_the_readers() -> None:
-    loss = figures(curves(), RUN, Controls(smoothing=0, axis=Axis.CLOCK), offset=9 * 3600)["loss"]
-    assert traces(loss)["Train"][0][0] == (START + 1 + 9 * 3600) * 1000
+def test_clock_axis_uses_the_local_time_zone() -> None:
+    loss = figures(make_series(), RUN, Controls(smoothing=0, axis=Axis.CLOCK), offset=9 * 3600)["loss"]
+    assert traces_by_name(loss)["Train"][0][0] == (START + 1 + 9 * 3600) * 1000
 
 
-def test_clipping_leaves_the_steep_start_and_spikes_outside() -> None:
-    series = curves()
+def test_clipping_cuts_off_steep_start_and_spikes() -> None:
+    series = make_series()
     spiked = series[LOSS].values.copy()
     spiked[300] = 50.0
     series[LOSS] = Points(series[LOSS].steps, series[LOSS].wall, spiked)
@@ -151,8 +151,8 @@ def test_clipping_leaves_the_steep_start_and_spikes_outside() -> None:
 
 
 def test_a_logarithmic_axis_is_in_powers_of_ten() -> None:
-    layout = figures(curves(), RUN, Controls(scale=Scale.LOG, clip=False))["loss"]["layout"]
-    values = curves()[LOSS].values
+    layout = figures(make_series(), RUN, Controls(scale=Scale.LOG, clip=False))["loss"]["layout"]
+    values = make_series()[LOSS].values
     bottom, top = layout["yaxis"]["range"]
     assert layout["yaxis"]["type"] == "log"
     assert 10**bottom <= values.min()
@@ -162,15 +162,15 @@ def test_a_logarithmic_axis_is_in_powers_of_ten() -> None:
     )
 
 
-def test_what_is_no_number_breaks_the_line() -> None:
+def test_nonfinite_values_break_the_line() -> None:
     values = np.array([3.0, np.nan, 2.0, np.inf, 1.0])
-    points = Points.of(range(1, 6), range(5), values)
-    y = traces(figures({LOSS: points}, Run(), RAW)["loss"])["Train"][1]
+    points = Points.from_arrays(range(1, 6), range(5), values)
+    y = traces_by_name(figures({LOSS: points}, Run(), RAW)["loss"])["Train"][1]
     assert np.array_equal(y, [3, np.nan, 2, np.nan, 1], equal_nan=True)
 
 
-def test_colours_are_tokens_and_no_label_carries_markup() -> None:
-    said = json.dumps(figures(curves(), RUN, Controls()))
+def test_colors_are_css_variables_and_labels_have_no_markup() -> None:
+    said = json.dumps(figures(make_series(), RUN, Controls()))
     assert "var(--train)" in said
     assert "#" not in said
     assert "<b>" not in said
@@ -189,7 +189,7 @@ odd = st.floats(width=32)
     smoothing=st.sampled_from([0.0, 0.8]),
     steps=st.none() | st.integers(1, 50),
 )
-def test_any_values_make_figures_that_json_can_carry(
+def test_any_values_give_json_serializable_figures(
     train: list[float],
     evaluation: list[float],
     axis: Axis,
@@ -199,7 +199,7 @@ def test_any_values_make_figures_that_json_can_carry(
     steps: int | None,
 ) -> None:
     series = {
-        metric: Points.of(range(len(values)), np.arange(len(values)) + START, values)
+        metric: Points.from_arrays(range(len(values)), np.arange(len(values)) + START, values)
         for metric, values in ((LOSS, train), (EVAL, evaluation))
         if values
     }
@@ -208,10 +208,10 @@ def test_any_values_make_figures_that_json_can_carry(
     json.dumps(drawn, allow_nan=False)
 
 
-def test_the_summary_keeps_the_lowest_in_its_spark() -> None:
+def test_sparkline_keeps_the_lowest_value() -> None:
     at = np.arange(200)
     values = np.abs(at - 137.0) + 1
-    said = summarise({EVAL: Points.of(at, at, values)}, Run())
+    said = summarize_curves({EVAL: Points.from_arrays(at, at, values)}, Run())
     assert len(said["spark"]) <= 30
     assert min(said["spark"]) == 1
     assert (said["spark"][0], said["spark"][-1]) == (138, 63)

@@ -13,7 +13,7 @@ from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
 from metrics.point_store import Points
 from studio.models import Project
-from tests.metrics.charts.curves import START, job_with, remote
+from tests.metrics.charts.curves import START, create_job_with_points, make_remote_job
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "r8": {"best": 0.431, "at": 420, "adapter": 8, "rate": 1.0, "epochs": 4, "steps": 564, "data": "v3"},
@@ -24,7 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def series(best: float, at: int, steps: int, seed: int = 0) -> dict[str, Points]:
+def make_series(best: float, at: int, steps: int, seed: int = 0) -> dict[str, Points]:
     """Training falls; validation is lowest, with `best`, at step `at`."""
     chance = np.random.default_rng(seed)
     x = np.arange(1, steps + 1)
@@ -37,16 +37,16 @@ def series(best: float, at: int, steps: int, seed: int = 0) -> dict[str, Points]
     evals = 0.869 - 0.8 * np.exp(-ex / pace)
     wall, walls = START + x * 1.3, START + ex * 1.3 + 0.5
     return {
-        "/train_total_loss": Points.of(x, wall, train),
-        "/train_fraction_of_correct_next_step_preds": Points.of(x, wall, share),
-        "/train_num_predictions": Points.of(x, wall, chance.normal(358, 17, steps).round()),
-        "/eval_total_loss": Points.of(ex, walls, loss),
-        "/eval_fraction_of_correct_next_step_preds": Points.of(ex, walls, evals),
-        "/eval_num_predictions": Points.of(ex, walls, np.full(len(ex), 6120.0)),
+        "/train_total_loss": Points.from_arrays(x, wall, train),
+        "/train_fraction_of_correct_next_step_preds": Points.from_arrays(x, wall, share),
+        "/train_num_predictions": Points.from_arrays(x, wall, chance.normal(358, 17, steps).round()),
+        "/eval_total_loss": Points.from_arrays(ex, walls, loss),
+        "/eval_fraction_of_correct_next_step_preds": Points.from_arrays(ex, walls, evals),
+        "/eval_num_predictions": Points.from_arrays(ex, walls, np.full(len(ex), 6120.0)),
     }
 
 
-def validation(project: Project, version: str) -> Dataset:
+def create_validation(project: Project, version: str) -> Dataset:
     return Dataset.objects.get_or_create(
         project=project,
         uri=f"gs://tuning-data/banking77-{version}.jsonl",
@@ -59,10 +59,10 @@ def validation(project: Project, version: str) -> Dataset:
     )[0]
 
 
-def resource(name: str) -> dict[str, Any]:
+def make_resource(name: str) -> dict[str, Any]:
     told = SETTINGS[name]
     planned = 141 * told["epochs"]
-    found = deepcopy(remote("JOB_STATE_SUCCEEDED", 0))
+    found = deepcopy(make_remote_job("JOB_STATE_SUCCEEDED", 0))
     found["supervisedTuningSpec"]["hyperParameters"] = {
         "epochCount": str(told["epochs"]),
         "adapterSize": f"ADAPTER_SIZE_{ {4: 'FOUR', 8: 'EIGHT', 16: 'SIXTEEN'}[told['adapter']] }",
@@ -76,11 +76,11 @@ def resource(name: str) -> dict[str, Any]:
     return found
 
 
-def run(project: Project, name: str, **fields: Any) -> TuningJob:
+def create_run(project: Project, name: str, **fields: Any) -> TuningJob:
     told = SETTINGS[name]
     state = "JOB_STATE_RUNNING" if name == "r16" else "JOB_STATE_SUCCEEDED"
-    data = validation(project, told["data"])
-    found = series(told["best"], told["at"], told["steps"], seed=told["adapter"])
+    data = create_validation(project, told["data"])
+    found = make_series(told["best"], told["at"], told["steps"], seed=told["adapter"])
     usual = {
         "tuned_model_display_name": f"banking77-intents-{name}",
         "base_model": "studio-tiny",
@@ -89,19 +89,19 @@ def run(project: Project, name: str, **fields: Any) -> TuningJob:
         "learning_rate_multiplier": None if told["rate"] == 1 else told["rate"],
         "training": data,
         "validation": data,
-        "remote": resource(name) | {"state": state},
+        "remote": make_resource(name) | {"state": state},
         "ended_at": None
         if name == "r16"
         else timezone.datetime.fromtimestamp(START, timezone.get_default_timezone())
         + timedelta(seconds=1.3 * told["steps"]),
     }
-    return job_with(project, found, state=state, **{**usual, **fields})
+    return create_job_with_points(project, found, state=state, **{**usual, **fields})
 
 
-def team(project: Project) -> list[TuningJob]:
+def create_team(project: Project) -> list[TuningJob]:
     """r8, r16 (running), lr2, and, on other data, r4 and e10."""
-    return [run(project, name) for name in SETTINGS]
+    return [create_run(project, name) for name in SETTINGS]
 
 
-def runs_of(jobs: list[TuningJob]) -> str:
+def join_ids(jobs: list[TuningJob]) -> str:
     return ",".join(str(job.pk) for job in jobs)

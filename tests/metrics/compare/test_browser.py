@@ -23,7 +23,7 @@ from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import watched_page
 from tests.metrics.charts.curves import START
-from tests.metrics.compare.runs import run, runs_of, team
+from tests.metrics.compare.runs import create_run, join_ids, create_team
 from tests.metrics.monitor.test_monitor_browser import until
 from tests.visits import chrome as chrome
 
@@ -79,13 +79,13 @@ def state(page: Page, metric: str = "eval_total_loss") -> dict[str, Any]:
     )
 
 
-def test_the_spike_of_one_step_is_on_the_chart(visit: Callable[..., Page], project: Project) -> None:
+def test_spike_of_one_step_is_drawn(visit: Callable[..., Page], project: Project) -> None:
     """Run 0 of the benchmark's larger workload: 9.75 at one step of ten thousand."""
     steps, values = next(W2.curves())[1][TRAIN_LOSS]
-    jobs = [run(project, "r8"), run(project, "r16")]
+    jobs = [create_run(project, "r8"), create_run(project, "r16")]
     Series.objects.filter(job=jobs[0]).delete()
-    point_store.merge(jobs[0].pk, {TRAIN_LOSS: Points.of(steps, START + steps, values)})
-    page = visit(f"?runs={runs_of(jobs)}", drawn="train_total_loss")
+    point_store.merge_points(jobs[0].pk, {TRAIN_LOSS: Points.from_arrays(steps, START + steps, values)})
+    page = visit(f"?runs={join_ids(jobs)}", drawn="train_total_loss")
     drawn = page.evaluate(
         """() => { const one = document.querySelector("[data-chart=train_total_loss]")._fullData[0];
                    return Object.fromEntries(Array.from(one.x).map((x, at) => [x, one.y[at]])); }"""
@@ -95,11 +95,11 @@ def test_the_spike_of_one_step_is_on_the_chart(visit: Callable[..., Page], proje
     assert "up to 9.750" in page.locator("[data-panel=train_total_loss] [data-outside]").inner_text()
 
 
-def test_what_is_changed_is_in_the_link_and_a_colleague_sees_the_same(
+def test_link_reproduces_every_change_for_a_colleague(
     visit: Callable[..., Page], project: Project
 ) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}")
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}")
     page.locator(f"[data-run='{jobs[3].pk}'] [data-toggle]").click()
     page.get_by_label("Epoch", exact=True).check(force=True)
     page.locator("[data-controls] input[name=smoothing]").fill("0.6")
@@ -144,17 +144,17 @@ PATHS = """() => {
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_smoothed_lines_of_many_runs_are_there_before_plotly(
+def test_smoothed_lines_are_previewed_before_plotly_draws(
     visit: Callable[..., Page], project: Project, held: bool
 ) -> None:
     """Before the server's answer too; both then draw the very same lines."""
-    jobs = [run(project, "r8") for _number in range(9)]
+    jobs = [create_run(project, "r8") for _number in range(9)]
     page = visit("", drawn="")
     asked: list[str] = []
     come: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("requestfinished", lambda request: come.append(request.url))
-    page.goto(f"{page.url}?runs={runs_of(jobs)}")
+    page.goto(f"{page.url}?runs={join_ids(jobs)}")
     page.wait_for_selector("[data-chart=train_total_loss].drawn .scatterlayer .trace")
     until(page, lambda: any("/values/" in url for url in come))
     page.evaluate("new Promise(done => setTimeout(done, 250))")  # and the page has read them
@@ -184,7 +184,7 @@ LOOKS = """() => document.querySelector("[data-chart=train_total_loss]")._fullDa
 def test_smoothed_lines_make_the_same_figure_as_the_server(
     visit: Callable[..., Page], project: Project
 ) -> None:
-    query = f"?runs={runs_of([run(project, 'r8') for _number in range(9)])}"
+    query = f"?runs={join_ids([create_run(project, 'r8') for _number in range(9)])}"
     page = visit(query)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -198,7 +198,7 @@ def test_smoothed_lines_make_the_same_figure_as_the_server(
 
 
 def test_the_page_smooths_as_the_server_does(visit: Callable[..., Page], project: Project) -> None:
-    page = visit(f"?runs={runs_of([run(project, 'r8'), run(project, 'r8')])}", drawn="train_total_loss")
+    page = visit(f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'r8')])}", drawn="train_total_loss")
     values = [np.nan, *np.random.default_rng(7).normal(1, 0.4, 3000), np.inf, 0.0, np.nan, 2.0]
     for weight in (0.3, 0.9, 0.99):
         found = page.evaluate(
@@ -217,8 +217,8 @@ def places(lines: list[str]) -> list[list[float]]:
 
 
 def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}")
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}")
     toggle = page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]")
     toggle.click()
     assert f"r{jobs[1].pk}" not in state(page)["shown"]
@@ -232,10 +232,10 @@ def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page],
     assert len(state(page)["shown"]) == 5
 
 
-def test_what_looks_as_before_is_not_drawn_again(visit: Callable[..., Page], project: Project) -> None:
+def test_unchanged_charts_are_not_redrawn(visit: Callable[..., Page], project: Project) -> None:
     """Smoothing changes the curves of training alone, also once a run is hidden."""
-    jobs = [run(project, "r8") for _number in range(9)]
-    page = visit(f"?runs={runs_of(jobs)}")
+    jobs = [create_run(project, "r8") for _number in range(9)]
+    page = visit(f"?runs={join_ids(jobs)}")
     page.evaluate(
         """() => {
           window.drawn = [];
@@ -251,8 +251,8 @@ def test_what_looks_as_before_is_not_drawn_again(visit: Callable[..., Page], pro
 
 
 def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}")
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}")
     colours = """() => Object.fromEntries(document.querySelector("[data-chart=eval_total_loss]")._fullData
         .filter(one => one.meta !== "star").map(one => [one.legendgroup, one.line.color]))"""
     before = page.evaluate(colours)
@@ -264,9 +264,9 @@ def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], projec
     assert after == {key: colour for key, colour in before.items() if key != f"r{jobs[1].pk}"}
 
 
-def test_the_pointer_and_the_arrow_keys_read_all_charts(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}")
+def test_pointer_and_arrow_keys_show_values_on_all_charts(visit: Callable[..., Page], project: Project) -> None:
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}")
     chart = page.locator("[data-chart=eval_total_loss]")
     size = chart.bounding_box()
     assert size
@@ -286,18 +286,18 @@ def test_the_pointer_and_the_arrow_keys_read_all_charts(visit: Callable[..., Pag
 
 
 def test_runs_are_added_by_search(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs[:2])}&axis=epoch")
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs[:2])}&axis=epoch")
     page.get_by_role("link", name="Add run").click()
     page.get_by_role("searchbox", name="Find a run").fill("lr2")
     page.locator("#found a", has_text="lr2").click()
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
-    assert f"runs={runs_of(jobs[:3])}&axis=epoch" in page.url
+    assert f"runs={join_ids(jobs[:3])}&axis=epoch" in page.url
 
 
 def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}", drawn="", java_script_enabled=False)
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}", drawn="", java_script_enabled=False)
     page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
     expect(page).to_have_url(re.compile(f"hidden={jobs[1].pk}"))
     page.get_by_role("link", name="All settings").click()
@@ -310,24 +310,24 @@ def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], pro
 
 @pytest.mark.parametrize("tab", ["curves", "effect", "data"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_nothing_grave(visit: Callable[..., Page], project: Project, tab: str, theme: str) -> None:
-    jobs = team(project)
+def test_axe_finds_no_serious_violation(visit: Callable[..., Page], project: Project, tab: str, theme: str) -> None:
+    jobs = create_team(project)
     drawn = {"curves": "eval_total_loss", "effect": "effect", "data": ""}[tab]
-    page = visit(f"?runs={runs_of(jobs)}&tab={tab}", drawn=drawn, theme=theme)
+    page = visit(f"?runs={join_ids(jobs)}&tab={tab}", drawn=drawn, theme=theme)
     assert grave_problems(page) == []
 
 
 def test_the_phone_never_scrolls_sideways(visit: Callable[..., Page], project: Project) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}", viewport={"width": 390, "height": 844})
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}", viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_the_effect_of_a_setting_hides_what_is_hidden_and_can_be_zoomed(
+def test_effect_chart_hides_hidden_runs_and_zooms(
     visit: Callable[..., Page], project: Project
 ) -> None:
-    jobs = team(project)
-    page = visit(f"?runs={runs_of(jobs)}&hidden={jobs[1].pk}&tab=effect", drawn="effect")
+    jobs = create_team(project)
+    page = visit(f"?runs={join_ids(jobs)}&hidden={jobs[1].pk}&tab=effect", drawn="effect")
     assert state(page, "effect")["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[1]]
     page.evaluate(
         """() => Plotly.relayout(document.querySelector("[data-chart=effect]"),

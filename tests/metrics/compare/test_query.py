@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.compare.query import MOST, Metric, Outcome, Setting, Tab, View, placed
+from metrics.compare.query import MAX_RUNS, Metric, Outcome, Setting, Tab, CompareQuery, parse_places
 
 spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
     lambda found: (float(found[0]), float(found[0] + found[1]))
@@ -18,13 +18,13 @@ spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
 
 
 @st.composite
-def views(draw: st.DrawFn) -> View:
+def draw_queries(draw: st.DrawFn) -> CompareQuery:
     runs = draw(st.lists(st.integers(1, 10**6), min_size=1, max_size=12, unique=True))
     places: list[int | None] = list(runs)
     for hole in draw(st.lists(st.integers(0, len(runs)), max_size=3)):
         places.insert(min(hole, len(places) - 1), None)
     zooms: Mapping[Metric, tuple[float, float]] = draw(st.dictionaries(st.sampled_from(Metric), spans))
-    return View(
+    return CompareQuery(
         places=tuple(places),
         metrics=tuple(draw(st.lists(st.sampled_from(Metric), min_size=1, unique=True))),
         controls=Controls(
@@ -46,13 +46,13 @@ def views(draw: st.DrawFn) -> View:
     )
 
 
-@given(views())
-def test_a_link_shows_the_same(view: View) -> None:
-    assert View.read(QueryDict(view.query())) == view
+@given(draw_queries())
+def test_query_string_round_trips(view: CompareQuery) -> None:
+    assert CompareQuery.from_query(QueryDict(view.query())) == view
 
 
-def test_what_is_as_by_default_is_not_in_the_address() -> None:
-    assert View(places=(3, 5)).query() == "runs=3,5"
+def test_defaults_are_left_out_of_the_query_string() -> None:
+    assert CompareQuery(places=(3, 5)).query() == "runs=3,5"
 
 
 @pytest.mark.parametrize(
@@ -63,34 +63,34 @@ def test_what_is_as_by_default_is_not_in_the_address() -> None:
         "runs=%00&other=٣",
     ],
 )
-def test_an_edited_address_is_never_an_error(query: str) -> None:
-    assert View.read(QueryDict(query)) == View()
+def test_edited_query_string_never_raises(query: str) -> None:
+    assert CompareQuery.from_query(QueryDict(query)) == CompareQuery()
 
 
-def test_a_run_keeps_its_place_when_another_goes() -> None:
-    view = View(places=(3, 5, 8), baseline=5, hidden=frozenset({5, 8}))
-    left = view.without(5)
+def test_run_keeps_its_place_when_another_is_removed() -> None:
+    view = CompareQuery(places=(3, 5, 8), baseline=5, hidden=frozenset({5, 8}))
+    left = view.without_run(5)
     assert left.places == (3, None, 8)
     assert left.query() == "runs=3,,8&hidden=8"
-    assert View.read(QueryDict(left.query())).plus(9).places == (3, 9, 8)
-    assert view.without(8).without(5).places == (3,)
+    assert CompareQuery.from_query(QueryDict(left.query())).with_run(9).places == (3, 9, 8)
+    assert view.without_run(8).without_run(5).places == (3,)
 
 
-def test_ticked_runs_take_the_free_places_once() -> None:
-    assert placed("3,,8", ["5", "3", "x", "9"]) == (3, 5, 8, 9)
+def test_checked_runs_fill_free_places_once() -> None:
+    assert parse_places("3,,8", ["5", "3", "x", "9"]) == (3, 5, 8, 9)
 
 
 def test_no_more_than_fifty_runs() -> None:
     many = [str(run) for run in range(1, 80)]
-    assert len(placed("", many)) == MOST
-    assert len([*filter(None, placed(",".join(many), ["99"]))]) == MOST
+    assert len(parse_places("", many)) == MAX_RUNS
+    assert len([*filter(None, parse_places(",".join(many), ["99"]))]) == MAX_RUNS
 
 
-def test_hidden_alone_and_baseline_are_one_click_away() -> None:
-    view = View(places=(3, 5, 8))
-    assert view.toggled(5).hidden == {5}
-    assert view.toggled(5).toggled(5).hidden == frozenset()
-    assert view.only(5).hidden == {3, 8}
-    assert view.hiding([3, 5]).hidden == {3, 5}
-    assert view.against(8).query() == "runs=3,5,8&baseline=8"
-    assert view.on(Tab.DATA).query() == "runs=3,5,8&tab=data"
+def test_hide_isolate_and_baseline_change_the_query() -> None:
+    view = CompareQuery(places=(3, 5, 8))
+    assert view.toggle_run(5).hidden == {5}
+    assert view.toggle_run(5).toggle_run(5).hidden == frozenset()
+    assert view.isolate_run(5).hidden == {3, 8}
+    assert view.hide_runs([3, 5]).hidden == {3, 5}
+    assert view.with_baseline(8).query() == "runs=3,5,8&baseline=8"
+    assert view.with_tab(Tab.DATA).query() == "runs=3,5,8&tab=data"

@@ -14,30 +14,30 @@ from django.utils import translation
 from jobs.models import TuningJob
 from metrics.compare import comparability, csv_export
 from metrics.compare.charts import setting_effect
-from metrics.compare.page import Compare
-from metrics.compare.query import Outcome, Setting, View
+from metrics.compare.page import Comparison
+from metrics.compare.query import Outcome, Setting, CompareQuery
 from metrics.run import Run
-from metrics.summary import summarise
+from metrics.summary import summarize_curves
 from studio.models import Project
-from tests.metrics.compare.runs import run, runs_of, team, validation
+from tests.metrics.compare.runs import create_run, join_ids, create_team, create_validation
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def jobs(project: Project) -> dict[str, TuningJob]:
-    return dict(zip(("r8", "r16", "lr2", "r4", "e10"), team(project), strict=True))
+    return dict(zip(("r8", "r16", "lr2", "r4", "e10"), create_team(project), strict=True))
 
 
-def compare(project: Project, user: User, jobs: Any, more: str = "") -> Compare:
-    return Compare(project, user, View.read(QueryDict(f"runs={runs_of([*jobs])}{more}")))
+def load_comparison(project: Project, user: User, jobs: Any, more: str = "") -> Comparison:
+    return Comparison(project, user, CompareQuery.from_query(QueryDict(f"runs={join_ids([*jobs])}{more}")))
 
 
-def test_deltas_are_to_the_baseline_and_judged_only_on_the_same_data(
+def test_deltas_are_ranked_only_on_the_same_validation_data(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    rows = compare(project, tuner, jobs.values()).table.rows
-    assert [(row.line.short, row.delta_words, row.ranked) for row in rows] == [
+    rows = load_comparison(project, tuner, jobs.values()).table.rows
+    assert [(row.line.short, row.delta_text, row.ranked) for row in rows] == [
         ("r8", "", True),
         ("r16", "−0.022", True),
         ("lr2", "+0.021", True),
@@ -50,24 +50,24 @@ def test_deltas_are_to_the_baseline_and_judged_only_on_the_same_data(
     ]
 
 
-def test_another_baseline_turns_the_tables(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    rows = compare(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").table.rows
+def test_another_baseline_changes_the_deltas(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    rows = load_comparison(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").table.rows
     assert [row.line.short for row in rows if row.ranked] == ["r4", "e10"]
     assert next(row for row in rows if row.is_baseline).line.short == "e10"
 
 
-def test_a_difference_too_small_for_three_digits_is_not_nothing(
+def test_small_delta_is_shown_with_more_digits(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    twin = run(project, "r8")
+    twin = create_run(project, "r8")
     twin.summary["best"]["value"] += 0.00004
     twin.save()
-    rows = compare(project, tuner, [jobs["r8"], twin]).table.rows
-    assert rows[1].delta_words == "+0.00004"
+    rows = load_comparison(project, tuner, [jobs["r8"], twin]).table.rows
+    assert rows[1].delta_text == "+0.00004"
 
 
-def test_the_guard_names_the_files(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    [note] = compare(project, tuner, jobs.values()).notes
+def test_warning_names_the_files(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    [note] = load_comparison(project, tuner, jobs.values()).warnings
     assert note.title == "2 runs were validated on other data: validation losses not comparable."
     assert note.text == (
         "r4, e10: banking77-v2.jsonl (54,002 bytes, crc32c v2AAAA==). "
@@ -77,49 +77,49 @@ def test_the_guard_names_the_files(project: Project, tuner: User, jobs: dict[str
 
 
 def test_the_same_content_under_another_name_compares(project: Project, tuner: User) -> None:
-    one, other = run(project, "r8"), run(project, "r16")
-    twin = validation(project, "v9")
+    one, other = create_run(project, "r8"), create_run(project, "r16")
+    twin = create_validation(project, "v9")
     twin.crc32c, twin.size = one.validation.crc32c, one.validation.size  # type: ignore[union-attr]
     twin.save()
     other.validation = twin
     other.save()
-    assert compare(project, tuner, [one, other]).notes == []
+    assert load_comparison(project, tuner, [one, other]).warnings == []
 
 
 def test_the_same_size_with_another_checksum_does_not(project: Project, tuner: User) -> None:
-    one, other = run(project, "r8"), run(project, "r16")
-    twin = validation(project, "v9")
+    one, other = create_run(project, "r8"), create_run(project, "r16")
+    twin = create_validation(project, "v9")
     twin.size = one.validation.size  # type: ignore[union-attr]
     twin.save()
     other.validation = twin
     other.save()
-    assert [note.runs for note in compare(project, tuner, [one, other]).notes] == [(other.pk,)]
+    assert [note.runs for note in load_comparison(project, tuner, [one, other]).warnings] == [(other.pk,)]
 
 
-def test_another_base_model_is_another_tokenizer(project: Project, tuner: User) -> None:
-    one, other = run(project, "r8"), run(project, "r16", base_model="gemini-2.5-flash")
-    [note] = compare(project, tuner, [one, other]).notes
+def test_runs_of_another_base_model_are_not_comparable(project: Project, tuner: User) -> None:
+    one, other = create_run(project, "r8"), create_run(project, "r16", base_model="gemini-2.5-flash")
+    [note] = load_comparison(project, tuner, [one, other]).warnings
     assert note.title == "1 run has another base model: losses not comparable."
     assert "studio-tiny" in note.text
 
 
-def test_runs_without_validation_data_are_told_and_not_ranked(project: Project, tuner: User) -> None:
-    one, other = run(project, "r8"), run(project, "r16", validation=None)
-    [note] = compare(project, tuner, [one, other]).notes
+def test_runs_without_validation_data_are_listed_and_not_ranked(project: Project, tuner: User) -> None:
+    one, other = create_run(project, "r8"), create_run(project, "r16", validation=None)
+    [note] = load_comparison(project, tuner, [one, other]).warnings
     assert (note.title, note.severe) == ("1 run has no validation data.", False)
-    [told] = compare(project, tuner, [other, one]).notes
+    [told] = load_comparison(project, tuner, [other, one]).warnings
     assert told.title == "The baseline has no validation data."
 
 
-def test_many_names_are_cut_short(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    lines = compare(project, tuner, jobs.values()).lines
-    assert comparability.listed(lines) == "r8, r16, lr2, 2 more"
+def test_long_list_of_names_is_truncated(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    lines = load_comparison(project, tuner, jobs.values()).lines
+    assert comparability.join_run_names(lines) == "r8, r16, lr2, 2 more"
 
 
 def test_settings_show_what_differs_from_the_baseline(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    rows = compare(project, tuner, jobs.values()).settings
+    rows = load_comparison(project, tuner, jobs.values()).settings
     differing = {
         str(row.label): [cell.text for cell in row.cells if cell.unlike] for row in rows if row.differs
     }
@@ -135,20 +135,20 @@ def test_settings_show_what_differs_from_the_baseline(
     assert alike == ["Base model", "Export last checkpoint only", "Examples", "Billable tokens", "Region"]
 
 
-def test_a_setting_says_what_was_left_to_the_service(
+def test_setting_shows_recommended_values(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    rows = {str(row.label): row for row in compare(project, tuner, jobs.values()).settings}
+    rows = {str(row.label): row for row in load_comparison(project, tuner, jobs.values()).settings}
     asked = [cell.asked for cell in rows["Learning rate multiplier"].cells]
     assert asked == ["recommended", "recommended", "", "recommended", "recommended"]
 
 
-def test_the_table_can_be_ordered(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    bare = run(project, "r8", summary={}, tuned_model_display_name="banking77-intents-bare")
+def test_table_sorts_by_column(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+    bare = create_run(project, "r8", summary={}, tuned_model_display_name="banking77-intents-bare")
     TuningJob.objects.filter(pk=bare.pk).update(summary={})
     everyone = [*jobs.values(), bare]
     for sort, first in (("best", "r16"), ("-best", "r4"), ("name", "bare"), ("-duration", "r16")):
-        rows = compare(project, tuner, everyone, f"&sort={sort}").table.rows
+        rows = load_comparison(project, tuner, everyone, f"&sort={sort}").table.rows
         assert rows[0].line.short == first
         if "best" in sort:
             assert rows[-1].line.short == "bare"
@@ -157,8 +157,8 @@ def test_the_table_can_be_ordered(project: Project, tuner: User, jobs: dict[str,
 def test_the_effect_of_a_setting_has_a_dot_for_each_run(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    found = compare(project, tuner, jobs.values())
-    known = setting_effect.known(found.lines, Setting.ADAPTER, Outcome.BEST)
+    found = load_comparison(project, tuner, jobs.values())
+    known = setting_effect.select_drawable(found.lines, Setting.ADAPTER, Outcome.BEST)
     assert [(line.short, x, round(y, 3)) for line, x, y in known] == [
         ("r8", 8, 0.431),
         ("r16", 16, 0.409),
@@ -166,17 +166,17 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
         ("r4", 4, 0.528),
         ("e10", 8, 0.438),
     ]
-    figure = setting_effect.figure(found.lines, found.baseline, Setting.ADAPTER, Outcome.BEST)
+    figure = setting_effect.build_effect_figure(found.lines, found.baseline, Setting.ADAPTER, Outcome.BEST)
     hollow = [trace["marker"]["symbol"].endswith("-open") for trace in figure["data"]]
     assert hollow == [False, False, False, True, True]
 
 
-def test_in_the_file_settings_stay_with_their_runs(
+def test_csv_settings_belong_to_their_runs(
     project: Project, tuner: User, jobs: dict[str, TuningJob]
 ) -> None:
-    found = compare(project, tuner, jobs.values(), "&sort=best")
+    found = load_comparison(project, tuner, jobs.values(), "&sort=best")
     [*told] = csv.DictReader(
-        io.StringIO("".join(csv_export.runs(found.table.rows, found.lines, found.settings)))
+        io.StringIO("".join(csv_export.iter_runs_csv(found.table.rows, found.lines, found.settings)))
     )
     assert [(row["run"][-3:], row["Adapter size"]) for row in told] == [
         ("r16", "16"),
@@ -188,9 +188,9 @@ def test_in_the_file_settings_stay_with_their_runs(
 
 
 def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
-    found = compare(project, tuner, jobs.values())
+    found = load_comparison(project, tuner, jobs.values())
     [*told] = csv.DictReader(
-        io.StringIO("".join(csv_export.runs(found.table.rows, found.lines, found.settings)))
+        io.StringIO("".join(csv_export.iter_runs_csv(found.table.rows, found.lines, found.settings)))
     )
     assert [row["run"] for row in told] == [str(job) for job in jobs.values()]
     for row, job in zip(told, jobs.values(), strict=True):
@@ -203,11 +203,11 @@ def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict
 def test_accuracy_is_that_of_the_best_step(jobs: dict[str, TuningJob]) -> None:
     told = jobs["r16"].summary
     assert told["accuracy"]["step"] == told["best"]["step"] == 360
-    assert summarise({}, Run())["accuracy"] is None
+    assert summarize_curves({}, Run())["accuracy"] is None
 
 
-def test_the_guard_speaks_japanese(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+def test_warnings_are_translated_to_japanese(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     with translation.override("ja"):
-        [note] = compare(project, tuner, jobs.values()).notes
+        [note] = load_comparison(project, tuner, jobs.values()).warnings
     assert "検証" in note.title
     assert "banking77-v2.jsonl" in note.text

@@ -10,10 +10,10 @@ from django.utils import translation
 from django.utils.html import strip_tags
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.diagnosis.analysis import ALERTS, ENOUGH, Curve, advise, alerts, noise
-from metrics.diagnosis.findings import Finding, Kept, Overfitting, Plateau
-from metrics.diagnosis.messages import Note, hints
-from metrics.point_store import NONE, Points
+from metrics.diagnosis.analysis import ALERTS, MIN_EVALUATIONS, EvaluationCurve, analyze_curves, find_alerts, estimate_noise
+from metrics.diagnosis.findings import Finding, CheckpointChoice, Overfitting, Plateau
+from metrics.diagnosis.messages import Note, build_notes
+from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 
@@ -25,11 +25,11 @@ DRAWN = np.random.default_rng(3).normal(0, 1, STEPS)
 TRAINING = 0.3 + 3 * np.exp(-AT / 90) + 0.01 * DRAWN
 
 
-def points(steps: np.ndarray, values: np.ndarray) -> Points:
-    return Points.of(steps, steps, values)
+def make_points(steps: np.ndarray, values: np.ndarray) -> Points:
+    return Points.from_arrays(steps, steps, values)
 
 
-def run(default: int | None = 4, *, over: bool = True, kept: int = 4) -> Run:
+def make_run(default: int | None = 4, *, over: bool = True, kept: int = 4) -> Run:
     """A checkpoint each 100 steps."""
     made = tuple(Checkpoint(str(n), n, 100 * n, f"{PLACE}{n}") for n in range(1, kept + 1))
     return Run(STEPS, EPOCHS, over=over, checkpoints=made, endpoint=f"{PLACE}{default}" if default else "")
@@ -41,28 +41,28 @@ class Case:
     en: list[str]
     ja: list[str]
     training: np.ndarray = field(default_factory=lambda: TRAINING)
-    run: Run = field(default_factory=run)
+    run: Run = field(default_factory=make_run)
     validated: bool = True
     kinds: tuple[str, ...] = ()
     default: str = ""
 
     @property
     def series(self) -> dict[str, Points]:
-        found = {TRAIN_LOSS: points(AT[: len(self.training)], self.training)}
+        found = {TRAIN_LOSS: make_points(AT[: len(self.training)], self.training)}
         if self.evaluation is not None:
-            found[EVAL_LOSS] = points(CHECKS[: len(self.evaluation)], self.evaluation)
+            found[EVAL_LOSS] = make_points(CHECKS[: len(self.evaluation)], self.evaluation)
         return found
 
     @property
     def findings(self) -> list[Finding]:
-        return advise(self.series, self.run, validated=self.validated)
+        return analyze_curves(self.series, self.run, validated=self.validated)
 
     @property
     def notes(self) -> list[Note]:
-        return hints(self.findings, over=self.run.over, settable=self.run.over and bool(self.run.endpoint))
+        return build_notes(self.findings, over=self.run.over, settable=self.run.over and bool(self.run.endpoint))
 
 
-def with_values(values: np.ndarray, **changed: float) -> np.ndarray:
+def replace_values(values: np.ndarray, **changed: float) -> np.ndarray:
     """By place: `at7=nan`, `from7=nan`."""
     new = values.copy()
     for where, value in changed.items():
@@ -113,7 +113,7 @@ GOING = {"over": False, "default": None}
 CASES = {
     "falling": Case(FALL, [FALLING], [FALLING_JA], kinds=("falling", "kept")),
     "falling, stopped before its planned end": Case(FALL[:12], [], [], kinds=("kept",)),
-    "falling, still running": Case(FALL, [], [], run=run(**GOING), kinds=("kept",)),
+    "falling, still running": Case(FALL, [], [], run=make_run(**GOING), kinds=("kept",)),
     "a valley, the default is the last": Case(
         VALLEY,
         [
@@ -138,7 +138,7 @@ CASES = {
             "います（+44\u00a0%）。 デフォルトのチェックポイント 3 は、それより 0.085 高くなっています"
             f"（+20\u00a0%）。 {NO_MORE_JA}"
         ],
-        run=run(3),
+        run=make_run(3),
         kinds=("overfitting", "kept"),
         default="2",
     ),
@@ -149,7 +149,7 @@ CASES = {
             f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントは、それより 0.183 高くなって"
             f"います（+44\u00a0%）。 {NO_MORE_JA}"
         ],
-        run=run(2),
+        run=make_run(2),
         kinds=("overfitting", "kept"),
     ),
     "flat noise": Case(
@@ -168,24 +168,24 @@ CASES = {
             f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントは、それより 0.091"
             f" 高くなっています（+72\u00a0%）。 {NO_MORE_JA}"
         ],
-        run=run(over=False, default=None, kept=2),
+        run=make_run(over=False, default=None, kept=2),
         kinds=("plateau", "kept"),
     ),
     "a plateau while it runs": Case(
         LEVEL[:18],
         [f"{PLATEAU.format(4, 280)} {CLOSEST.format(3)} {NO_MORE}"],
         [f"{PLATEAU_JA.format(4, 280)} {CLOSEST_JA.format(3)} {NO_MORE_JA}"],
-        run=run(**GOING, kept=3),
+        run=make_run(**GOING, kept=3),
         kinds=("plateau", "kept"),
     ),
     "ties: the earliest counts": Case(
         TIED,
         [f"{PLATEAU.format(4, 120)} {NO_MORE}"],
         [f"{PLATEAU_JA.format(4, 120)} {NO_MORE_JA}"],
-        run=run(**GOING, kept=0),
+        run=make_run(**GOING, kept=0),
         kinds=("plateau",),
     ),
-    "too few points": Case(VALLEY[:2], [], [], run=run(**GOING)),
+    "too few points": Case(VALLEY[:2], [], [], run=make_run(**GOING)),
     "no validation data": Case(
         None,
         [
@@ -211,7 +211,7 @@ CASES = {
         ],
         kinds=("no_evaluation",),
     ),
-    "no evaluation so far": Case(None, [], [], run=run(**GOING)),
+    "no evaluation so far": Case(None, [], [], run=make_run(**GOING)),
     "NaN and infinity in passing": Case(
         FALL,
         ["The training loss is not a number at 2 steps. The line breaks there, first at step 51.", FALLING],
@@ -220,21 +220,21 @@ CASES = {
             "最初はステップ 51 です。",
             FALLING_JA,
         ],
-        training=with_values(TRAINING, at50=NAN, at70=float("inf")),
+        training=replace_values(TRAINING, at50=NAN, at70=float("inf")),
         kinds=("not_a_number", "falling", "kept"),
     ),
     "NaN in one evaluation": Case(
-        with_values(VALLEY[:6], at1=NAN),
+        replace_values(VALLEY[:6], at1=NAN),
         ["The validation loss is not a number at 1 step. The line breaks there, first at step 40."],
         [
             "1 個のステップで、検証損失が数値になっていません。 その箇所で線が途切れます。"
             "最初はステップ 40 です。"
         ],
-        run=run(**GOING),
+        run=make_run(**GOING),
         kinds=("not_a_number", "kept"),
     ),
     "NaN to the end": Case(
-        with_values(LEVEL, from10=NAN),
+        replace_values(LEVEL, from10=NAN),
         [
             f"Training loss has not been a number since step 201. {LOWER}",
             f"Validation loss has not been a number since step 220. {LOWER}",
@@ -243,7 +243,7 @@ CASES = {
             f"トレーニング損失は、ステップ 201 以降、数値になっていません。 {LOWER_JA}",
             f"検証損失は、ステップ 220 以降、数値になっていません。 {LOWER_JA}",
         ],
-        training=with_values(TRAINING, from200=NAN),
+        training=replace_values(TRAINING, from200=NAN),
         kinds=("not_a_number", "not_a_number", "kept"),
     ),
     "training diverges while it runs": Case(
@@ -257,7 +257,7 @@ CASES = {
             "学習率の乗数を下げて再チューニングしてください。"
         ],
         training=BLOWN,
-        run=run(**GOING),
+        run=make_run(**GOING),
         kinds=("diverged",),
     ),
     "validation diverges, training stands": Case(
@@ -277,14 +277,14 @@ CASES = {
         default="2",
     ),
     "one spike is no divergence": Case(
-        FALL, [FALLING], [FALLING_JA], training=with_values(TRAINING, at300=50.0), kinds=("falling", "kept")
+        FALL, [FALLING], [FALLING_JA], training=replace_values(TRAINING, at300=50.0), kinds=("falling", "kept")
     ),
 }
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_curve_gets_its_sentences(case: Case, language: str) -> None:
+def test_curve_produces_its_notes(case: Case, language: str) -> None:
     with translation.override(language):
         said = [strip_tags(f"{note.title} {note.text}") for note in case.notes]
     assert said == (case.en if language == "en" else case.ja)
@@ -292,8 +292,8 @@ def test_a_curve_gets_its_sentences(case: Case, language: str) -> None:
     assert [note.default for note in case.notes if note.default] == ([case.default] if case.default else [])
 
 
-def test_alerts_are_kinds_each_once() -> None:
-    shown = {name: alerts(case.series, case.run) for name, case in CASES.items()}
+def test_alerts_list_each_kind_once() -> None:
+    shown = {name: find_alerts(case.series, case.run) for name, case in CASES.items()}
     assert shown["NaN to the end"] == ["not_a_number"]
     assert shown["training diverges while it runs"] == ["diverged"]
     assert shown["a valley, the default is the last"] == ["overfitting"]
@@ -303,7 +303,7 @@ def test_alerts_are_kinds_each_once() -> None:
     assert {one for found in shown.values() for one in found} == kinds
 
 
-def test_every_number_says_where_it_is_from() -> None:
+def test_every_number_cites_its_source() -> None:
     [note] = CASES["a valley, the default is neither"].notes
     said = f"{note.title} {note.text}"
     for number, source in {
@@ -318,55 +318,55 @@ def test_every_number_says_where_it_is_from() -> None:
     assert 'title="/train_total_loss, median of steps 381 to 400">3.008</span>' in note.title
 
 
-def test_the_best_is_the_earliest_of_what_noise_cannot_tell_apart() -> None:
+def test_best_is_the_earliest_evaluation_within_noise() -> None:
     """Half a percent where the curve is calm, twice the scatter of neighbours where it is not."""
-    calm = Curve(points(CHECKS, np.where(CHECKS > 200, 0.400, 0.4015)))
-    assert (calm.best, calm.noise) == (0, 0)
-    assert Curve(points(CHECKS, np.where(CHECKS > 200, 0.400, 0.403))).best == 10
-    rough = Curve(points(CHECKS, NOISY[::-1]))
+    calm = EvaluationCurve(make_points(CHECKS, np.where(CHECKS > 200, 0.400, 0.4015)))
+    assert (calm.best_index, calm.noise) == (0, 0)
+    assert EvaluationCurve(make_points(CHECKS, np.where(CHECKS > 200, 0.400, 0.403))).best_index == 10
+    rough = EvaluationCurve(make_points(CHECKS, NOISY[::-1]))
     assert 0.01 < rough.noise < 0.06
-    assert rough.best < int(rough.values.argmin()) == 18
+    assert rough.best_index < int(rough.values.argmin()) == 18
 
 
-def test_noise_is_not_mistaken_for_the_curve() -> None:
-    assert noise(0.4 + ((CHECKS - 200) / 200.0) ** 2) < 1e-9, "a parabola has none"
-    assert noise(FALL) < 0.005 * FALL.min()
-    assert noise(NOISY[:7]) == 0, "too few to tell"
+def test_noise_estimate_ignores_the_curve() -> None:
+    assert estimate_noise(0.4 + ((CHECKS - 200) / 200.0) ** 2) < 1e-9, "a parabola has none"
+    assert estimate_noise(FALL) < 0.005 * FALL.min()
+    assert estimate_noise(NOISY[:7]) == 0, "too few to tell"
 
 
 @pytest.mark.parametrize("checks", [5, 8, 12, 20, 60])
-def test_flat_noise_is_hardly_ever_called_overfitting(checks: int) -> None:
+def test_flat_noise_is_rarely_called_overfitting(checks: int) -> None:
     """200 flat curves with 3 % noise beside a training loss that falls."""
     chance, steps = np.random.default_rng(11), np.arange(1, checks + 1) * 10
     at = np.arange(1, 10 * checks + 1)
-    training = points(at, 2 * np.exp(-at / len(at)))
+    training = make_points(at, 2 * np.exp(-at / len(at)))
     called = [
         isinstance(found, Overfitting)
         for _ in range(200)
-        for found in advise(
-            {TRAIN_LOSS: training, EVAL_LOSS: points(steps, 0.5 + chance.normal(0, 0.015, checks))},
+        for found in analyze_curves(
+            {TRAIN_LOSS: training, EVAL_LOSS: make_points(steps, 0.5 + chance.normal(0, 0.015, checks))},
             Run(len(at), 4, over=True),
         )
     ]
     assert sum(called) <= 8
 
 
-def test_a_rise_without_training_that_falls_is_no_overfitting() -> None:
-    flat = {TRAIN_LOSS: points(AT, np.full(STEPS, 0.5)), EVAL_LOSS: points(CHECKS, VALLEY)}
-    assert [type(one) for one in advise(flat, run(over=False))] == [Plateau, Kept]
-    alone = {EVAL_LOSS: points(CHECKS, VALLEY)}
-    assert [type(one) for one in advise(alone, run(over=False))] == [Plateau, Kept]
+def test_rise_without_falling_training_loss_is_not_overfitting() -> None:
+    flat = {TRAIN_LOSS: make_points(AT, np.full(STEPS, 0.5)), EVAL_LOSS: make_points(CHECKS, VALLEY)}
+    assert [type(one) for one in analyze_curves(flat, make_run(over=False))] == [Plateau, CheckpointChoice]
+    alone = {EVAL_LOSS: make_points(CHECKS, VALLEY)}
+    assert [type(one) for one in analyze_curves(alone, make_run(over=False))] == [Plateau, CheckpointChoice]
 
 
-def test_a_checkpoint_made_after_the_last_number_is_not_judged_by_an_older_one() -> None:
-    series = {EVAL_LOSS: points(CHECKS, with_values(VALLEY, from12=NAN))}
-    [found] = [one for one in advise(series, run()) if isinstance(one, Kept)]
+def test_checkpoint_after_a_nan_evaluation_is_not_measured() -> None:
+    series = {EVAL_LOSS: make_points(CHECKS, replace_values(VALLEY, from12=NAN))}
+    [found] = [one for one in analyze_curves(series, make_run()) if isinstance(one, CheckpointChoice)]
     assert (found.best.checkpoint.id, found.default, found.last) == ("2", None, None)
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [NAN], [0.0] * ENOUGH, [-1.0] * 12, [float("inf")] * 9])
-def test_strange_curves_raise_nothing(values: list[float]) -> None:
-    found = Points.of(range(len(values)), range(len(values)), values)
+@pytest.mark.parametrize("values", [[], [1.0], [NAN], [0.0] * MIN_EVALUATIONS, [-1.0] * 12, [float("inf")] * 9])
+def test_strange_curves_do_not_raise(values: list[float]) -> None:
+    found = Points.from_arrays(range(len(values)), range(len(values)), values)
     for series in ({EVAL_LOSS: found}, {TRAIN_LOSS: found}, {TRAIN_LOSS: found, EVAL_LOSS: found}):
-        hints(advise(series, run()), over=True, settable=True)
-    assert advise({TRAIN_LOSS: NONE}, run()) == []
+        build_notes(analyze_curves(series, make_run()), over=True, settable=True)
+    assert analyze_curves({TRAIN_LOSS: NO_POINTS}, make_run()) == []

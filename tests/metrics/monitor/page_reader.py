@@ -25,15 +25,15 @@ class Board:
         self.series: dict[str, list[Point]] = {}
         self.fault: Answer | None = None
         self.held_back = 0
-        double.otherwise = self.answer
+        double.otherwise = self.answer_request
 
-    def asked(self) -> list[str]:
+    def pop_requests(self) -> list[str]:
         """What was asked since the last time, by the last part of its path."""
         paths = [one.path.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for one in self.double.asked]
         self.double.asked.clear()
         return paths
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer_request(self, asked: Asked) -> Answer:
         if self.caller.savepoint_ids:
             return Answer(599, "asked inside a transaction")
         if self.fault:
@@ -45,32 +45,32 @@ class Board:
         if path.endswith("/contexts"):
             return json_answer({"contexts": [{"name": f"{EXPERIMENT}-run-1"}]})
         if path == f"{RUN}/timeSeries":
-            return json_answer({"tensorboardTimeSeries": [*map(self.about, self.series)]})
+            return json_answer({"tensorboardTimeSeries": [*map(self.describe_series, self.series)]})
         if path.endswith(":batchRead"):
             names = [value for key, value in asked.query if key == "timeSeries"]
-            return json_answer({"timeSeriesData": [self.data(name.rsplit("/", 1)[-1]) for name in names]})
+            return json_answer({"timeSeriesData": [self.series_data(name.rsplit("/", 1)[-1]) for name in names]})
         if path.endswith(":read"):
-            return json_answer({"timeSeriesData": self.data(path.rsplit("/", 1)[-1].removesuffix(":read"))})
+            return json_answer({"timeSeriesData": self.series_data(path.rsplit("/", 1)[-1].removesuffix(":read"))})
         return json_answer({"error": {"code": 404, "message": path}}, 404)
 
-    def about(self, metric: str) -> dict[str, Any]:
+    def describe_series(self, metric: str) -> dict[str, Any]:
         points = self.series[metric]
-        reach = {"maxStep": str(max(points)[0]), "maxWallTime": written(max(wall for _, wall, _ in points))}
+        reach = {"maxStep": str(max(points)[0]), "maxWallTime": format_wall_time(max(wall for _, wall, _ in points))}
         return {
             "name": f"{RUN}/timeSeries/{list(self.series).index(metric)}",
             "displayName": metric,
             "metadata": reach,
         }
 
-    def data(self, number: str) -> dict[str, Any]:
+    def series_data(self, number: str) -> dict[str, Any]:
         points = list(self.series.values())[int(number)]
         kept = points[: len(points) - self.held_back]
-        return {"tensorboardTimeSeriesId": number, "values": [*values(kept)]}
+        return {"tensorboardTimeSeriesId": number, "values": [*iter_values(kept)]}
 
 
-def values(points: Iterable[Point]) -> Iterable[dict[str, Any]]:
+def iter_values(points: Iterable[Point]) -> Iterable[dict[str, Any]]:
     for step, wall, value in points:
-        yield {"step": str(step), "wallTime": written(wall), "scalar": {"value": json_number(value)}}
+        yield {"step": str(step), "wallTime": format_wall_time(wall), "scalar": {"value": json_number(value)}}
 
 
 def json_number(value: float) -> float | str:
@@ -80,5 +80,5 @@ def json_number(value: float) -> float | str:
     return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def written(wall: float) -> str:
+def format_wall_time(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).isoformat().replace("+00:00", "Z")

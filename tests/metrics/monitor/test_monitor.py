@@ -22,8 +22,8 @@ from metrics import point_store as points
 from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project, Role
-from tests.metrics.charts.curves import EPOCHS, STEPS, curves, job_with, remote
-from tests.metrics.charts.test_figures import numbers
+from tests.metrics.charts.curves import EPOCHS, STEPS, make_series, create_job_with_points, make_remote_job
+from tests.metrics.charts.test_figures import decode_numbers
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = pytest.mark.django_db
@@ -34,16 +34,16 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
     return browser_of(tuner)
 
 
-def address(name: str, job: TuningJob, *more: str) -> str:
+def monitor_url(name: str, job: TuningJob, *more: str) -> str:
     return reverse(f"metrics:{name}", args=[job.project.slug, job.pk, *more])
 
 
-def words(answer: HttpResponse) -> str:
+def page_text(answer: HttpResponse) -> str:
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
 
 
-def body(answer: Any) -> str:
+def response_text(answer: Any) -> str:
     return b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode()
 
 
@@ -51,44 +51,44 @@ def body(answer: Any) -> str:
 
 
 def test_the_monitor_is_a_page_and_a_fragment(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    whole = words(browser.get(address("monitor", job)))
-    panel = words(browser.get(address("monitor", job), headers={"HX-Request": "true"}))
+    job = create_job_with_points(project, make_series())
+    whole = page_text(browser.get(monitor_url("monitor", job)))
+    panel = page_text(browser.get(monitor_url("monitor", job), headers={"HX-Request": "true"}))
     assert "<!doctype html>" in whole
     assert "<!doctype html>" not in panel
     for page in (whole, panel):
         assert 'id="monitor"' in page
         assert "Token accuracy" in page
         assert "Step 431 of 564 · about 2 min left" in page
-    facts = words(
-        browser.get(address("monitor", job), headers={"HX-Request": "true", "HX-Target": "monitor-facts"})
+    facts = page_text(
+        browser.get(monitor_url("monitor", job), headers={"HX-Request": "true", "HX-Target": "monitor-facts"})
     )
     assert facts.startswith('<div id="monitor-facts"')
 
 
-def test_without_javascript_tables_and_a_file_remain(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    page = words(browser.get(address("monitor", job)))
+def test_page_without_javascript_links_tables_and_csv(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "Charts need JavaScript. The same numbers are here as tables and as a file." in page
-    assert f'href="{address("table", job, "loss")}"' in page
-    assert f'href="{address("csv", job)}"' in page
-    table = words(browser.get(address("table", job, "loss")))
+    assert f'href="{monitor_url("table", job, "loss")}"' in page
+    assert f'href="{monitor_url("csv", job)}"' in page
+    table = page_text(browser.get(monitor_url("table", job, "loss")))
     assert "<!doctype html>" in table
 
 
-def test_the_controls_show_what_the_address_says(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    page = words(browser.get(address("monitor", job) + "?smoothing=0.35&axis=epoch&scale=log&clip=off"))
+def test_controls_reflect_the_query_string(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    page = page_text(browser.get(monitor_url("monitor", job) + "?smoothing=0.35&axis=epoch&scale=log&clip=off"))
     assert 'value="0.35"' in page
     assert 'value="epoch" checked' in page
     assert 'value="log" checked' in page
     assert 'value="on" data-default="on">' in page
 
 
-def test_checkpoints_have_the_loss_measured_last_before_them(browser: Client, project: Project) -> None:
-    series = curves()
-    job = job_with(project, series)
-    page = words(browser.get(address("monitor", job)))
+def test_checkpoint_loss_is_the_last_evaluation_before_it(browser: Client, project: Project) -> None:
+    series = make_series()
+    job = create_job_with_points(project, series)
+    page = page_text(browser.get(monitor_url("monitor", job)))
     losses = series[EVAL].values
     for index, step in ((20, 420), (13, 280), (6, 140)):
         assert f'title="/eval_total_loss at step {step}, raw"' in page
@@ -102,221 +102,221 @@ def test_checkpoints_have_the_loss_measured_last_before_them(browser: Client, pr
     )
 
 
-def test_a_tuner_may_test_a_checkpoint_and_a_viewer_not(
+def test_tuner_can_test_a_checkpoint_but_viewer_cannot(
     person: Callable[..., User], browser_of: Callable[[User], Client], project: Project
 ) -> None:
-    job = job_with(project, curves())
+    job = create_job_with_points(project, make_series())
     panel = {"HX-Request": "true"}
-    may = words(browser_of(person(Role.TUNER)).get(address("monitor", job), headers=panel))
-    may_not = words(browser_of(person(Role.VIEWER)).get(address("monitor", job), headers=panel))
+    may = page_text(browser_of(person(Role.TUNER)).get(monitor_url("monitor", job), headers=panel))
+    may_not = page_text(browser_of(person(Role.VIEWER)).get(monitor_url("monitor", job), headers=panel))
     action = f'action="{reverse("talk:new", args=[project.slug])}"'
     assert (may.count(action), may_not.count(action)) == (3, 0)
 
 
-def ended(default: int = 3) -> dict[str, Any]:
+def make_ended_job(default: int = 3) -> dict[str, Any]:
     """Three checkpoints, with the losses 0.946, 0.453 and 0.415; a model is there, and this its default."""
-    said = remote("JOB_STATE_SUCCEEDED")
+    said = make_remote_job("JOB_STATE_SUCCEEDED")
     model = "projects/local/locations/us-central1/models/7@1"
     endpoint = said["tunedModel"]["checkpoints"][default - 1]["endpoint"]
     return {**said, "tunedModel": {**said["tunedModel"], "model": model, "endpoint": endpoint}}
 
 
 def test_the_hint_stands_below_the_charts(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    page = words(browser.get(address("monitor", job)))
+    job = create_job_with_points(project, make_series())
+    page = page_text(browser.get(monitor_url("monitor", job)))
     said = strip_tags(page)
     assert "Overfitting began at step 360 (epoch 2.55). Validation loss rose from 0.392 to 0.415" in said
     assert page.index("Overfitting began") > page.index('data-panel="predictions"')
     assert page.index("Overfitting began") < page.index("Checkpoints</h3>")
     assert '<span class="num" title="/eval_total_loss at step 360, raw">360</span>' in page
-    etag = browser.get(address("figures", job)).json()["facts"]
+    etag = browser.get(monitor_url("figures", job)).json()["facts"]
     assert etag in page
-    points.merge(job.pk, {EVAL: Points.of([440], [2e9], [0.2])})
-    assert browser.get(address("figures", job)).json()["facts"] != etag
+    points.merge_points(job.pk, {EVAL: Points.from_arrays([440], [2e9], [0.2])})
+    assert browser.get(monitor_url("figures", job)).json()["facts"] != etag
 
 
-def test_a_better_checkpoint_than_the_default_is_one_click_away(
+def test_better_checkpoint_offers_set_as_default(
     person: Callable[..., User], browser_of: Callable[[User], Client], project: Project
 ) -> None:
-    job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=ended(default=2))
-    page = words(browser_of(person(Role.TUNER)).get(address("monitor", job)))
+    job = create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2))
+    page = page_text(browser_of(person(Role.TUNER)).get(monitor_url("monitor", job)))
     assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(page)
     assert page.count("Make checkpoint 3 the default</a>") == 1
     choose = reverse("jobs:set_default", args=[project.slug, job.pk, "3"])
     assert page.count(f'href="{choose}" data-dialog="default-3"') == 2, "in the note and in the table"
     assert f'<form method="post" action="{choose}"' in page
     assert reverse("jobs:set_default", args=[project.slug, job.pk, "2"]) not in page, "it is the default"
-    seen = words(browser_of(person(Role.VIEWER)).get(address("monitor", job)))
+    seen = page_text(browser_of(person(Role.VIEWER)).get(monitor_url("monitor", job)))
     assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(seen)
     assert choose not in seen
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"])
-def test_no_default_is_offered_where_none_can_be_chosen(
+def test_set_as_default_is_hidden_when_not_possible(
     browser: Client, project: Project, state: str
 ) -> None:
     """While it runs; and where the service names no model."""
-    made = ended(default=2) if state == "JOB_STATE_RUNNING" else remote(state)
-    job = job_with(project, curves(), state=state, remote={**made, "state": state})
-    assert "/default/" not in words(browser.get(address("monitor", job)))
+    made = make_ended_job(default=2) if state == "JOB_STATE_RUNNING" else make_remote_job(state)
+    job = create_job_with_points(project, make_series(), state=state, remote={**made, "state": state})
+    assert "/default/" not in page_text(browser.get(monitor_url("monitor", job)))
 
 
-def test_a_page_is_a_few_queries(
+def test_page_takes_few_queries(
     browser: Client, project: Project, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
-    job = job_with(project, curves(5000))
+    job = create_job_with_points(project, make_series(5000))
     with django_assert_max_num_queries(9):
-        browser.get(address("monitor", job))
+        browser.get(monitor_url("monitor", job))
     with django_assert_max_num_queries(8):
-        browser.get(address("figures", job))
+        browser.get(monitor_url("figures", job))
 
 
 # ---- figures ----
 
 
 def test_figures_carry_the_stored_numbers(browser: Client, project: Project) -> None:
-    series = curves()
-    job = job_with(project, series)
-    said = browser.get(address("figures", job) + "?smoothing=0").json()
+    series = make_series()
+    job = create_job_with_points(project, series)
+    said = browser.get(monitor_url("figures", job) + "?smoothing=0").json()
     train = next(one for one in said["charts"]["loss"]["data"] if one.get("name") == "Train")
-    assert numbers(train["x"]).tolist() == series[LOSS].steps.tolist()
-    assert numbers(train["y"]).tolist() == series[LOSS].values.tolist()
+    assert decode_numbers(train["x"]).tolist() == series[LOSS].steps.tolist()
+    assert decode_numbers(train["y"]).tolist() == series[LOSS].values.tolist()
     assert (said["every"], said["over"], said["word"]) == (4, False, "")
 
 
-def test_what_did_not_change_is_not_sent_again(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    first = browser.get(address("figures", job))
+def test_unchanged_figures_return_304(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    first = browser.get(monitor_url("figures", job))
     known = {"If-None-Match": first["ETag"]}
     Feed.objects.update(read_at=timezone.now() + timedelta(seconds=30))
-    second = browser.get(address("figures", job), headers=known)
+    second = browser.get(monitor_url("figures", job), headers=known)
     assert (second.status_code, second.content) == (304, b"")
     assert second["Last-Modified"] != first["Last-Modified"]
-    assert browser.get(address("figures", job) + "?smoothing=0.5", headers=known).status_code == 200
-    assert browser.get(address("figures", job), headers={**known, "Accept-Language": "ja"}).status_code == 200
+    assert browser.get(monitor_url("figures", job) + "?smoothing=0.5", headers=known).status_code == 200
+    assert browser.get(monitor_url("figures", job), headers={**known, "Accept-Language": "ja"}).status_code == 200
 
 
 @pytest.mark.parametrize("what", ["a point", "a correction", "a checkpoint", "the end", "an error"])
-def test_every_change_is_sent(browser: Client, project: Project, what: str) -> None:
-    job = job_with(project, curves(), remote=remote(checkpoints=2))
-    etag = browser.get(address("figures", job))["ETag"]
+def test_every_change_gives_a_new_etag(browser: Client, project: Project, what: str) -> None:
+    job = create_job_with_points(project, make_series(), remote=make_remote_job(checkpoints=2))
+    etag = browser.get(monitor_url("figures", job))["ETag"]
     match what:
         case "a point":
-            points.merge(job.pk, {LOSS: Points.of([432], [2e9], [0.4])})
+            points.merge_points(job.pk, {LOSS: Points.from_arrays([432], [2e9], [0.4])})
         case "a correction":
-            points.merge(job.pk, {LOSS: Points.of([5], [2e9], [0.4])})
+            points.merge_points(job.pk, {LOSS: Points.from_arrays([5], [2e9], [0.4])})
         case "a checkpoint":
-            TuningJob.objects.update(remote=remote(checkpoints=3))
+            TuningJob.objects.update(remote=make_remote_job(checkpoints=3))
         case "the end":
             TuningJob.objects.update(state="JOB_STATE_SUCCEEDED")
         case "an error":
             Feed.objects.update(error={"kind": "NotSent", "message": "no way"})
-    assert browser.get(address("figures", job), headers={"If-None-Match": etag}).status_code == 200
+    assert browser.get(monitor_url("figures", job), headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_the_page_is_told_when_to_stop_asking(browser: Client, project: Project) -> None:
-    job = job_with(project, curves(STEPS), state="JOB_STATE_SUCCEEDED")
-    assert browser.get(address("figures", job)).json()["every"] == 30
+def test_response_says_when_to_stop_polling(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series(STEPS), state="JOB_STATE_SUCCEEDED")
+    assert browser.get(monitor_url("figures", job)).json()["every"] == 30
     Feed.objects.update(due_at=None)
-    said = browser.get(address("figures", job)).json()
+    said = browser.get(monitor_url("figures", job)).json()
     assert (said["every"], said["over"]) == (None, True)
 
 
-def test_figures_travel_small(browser: Client, project: Project) -> None:
-    job = job_with(project, curves(10_000))
-    plain = browser.get(address("figures", job))
-    packed = browser.get(address("figures", job), headers={"Accept-Encoding": "gzip"})
+def test_figures_are_gzipped(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series(10_000))
+    plain = browser.get(monitor_url("figures", job))
+    packed = browser.get(monitor_url("figures", job), headers={"Accept-Encoding": "gzip"})
     assert packed["Content-Encoding"] == "gzip"
     assert len(packed.content) < len(plain.content) < 150_000
 
 
-def test_an_address_that_people_edited_is_no_error(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    assert browser.get(address("figures", job) + "?smoothing=nan&axis=x&scale=&clip=1").status_code == 200
+def test_edited_query_string_is_accepted(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    assert browser.get(monitor_url("figures", job) + "?smoothing=nan&axis=x&scale=&clip=1").status_code == 200
 
 
 # ---- states ----
 
 
-def test_before_the_first_point(browser: Client, project: Project) -> None:
-    job = job_with(project, {}, state="JOB_STATE_PENDING", remote={})
-    page = words(browser.get(address("monitor", job)))
+def test_page_before_the_first_point_shows_placeholder(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, {}, state="JOB_STATE_PENDING", remote={})
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "Charts appear when tuning starts." in page
     assert "Checkpoints appear while the model is tuned, at the end of an epoch." in page
-    said = browser.get(address("figures", job)).json()
+    said = browser.get(monitor_url("figures", job)).json()
     assert (said["charts"], said["word"]) == ({}, "Charts appear when tuning starts.")
 
 
-def test_a_draft_goes_back_to_the_wizard(browser: Client, project: Project, tuner: User) -> None:
+def test_draft_redirects_to_the_wizard(browser: Client, project: Project, tuner: User) -> None:
     job = TuningJob.objects.create(project=project, owner=tuner)
-    assert browser.get(address("monitor", job)).url == job.get_absolute_url()
+    assert browser.get(monitor_url("monitor", job)).url == job.get_absolute_url()
 
 
-def test_another_persons_draft_is_not_found(browser: Client, project: Project, admin_exists: User) -> None:
+def test_draft_of_another_person_returns_404(browser: Client, project: Project, admin_exists: User) -> None:
     job = TuningJob.objects.create(project=project, owner=admin_exists)
     for name in ("monitor", "figures", "csv"):
-        assert browser.get(address(name, job)).status_code == 404
+        assert browser.get(monitor_url(name, job)).status_code == 404
 
 
-def test_metrics_that_may_not_be_read_are_not_called_absent(browser: Client, project: Project) -> None:
-    job = job_with(project, {})
+def test_permission_denied_is_not_shown_as_missing_metrics(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, {})
     Feed.objects.update(error={"kind": "PermissionDenied", "code": 403, "message": "aiplatform.contexts.get"})
-    page = words(browser.get(address("monitor", job)))
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "Metrics are not readable." in page
     assert "aiplatform.contexts.get" in page
     assert "No metrics could be read yet." not in page
-    said = browser.get(address("figures", job)).json()
+    said = browser.get(monitor_url("figures", job)).json()
     assert (said["word"], said["failing"]) == ("Metrics are not readable.", True)
 
 
-def test_stale_numbers_say_from_when_they_are(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
+def test_stale_numbers_show_their_time(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
     Feed.objects.update(read_at=timezone.now() - timedelta(minutes=5))
-    page = words(browser.get(address("monitor", job)))
+    page = page_text(browser.get(monitor_url("monitor", job)))
     at = timezone.localtime(timezone.now() - timedelta(minutes=5))
     assert f"These numbers are from {at:%H:%M}." in page
     assert "the background worker may have stopped" in page
     Feed.objects.update(error={"kind": "NotSent", "message": "The server could not be reached."})
-    page = words(browser.get(address("monitor", job)))
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert f"These numbers are from {at:%H:%M}." in page
     assert "the background worker may have stopped" not in page
 
 
 def test_an_ended_run_is_not_stale(browser: Client, project: Project) -> None:
-    job = job_with(project, curves(STEPS), state="JOB_STATE_SUCCEEDED", ended_at=timezone.now())
+    job = create_job_with_points(project, make_series(STEPS), state="JOB_STATE_SUCCEEDED", ended_at=timezone.now())
     Feed.objects.update(read_at=timezone.now() - timedelta(days=5), due_at=None)
-    page = words(browser.get(address("monitor", job)))
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "These numbers are from" not in page
     assert "Step 564 of 564" in page
     assert "left" not in page[page.index("Step 564") : page.index("Step 564") + 60]
 
 
-def test_no_validation_data_says_why(browser: Client, project: Project) -> None:
-    job = job_with(project, curves(validation=False), validation=None)
-    page = words(browser.get(address("monitor", job)))
+def test_missing_validation_curve_is_explained(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series(validation=False), validation=None)
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "No validation dataset was given, so only the training curves can be drawn." in page
     assert "Tune again with validation" in page
-    loss = browser.get(address("figures", job)).json()["charts"]["loss"]
+    loss = browser.get(monitor_url("figures", job)).json()["charts"]["loss"]
     assert {one["legendgroup"] for one in loss["data"]} == {"train"}
 
 
 @pytest.mark.parametrize(
     ("state", "word"), [("JOB_STATE_CANCELLED", "Cancelled"), ("JOB_STATE_FAILED", "Failed")]
 )
-def test_an_early_end_keeps_the_points(browser: Client, project: Project, state: str, word: str) -> None:
-    job = job_with(project, curves(), state=state)
-    page = words(browser.get(address("monitor", job)))
+def test_early_end_keeps_the_points(browser: Client, project: Project, state: str, word: str) -> None:
+    job = create_job_with_points(project, make_series(), state=state)
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert f"{word} at step 431." in page
     assert "The points up to there are kept." in page
     assert reverse("jobs:again", args=[project.slug, job.pk]) in page
-    assert browser.get(address("figures", job)).json()["charts"]
+    assert browser.get(monitor_url("figures", job)).json()["charts"]
 
 
-def test_values_that_are_no_numbers_are_told(browser: Client, project: Project) -> None:
+def test_nan_values_are_reported(browser: Client, project: Project) -> None:
     values = np.ones(50)
     values[[7, 20]] = np.nan
-    job = job_with(project, {LOSS: Points.of(range(50), range(50), values)})
-    page = words(browser.get(address("monitor", job)))
+    job = create_job_with_points(project, {LOSS: Points.from_arrays(range(50), range(50), values)})
+    page = page_text(browser.get(monitor_url("monitor", job)))
     assert "The training loss is not a number at 2 steps." in strip_tags(page)
     assert "first at step 7" in strip_tags(page)
 
@@ -324,13 +324,13 @@ def test_values_that_are_no_numbers_are_told(browser: Client, project: Project) 
 # ---- tables and files ----
 
 
-def test_the_file_holds_every_point_exactly(browser: Client, project: Project) -> None:
-    series = curves(2500)
-    job = job_with(project, series)
-    answer = browser.get(address("csv", job))
+def test_csv_has_every_point_exactly(browser: Client, project: Project) -> None:
+    series = make_series(2500)
+    job = create_job_with_points(project, series)
+    answer = browser.get(monitor_url("csv", job))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     found: dict[str, list[tuple[int, float, float]]] = {}
-    for row in csv.DictReader(io.StringIO(body(answer))):
+    for row in csv.DictReader(io.StringIO(response_text(answer))):
         at = datetime.fromisoformat(row["wall_time"]).timestamp()
         found.setdefault(row["metric"], []).append((int(row["step"]), at, float(row["value"])))
     assert found == {
@@ -339,16 +339,16 @@ def test_the_file_holds_every_point_exactly(browser: Client, project: Project) -
     }
 
 
-def test_the_file_of_one_chart(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    answer = body(browser.get(address("csv", job) + "?chart=loss"))
+def test_csv_of_one_chart_has_only_its_series(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    answer = response_text(browser.get(monitor_url("csv", job) + "?chart=loss"))
     assert {line.split(",")[0] for line in answer.splitlines()[1:]} == {LOSS, EVAL}
 
 
-def test_the_table_is_the_chart_in_rows(browser: Client, project: Project) -> None:
-    series = curves(40)
-    job = job_with(project, series)
-    rows = words(browser.get(address("table", job, "loss"), headers={"HX-Request": "true"}))
+def test_table_has_the_points_of_the_chart(browser: Client, project: Project) -> None:
+    series = make_series(40)
+    job = create_job_with_points(project, series)
+    rows = page_text(browser.get(monitor_url("table", job, "loss"), headers={"HX-Request": "true"}))
     assert "<!doctype html>" not in rows
     assert rows.count("<tr>") == 41
     assert rows.index(f"{series[LOSS].values[-1]:.6g}") < rows.index(f"{series[LOSS].values[0]:.6g}")
@@ -357,21 +357,21 @@ def test_the_table_is_the_chart_in_rows(browser: Client, project: Project) -> No
     assert "40 steps" in rows
 
 
-def test_a_long_table_is_as_drawn(browser: Client, project: Project) -> None:
-    job = job_with(project, curves(6000))
-    rows = words(browser.get(address("table", job, "predictions"), headers={"HX-Request": "true"}))
+def test_long_table_is_downsampled_like_the_chart(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series(6000))
+    rows = page_text(browser.get(monitor_url("table", job, "predictions"), headers={"HX-Request": "true"}))
     assert "of 6000 points, as drawn." in rows
     assert 1000 <= rows.count("<tr>") < 1400
 
 
-def test_a_chart_that_is_none_is_not_found(browser: Client, project: Project) -> None:
-    job = job_with(project, curves())
-    assert browser.get(address("table", job, "nothing")).status_code == 404
+def test_unknown_chart_returns_404(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, make_series())
+    assert browser.get(monitor_url("table", job, "nothing")).status_code == 404
 
 
-def test_other_projects_jobs_are_not_found(browser: Client, project: Project) -> None:
+def test_job_of_another_project_returns_404(browser: Client, project: Project) -> None:
     other = Project.objects.create(slug="other", name="Other", project_id="other")
-    job = job_with(other, curves())
+    job = create_job_with_points(other, make_series())
     for name in ("monitor", "figures", "csv"):
         url = reverse(f"metrics:{name}", args=[project.slug, job.pk])
         assert browser.get(url).status_code == 404

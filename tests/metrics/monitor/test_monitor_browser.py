@@ -22,10 +22,10 @@ from metrics.point_store import Points
 from metrics.run import Run
 from studio.models import Project
 from tests.browser import watched_page
-from tests.metrics.charts.curves import START, curves, job_with, remote
-from tests.metrics.charts.test_figures import traces
+from tests.metrics.charts.curves import START, make_series, create_job_with_points, make_remote_job
+from tests.metrics.charts.test_figures import traces_by_name
 from tests.metrics.monitor.page_reader import Board
-from tests.metrics.monitor.test_monitor import ended
+from tests.metrics.monitor.test_monitor import make_ended_job
 from tests.studio.vertex.double import json_answer
 from tests.visits import chrome as chrome
 
@@ -67,11 +67,11 @@ def visit(
         yield go
 
 
-def drawn(page: Page, chart: str = "loss") -> dict[str, Any]:
+def read_chart(page: Page, chart: str = "loss") -> dict[str, Any]:
     return page.evaluate(DRAWN, chart) or {}
 
 
-def shown(page: Page, chart: str = "loss") -> list[float]:
+def read_x_range(page: Page, chart: str = "loss") -> list[float]:
     """The x range."""
     return page.evaluate(RANGE, chart)
 
@@ -85,18 +85,18 @@ def until(page: Page, look: Callable[[], Any], seconds: float = 30) -> None:
     raise AssertionError(f"not within {seconds} s")
 
 
-def test_a_stored_run_is_drawn_and_nothing_is_refused(visit: Callable[..., Page], project: Project) -> None:
-    series = curves()
-    job = job_with(project, series)
+def test_stored_run_is_drawn_without_csp_violation(visit: Callable[..., Page], project: Project) -> None:
+    series = make_series()
+    job = create_job_with_points(project, series)
     page = visit(job)
-    expected = figures(series, Run.of(job), Controls())
+    expected = figures(series, Run.from_job(job), Controls())
     for chart in ("loss", "accuracy", "predictions"):
-        found = drawn(page, chart)
-        for name, (x, y) in traces(expected[chart]).items():
+        found = read_chart(page, chart)
+        for name, (x, y) in traces_by_name(expected[chart]).items():
             if name != "markers":
                 assert (found[name]["x"], found[name]["y"]) == (x, y)
     assert page.locator("[data-chart=loss] .annotation").count() == 6
-    assert shown(page) == [0, 564]
+    assert read_x_range(page) == [0, 564]
     size = page.locator("[data-chart=loss] .main-svg").first.bounding_box()
     assert size
     assert size["height"] == 364
@@ -106,32 +106,32 @@ def test_a_stored_run_is_drawn_and_nothing_is_refused(visit: Callable[..., Page]
 
 
 def test_a_spike_of_one_step_in_ten_thousand_is_drawn(visit: Callable[..., Page], project: Project) -> None:
-    series = curves(10_000)
+    series = make_series(10_000)
     values = series[LOSS].values.copy()
     values[6543] = 9.75
     series[LOSS] = Points(series[LOSS].steps, series[LOSS].wall, values)
-    page = visit(job_with(project, series), "?clip=off")
-    raw = drawn(page)["Train, raw"]
+    page = visit(create_job_with_points(project, series), "?clip=off")
+    raw = read_chart(page)["Train, raw"]
     assert (raw["x"][raw["y"].index(9.75)], max(raw["y"])) == (6544, 9.75)
 
 
-def test_a_gap_is_drawn_where_a_value_is_no_number(visit: Callable[..., Page], project: Project) -> None:
+def test_nan_value_leaves_a_gap(visit: Callable[..., Page], project: Project) -> None:
     values = [3.0, 2.5, float("nan"), 2.0, 1.5]
-    page = visit(job_with(project, {LOSS: Points.of(range(5), range(5), values)}), "?smoothing=0")
+    page = visit(create_job_with_points(project, {LOSS: Points.from_arrays(range(5), range(5), values)}), "?smoothing=0")
     assert page.locator("[data-chart=loss] .scatterlayer .js-line").count() == 2
 
 
 def test_colours_follow_the_theme(visit: Callable[..., Page], project: Project) -> None:
-    page = visit(job_with(project, curves()))
-    light = drawn(page)["Train"]["color"]
+    page = visit(create_job_with_points(project, make_series()))
+    light = read_chart(page)["Train"]["color"]
     page.locator("[data-theme-switch]").click()
-    until(page, lambda: drawn(page)["Train"]["color"] != light)
+    until(page, lambda: read_chart(page)["Train"]["color"] != light)
     token = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--train').trim()")
-    assert (light, drawn(page)["Train"]["color"]) == ("#1a73e8", token)
+    assert (light, read_chart(page)["Train"]["color"]) == ("#1a73e8", token)
 
 
 def test_zoom_and_hidden_series_survive_new_points(visit: Callable[..., Page], project: Project) -> None:
-    job = job_with(project, curves(), remote=remote(checkpoints=2))
+    job = create_job_with_points(project, make_series(), remote=make_remote_job(checkpoints=2))
     page = visit(job)
     page.locator("[data-group=eval]").click()
     box = page.locator("[data-chart=loss] .nsewdrag").bounding_box()
@@ -141,52 +141,52 @@ def test_zoom_and_hidden_series_survive_new_points(visit: Callable[..., Page], p
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
     page.mouse.up()
-    until(page, lambda: shown(page, "accuracy")[0] > 100)
-    zoomed = shown(page)
+    until(page, lambda: read_x_range(page, "accuracy")[0] > 100)
+    zoomed = read_x_range(page)
     assert zoomed == pytest.approx([141, 282], abs=3)
-    point_store.merge(job.pk, {LOSS: Points.of([432], [START + 432], [0.1])})
-    TuningJob.objects.update(remote=remote(checkpoints=3))
-    until(page, lambda: drawn(page)["Train, raw"]["x"][-1] == 432)
+    point_store.merge_points(job.pk, {LOSS: Points.from_arrays([432], [START + 432], [0.1])})
+    TuningJob.objects.update(remote=make_remote_job(checkpoints=3))
+    until(page, lambda: read_chart(page)["Train, raw"]["x"][-1] == 432)
     page.wait_for_selector("#monitor-facts >> text=3 of 4")
-    assert shown(page) == shown(page, "accuracy") == zoomed
-    assert drawn(page)["Validation"]["visible"] is False
+    assert read_x_range(page) == read_x_range(page, "accuracy") == zoomed
+    assert read_chart(page)["Validation"]["visible"] is False
     page.mouse.dblclick(box["x"] + box["width"] * 0.8, middle)
-    until(page, lambda: shown(page)[1] == 564)
-    assert shown(page, "accuracy") == [0, 564]
+    until(page, lambda: read_x_range(page)[1] == 564)
+    assert read_x_range(page, "accuracy") == [0, 564]
 
 
-def test_a_double_click_shows_one_series_alone(visit: Callable[..., Page], project: Project) -> None:
-    page = visit(job_with(project, curves()))
+def test_double_click_isolates_a_series(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(create_job_with_points(project, make_series()))
     page.locator("[data-group=eval]").dblclick()
-    assert drawn(page)["Train"]["visible"] is False
-    assert drawn(page)["Validation"]["visible"] is True
+    assert read_chart(page)["Train"]["visible"] is False
+    assert read_chart(page)["Validation"]["visible"] is True
     page.locator("[data-group=eval]").dblclick()
-    assert drawn(page)["Train"]["visible"] is True
+    assert read_chart(page)["Train"]["visible"] is True
 
 
-def test_controls_are_in_the_address_and_redraw(visit: Callable[..., Page], project: Project) -> None:
-    series = curves()
-    job = job_with(project, series)
+def test_controls_change_the_url_and_redraw(visit: Callable[..., Page], project: Project) -> None:
+    series = make_series()
+    job = create_job_with_points(project, series)
     page = visit(job, "?clip=off")
     page.get_by_label("Smoothing").last.fill("0.5")
     page.locator("label", has_text="Epoch").click()
-    until(page, lambda: shown(page)[1] == 4)
+    until(page, lambda: read_x_range(page)[1] == 4)
     assert "smoothing=0.5" in page.url
     assert "axis=epoch" in page.url
     assert "clip=off" in page.url
-    found = drawn(page)["Train"]
-    expected = traces(
-        figures(series, Run.of(job), Controls.read({"smoothing": "0.5", "axis": "epoch"}))["loss"]
+    found = read_chart(page)["Train"]
+    expected = traces_by_name(
+        figures(series, Run.from_job(job), Controls.from_query({"smoothing": "0.5", "axis": "epoch"}))["loss"]
     )
     assert (found["x"], found["y"]) == expected["Train"]
     page.reload()
     page.wait_for_selector("[data-chart=loss].drawn")
-    assert drawn(page)["Train"]["y"] == expected["Train"][1]
+    assert read_chart(page)["Train"]["y"] == expected["Train"][1]
     assert page.locator("[data-link]").get_attribute("data-copy") == page.url
 
 
-def test_the_chip_tells_fresh_paused_and_over(visit: Callable[..., Page], project: Project) -> None:
-    job = job_with(project, curves())
+def test_chip_shows_live_paused_and_ended(visit: Callable[..., Page], project: Project) -> None:
+    job = create_job_with_points(project, make_series())
     page = visit(job)
     chip = page.locator("[data-chip]")
     assert chip.inner_text().startswith("Live · ")
@@ -204,19 +204,19 @@ def test_the_chip_tells_fresh_paused_and_over(visit: Callable[..., Page], projec
     assert asked == []
 
 
-def test_the_first_point_takes_the_place_of_the_sentence(
+def test_first_point_replaces_the_placeholder(
     visit: Callable[..., Page], project: Project
 ) -> None:
-    job = job_with(project, {}, remote=remote(checkpoints=0))
+    job = create_job_with_points(project, {}, remote=make_remote_job(checkpoints=0))
     page = visit(job, drawn=False)
     page.get_by_text("Charts appear when tuning starts.").first.wait_for()
-    point_store.merge(job.pk, {LOSS: Points.of([1, 2], [START, START + 1], [4.0, 3.9])})
+    point_store.merge_points(job.pk, {LOSS: Points.from_arrays([1, 2], [START, START + 1], [4.0, 3.9])})
     page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace", timeout=9000)
     assert not page.get_by_text("Charts appear when tuning starts.").first.is_visible()
 
 
-def test_the_table_takes_the_charts_place(visit: Callable[..., Page], project: Project) -> None:
-    page = visit(job_with(project, curves(30)))
+def test_table_replaces_the_chart(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(create_job_with_points(project, make_series(30)))
     panel = page.locator("[data-panel=loss]")
     panel.get_by_label("Show as table").click()
     panel.locator("table tbody tr").first.wait_for()
@@ -227,10 +227,10 @@ def test_the_table_takes_the_charts_place(visit: Callable[..., Page], project: P
 
 
 @pytest.mark.parametrize("format", ["png", "svg"])
-def test_a_chart_can_be_kept_as_a_picture(
+def test_chart_downloads_as_image(
     visit: Callable[..., Page], project: Project, tmp_path: Path, format: str
 ) -> None:
-    page = visit(job_with(project, curves()))
+    page = visit(create_job_with_points(project, make_series()))
     panel = page.locator("[data-panel=loss]")
     panel.get_by_label("Download").click()
     with page.expect_download() as download:
@@ -243,30 +243,30 @@ def test_a_chart_can_be_kept_as_a_picture(
 
 @pytest.mark.parametrize("axis", ["elapsed", "clock"])
 @pytest.mark.parametrize("scale", ["linear", "log"])
-def test_every_axis_draws_quietly(
+def test_every_axis_draws_without_console_message(
     visit: Callable[..., Page], project: Project, axis: str, scale: str
 ) -> None:
-    page = visit(job_with(project, curves(), state="JOB_STATE_FAILED"), f"?axis={axis}&scale={scale}")
-    assert drawn(page)["Train"]["marks"] == 431
+    page = visit(create_job_with_points(project, make_series(), state="JOB_STATE_FAILED"), f"?axis={axis}&scale={scale}")
+    assert read_chart(page)["Train"]["marks"] == 431
 
 
-def test_a_phone_shows_it_without_sideways_scrolling(visit: Callable[..., Page], project: Project) -> None:
-    job = job_with(project, curves())
+def test_phone_needs_no_horizontal_scrolling(visit: Callable[..., Page], project: Project) -> None:
+    job = create_job_with_points(project, make_series())
     page = visit(job)
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_the_better_checkpoint_is_made_the_default_and_all_follows(
+def test_setting_the_better_default_checkpoint_updates_the_page(
     visit: Callable[..., Page], project: Project, board: Board
 ) -> None:
     """From the note's button through the dialog to the service; tag and note follow what it answers."""
-    said = ended(default=2)
-    job = job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=said)
+    said = make_ended_job(default=2)
+    job = create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=said)
     board.double.will(
         json_answer({"name": said["tunedModel"]["model"], "defaultCheckpointId": "3"}),
-        json_answer({**ended(default=3), "name": job.name}),
+        json_answer({**make_ended_job(default=3), "name": job.name}),
     )
     page = visit(job)
     facts = page.locator("#monitor-facts")
@@ -274,9 +274,9 @@ def test_the_better_checkpoint_is_made_the_default_and_all_follows(
     assert default.locator("td").first.inner_text() == "2"
     facts.get_by_role("link", name="Make checkpoint 3 the default").click()
     dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
-    point_store.merge(job.pk, {EVAL: Points.of([430], [START + 430], [0.9])})
+    point_store.merge_points(job.pk, {EVAL: Points.from_arrays([430], [START + 430], [0.9])})
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    until(page, lambda: drawn(page)["Validation"]["x"][-1] == 430)
+    until(page, lambda: read_chart(page)["Validation"]["x"][-1] == 430)
     assert dialog.is_visible(), "an update leaves an open dialog alone"
     dialog.get_by_role("button", name="Set as default").click()
     page.get_by_text("Checkpoint 3 is the default now.").wait_for()
@@ -286,10 +286,10 @@ def test_the_better_checkpoint_is_made_the_default_and_all_follows(
     assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
 
 
-def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(
+def test_signed_out_person_is_sent_to_sign_in(
     visit: Callable[..., Page], project: Project
 ) -> None:
-    page = visit(job_with(project, curves(30)))
+    page = visit(create_job_with_points(project, make_series(30)))
     page.context.clear_cookies()
     page.wait_for_url("**/sign-in/**", timeout=15000)
 
@@ -297,7 +297,7 @@ def test_a_person_signed_out_meanwhile_is_asked_to_sign_in(
 def test_on_a_phone_the_checkpoints_fit_in_japanese(
     visit: Callable[..., Page], project: Project, live_server: LiveServer
 ) -> None:
-    page = visit(job_with(project, curves(), state="JOB_STATE_SUCCEEDED", remote=ended(default=2)))
+    page = visit(create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)))
     page.context.add_cookies([{"name": "django_language", "value": "ja", "url": live_server.url}])
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()

@@ -17,9 +17,9 @@ from django.urls import reverse
 
 from jobs.models import TuningJob
 from studio.models import Project
-from tests.metrics.charts.curves import dataset, job_with
-from tests.metrics.compare.test_figures import numbers
-from tests.metrics.recorded import MULTIPLIERS, recording
+from tests.metrics.charts.curves import create_dataset, create_job_with_points
+from tests.metrics.compare.test_figures import decode_numbers
+from tests.metrics.recorded import MULTIPLIERS, load_recording
 
 pytestmark = pytest.mark.django_db
 WEIGHT = 0.8
@@ -34,12 +34,12 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
 
 @pytest.fixture
 def jobs(project: Project) -> list[TuningJob]:
-    return [whole_run(project, multiplier) for multiplier in MULTIPLIERS]
+    return [create_recorded_job(project, multiplier) for multiplier in MULTIPLIERS]
 
 
-def whole_run(project: Project, multiplier: float) -> TuningJob:
-    remote, series = recording(multiplier)
-    return job_with(
+def create_recorded_job(project: Project, multiplier: float) -> TuningJob:
+    remote, series = load_recording(multiplier)
+    return create_job_with_points(
         project,
         series,
         state=remote["state"],
@@ -47,12 +47,12 @@ def whole_run(project: Project, multiplier: float) -> TuningJob:
         name=remote["name"],
         base_model="studio-tiny",
         tuned_model_display_name=f"banking77 x{multiplier}",
-        training=dataset(project),
+        training=create_dataset(project),
         learning_rate_multiplier=multiplier,
     )
 
 
-def exported(browser: Client, job: TuningJob) -> dict[str, Curve]:
+def read_csv(browser: Client, job: TuningJob) -> dict[str, Curve]:
     """By metric, step and value, from the file that a person downloads."""
     answer: Any = browser.get(reverse("metrics:csv", args=["local", job.pk]))
     found: dict[str, Curve] = {}
@@ -61,7 +61,7 @@ def exported(browser: Client, job: TuningJob) -> dict[str, Curve]:
     return found
 
 
-def smoothed(curve: Curve, weight: float = WEIGHT) -> Curve:
+def smooth_curve(curve: Curve, weight: float = WEIGHT) -> Curve:
     """The debiased exponential moving average, one value after another."""
     mean, found = 0.0, {}
     for count, (step, value) in enumerate(curve.items(), 1):
@@ -70,15 +70,15 @@ def smoothed(curve: Curve, weight: float = WEIGHT) -> Curve:
     return found
 
 
-def lowest(curve: Curve) -> tuple[int, float]:
+def find_lowest(curve: Curve) -> tuple[int, float]:
     return min(curve.items(), key=lambda point: (point[1], point[0]))
 
 
-def drawn(trace: dict[str, Any]) -> Curve:
-    return dict(zip(numbers(trace["x"]).astype(int).tolist(), numbers(trace["y"]).tolist(), strict=True))
+def decode_trace(trace: dict[str, Any]) -> Curve:
+    return dict(zip(decode_numbers(trace["x"]).astype(int).tolist(), decode_numbers(trace["y"]).tolist(), strict=True))
 
 
-def within(found: Curve, curve: Curve) -> None:
+def assert_on_curve(found: Curve, curve: Curve) -> None:
     assert found
     for step, value in found.items():
         np.testing.assert_allclose(value, curve[step], rtol=1e-9)
@@ -87,33 +87,33 @@ def within(found: Curve, curve: Curve) -> None:
 def test_the_runs_end_differently(browser: Client, jobs: list[TuningJob]) -> None:
     ends = {}
     for job in jobs:
-        loss = exported(browser, job)[EVAL]
-        (at, best), last = lowest(loss), [*loss][-1]
+        loss = read_csv(browser, job)[EVAL]
+        (at, best), last = find_lowest(loss), [*loss][-1]
         ends[str(job)] = (at, round(best, 3), last, round(loss[last], 3))
     assert len({*ends.values()}) == len(jobs)
     assert len({at for at, *_rest in ends.values()}) > 1, ends
 
 
 @pytest.mark.parametrize("at", range(len(MULTIPLIERS)))
-def test_the_charts_of_monitor(browser: Client, jobs: list[TuningJob], at: int) -> None:
+def test_monitor_charts_match_the_csv(browser: Client, jobs: list[TuningJob], at: int) -> None:
     job = jobs[at]
-    points = exported(browser, job)
+    points = read_csv(browser, job)
     answer = browser.get(reverse("metrics:figures", args=["local", job.pk])).json()["charts"]
     for chart, metric in (("loss", "total_loss"), ("accuracy", "fraction_of_correct_next_step_preds")):
         traces = {trace.get("name"): trace for trace in answer[chart]["data"]}
-        within(drawn(traces["Train, raw"]), points[f"/train_{metric}"])
-        within(drawn(traces["Train"]), smoothed(points[f"/train_{metric}"]))
-        within(drawn(traces["Validation"]), points[f"/eval_{metric}"])
+        assert_on_curve(decode_trace(traces["Train, raw"]), points[f"/train_{metric}"])
+        assert_on_curve(decode_trace(traces["Train"]), smooth_curve(points[f"/train_{metric}"]))
+        assert_on_curve(decode_trace(traces["Validation"]), points[f"/eval_{metric}"])
     [tokens] = answer["predictions"]["data"]
-    within(drawn(tokens), points["/train_num_predictions"])
+    assert_on_curve(decode_trace(tokens), points["/train_num_predictions"])
 
 
 @pytest.mark.parametrize("at", range(len(MULTIPLIERS)))
-def test_the_words_on_the_loss_chart(browser: Client, jobs: list[TuningJob], at: int) -> None:
+def test_loss_chart_labels_match_the_csv(browser: Client, jobs: list[TuningJob], at: int) -> None:
     job = jobs[at]
-    points = exported(browser, job)
-    train, evaluation = [*smoothed(points[TRAIN]).values()], points[EVAL]
-    best_step, best = lowest(evaluation)
+    points = read_csv(browser, job)
+    train, evaluation = [*smooth_curve(points[TRAIN]).values()], points[EVAL]
+    best_step, best = find_lowest(evaluation)
     remote = job.remote
     length = int(remote["tuningDataStats"]["supervisedTuningDataStats"]["tuningStepCount"]) / int(
         remote["supervisedTuningSpec"]["hyperParameters"]["epochCount"]
@@ -126,12 +126,12 @@ def test_the_words_on_the_loss_chart(browser: Client, jobs: list[TuningJob], at:
 
 
 @pytest.mark.parametrize("at", range(len(MULTIPLIERS)))
-def test_the_checkpoints_and_what_is_said_of_them(browser: Client, jobs: list[TuningJob], at: int) -> None:
+def test_checkpoint_table_and_notes_match_the_csv(browser: Client, jobs: list[TuningJob], at: int) -> None:
     job = jobs[at]
-    evaluation, train = (exported(browser, job)[metric] for metric in (EVAL, TRAIN))
+    evaluation, train = (read_csv(browser, job)[metric] for metric in (EVAL, TRAIN))
     page = browser.get(reverse("metrics:monitor", args=["local", job.pk])).content.decode()
     table = page[page.index("checkpoints") :]
-    best = lowest(evaluation)[1]
+    best = find_lowest(evaluation)[1]
     for checkpoint in job.checkpoints:
         step = max(step for step in evaluation if step <= (checkpoint.step or 0))
         assert f">{evaluation[step]:.3f}<" in table
@@ -145,9 +145,9 @@ def test_the_checkpoints_and_what_is_said_of_them(browser: Client, jobs: list[Tu
 
 
 @pytest.mark.parametrize("at", range(len(MULTIPLIERS)))
-def test_the_tables_behind_the_charts(browser: Client, jobs: list[TuningJob], at: int) -> None:
+def test_chart_tables_match_the_csv(browser: Client, jobs: list[TuningJob], at: int) -> None:
     job = jobs[at]
-    points = exported(browser, job)
+    points = read_csv(browser, job)
     page = browser.get(reverse("metrics:table", args=["local", job.pk, "loss"])).content.decode()
     rows = re.findall(
         r"<tr><td[^>]*>(\d+)</td><td[^>]*>[^<]*</td><td[^>]*>([^<]*)</td><td[^>]*>([^<]*)</td>", page
@@ -159,9 +159,9 @@ def test_the_tables_behind_the_charts(browser: Client, jobs: list[TuningJob], at
             assert told == ("–" if value is None else f"{value:.6g}")
 
 
-def test_the_comparison(browser: Client, jobs: list[TuningJob]) -> None:
+def test_comparison_matches_the_csv(browser: Client, jobs: list[TuningJob]) -> None:
     query = f"?runs={','.join(str(job.pk) for job in jobs)}&smoothing={WEIGHT}"
-    points = {job.pk: exported(browser, job) for job in jobs}
+    points = {job.pk: read_csv(browser, job) for job in jobs}
     charts = browser.get(reverse("compare:figures", args=["local"]) + query).json()["charts"]
     for metric, figure in charts.items():
         for trace in figure["data"]:
@@ -169,9 +169,9 @@ def test_the_comparison(browser: Client, jobs: list[TuningJob]) -> None:
                 continue
             curve = points[int(trace["legendgroup"][1:])][f"/{metric}"]
             plain = metric.startswith("eval") or trace.get("meta") == "raw"
-            within(drawn(trace), curve if plain else smoothed(curve))
+            assert_on_curve(decode_trace(trace), curve if plain else smooth_curve(curve))
     page = browser.get(reverse("compare:page", args=["local"]) + query).content.decode()
-    best = {job.pk: lowest(points[job.pk][EVAL]) for job in jobs}
+    best = {job.pk: find_lowest(points[job.pk][EVAL]) for job in jobs}
     for job in jobs:
         row = page[page.index(f'data-run="{job.pk}"') :]
         cells = [

@@ -25,14 +25,14 @@ class Recording(NamedTuple):
     series: dict[str, Points]
 
 
-def file_of(multiplier: float) -> Path:
+def recording_path(multiplier: float) -> Path:
     return FOLDER / f"multiplier-{multiplier:g}.json.gz"
 
 
-def recording(multiplier: float) -> Recording:
+def load_recording(multiplier: float) -> Recording:
     from metrics.point_store import Points  # needs Django, which a recording does without
 
-    with gzip.open(file_of(multiplier), "rt") as file:
+    with gzip.open(recording_path(multiplier), "rt") as file:
         said = json.load(file)
-    series = {metric: Points.of(*zip(*found, strict=True)) for metric, found in said["series"].items()}
+    series = {metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in said["series"].items()}
     return Recording(said["remote"], series)

@@ -10,7 +10,7 @@ from pathlib import Path
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from tests.engine.running_engine import Engine, running
-from tests.metrics.recorded import MULTIPLIERS, file_of
+from tests.metrics.recorded import MULTIPLIERS, recording_path
 from tests.paths import SAMPLES, STUDIO_TINY
 
 MOST_SECONDS = 3600
@@ -20,10 +20,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with running(Path(folder) / "root", ENGINE_BASES=str(STUDIO_TINY)) as engine:
             for multiplier in MULTIPLIERS:
-                record(engine, multiplier)
+                record_run(engine, multiplier)
 
 
-def record(engine: Engine, multiplier: float) -> None:
+def record_run(engine: Engine, multiplier: float) -> None:
     spec = {
         "trainingDatasetUri": engine.upload(
             "train.jsonl", (SAMPLES / "banking77" / "train.jsonl").read_bytes()
@@ -43,7 +43,7 @@ def record(engine: Engine, multiplier: float) -> None:
     vertex = Vertex(Place("engine", "local", engine_url=engine.url))
     run = vertex.tensorboard_run(job["experiment"])
     series = vertex.read_time_series(vertex.list_time_series(run)) if run else {}
-    with gzip.GzipFile(file_of(multiplier), "wb", mtime=0) as file:
+    with gzip.GzipFile(recording_path(multiplier), "wb", mtime=0) as file:
         file.write(json.dumps({"remote": job, "series": series}).encode())
     print(multiplier, job["state"], {metric: len(found) for metric, found in series.items()}, flush=True)
 

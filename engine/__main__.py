@@ -20,31 +20,31 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.base_models.hf_folder import NoBase
-from engine.base_models.registry import prepare
+from engine.base_models.hf_folder import BaseModelError
+from engine.base_models.registry import prepare_base_models
 from engine.request_guard import LOOPBACK
 
 # A predecessor that was killed may take a moment to let go of the folder.
-PATIENCE = 5.0
+LOCK_TIMEOUT = 5.0
 
 
 def main() -> None:
-    arguments = parse(sys.argv[1:])
+    arguments = parse_arguments(sys.argv[1:])
     root = Path(arguments.root).resolve()
     try:
-        prepare()
-        lock = own(root)
-        token_file = prepared_token(arguments.host, arguments.token_file)
-        listener = listen(arguments.host, arguments.port)
+        prepare_base_models()
+        lock = lock_root(root)
+        token_file = prepare_token_file(arguments.host, arguments.token_file)
+        listener = open_listener(arguments.host, arguments.port)
     except OSError as error:
         give_up(f"{error.strerror}: {error.filename or f'{arguments.host} port {arguments.port}'}")
-    except NoBase as error:
+    except BaseModelError as error:
         give_up(str(error))
-    export(root, arguments.host, token_file)
+    export_environment(root, arguments.host, token_file)
     serve(listener, lock)
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m engine", description="The local tuning engine.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8090, help="port to listen on; 0 for any that is free")
@@ -57,20 +57,20 @@ def give_up(sentence: str) -> NoReturn:
     sys.exit(f"The engine cannot start. {sentence}")
 
 
-def own(root: Path) -> int:
+def lock_root(root: Path) -> int:
     """Make the folder for its owner only, and keep every other engine out of it."""
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
     lock = os.open(root / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + PATIENCE
-    while not locked(lock):
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    while not try_lock(lock):
         if time.monotonic() > deadline:
             give_up(f"Another engine is working in {root}: stop it, or name another --root.")
         time.sleep(0.1)
     return lock
 
 
-def locked(file: int) -> bool:
+def try_lock(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -78,7 +78,7 @@ def locked(file: int) -> bool:
     return True
 
 
-def prepared_token(host: str, token_file: str | None) -> str:
+def prepare_token_file(host: str, token_file: str | None) -> str:
     if token_file is None:
         if not is_loopback(host):
             give_up(f"{host} can be reached from other machines: name a --token-file as well.")
@@ -100,7 +100,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() in LOOPBACK
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,7 +108,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def export(root: Path, host: str, token_file: str) -> None:
+def export_environment(root: Path, host: str, token_file: str) -> None:
     """Hand on to the process that serves what the command line said."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "engine.settings"
     os.environ["ENGINE_ROOT"] = str(root)
@@ -122,7 +122,7 @@ def serve(listener: socket.socket, lock: int) -> None:
 
     class Application(BaseApplication):
         def load_config(self) -> None:
-            for name, value in options(listener).items():
+            for name, value in gunicorn_options(listener).items():
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
@@ -136,7 +136,7 @@ def serve(listener: socket.socket, lock: int) -> None:
     os.close(lock)
 
 
-def options(listener: socket.socket) -> dict[str, Any]:
+def gunicorn_options(listener: socket.socket) -> dict[str, Any]:
     return {
         "bind": f"fd://{listener.fileno()}",
         "workers": 1,
@@ -152,21 +152,21 @@ def options(listener: socket.socket) -> dict[str, Any]:
         "control_socket_disable": True,
         "proc_name": "engine",
         "loglevel": "warning",
-        "post_worker_init": begin,
-        "worker_exit": end,
+        "post_worker_init": start_worker,
+        "worker_exit": stop_worker,
     }
 
 
-def begin(worker: Any) -> None:
+def start_worker(worker: Any) -> None:
     from engine import services
 
-    services.start()
+    services.start_services()
 
 
-def end(server: Any, worker: Any) -> None:
+def stop_worker(server: Any, worker: Any) -> None:
     from engine import services
 
-    services.stop()
+    services.stop_services()
 
 
 if __name__ == "__main__":

@@ -21,57 +21,57 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from engine.protojson.errors import STATUSES, ApiError, refusal
+from engine.protojson.errors import STATUSES, ApiError, error_response
 
 
-class Faults:
+class FaultMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         if os.environ.get("ENGINE_FAULTS") != "1":
             raise MiddlewareNotUsed
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        fault = parse(request.headers.get("X-Engine-Fault", ""))
+        fault = parse_faults(request.headers.get("X-Engine-Fault", ""))
         time.sleep(fault.get("delay", 0))
         if fault.get("after"):
             self.get_response(request).close()
         if fault.get("drop"):
-            hang_up(request)
+            drop_connection(request)
             return HttpResponse()
         if "status" in fault:
-            return forced(request, int(fault["status"]))
+            return force_status(request, int(fault["status"]))
         response = self.get_response(request)
-        return cut(request, response, int(fault["cut"])) if "cut" in fault else response
+        return cut_response(request, response, int(fault["cut"])) if "cut" in fault else response
 
 
-def parse(header: str) -> dict[str, float]:
+def parse_faults(header: str) -> dict[str, float]:
     pairs = (part.partition("=") for part in header.split(";") if "=" in part)
     return {name.strip(): float(value) for name, _, value in pairs}
 
 
-def forced(request: HttpRequest, code: int) -> HttpResponse:
+def force_status(request: HttpRequest, code: int) -> HttpResponse:
     names = {http: name for name, (http, _) in reversed(STATUSES.items())}
     text = f"A fault was asked for: {code}."
     if code in names:
-        return refusal(request, ApiError(names[code], text))
+        return error_response(request, ApiError(names[code], text))
     return HttpResponse(f"<!DOCTYPE html><title>Error {code}</title><p>{text}", status=code)
 
 
-def hang_up(request: HttpRequest) -> None:
+def drop_connection(request: HttpRequest) -> None:
     connection: socket.socket = request.META["gunicorn.socket"]
     connection.shutdown(socket.SHUT_RDWR)
 
 
-def cut(request: HttpRequest, response: HttpResponseBase, length: int) -> HttpResponseBase:
+def cut_response(request: HttpRequest, response: HttpResponseBase, length: int) -> HttpResponseBase:
     """The same answer, whose body ends early; its headers still promise all of it."""
     whole = b"".join(map(response.make_bytes, response))
-    short = StreamingHttpResponse(_begin(request, whole[:length]), status=response.status_code)
+    short = StreamingHttpResponse(_send_then_drop(request, whole[:length]), status=response.status_code)
     for name, value in response.items():
         short[name] = value
     short["Content-Length"] = str(len(whole))
     return short
 
 
-def _begin(request: HttpRequest, content: bytes) -> Iterator[bytes]:
+def _send_then_drop(request: HttpRequest, content: bytes) -> Iterator[bytes]:
     yield content
-    hang_up(request)
+    drop_connection(request)

@@ -8,13 +8,13 @@ from pathlib import Path
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from engine.protojson.errors import ApiError, refusal
+from engine.protojson.errors import ApiError, error_response
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 HEALTH = "/healthz"
 
 
-class Door:
+class RequestGuard:
     """Middleware. ENGINE_HOSTS: further Host names; ENGINE_TOKEN_FILE: what a caller must show.
 
     A page of another site reaches a server on this machine through the visitor's browser: with an Origin
@@ -26,23 +26,23 @@ class Door:
         self.hosts = LOOPBACK | {
             name.strip().lower() for name in os.environ.get("ENGINE_HOSTS", "").split(",")
         }
-        self.token = token_in(os.environ.get("ENGINE_TOKEN_FILE", ""))
+        self.token = read_token(os.environ.get("ENGINE_TOKEN_FILE", ""))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        error = self.objection(request)
-        return refusal(request, error) if error else self.get_response(request)
+        error = self.check_request(request)
+        return error_response(request, error) if error else self.get_response(request)
 
-    def objection(self, request: HttpRequest) -> ApiError | None:
-        if host_name(request.headers.get("Host", "")) not in self.hosts:
+    def check_request(self, request: HttpRequest) -> ApiError | None:
+        if parse_host_name(request.headers.get("Host", "")) not in self.hosts:
             return ApiError("PERMISSION_DENIED", "Unknown Host header. Name it in ENGINE_HOSTS to allow it.")
         if "Origin" in request.headers:
             return ApiError("PERMISSION_DENIED", "Requests from web pages are not allowed.")
-        if self.token and request.path != HEALTH and not self.knows(request):
+        if self.token and request.path != HEALTH and not self.has_valid_token(request):
             message = "Request had invalid authentication credentials. Expected the engine's token as Bearer."
             return ApiError("UNAUTHENTICATED", message)
         return None
 
-    def knows(self, request: HttpRequest) -> bool:
+    def has_valid_token(self, request: HttpRequest) -> bool:
         shown = (
             request.headers.get("Authorization", "").removeprefix("Bearer ").strip(),
             request.headers.get("X-Goog-Api-Key", ""),
@@ -52,11 +52,11 @@ class Door:
         return any(hmac.compare_digest(text.encode(), self.token.encode()) for text in shown)
 
 
-def token_in(file: str) -> str:
+def read_token(file: str) -> str:
     return Path(file).read_text().strip() if file else ""
 
 
-def host_name(header: str) -> str:
+def parse_host_name(header: str) -> str:
     """The name in a Host header, without port and brackets."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()

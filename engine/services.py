@@ -4,8 +4,8 @@ import os
 from functools import cache
 from pathlib import Path
 
-from engine.gcs.object_store import Store
-from engine.inference.server import Server
+from engine.gcs.object_store import ObjectStore
+from engine.inference.server import ModelServer
 from engine.queue.runner import Runner
 
 
@@ -21,22 +21,22 @@ def runner() -> Runner:
 
 
 @cache
-def server() -> Server:
-    return Server()
+def server() -> ModelServer:
+    return ModelServer()
 
 
 @cache
-def store() -> Store:
-    return Store(root() / "storage")
+def store() -> ObjectStore:
+    return ObjectStore(root() / "storage")
 
 
-def start() -> None:
+def start_services() -> None:
     """Make every part before the first request, since requests come in many threads."""
     server()
     store().install_samples()
     runner().start()
 
 
-def stop() -> None:
+def stop_services() -> None:
     """End the trainers; their jobs go on at the next start."""
     runner().stop()

@@ -12,9 +12,9 @@ SECRET_KEY = secrets.token_hex()
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "engine.urls"
 MIDDLEWARE = [
-    "engine.protojson.errors.Refusals",
-    "engine.request_guard.Door",
-    "engine.fault_injection.Faults",
+    "engine.protojson.errors.ErrorMiddleware",
+    "engine.request_guard.RequestGuard",
+    "engine.fault_injection.FaultMiddleware",
 ]
 APPEND_SLASH = False
 USE_TZ = True

@@ -47,72 +47,72 @@ def by_method(views: dict[str, View]) -> View:
     return dispatch
 
 
-def at(path: str, **views: View) -> URLPattern:
+def location_route(path: str, **views: View) -> URLPattern:
     """A route under a project and location, which its views get as one Place."""
     dispatch = by_method(views)
 
-    def placed(
+    def dispatch_at_location(
         request: HttpRequest, version: str, project: str, location: str, **ids: str
     ) -> HttpResponseBase:
         return dispatch(request, place=Place(version, project, location), **ids)
 
-    return re_path(LOCATION + path + "$", placed)
+    return re_path(LOCATION + path + "$", dispatch_at_location)
 
 
 def route(path: str, **views: View) -> URLPattern:
     return re_path(f"^{path}$", by_method(views))
 
 
-def health(request: HttpRequest) -> HttpResponse:
-    return message_reader.reply({"status": "ok"})
+def check_health(request: HttpRequest) -> HttpResponse:
+    return message_reader.json_response({"status": "ok"})
 
 
 urlpatterns = [
-    path("healthz", health),
-    route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning_jobs.list_everywhere),
-    at("/tuningJobs", GET=tuning_jobs.list_jobs, POST=tuning_jobs.create),
-    at("/tuningJobs:rebaseTunedModel", POST=tuning_jobs.rebase),
-    at("/tuningJobs/(?P<job>[^/:]+)", GET=tuning_jobs.get),
-    at("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning_jobs.cancel),
-    at(ENDPOINT + ":undeployModel", POST=endpoints.undeploy),
-    at(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.on_endpoint),
-    at("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generate_content.on_model),
+    path("healthz", check_health),
+    route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning_jobs.list_all_jobs),
+    location_route("/tuningJobs", GET=tuning_jobs.list_jobs, POST=tuning_jobs.create_tuning_job),
+    location_route("/tuningJobs:rebaseTunedModel", POST=tuning_jobs.rebase_tuned_model),
+    location_route("/tuningJobs/(?P<job>[^/:]+)", GET=tuning_jobs.get_tuning_job),
+    location_route("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning_jobs.cancel_tuning_job),
+    location_route(ENDPOINT + ":undeployModel", POST=endpoints.undeploy_model),
+    location_route(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.call_endpoint),
+    location_route("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generate_content.call_model),
     route(
         "(?P<version>v1|v1beta1)/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)",
-        POST=generate_content.on_model_alone,
+        POST=generate_content.call_model_without_project,
     ),
     route("v1beta1/publishers/google/models", GET=publisher_models.list_models),
-    at("/models", GET=api_models.list_models),
-    at(MODEL, GET=api_models.get_model, PATCH=api_models.patch_model, DELETE=api_models.delete_model),
-    at(MODEL + ":listVersions", GET=api_models.list_versions),
-    at(MODEL + ":listCheckpoints", GET=api_models.list_checkpoints),
-    at(MODEL + ":deleteVersion", DELETE=api_models.delete_version),
-    at(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.on_tuned_model),
-    at("/endpoints", GET=endpoints.list_endpoints),
-    at(
+    location_route("/models", GET=api_models.list_models),
+    location_route(MODEL, GET=api_models.get_model, PATCH=api_models.patch_model, DELETE=api_models.delete_model),
+    location_route(MODEL + ":listVersions", GET=api_models.list_versions),
+    location_route(MODEL + ":listCheckpoints", GET=api_models.list_checkpoints),
+    location_route(MODEL + ":deleteVersion", DELETE=api_models.delete_version),
+    location_route(MODEL + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.reject_tuned_model),
+    location_route("/endpoints", GET=endpoints.list_endpoints),
+    location_route(
         ENDPOINT,
         GET=endpoints.get_endpoint,
         PATCH=endpoints.patch_endpoint,
         DELETE=endpoints.delete_endpoint,
     ),
-    at("/operations", GET=operations.list_operations),
-    at("/operations/(?P<operation>[^/:]+)", GET=operations.get),
-    at("/operations/(?P<operation>[^/:]+):wait", POST=operations.get),
-    at(CONTEXTS, GET=tensorboard.list_contexts),
-    at(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),
-    at("/metadataStores/default/executions", GET=tensorboard.list_executions),
-    at("/tensorboards", GET=tensorboard.list_boards),
-    at(BOARD, GET=tensorboard.get_board),
-    at(BOARD + ":batchRead", GET=time_series.batch_read),
-    at(BOARD + "/experiments", GET=tensorboard.list_experiments),
-    at(EXPERIMENT, GET=tensorboard.get_experiment),
-    at(EXPERIMENT + "/runs", GET=tensorboard.list_runs),
-    at(RUN, GET=tensorboard.get_run),
-    at(RUN + "/timeSeries", GET=time_series.list_series),
-    at(SERIES, GET=time_series.get_series),
-    at(SERIES + ":read", GET=time_series.read_series),
-    at(SERIES + ":exportTensorboardTimeSeries", POST=time_series.export_series),
-    route("storage/v1/b", GET=gcs_views.list_buckets, POST=gcs_views.make_bucket),
+    location_route("/operations", GET=operations.list_operations),
+    location_route("/operations/(?P<operation>[^/:]+)", GET=operations.get_operation),
+    location_route("/operations/(?P<operation>[^/:]+):wait", POST=operations.get_operation),
+    location_route(CONTEXTS, GET=tensorboard.list_contexts),
+    location_route(CONTEXTS + r"/(?P<context>[^/:]+)", GET=tensorboard.get_context),
+    location_route("/metadataStores/default/executions", GET=tensorboard.list_executions),
+    location_route("/tensorboards", GET=tensorboard.list_boards),
+    location_route(BOARD, GET=tensorboard.get_board),
+    location_route(BOARD + ":batchRead", GET=time_series.batch_read),
+    location_route(BOARD + "/experiments", GET=tensorboard.list_experiments),
+    location_route(EXPERIMENT, GET=tensorboard.get_experiment),
+    location_route(EXPERIMENT + "/runs", GET=tensorboard.list_runs),
+    location_route(RUN, GET=tensorboard.get_run),
+    location_route(RUN + "/timeSeries", GET=time_series.list_series),
+    location_route(SERIES, GET=time_series.get_series),
+    location_route(SERIES + ":read", GET=time_series.read_series),
+    location_route(SERIES + ":exportTensorboardTimeSeries", POST=time_series.export_series),
+    route("storage/v1/b", GET=gcs_views.list_buckets, POST=gcs_views.create_bucket),
     route("storage/v1/b/(?P<bucket>[^/]+)", GET=gcs_views.get_bucket),
     route("storage/v1/b/(?P<bucket>[^/]+)/o", GET=gcs_views.list_objects),
     route(
@@ -123,10 +123,10 @@ urlpatterns = [
     route("download/storage/v1/b/(?P<bucket>[^/]+)/o/(?P<name>.+)", GET=gcs_views.get_object),
     route(
         "upload/storage/v1/b/(?P<bucket>[^/]+)/o",
-        POST=gcs_views.upload,
-        PUT=gcs_views.resume,
+        POST=gcs_views.upload_object,
+        PUT=gcs_views.resume_upload,
         DELETE=gcs_views.cancel_upload,
     ),
 ]
 
-handler404 = errors.no_route
+handler404 = errors.route_not_found

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from jobs.base_models import priced
-from jobs.datasets.check.model_limits import Purpose, judge
+from jobs.datasets.check.model_limits import Purpose, check_model_limits
 from jobs.datasets.check.report import Problem
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
@@ -74,13 +74,13 @@ def model_obstacles(job: TuningJob) -> Iterator[Words]:
 def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
     """What this base model has against the file, beside the file's own problems."""
     model = base_model(job)
-    return judge(dataset.checked, model, purpose, dataset.ratio(model.id) or 1.0) if model else []
+    return check_model_limits(dataset.parsed_report, model, purpose, dataset.get_token_ratio(model.id) or 1.0) if model else []
 
 
 def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
     """The true number, where the list is cut."""
     ours = sum(problem.severity == "error" for problem in judged(job, dataset, purpose))
-    return dataset.checked.errors + ours
+    return dataset.parsed_report.errors + ours
 
 
 def dataset_obstacles(job: TuningJob, purpose: Purpose) -> Iterator[Words]:

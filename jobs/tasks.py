@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from jobs.datasets.token_calibration import calibrated
+from jobs.datasets.token_calibration import calibrate_dataset
 from jobs.datasets.uploads import resumable_upload
 from jobs.lifecycle import polling, submission
 from jobs.models import TuningJob
@@ -43,10 +43,10 @@ def count_tokens() -> None:
     """What is known is not asked for again; what fails is tried again while the draft is worked on."""
     for job in TuningJob.objects.uncounted(timezone.now()).select_related("training__project"):
         if job.training:
-            calibrated(job.training, job.base_model, job.location)
+            calibrate_dataset(job.training, job.base_model, job.location)
 
 
 @shared_task
 def sweep_uploads() -> None:
     """What was begun and left for a day."""
-    resumable_upload.sweep()
+    resumable_upload.delete_stale_files()

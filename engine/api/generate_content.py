@@ -17,17 +17,17 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from engine.api.generate_request import conversation, messages, options
+from engine.api.generate_request import parse_conversation, parse_messages, parse_options
 from engine.api.resource_names import Place
-from engine.api.tuned_model import Tuned
-from engine.base_models.registry import Resolved, resolve
-from engine.inference.options import Chosen, Logprob, Piece
+from engine.api.tuned_model import TunedModel
+from engine.base_models.registry import ResolvedModel, resolve_base_model
+from engine.inference.options import ChosenToken, TokenLogprob, GenerationChunk
 from engine.protojson import message_reader
-from engine.protojson.errors import JSON, ApiError, as_api_error, invalid, not_built, not_found, rpc_status
+from engine.protojson.errors import JSON, ApiError, as_api_error, invalid_argument, not_implemented, not_found, rpc_status
 from engine.services import server
 
 Json = dict[str, Any]
-Pieces = Generator[Piece, None, None]
+GenerationChunks = Generator[GenerationChunk, None, None]
 
 VERBS = ("generateContent", "streamGenerateContent", "countTokens")
 TRAFFIC = {"trafficType": "ON_DEMAND"}
@@ -42,84 +42,84 @@ _slots = threading.BoundedSemaphore(MOST_WAITING)
 class Target:
     """What answers: a base, or an adapter on it."""
 
-    resolved: Resolved
+    resolved: ResolvedModel
     adapter: Path | None = None
 
 
-def on_endpoint(request: HttpRequest, place: Place, endpoint: str, verb: str) -> HttpResponseBase:
-    return answer(request, endpoint_target(place, endpoint), verb)
+def call_endpoint(request: HttpRequest, place: Place, endpoint: str, verb: str) -> HttpResponseBase:
+    return dispatch_verb(request, resolve_endpoint(place, endpoint), verb)
 
 
-def endpoint_target(place: Place, endpoint: str) -> Target:
-    tuned, checkpoint_id = Tuned.of_endpoint(place, endpoint)
-    name = place.name("endpoints", endpoint)
-    checkpoint = tuned.checkpoint(checkpoint_id)
+def resolve_endpoint(place: Place, endpoint: str) -> Target:
+    tuned, checkpoint_id = TunedModel.of_endpoint(place, endpoint)
+    name = place.resource_name("endpoints", endpoint)
+    checkpoint = tuned.find_checkpoint(checkpoint_id)
     if checkpoint is None:
         message = f"The Endpoint {name} is not ready: its checkpoint {checkpoint_id} is still to be trained."
         raise ApiError("FAILED_PRECONDITION", message)
     if checkpoint_id in tuned.changes.undeployed:
         raise ApiError("FAILED_PRECONDITION", f"The Endpoint {name} has no deployed model.")
-    resolved = resolve(tuned.job["model"])
+    resolved = resolve_base_model(tuned.job["model"])
     if resolved is None:
         message = f"The base model {tuned.job['model']} of this endpoint is not installed any more."
         raise ApiError("FAILED_PRECONDITION", message)
     return Target(resolved, checkpoint.folder)
 
 
-def on_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
-    return answer(request, model_target(place.name("publishers/google/models", model), model), verb)
+def call_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
+    return dispatch_verb(request, resolve_model(place.resource_name("publishers/google/models", model), model), verb)
 
 
-def on_model_alone(request: HttpRequest, version: str, model: str, verb: str) -> HttpResponseBase:
+def call_model_without_project(request: HttpRequest, version: str, model: str, verb: str) -> HttpResponseBase:
     """As clients with an API key ask, who name no project."""
-    return answer(request, model_target(f"publishers/google/models/{model}", model), verb)
+    return dispatch_verb(request, resolve_model(f"publishers/google/models/{model}", model), verb)
 
 
-def on_tuned_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
+def reject_tuned_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
     if verb not in VERBS:
-        raise not_built(verb)
-    raise malformed(place.name("models", model))
+        raise not_implemented(verb)
+    raise malformed_model_name(place.resource_name("models", model))
 
 
-def model_target(name: str, model: str) -> Target:
+def resolve_model(name: str, model: str) -> Target:
     if model.partition("@")[0].isdecimal():
-        raise malformed(name)
-    resolved = resolve(model)
+        raise malformed_model_name(name)
+    resolved = resolve_base_model(model)
     if resolved is None:
         raise not_found(f"Publisher Model `{name}` was not found.")
     return Target(resolved)
 
 
-def malformed(name: str) -> ApiError:
-    return invalid(
+def malformed_model_name(name: str) -> ApiError:
+    return invalid_argument(
         f"The Model name `{name}` is malformed. Call a tuned model by its endpoint, "
         "projects/PROJECT/locations/LOCATION/endpoints/ENDPOINT."
     )
 
 
-def answer(request: HttpRequest, target: Target, verb: str) -> HttpResponseBase:
+def dispatch_verb(request: HttpRequest, target: Target, verb: str) -> HttpResponseBase:
     match verb:
         case "generateContent":
-            return generate(request, target)
+            return generate_content(request, target)
         case "streamGenerateContent":
-            return stream(request, target)
+            return stream_generate_content(request, target)
         case "countTokens":
             return count_tokens(request, target)
-    raise not_built(verb)
+    raise not_implemented(verb)
 
 
-def generate(request: HttpRequest, target: Target) -> HttpResponse:
-    body = message_reader.read(request, "GenerateContentRequest")
-    found = list(pieces(target, body))
+def generate_content(request: HttpRequest, target: Target) -> HttpResponse:
+    body = message_reader.read_message(request, "GenerateContentRequest")
+    found = list(generate_chunks(target, body))
     candidates = [candidate(list(of_one)) for _, of_one in groupby(found, key=attrgetter("index"))]
-    return message_reader.reply(
-        {"candidates": candidates, "usageMetadata": usage(found), **response_head(target)}
+    return message_reader.json_response(
+        {"candidates": candidates, "usageMetadata": usage_metadata(found), **response_head(target)}
     )
 
 
-def pieces(target: Target, body: Json) -> Pieces:
+def generate_chunks(target: Target, body: Json) -> GenerationChunks:
     """The candidates, one after the other. Closing the generator stops the generation."""
-    asked, chosen = conversation(body), options(body)
+    asked, chosen = parse_conversation(body), parse_options(body)
     if not _slots.acquire(blocking=False):
         raise ApiError("RESOURCE_EXHAUSTED", "Resource exhausted, please try again later.")
     try:
@@ -129,7 +129,7 @@ def pieces(target: Target, body: Json) -> Pieces:
             for piece in server().generate(base, adapter, asked, replace(chosen, seed=seed)):
                 yield replace(piece, index=index)
     except ValueError as error:
-        raise invalid(str(error)) from error
+        raise invalid_argument(str(error)) from error
     finally:
         _slots.release()
 
@@ -138,12 +138,12 @@ def response_head(target: Target) -> Json:
     """What every part of one answer repeats."""
     return {
         "modelVersion": target.resolved.model_version,
-        "createTime": message_reader.timestamp(time.time()),
+        "createTime": message_reader.format_timestamp(time.time()),
         "responseId": uuid.uuid4().hex,
     }
 
 
-def candidate(found: list[Piece]) -> Json:
+def candidate(found: list[GenerationChunk]) -> Json:
     """The pieces of one answer, or some of them; the last of all has finishReason.
 
     There is always a part, even an empty one: Google's SDKs raise an error where there is none.
@@ -158,18 +158,18 @@ def candidate(found: list[Piece]) -> Json:
     return {**answer, "logprobsResult": logprobs_result(chosen)} if chosen else answer
 
 
-def logprobs_result(chosen: list[Chosen]) -> Json:
+def logprobs_result(chosen: list[ChosenToken]) -> Json:
     result: Json = {"chosenCandidates": [_logprob(one.token) for one in chosen]}
     if chosen[0].likeliest:
         result["topCandidates"] = [{"candidates": list(map(_logprob, one.likeliest))} for one in chosen]
     return result
 
 
-def _logprob(token: Logprob) -> Json:
+def _logprob(token: TokenLogprob) -> Json:
     return {"token": token.text, "tokenId": token.token_id, "logProbability": token.value}
 
 
-def usage(found: list[Piece]) -> Json:
+def usage_metadata(found: list[GenerationChunk]) -> Json:
     """Of all the candidates that have ended."""
     prompt = found[-1].prompt_tokens
     written = sum(piece.candidates_tokens for piece in found if piece.finish_reason)
@@ -190,21 +190,21 @@ def text_tokens(count: int) -> list[Json]:
     return [{"modality": "TEXT", "tokenCount": count}] if count else []
 
 
-def stream(request: HttpRequest, target: Target) -> StreamingHttpResponse:
+def stream_generate_content(request: HttpRequest, target: Target) -> StreamingHttpResponse:
     """The first piece is awaited, so that what cannot be answered at all is refused with its status."""
-    body = message_reader.read(request, "GenerateContentRequest")
-    found = pieces(target, body)
+    body = message_reader.read_message(request, "GenerateContentRequest")
+    found = generate_chunks(target, body)
     begun = chain([next(found)], found)
-    parts = response_parts(response_head(target), begun, options(body).candidate_count)
+    parts = iter_responses(response_head(target), begun, parse_options(body).candidate_count)
     if request.GET.get("alt") == "sse":
-        return StreamingHttpResponse(Body(events(parts), found), content_type="text/event-stream")
-    return StreamingHttpResponse(Body(json_array(parts), found), content_type=JSON)
+        return StreamingHttpResponse(StreamBody(format_sse(parts), found), content_type="text/event-stream")
+    return StreamingHttpResponse(StreamBody(format_json_array(parts), found), content_type=JSON)
 
 
-class Body:
+class StreamBody:
     """A response's body that, when the client goes, ends the generation behind it."""
 
-    def __init__(self, blocks: Iterator[str], source: Pieces) -> None:
+    def __init__(self, blocks: Iterator[str], source: GenerationChunks) -> None:
         self.blocks = blocks
         self.close: Callable[[], None] = source.close
 
@@ -212,27 +212,27 @@ class Body:
         return self.blocks
 
 
-def response_parts(head: Json, found: Iterator[Piece], count: int) -> Iterator[Json]:
+def iter_responses(head: Json, found: Iterator[GenerationChunk], count: int) -> Iterator[Json]:
     """A part for each piece; the last of the last candidate has all counts.
 
     After the first byte an error cannot be a status any more: it comes as the last element.
     """
-    ended: list[Piece] = []
+    ended: list[GenerationChunk] = []
     try:
         for piece in found:
             ended += [piece] if piece.finish_reason else []
-            counts = usage(ended) if len(ended) == count else TRAFFIC
+            counts = usage_metadata(ended) if len(ended) == count else TRAFFIC
             yield {"candidates": [candidate([piece])], "usageMetadata": counts, **head}
     except Exception as error:
         yield rpc_status(as_api_error(error))
 
 
-def events(parts: Iterator[Json]) -> Iterator[str]:
+def format_sse(parts: Iterator[Json]) -> Iterator[str]:
     for part in parts:
         yield f"data: {json.dumps(part, ensure_ascii=False)}\r\n\r\n"
 
 
-def json_array(parts: Iterator[Json]) -> Iterator[str]:
+def format_json_array(parts: Iterator[Json]) -> Iterator[str]:
     separator = "["
     for part in parts:
         yield f"{separator}{json.dumps(part, ensure_ascii=False)}\n"
@@ -242,10 +242,10 @@ def json_array(parts: Iterator[Json]) -> Iterator[str]:
 
 def count_tokens(request: HttpRequest, target: Target) -> HttpResponse:
     """Billable are the characters that are not white space."""
-    found = messages(message_reader.read(request, "CountTokensRequest"))
+    found = parse_messages(message_reader.read_message(request, "CountTokensRequest"))
     tokens = server().count_tokens(target.resolved.base, found)
     characters = sum(len("".join(message["content"].split())) for message in found)
-    return message_reader.reply(
+    return message_reader.json_response(
         {
             "totalTokens": tokens,
             "totalBillableCharacters": characters,

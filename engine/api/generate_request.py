@@ -5,8 +5,8 @@ from typing import Any
 
 from engine.inference.options import Options
 from engine.protojson import labels
-from engine.protojson.errors import ApiError, invalid
-from engine.protojson.message_reader import snake
+from engine.protojson.errors import ApiError, invalid_argument
+from engine.protojson.message_reader import to_snake_case
 from engine.training.chat_template import Message
 
 Json = dict[str, Any]
@@ -22,12 +22,12 @@ RANGES = (
     ("frequencyPenalty", -2, 2),
     ("logprobs", 0, 20),
 )
-NO_THOUGHTS = ("MINIMAL", "THINKING_LEVEL_UNSPECIFIED", 0)
+THINKING_OFF = ("MINIMAL", "THINKING_LEVEL_UNSPECIFIED", 0)
 
 # What would change the answer, and this service cannot do. Left out: what only adds to the answer
 # (safetySettings, labels), which is read and has no effect.
-REFUSED = ("cachedContent", "continuationToken", "modelArmorConfig")
-REFUSED_CONFIG = (
+UNSUPPORTED_FIELDS = ("cachedContent", "continuationToken", "modelArmorConfig")
+UNSUPPORTED_CONFIG_FIELDS = (
     "responseSchema",
     "responseJsonSchema",
     "responseFormat",
@@ -38,38 +38,38 @@ REFUSED_CONFIG = (
 )
 
 
-def conversation(body: Json) -> list[Message]:
+def parse_conversation(body: Json) -> list[Message]:
     """As `messages`, and the model's turn is next."""
-    found = messages(body)
+    found = parse_messages(body)
     if found[-1]["role"] != "user":
-        raise invalid("Please ensure that multiturn requests end with a user role.", "contents")
+        raise invalid_argument("Please ensure that multiturn requests end with a user role.", "contents")
     return found
 
 
-def messages(body: Json) -> list[Message]:
+def parse_messages(body: Json) -> list[Message]:
     """Every turn; raises INVALID_ARGUMENT for what is not text, and for other roles."""
     if not body.get("contents"):
-        raise invalid("at least one contents field is required", "contents")
-    system = _text(body.get("systemInstruction", {}), "system_instruction")
-    turns = [_turn(content, number) for number, content in enumerate(body["contents"])]
+        raise invalid_argument("at least one contents field is required", "contents")
+    system = _join_text(body.get("systemInstruction", {}), "system_instruction")
+    turns = [_parse_turn(content, number) for number, content in enumerate(body["contents"])]
     return [Message(role="system", content=system), *turns] if system else turns
 
 
-def _turn(content: Json, number: int) -> Message:
+def _parse_turn(content: Json, number: int) -> Message:
     role = ROLES.get(content.get("role", "").lower())
     path = f"contents[{number}]"
     if role is None:
-        raise invalid("Please use a valid role: user, model.", f"{path}.role")
-    text = _text(content, path)
+        raise invalid_argument("Please use a valid role: user, model.", f"{path}.role")
+    text = _join_text(content, path)
     if not text:
-        raise invalid(
+        raise invalid_argument(
             "Unable to submit request because it must have a text parameter: add text to the parts.",
             f"{path}.parts",
         )
     return Message(role=role, content=text)
 
 
-def _text(content: Json, path: str) -> str:
+def _join_text(content: Json, path: str) -> str:
     return "".join(
         _part_text(part, f"{path}.parts[{number}]") for number, part in enumerate(content.get("parts", []))
     )
@@ -78,16 +78,16 @@ def _text(content: Json, path: str) -> str:
 def _part_text(part: Json, path: str) -> str:
     others = [name for name in part if name not in ("text", "thought", "thoughtSignature")]
     if others:
-        raise invalid(
+        raise invalid_argument(
             f"Unable to submit request: {others[0]} is not supported by this model; send text.", path
         )
     return "" if part.get("thought") else str(part.get("text", ""))
 
 
-def options(body: Json) -> Options:
+def parse_options(body: Json) -> Options:
     """Raises INVALID_ARGUMENT for a value out of its range."""
     config = body.get("generationConfig", {})
-    for error in _objections(body, config):
+    for error in _check_values(body, config):
         raise error
     given = {
         "temperature": config.get("temperature"),
@@ -104,7 +104,7 @@ def options(body: Json) -> Options:
     return Options(**{name: value for name, value in given.items() if value is not None})
 
 
-def _objections(body: Json, config: Json) -> Iterator[ApiError]:
+def _check_values(body: Json, config: Json) -> Iterator[ApiError]:
     for name, low, high in RANGES:
         if name in config and not low <= config[name] <= high:
             yield _config_error(name, f"must be from {low} to {high}")
@@ -114,12 +114,12 @@ def _objections(body: Json, config: Json) -> Iterator[ApiError]:
         yield _config_error("logprobs", "can only be set where response_logprobs is true")
     if len(config.get("stopSequences", [])) > MOST_STOP_SEQUENCES:
         yield _config_error("stopSequences", f"can have at most {MOST_STOP_SEQUENCES} entries")
-    for violation in labels.violations(body.get("labels", {}), "labels"):
-        yield invalid(violation.description, violation.field)
-    yield from _unsupported(body, config)
+    for violation in labels.find_violations(body.get("labels", {}), "labels"):
+        yield invalid_argument(violation.description, violation.field)
+    yield from _check_unsupported(body, config)
 
 
-def _unsupported(body: Json, config: Json) -> Iterator[ApiError]:
+def _check_unsupported(body: Json, config: Json) -> Iterator[ApiError]:
     if config.get("responseMimeType", "text/plain") != "text/plain":
         yield _config_error("responseMimeType", "can only be text/plain with this model")
     if _asks_for_thoughts(config.get("thinkingConfig", {})):
@@ -127,21 +127,21 @@ def _unsupported(body: Json, config: Json) -> Iterator[ApiError]:
         yield _config_error("thinkingConfig", text)
     if any(kind not in ("TEXT", 1) for kind in config.get("responseModalities", [])):
         yield _config_error("responseModalities", "can only be TEXT with this model")
-    for name in REFUSED_CONFIG:
+    for name in UNSUPPORTED_CONFIG_FIELDS:
         if config.get(name):
             yield _config_error(name, "is not supported by this model: leave it out")
     if body.get("tools"):
-        yield invalid("tools are not supported by this model: leave them out.", "tools")
-    for name in REFUSED:
+        yield invalid_argument("tools are not supported by this model: leave them out.", "tools")
+    for name in UNSUPPORTED_FIELDS:
         if body.get(name):
-            yield invalid(f"{name} is not supported by this model: leave it out.", name)
+            yield invalid_argument(f"{name} is not supported by this model: leave it out.", name)
 
 
 def _asks_for_thoughts(config: Json) -> bool:
     """What switches thinking off, or to the least there is, asks for nothing."""
     level = config.get("thinkingLevel", "MINIMAL")
-    return bool(config.get("thinkingBudget") or config.get("includeThoughts")) or level not in NO_THOUGHTS
+    return bool(config.get("thinkingBudget") or config.get("includeThoughts")) or level not in THINKING_OFF
 
 
 def _config_error(name: str, what: str) -> ApiError:
-    return invalid(f"{snake(name)} {what}.", f"generation_config.{snake(name)}")
+    return invalid_argument(f"{to_snake_case(name)} {what}.", f"generation_config.{to_snake_case(name)}")

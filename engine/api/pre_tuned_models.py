@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.api.resource_names import Place
-from engine.api.tuned_model import Tuned, next_version
-from engine.base_models.registry import Base
-from engine.protojson.errors import ApiError, Violation, found_errors
+from engine.api.tuned_model import TunedModel, next_version
+from engine.base_models.registry import LocalBaseModel
+from engine.protojson.errors import ApiError, Violation, combine_violations
 from engine.queue.atomic_files import read_json
 from engine.queue.job_folder import Checkpoint
 
@@ -20,8 +20,8 @@ FIELD = "tuning_job.pre_tuned_model"
 
 
 @dataclass(frozen=True, slots=True)
-class PreTuned:
-    tuned: Tuned
+class PreTunedModel:
+    tuned: TunedModel
     checkpoint: Checkpoint
 
     @property
@@ -39,11 +39,11 @@ class PreTuned:
     def weights(self) -> Path:
         return self.checkpoint.folder / "adapter_model.safetensors"
 
-    def fits(self, base: Base) -> bool:
+    def matches_base(self, base: LocalBaseModel) -> bool:
         """Whether the adapter was trained on this build of the base."""
         return bool(read_json(self.checkpoint.folder / "checkpoint.json").get("baseSha256") == base.sha256)
 
-    def resource(self) -> Json:
+    def to_resource(self) -> Json:
         """PreTunedModel with what the request may have left open: version and checkpoint."""
         return {
             "tunedModelName": self.tuned.version_name,
@@ -51,7 +51,7 @@ class PreTuned:
             "baseModel": self.base_model,
         }
 
-    def identity(self, display_name: str) -> Json:
+    def build_version_fields(self, display_name: str) -> Json:
         """Under the model's own name the job makes its next version; under another, a model of its own."""
         if display_name not in ("", self.tuned.display_name):
             return {}
@@ -59,29 +59,29 @@ class PreTuned:
         return {"modelId": model_id, "version": next_version(self.tuned.place, model_id)}
 
 
-def find(place: Place, body: Json) -> PreTuned | None:
+def find_pre_tuned(place: Place, body: Json) -> PreTunedModel | None:
     """Raises INVALID_ARGUMENT naming the field where there is no such model or checkpoint."""
     if (asked := body.get("preTunedModel")) is None:
         return None
-    tuned = _model(place, asked.get("tunedModelName", ""))
+    tuned = _find_tuned_model(place, asked.get("tunedModelName", ""))
     checkpoint_id = asked.get("checkpointId") or tuned.default_checkpoint
-    checkpoint = tuned.checkpoint(checkpoint_id)
+    checkpoint = tuned.find_checkpoint(checkpoint_id)
     if checkpoint is None:
         ids = ", ".join(found.checkpoint_id for found in tuned.checkpoints)
-        raise _wrong("checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}.")
-    return PreTuned(tuned, checkpoint)
+        raise _field_error("checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}.")
+    return PreTunedModel(tuned, checkpoint)
 
 
-def _model(place: Place, name: str) -> Tuned:
-    leading = place.name("models", "")
+def _find_tuned_model(place: Place, name: str) -> TunedModel:
+    leading = place.resource_name("models", "")
     if not name.startswith(leading) or "/" in name.removeprefix(leading):
         text = f"tuned_model_name should be {leading}MODEL, with @VERSION where it is not the default one."
-        raise _wrong("tuned_model_name", text)
+        raise _field_error("tuned_model_name", text)
     try:
-        return Tuned.of_model(place, name.removeprefix(leading))
+        return TunedModel.of_model(place, name.removeprefix(leading))
     except ApiError as error:
-        raise _wrong("tuned_model_name", error.message) from None
+        raise _field_error("tuned_model_name", error.message) from None
 
 
-def _wrong(field: str, description: str) -> ApiError:
-    return found_errors([Violation(f"{FIELD}.{field}", description)])
+def _field_error(field: str, description: str) -> ApiError:
+    return combine_violations([Violation(f"{FIELD}.{field}", description)])

@@ -7,17 +7,17 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from engine.base_models.registry import Base, all_bases
+from engine.base_models.registry import LocalBaseModel, list_base_models
 from engine.protojson import message_reader
-from engine.protojson.pagination import listing
+from engine.protojson.pagination import build_list_response
 
 
 def list_models(request: HttpRequest) -> HttpResponse:
     """The Gemini names that a base only stands in for are not listed: nobody finds Gemini here."""
-    return message_reader.reply(listing(request, "publisherModels", [resource(base) for base in all_bases()]))
+    return message_reader.json_response(build_list_response(request, "publisherModels", [publisher_model_resource(base) for base in list_base_models()]))
 
 
-def resource(base: Base) -> dict[str, Any]:
+def publisher_model_resource(base: LocalBaseModel) -> dict[str, Any]:
     return {
         "name": f"publishers/google/models/{base.id}",
         "versionId": base.sha256[:8],

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from engine.protojson.errors import invalid, not_found
+from engine.protojson.errors import invalid_argument, not_found
 from engine.queue.job_folder import JobFolder
 from engine.services import root
 
@@ -22,34 +22,34 @@ class Place:
 
     def __post_init__(self) -> None:
         if not _LOCATION.fullmatch(self.location):
-            raise invalid(f"Unsupported location: {self.location}. Use a region such as us-central1.")
+            raise invalid_argument(f"Unsupported location: {self.location}. Use a region such as us-central1.")
         if not _PROJECT.fullmatch(self.project):
-            raise invalid(f"Invalid project id: {self.project}.")
+            raise invalid_argument(f"Invalid project id: {self.project}.")
 
     @property
     def parent(self) -> str:
         return f"projects/{self.project}/locations/{self.location}"
 
-    def name(self, *path: str) -> str:
+    def resource_name(self, *path: str) -> str:
         return "/".join((self.parent, *path))
 
-    def holds(self, folder: JobFolder) -> bool:
+    def contains_job(self, folder: JobFolder) -> bool:
         job = folder.job
         return (job["project"], job["location"]) == (self.project, self.location)
 
     def jobs(self) -> list[JobFolder]:
         """The tuning jobs of this project and location, the newest first."""
-        return [folder for folder in reversed(JobFolder.all(root())) if self.holds(folder)]
+        return [folder for folder in reversed(JobFolder.all(root())) if self.contains_job(folder)]
 
-    def find(self, job_id: str) -> JobFolder | None:
+    def find_job(self, job_id: str) -> JobFolder | None:
         if not re.fullmatch(rf"\d{{{JOB_DIGITS}}}", job_id):
             return None
         folder = JobFolder(root() / "jobs" / job_id)
-        return folder if folder.job and self.holds(folder) else None
+        return folder if folder.job and self.contains_job(folder) else None
 
     def job(self, job_id: str) -> JobFolder:
         """Raises NOT_FOUND, as for a wrong project or location."""
-        folder = self.find(job_id)
+        folder = self.find_job(job_id)
         if folder is None:
-            raise not_found(f"The TuningJob {self.name('tuningJobs', job_id)} does not exist.")
+            raise not_found(f"The TuningJob {self.resource_name('tuningJobs', job_id)} does not exist.")
         return folder

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from engine.api.resource_names import Place
 from engine.protojson import message_reader
 from engine.protojson.errors import not_found
-from engine.protojson.pagination import listing
+from engine.protojson.pagination import build_list_response
 from engine.queue.job_folder import JobFolder
 
 Json = dict[str, Any]
@@ -27,43 +27,43 @@ def experiment_id(folder: JobFolder) -> str:
 
 
 def experiment_name(place: Place, folder: JobFolder) -> str:
-    return place.name("metadataStores/default/contexts", experiment_id(folder))
+    return place.resource_name("metadataStores/default/contexts", experiment_id(folder))
 
 
 def get_context(request: HttpRequest, place: Place, context: str) -> HttpResponse:
     experiment = context.removesuffix(f"-{RUN}")
-    folder = _folder(place, experiment)
+    folder = _find_job(place, experiment)
     if folder is None:
-        name = place.name("metadataStores/default/contexts", context)
+        name = place.resource_name("metadataStores/default/contexts", context)
         raise not_found(f"The Context {name} does not exist.")
-    return message_reader.reply(
-        _experiment(place, folder) if experiment == context else _run_context(place, folder)
+    return message_reader.json_response(
+        _experiment_context(place, folder) if experiment == context else _run_context(place, folder)
     )
 
 
 def list_contexts(request: HttpRequest, place: Place) -> HttpResponse:
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
-    contexts = [made for folder in jobs for made in (_experiment(place, folder), _run_context(place, folder))]
-    return message_reader.reply(listing(request, "contexts", contexts, orders=ORDERS))
+    contexts = [made for folder in jobs for made in (_experiment_context(place, folder), _run_context(place, folder))]
+    return message_reader.json_response(build_list_response(request, "contexts", contexts, orders=ORDERS))
 
 
 def list_executions(request: HttpRequest, place: Place) -> HttpResponse:
     """A tuning job has none; google-cloud-aiplatform looks for them when it makes a table of a run."""
-    return message_reader.reply({})
+    return message_reader.json_response({})
 
 
-def _folder(place: Place, experiment: str) -> JobFolder | None:
+def _find_job(place: Place, experiment: str) -> JobFolder | None:
     """The job of an experiment, which begins to exist when the job does its first work."""
-    folder = place.find(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None
+    folder = place.find_job(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None
     return folder if folder and "startTime" in folder.state else None
 
 
-def _times(folder: JobFolder) -> Json:
+def _timestamps(folder: JobFolder) -> Json:
     return {"createTime": folder.state["startTime"], "updateTime": folder.state["updateTime"]}
 
 
-def _experiment(place: Place, folder: JobFolder) -> Json:
-    board = place.name("tensorboards", BOARD)
+def _experiment_context(place: Place, folder: JobFolder) -> Json:
+    board = place.resource_name("tensorboards", BOARD)
     return {
         "name": experiment_name(place, folder),
         "displayName": experiment_id(folder),
@@ -71,7 +71,7 @@ def _experiment(place: Place, folder: JobFolder) -> Json:
         "schemaVersion": "0.0.1",
         "metadata": {"experiment_deleted": False, "backing_tensorboard_resource": board},
         "etag": "1",
-        **_times(folder),
+        **_timestamps(folder),
     }
 
 
@@ -81,63 +81,63 @@ def _run_context(place: Place, folder: JobFolder) -> Json:
         "displayName": RUN,
         "schemaTitle": "system.ExperimentRun",
         "schemaVersion": "0.0.1",
-        "metadata": {"_params": {}, "_metrics": {}, "_state": "COMPLETE" if folder.finished else "RUNNING"},
+        "metadata": {"_params": {}, "_metrics": {}, "_state": "COMPLETE" if folder.is_finished else "RUNNING"},
         "parentContexts": [experiment_name(place, folder)],
-        **_times(folder),
+        **_timestamps(folder),
     }
 
 
 def board_name(place: Place) -> str:
-    return place.name("tensorboards", BOARD)
+    return place.resource_name("tensorboards", BOARD)
 
 
-def _board(place: Place) -> Json:
+def _board_resource(place: Place) -> Json:
     return {"name": board_name(place), "displayName": "default", "isDefault": True, "etag": "1"}
 
 
 def list_boards(request: HttpRequest, place: Place) -> HttpResponse:
-    return message_reader.reply(listing(request, "tensorboards", [_board(place)], orders=ORDERS))
+    return message_reader.json_response(build_list_response(request, "tensorboards", [_board_resource(place)], orders=ORDERS))
 
 
 def get_board(request: HttpRequest, place: Place, board: str) -> HttpResponse:
     _check_board(place, board)
-    return message_reader.reply(_board(place))
+    return message_reader.json_response(_board_resource(place))
 
 
 def _check_board(place: Place, board: str) -> None:
     if board != BOARD:
-        raise not_found(f"The Tensorboard {place.name('tensorboards', board)} does not exist.")
+        raise not_found(f"The Tensorboard {place.resource_name('tensorboards', board)} does not exist.")
 
 
 def list_experiments(request: HttpRequest, place: Place, board: str) -> HttpResponse:
     _check_board(place, board)
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
-    resources = [_board_experiment(place, folder) for folder in jobs]
-    return message_reader.reply(
-        listing(request, "tensorboardExperiments", resources, default=50, orders=ORDERS)
+    resources = [_experiment_resource(place, folder) for folder in jobs]
+    return message_reader.json_response(
+        build_list_response(request, "tensorboardExperiments", resources, default=50, orders=ORDERS)
     )
 
 
 def get_experiment(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:
-    return message_reader.reply(_board_experiment(place, run_job(place, board, experiment)))
+    return message_reader.json_response(_experiment_resource(place, run_job(place, board, experiment)))
 
 
-def _board_experiment(place: Place, folder: JobFolder) -> Json:
+def _experiment_resource(place: Place, folder: JobFolder) -> Json:
     name = f"{board_name(place)}/experiments/{experiment_id(folder)}"
-    return {"name": name, "displayName": experiment_id(folder), **_times(folder)}
+    return {"name": name, "displayName": experiment_id(folder), **_timestamps(folder)}
 
 
 def list_runs(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:
-    runs = [_run(place, run_job(place, board, experiment))]
-    return message_reader.reply(listing(request, "tensorboardRuns", runs, default=50, orders=ORDERS))
+    runs = [_run_resource(place, run_job(place, board, experiment))]
+    return message_reader.json_response(build_list_response(request, "tensorboardRuns", runs, default=50, orders=ORDERS))
 
 
 def get_run(request: HttpRequest, place: Place, board: str, experiment: str, run: str) -> HttpResponse:
-    return message_reader.reply(_run(place, run_job(place, board, experiment, run)))
+    return message_reader.json_response(_run_resource(place, run_job(place, board, experiment, run)))
 
 
-def _run(place: Place, folder: JobFolder) -> Json:
-    return {"name": run_name(place, folder), "displayName": RUN, **_times(folder)}
+def _run_resource(place: Place, folder: JobFolder) -> Json:
+    return {"name": run_name(place, folder), "displayName": RUN, **_timestamps(folder)}
 
 
 def run_name(place: Place, folder: JobFolder) -> str:
@@ -146,7 +146,7 @@ def run_name(place: Place, folder: JobFolder) -> str:
 
 def run_job(place: Place, board: str, experiment: str, run: str = RUN) -> JobFolder:
     _check_board(place, board)
-    folder = _folder(place, experiment)
+    folder = _find_job(place, experiment)
     if folder is None:
         raise not_found(
             f"The TensorboardExperiment {board_name(place)}/experiments/{experiment} does not exist."

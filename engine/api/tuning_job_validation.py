@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from engine.api import pre_tuned_models as pre_tuned
-from engine.api.pre_tuned_models import PreTuned
+from engine.api.pre_tuned_models import PreTunedModel
 from engine.api.resource_names import Place
-from engine.base_models.registry import Resolved, resolve
+from engine.base_models.registry import ResolvedModel, resolve_base_model
 from engine.gcs.object_store import BLOCK
 from engine.protojson import labels
-from engine.protojson.errors import ApiError, Violation, found_errors, invalid
+from engine.protojson.errors import ApiError, Violation, combine_violations, invalid_argument
 from engine.training.plan import RANKS
 
 Json = dict[str, Any]
 
 SPEC = "tuning_job.supervised_tuning_spec"
 MAX_BYTES = 2**30
-MOST_BATCH = 256
-NOT_DONE = {
+MAX_BATCH_SIZE = 256
+UNSUPPORTED_FIELDS = {
     "customBaseModel": (
         "custom_base_model",
         "custom_base_model is not supported: put the model's folder into ENGINE_BASES, and name it.",
@@ -39,12 +39,12 @@ NOT_DONE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ValidatedJob:
     """What a job will train: a base model by the id that the caller knows it by, and what it goes on from."""
 
     model: str
-    resolved: Resolved
-    pre_tuned: PreTuned | None = None
+    resolved: ResolvedModel
+    pre_tuned: PreTunedModel | None = None
 
     @property
     def adapter_size(self) -> str:
@@ -54,46 +54,46 @@ class Checked:
         return {rank: name for name, rank in RANKS.items()}[self.resolved.adapter_size]
 
 
-def check(place: Place, body: Json) -> Checked:
+def validate_tuning_job(place: Place, body: Json) -> ValidatedJob:
     """Raises INVALID_ARGUMENT with every field that is wrong."""
-    found = [*_of_method(body), *_of_names(body), *_of_datasets(body), *_of_hyper_parameters(body)]
-    found += [*_of_what_is_not_done(body), *_of_evaluation(body)]
+    found = [*_check_method(body), *_check_names(body), *_check_datasets(body), *_check_hyper_parameter_ranges(body)]
+    found += [*_check_unsupported(body), *_check_evaluation(body)]
     try:
-        checked = _source(body, pre_tuned.find(place, body))
+        checked = _resolve_source(body, pre_tuned.find_pre_tuned(place, body))
     except ApiError as error:
-        raise found_errors([*found, *error.violations]) from None
+        raise combine_violations([*found, *error.violations]) from None
     if found or checked is None:
-        raise found_errors(found)
-    _check_hyper_parameters(body, checked)
+        raise combine_violations(found)
+    _check_model_support(body, checked)
     return checked
 
 
-def _source(body: Json, parent: PreTuned | None) -> Checked | None:
+def _resolve_source(body: Json, parent: PreTunedModel | None) -> ValidatedJob | None:
     """None where neither model is named."""
     model = parent.base_model if parent else body.get("baseModel", "")
-    resolved = resolve(model) if model else None
-    if parent and not (resolved and parent.fits(resolved.base)):
+    resolved = resolve_base_model(model) if model else None
+    if parent and not (resolved and parent.matches_base(resolved.base)):
         text = f"{parent.tuned.version_name} was tuned on another build of {model} than this engine has now."
-        raise found_errors([Violation(f"{pre_tuned.FIELD}.tuned_model_name", text)])
+        raise combine_violations([Violation(f"{pre_tuned.FIELD}.tuned_model_name", text)])
     if model and resolved is None:
         text = f"Base model {model} is not supported."
-        raise found_errors([Violation("tuning_job.base_model", text)])
-    return Checked(model, resolved, parent) if resolved else None
+        raise combine_violations([Violation("tuning_job.base_model", text)])
+    return ValidatedJob(model, resolved, parent) if resolved else None
 
 
-def _check_hyper_parameters(body: Json, checked: Checked) -> None:
+def _check_model_support(body: Json, checked: ValidatedJob) -> None:
     """What depends on the model: Gemini's have no batch size and no absolute rate."""
     chosen, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
     for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
         if key in chosen and checked.resolved.stand_in_for:
-            raise found_errors([Violation(f"{path}.{name}", f"{name} is not supported for this base model.")])
+            raise combine_violations([Violation(f"{path}.{name}", f"{name} is not supported for this base model.")])
     asked = chosen.get("adapterSize", "")
     if asked in RANKS and checked.pre_tuned and asked != checked.adapter_size:
         text = f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out."
-        raise invalid(text, f"{path}.adapter_size")
+        raise invalid_argument(text, f"{path}.adapter_size")
     if asked in RANKS and RANKS[asked] not in checked.resolved.adapter_sizes:
         text = "The adapter size is not supported for this base model."
-        raise invalid(text, f"{path}.adapter_size")
+        raise invalid_argument(text, f"{path}.adapter_size")
 
 
 def hyper_parameters(body: Json) -> Json:
@@ -101,7 +101,7 @@ def hyper_parameters(body: Json) -> Json:
     return found
 
 
-def _of_method(body: Json) -> Iterator[Violation]:
+def _check_method(body: Json) -> Iterator[Violation]:
     if "preTunedModel" not in body and not body.get("baseModel"):
         yield Violation("tuning_job.base_model", "base_model is required.")
     if "supervisedTuningSpec" not in body:
@@ -109,19 +109,19 @@ def _of_method(body: Json) -> Iterator[Violation]:
         yield Violation(SPEC, text)
 
 
-def _of_names(body: Json) -> Iterator[Violation]:
+def _check_names(body: Json) -> Iterator[Violation]:
     if len(body.get("tunedModelDisplayName", "")) > 128:
         text = "tuned_model_display_name can have at most 128 characters."
         yield Violation("tuning_job.tuned_model_display_name", text)
-    yield from labels.violations(body.get("labels", {}), "tuning_job.labels")
+    yield from labels.find_violations(body.get("labels", {}), "tuning_job.labels")
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", body.get("serviceAccount") or "a@b"):
         text = "service_account should be the email address of a service account."
         yield Violation("tuning_job.service_account", text)
 
 
-def _of_what_is_not_done(body: Json) -> Iterator[Violation]:
+def _check_unsupported(body: Json) -> Iterator[Violation]:
     """What a caller would rely on and this engine does not do is refused, never silently left out."""
-    for key, (name, text) in NOT_DONE.items():
+    for key, (name, text) in UNSUPPORTED_FIELDS.items():
         if body.get(key):
             yield Violation(f"tuning_job.{name}", text)
     if body.get("supervisedTuningSpec", {}).get("tuningMode") == "TUNING_MODE_FULL":
@@ -129,7 +129,7 @@ def _of_what_is_not_done(body: Json) -> Iterator[Violation]:
         yield Violation(f"{SPEC}.tuning_mode", text)
 
 
-def _of_evaluation(body: Json) -> Iterator[Violation]:
+def _check_evaluation(body: Json) -> Iterator[Violation]:
     config = body.get("supervisedTuningSpec", {}).get("evaluationConfig")
     if config is None:
         return
@@ -144,7 +144,7 @@ def _of_evaluation(body: Json) -> Iterator[Violation]:
         yield Violation(f"{field}.autorater_config.sampling_count", "sampling_count must be from 1 to 32.")
 
 
-def _of_datasets(body: Json) -> Iterator[Violation]:
+def _check_datasets(body: Json) -> Iterator[Violation]:
     spec = body.get("supervisedTuningSpec", {})
     for name, key in (
         ("training_dataset_uri", "trainingDatasetUri"),
@@ -157,7 +157,7 @@ def _of_datasets(body: Json) -> Iterator[Violation]:
         yield Violation(f"{SPEC}.training_dataset_uri", "training_dataset_uri is required.")
 
 
-def _of_hyper_parameters(body: Json) -> Iterator[Violation]:
+def _check_hyper_parameter_ranges(body: Json) -> Iterator[Violation]:
     found, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
     if int(found.get("epochCount", 1)) < 1:
         yield Violation(f"{path}.epoch_count", "epoch_count must be at least 1.")
@@ -165,8 +165,8 @@ def _of_hyper_parameters(body: Json) -> Iterator[Violation]:
     if not (math.isfinite(multiplier) and multiplier > 0):
         text = "learning_rate_multiplier must be a number greater than 0."
         yield Violation(f"{path}.learning_rate_multiplier", text)
-    if not 1 <= int(found.get("batchSize", 1)) <= MOST_BATCH:
-        yield Violation(f"{path}.batch_size", f"batch_size must be from 1 to {MOST_BATCH}.")
+    if not 1 <= int(found.get("batchSize", 1)) <= MAX_BATCH_SIZE:
+        yield Violation(f"{path}.batch_size", f"batch_size must be from 1 to {MAX_BATCH_SIZE}.")
     rate = found.get("learningRate", 1.0)
     if not (math.isfinite(rate) and rate > 0):
         yield Violation(f"{path}.learning_rate", "learning_rate must be a number greater than 0.")
@@ -177,16 +177,16 @@ def _of_hyper_parameters(body: Json) -> Iterator[Violation]:
 
 def check_examples(model: str, training: int, validation: int | None) -> None:
     if training == 0:
-        raise invalid("The training dataset has no examples.", f"{SPEC}.training_dataset_uri")
-    if validation is not None and validation > validation_limit(model, training):
+        raise invalid_argument("The training dataset has no examples.", f"{SPEC}.training_dataset_uri")
+    if validation is not None and validation > max_validation_examples(model, training):
         text = (
             f"The validation dataset has {validation} examples; "
-            f"at most {validation_limit(model, training)} are allowed for {model}."
+            f"at most {max_validation_examples(model, training)} are allowed for {model}."
         )
-        raise invalid(text, f"{SPEC}.validation_dataset_uri")
+        raise invalid_argument(text, f"{SPEC}.validation_dataset_uri")
 
 
-def validation_limit(model: str, training: int) -> int:
+def max_validation_examples(model: str, training: int) -> int:
     """As Google documents it: 256 for the first generations, then 5000; of late 30 % of a large set."""
     if re.search(r"gemini-1\.", model):
         return 256
@@ -203,7 +203,7 @@ def count_examples(path: Path) -> int:
         return sum(1 for line in file if line.strip())
 
 
-def completed(body: Json, checked: Checked, training: int) -> Json:
+def fill_defaults(body: Json, checked: ValidatedJob, training: int) -> Json:
     """The body with the values that will hold for what it left open."""
     spec: Mapping[str, Any] = body["supervisedTuningSpec"]
     chosen = hyper_parameters(body)
@@ -217,7 +217,7 @@ def completed(body: Json, checked: Checked, training: int) -> Json:
     default = parent.tuned.display_name if parent else f"{checked.model}-{uuid.uuid4()}"
     return {
         **body,
-        **({"preTunedModel": parent.resource()} if parent else {}),
+        **({"preTunedModel": parent.to_resource()} if parent else {}),
         "tunedModelDisplayName": body.get("tunedModelDisplayName") or default,
         "supervisedTuningSpec": {**spec, "hyperParameters": effective},
     }

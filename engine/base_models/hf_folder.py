@@ -19,12 +19,12 @@ from engine.queue.atomic_files import read_json
 
 BLOCK = 2**20
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
-CONTEXT = 2048  # where the model does not say
+DEFAULT_CONTEXT = 2048  # where the model does not say
 REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?")
-LARGE, MIDDLING = 100_000_000, 10_000_000
+LARGE, MEDIUM = 100_000_000, 10_000_000
 
 
-class NoBase(ValueError):
+class BaseModelError(ValueError):
     """Why an entry of ENGINE_BASES is no base model: names it and says what to do."""
 
 
@@ -33,7 +33,7 @@ def entries() -> list[str]:
     return [entry for entry in os.environ.get("ENGINE_BASES", "").split(os.pathsep) if entry]
 
 
-def locate(entry: str, *, download: bool = False) -> Path:
+def locate_folder(entry: str, *, download: bool = False) -> Path:
     """The folder of an entry: itself, or where Hugging Face's cache keeps the repository of that id.
 
     Raises: NoBase
@@ -41,7 +41,7 @@ def locate(entry: str, *, download: bool = False) -> Path:
     if Path(entry).is_dir():
         return Path(entry)
     if not REPOSITORY.fullmatch(entry):
-        raise NoBase(f"ENGINE_BASES names {entry}: there is no such folder.")
+        raise BaseModelError(f"ENGINE_BASES names {entry}: there is no such folder.")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -53,7 +53,7 @@ def locate(entry: str, *, download: bool = False) -> Path:
         )
     except (OSError, HfHubHTTPError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise NoBase(
+        raise BaseModelError(
             f"ENGINE_BASES names {entry}: there is no such folder, and the model of that id at Hugging Face "
             f"is not in the cache and could not be downloaded ({reason}). Download it elsewhere, and name "
             "its folder."
@@ -61,30 +61,30 @@ def locate(entry: str, *, download: bool = False) -> Path:
     return Path(folder)
 
 
-def about(folder: Path, id: str) -> dict[str, Any]:
+def describe_folder(folder: Path, id: str) -> dict[str, Any]:
     """The folder as a base.json of ours would tell of it.
 
     Raises: NoBase
     """
     weights = sorted(folder.glob("*.safetensors"))
     if not (folder / "config.json").exists() or not weights:
-        raise NoBase(f"{folder} holds no model: config.json and *.safetensors are needed.")
-    if not _has_template(folder):
-        raise NoBase(f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja.")
-    parameters = sum(map(_parameters, weights))
+        raise BaseModelError(f"{folder} holds no model: config.json and *.safetensors are needed.")
+    if not _has_chat_template(folder):
+        raise BaseModelError(f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja.")
+    parameters = sum(map(_count_parameters, weights))
     return {
         "id": re.sub(r"[^\w.-]", "-", id.partition("@")[0].rpartition("/")[2]),
         "description": f"{folder.name}, {parameters:,} parameters, from Hugging Face's format.",
         "parameters": parameters,
-        "contextTokens": _context(read_json(folder / "config.json")),
-        "sha256": _sha256(tuple((path, *_version(path)) for path in weights)),
-        "recommended": recommended(parameters),
+        "contextTokens": _read_context_length(read_json(folder / "config.json")),
+        "sha256": _hash_weights(tuple((path, *_file_version(path)) for path in weights)),
+        "recommended": recommend_settings(parameters),
     }
 
 
-def recommended(parameters: int) -> dict[str, Any]:
+def recommend_settings(parameters: int) -> dict[str, Any]:
     large = parameters >= LARGE
-    rate = 2e-4 if large else 1e-3 if parameters >= MIDDLING else 5e-3
+    rate = 2e-4 if large else 1e-3 if parameters >= MEDIUM else 5e-3
     return {
         "learningRate": rate,
         "loraAlpha": 16,
@@ -96,19 +96,19 @@ def recommended(parameters: int) -> dict[str, Any]:
     }
 
 
-def _has_template(folder: Path) -> bool:
+def _has_chat_template(folder: Path) -> bool:
     files = ("chat_template.jinja", "chat_template.json")
     listed = read_json(folder / "tokenizer_config.json").get("chat_template")
     return bool(listed) or any((folder / name).exists() for name in files)
 
 
-def _context(config: dict[str, Any]) -> int:
+def _read_context_length(config: dict[str, Any]) -> int:
     """Models that read images as well keep what is said of text one level deeper."""
     places = (config, config.get("text_config") or {})
-    return next((int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), CONTEXT)
+    return next((int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), DEFAULT_CONTEXT)
 
 
-def _parameters(weights: Path) -> int:
+def _count_parameters(weights: Path) -> int:
     """By the file's header alone: https://huggingface.co/docs/safetensors"""
     with weights.open("rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
@@ -116,13 +116,13 @@ def _parameters(weights: Path) -> int:
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 
-def _version(path: Path) -> tuple[int, int]:
+def _file_version(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
 @cache
-def _sha256(weights: tuple[tuple[Path, int, int], ...]) -> str:
+def _hash_weights(weights: tuple[tuple[Path, int, int], ...]) -> str:
     """Of all files one after the other: gigabytes take seconds, so this is kept until one of them changes."""
     digest = hashlib.sha256()
     for path, *_ in weights:

@@ -13,7 +13,7 @@ ADAPTER_SIZES = (1, 2, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class LocalBaseModel:
     """A causal language model in a folder, with the settings that suit it (its base.json)."""
 
     id: str
@@ -31,9 +31,9 @@ class Base:
     warmup: float
 
     @classmethod
-    def read(cls, folder: Path, name: str = "") -> "Base":
+    def from_folder(cls, folder: Path, name: str = "") -> "LocalBaseModel":
         """`name` is what a folder without a base.json is called, its own name where there is none."""
-        about = read_json(folder / "base.json") or hf_folder.about(folder, name or folder.resolve().name)
+        about = read_json(folder / "base.json") or hf_folder.describe_folder(folder, name or folder.resolve().name)
         recommended = about["recommended"]
         return cls(
             id=about["id"],
@@ -85,10 +85,10 @@ STAND_INS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedModel:
     """The base that answers to a model id, and the Gemini id where it only stands in for it."""
 
-    base: Base
+    base: LocalBaseModel
     stand_in_for: str | None = None
 
     @property
@@ -114,45 +114,45 @@ class Resolved:
         return min(limit or self.base.context_tokens, self.base.context_tokens)
 
 
-def all_bases() -> list[Base]:
+def list_base_models() -> list[LocalBaseModel]:
     """The base that comes with the engine, and those that ENGINE_BASES names and that are there.
 
     One whose id is that of an earlier one takes its place.
     """
-    return list({base.id: base for base in (*_built_in(), *_named())}.values())
+    return list({base.id: base for base in (*_built_in(), *_iter_configured())}.values())
 
 
-def resolve(model_id: str) -> Resolved | None:
+def resolve_base_model(model_id: str) -> ResolvedModel | None:
     """The base for a model id, which `publishers/google/models/` may lead; None if it is unknown."""
     name = model_id.removeprefix("publishers/google/models/")
-    bases = {base.id: base for base in all_bases()}
+    bases = {base.id: base for base in list_base_models()}
     if name in bases:
-        return Resolved(bases[name])
+        return ResolvedModel(bases[name])
     stand_in = STAND_INS.get(name)
     if stand_in is None or stand_in.base not in bases:
         return None
-    return Resolved(bases[stand_in.base], stand_in_for=name)
+    return ResolvedModel(bases[stand_in.base], stand_in_for=name)
 
 
-def _built_in() -> Iterator[Base]:
-    return (Base.read(path.parent) for path in sorted(BUILT_IN.glob("*/base.json")))
+def _built_in() -> Iterator[LocalBaseModel]:
+    return (LocalBaseModel.from_folder(path.parent) for path in sorted(BUILT_IN.glob("*/base.json")))
 
 
-def _named() -> Iterator[Base]:
+def _iter_configured() -> Iterator[LocalBaseModel]:
     for entry in hf_folder.entries():
-        with suppress(hf_folder.NoBase):  # `prepare` told of it; the other bases go on answering
-            yield _read_named(entry)
+        with suppress(hf_folder.BaseModelError):  # `prepare` told of it; the other bases go on answering
+            yield _load_entry(entry)
 
 
-def _read_named(entry: str, *, download: bool = False) -> Base:
-    folder = hf_folder.locate(entry, download=download)
-    return Base.read(folder, "" if Path(entry).is_dir() else entry)
+def _load_entry(entry: str, *, download: bool = False) -> LocalBaseModel:
+    folder = hf_folder.locate_folder(entry, download=download)
+    return LocalBaseModel.from_folder(folder, "" if Path(entry).is_dir() else entry)
 
 
-def prepare() -> None:
+def prepare_base_models() -> None:
     """Before the first question: download what is only an id, and look at every base once.
 
     Raises: NoBase
     """
     for entry in hf_folder.entries():
-        _read_named(entry, download=True)
+        _load_entry(entry, download=True)

@@ -7,32 +7,32 @@ import re
 import threading
 
 from engine.api.resource_names import JOB_DIGITS
-from engine.gcs.object_store import Upload
+from engine.gcs.object_store import UploadMetadata
 from engine.queue.job_folder import JobFolder
 from engine.services import root, store
 
 BUCKET = "studio-adapters"
-_publishing = threading.Lock()
+_publish_lock = threading.Lock()
 
 
-def publish(name: str) -> None:
+def publish_adapters(name: str) -> None:
     """Have every adapter in the bucket whose objects begin with `name`: those of one job, if it names one."""
     job = name.partition("/")[0]
     named = re.fullmatch(rf"\d{{{JOB_DIGITS}}}", job)
-    with _publishing:
+    with _publish_lock:
         for folder in [JobFolder(root() / "jobs" / job)] if named else JobFolder.all(root()):
-            _publish(folder)
+            _publish_job(folder)
 
 
-def _publish(folder: JobFolder) -> None:
+def _publish_job(folder: JobFolder) -> None:
     for checkpoint in folder.checkpoints():
         for file in checkpoint.folder.iterdir():
             name = f"{folder.id}/{checkpoint.checkpoint_id}/{file.name}"
             if store().find(BUCKET, name) is None:
-                staged = store().staged()
+                staged = store().new_staging_path()
                 staged.hardlink_to(file)
-                store().put(staged, Upload(BUCKET, name, _type(file.suffix)))
+                store().put(staged, UploadMetadata(BUCKET, name, _content_type(file.suffix)))
 
 
-def _type(suffix: str) -> str:
+def _content_type(suffix: str) -> str:
     return "application/json" if suffix == ".json" else "application/octet-stream"

@@ -22,8 +22,8 @@ from urllib.parse import quote
 
 import google_crc32c
 
-from engine.protojson.errors import ApiError, invalid, not_found
-from engine.queue.atomic_files import read_json, sync, write_json
+from engine.protojson.errors import ApiError, invalid_argument, not_found
+from engine.queue.atomic_files import read_json, sync_to_disk, write_json
 
 BLOCK = 2**20
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -36,7 +36,7 @@ _LONGEST_FILE_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class StoredObject:
     bucket: str
     name: str
     generation: int
@@ -53,7 +53,7 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class UploadMetadata:
     """What a client says of the bytes that it sends."""
 
     bucket: str
@@ -65,7 +65,7 @@ class Upload:
     if_generation_match: int | None = None
 
 
-class Store:
+class ObjectStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.staging = folder / "=staging"
@@ -75,19 +75,19 @@ class Store:
     def install_samples(self) -> None:
         for folder in SAMPLES_FOLDERS:
             for sample in SAMPLES.glob("*.jsonl"):
-                self._install(sample, folder + sample.name)
+                self._install_sample(sample, folder + sample.name)
 
-    def _install(self, sample: Path, name: str) -> None:
+    def _install_sample(self, sample: Path, name: str) -> None:
         there = self.find(SAMPLES_BUCKET, name)
         if there is None or there.crc32c != hashes(sample)[0]:
-            staged = self.staged()
+            staged = self.new_staging_path()
             shutil.copyfile(sample, staged)
-            self.put(staged, Upload(SAMPLES_BUCKET, name, "application/jsonl"))
+            self.put(staged, UploadMetadata(SAMPLES_BUCKET, name, "application/jsonl"))
 
     def buckets(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir() if _BUCKET.fullmatch(path.name))
 
-    def make_bucket(self, bucket: str) -> None:
+    def create_bucket(self, bucket: str) -> None:
         check_bucket(bucket)
         try:
             (self.folder / bucket).mkdir()
@@ -95,30 +95,30 @@ class Store:
             message = "Your previous request to create the named bucket succeeded and you already own it."
             raise ApiError("ALREADY_EXISTS", message) from None
 
-    def find(self, bucket: str, name: str) -> Object | None:
-        meta = read_json(self._folder(bucket, name) / "meta.json")
-        return Object(**meta) if meta else None
+    def find(self, bucket: str, name: str) -> StoredObject | None:
+        meta = read_json(self._object_folder(bucket, name) / "meta.json")
+        return StoredObject(**meta) if meta else None
 
-    def get(self, bucket: str, name: str, generation: int | None = None) -> Object:
+    def get(self, bucket: str, name: str, generation: int | None = None) -> StoredObject:
         found = self.find(bucket, name)
         if found is None or generation not in (None, found.generation):
             raise not_found(f"No such object: {bucket}/{name}")
         return found
 
-    def objects(self, bucket: str) -> list[Object]:
+    def objects(self, bucket: str) -> list[StoredObject]:
         """Every object of the bucket, by name; none where nothing was ever written."""
         metas = map(read_json, (self.folder / check_bucket(bucket)).glob("*/meta.json"))
-        return sorted((Object(**meta) for meta in metas if meta), key=lambda found: found.name)
+        return sorted((StoredObject(**meta) for meta in metas if meta), key=lambda found: found.name)
 
-    def data(self, found: Object) -> Path:
-        return self._folder(found.bucket, found.name) / str(found.generation)
+    def data_path(self, found: StoredObject) -> Path:
+        return self._object_folder(found.bucket, found.name) / str(found.generation)
 
     @contextmanager
-    def pinned(self, found: Object) -> Iterator[Path]:
+    def pin_generation(self, found: StoredObject) -> Iterator[Path]:
         """The bytes of this generation, which stay while the block runs whatever happens to the object."""
-        link = self.staged()
+        link = self.new_staging_path()
         try:
-            link.hardlink_to(self.data(found))
+            link.hardlink_to(self.data_path(found))
         except FileNotFoundError:
             raise not_found(f"No such object: {found.bucket}/{found.name}") from None
         try:
@@ -126,51 +126,51 @@ class Store:
         finally:
             link.unlink()
 
-    def staged(self) -> Path:
+    def new_staging_path(self) -> Path:
         """A name for bytes on their way in."""
         return self.staging / uuid.uuid4().hex
 
-    def put(self, staged: Path, upload: Upload) -> Object:
+    def put(self, staged: Path, upload: UploadMetadata) -> StoredObject:
         """Make the staged file the object's content; the file is gone afterwards, whatever happens."""
         try:
-            return self._put(staged, upload)
+            return self._commit_object(staged, upload)
         finally:
             staged.unlink(missing_ok=True)
 
-    def _put(self, staged: Path, upload: Upload) -> Object:
-        folder = self._folder(upload.bucket, upload.name)
+    def _commit_object(self, staged: Path, upload: UploadMetadata) -> StoredObject:
+        folder = self._object_folder(upload.bucket, upload.name)
         crc32c, md5 = hashes(staged)
         _check_hash("CRC32C", upload.crc32c, crc32c)
         _check_hash("MD5 hash", upload.md5, md5)
-        sync(staged)
+        sync_to_disk(staged)
         with self._lock:
             before = self.find(upload.bucket, upload.name)
             check_generation(before, upload.if_generation_match)
-            made = _described(upload, before, staged.stat().st_size, crc32c, md5)
+            made = _build_object(upload, before, staged.stat().st_size, crc32c, md5)
             folder.mkdir(parents=True, exist_ok=True)
             staged.replace(folder / str(made.generation))
             write_json(folder / "meta.json", asdict(made))
             if before:
-                self.data(before).unlink(missing_ok=True)
+                self.data_path(before).unlink(missing_ok=True)
         return made
 
     def delete(self, bucket: str, name: str, if_generation_match: int | None, generation: int | None) -> None:
         with self._lock:
             found = self.get(bucket, name, generation)
             check_generation(found, if_generation_match)
-            folder = self._folder(bucket, name)
+            folder = self._object_folder(bucket, name)
             (folder / "meta.json").unlink()
             shutil.rmtree(folder)
 
-    def _folder(self, bucket: str, name: str) -> Path:
-        return self.folder / check_bucket(bucket) / file_name(check_name(name))
+    def _object_folder(self, bucket: str, name: str) -> Path:
+        return self.folder / check_bucket(bucket) / encode_file_name(check_name(name))
 
 
-def _described(upload: Upload, before: Object | None, size: int, crc32c: str, md5: str) -> Object:
+def _build_object(upload: UploadMetadata, before: StoredObject | None, size: int, crc32c: str, md5: str) -> StoredObject:
     """The object to be; generations are microseconds, and grow even when the clock does not."""
     now = time.time()
     generation = max(int(now * 1e6), before.generation + 1 if before else 0)
-    return Object(
+    return StoredObject(
         bucket=upload.bucket,
         name=upload.name,
         generation=generation,
@@ -185,17 +185,17 @@ def _described(upload: Upload, before: Object | None, size: int, crc32c: str, md
 
 def check_bucket(bucket: str) -> str:
     if not _BUCKET.fullmatch(bucket):
-        raise invalid(f"Invalid bucket name: '{bucket}'")
+        raise invalid_argument(f"Invalid bucket name: '{bucket}'")
     return bucket
 
 
 def check_name(name: str) -> str:
     if not 1 <= len(name.encode()) <= 1024 or name in (".", "..") or re.search(r"[\r\n\0]", name):
-        raise invalid("Invalid object name: use 1 to 1024 bytes of UTF-8 without line breaks.")
+        raise invalid_argument("Invalid object name: use 1 to 1024 bytes of UTF-8 without line breaks.")
     return name
 
 
-def file_name(name: str) -> str:
+def encode_file_name(name: str) -> str:
     """A name for the object's folder: readable, no longer than a file system allows, unlike any other's."""
     encoded = quote(name, safe="")
     if encoded.startswith("."):
@@ -217,10 +217,10 @@ def hashes(path: Path) -> tuple[str, str]:
 
 def _check_hash(kind: str, given: str, calculated: str) -> None:
     if given and given != calculated:
-        raise invalid(f'Provided {kind} "{given}" doesn\'t match calculated {kind} "{calculated}".')
+        raise invalid_argument(f'Provided {kind} "{given}" doesn\'t match calculated {kind} "{calculated}".')
 
 
-def check_generation(found: Object | None, wanted: int | None) -> None:
+def check_generation(found: StoredObject | None, wanted: int | None) -> None:
     """ifGenerationMatch: 0 asks that there be no object."""
     if wanted is not None and wanted != (found.generation if found else 0):
         raise ApiError("CONDITION_NOT_MET", "At least one of the pre-conditions you specified did not hold.")

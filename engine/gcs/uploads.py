@@ -14,20 +14,20 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, BinaryIO, Protocol
 
-from engine.gcs.object_store import BLOCK, Object, Store, Upload, check_bucket, check_generation, check_name
+from engine.gcs.object_store import BLOCK, StoredObject, ObjectStore, UploadMetadata, check_bucket, check_generation, check_name
 from engine.protojson import lenient_json
-from engine.protojson.errors import ApiError, invalid, not_found
+from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.queue.atomic_files import read_json, write_json
 
-KEPT_SECONDS = 7 * 86400
+SESSION_LIFETIME = 7 * 86400
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
-class Stream(Protocol):
+class ByteStream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def save(stream: Stream, path: Path, position: int = 0) -> None:
+def save_stream(stream: ByteStream, path: Path, position: int = 0) -> None:
     """Write what is left of the stream into the file, from `position` on."""
     with path.open("r+b" if path.exists() else "wb") as file:
         file.seek(position)
@@ -35,68 +35,68 @@ def save(stream: Stream, path: Path, position: int = 0) -> None:
             file.write(block)
 
 
-def save_multipart(stream: Stream, content_type: str, path: Path) -> dict[str, Any]:
+def save_multipart(stream: ByteStream, content_type: str, path: Path) -> dict[str, Any]:
     """Write the second part into the file; answer the first, which is the object's metadata.
 
     `contentType` is taken from the second part where the metadata has none.
     """
-    boundary = _parameter(content_type, "boundary")
+    boundary = _header_parameter(content_type, "boundary")
     if not boundary:
-        raise invalid("A multipart upload needs a Content-Type with a boundary.")
-    parts = _Parts(stream, boundary)
-    parts.headers()
-    metadata = lenient_json.parse(parts.text() or "{}")
+        raise invalid_argument("A multipart upload needs a Content-Type with a boundary.")
+    parts = _MultipartReader(stream, boundary)
+    parts.read_headers()
+    metadata = lenient_json.parse_json(parts.read_text() or "{}")
     if not isinstance(metadata, dict):
-        raise invalid("The first part of a multipart upload must be a JSON object.")
-    media_type = parts.headers().get("Content-Type")
+        raise invalid_argument("The first part of a multipart upload must be a JSON object.")
+    media_type = parts.read_headers().get("Content-Type")
     with path.open("wb") as file:
-        parts.content(file)
+        parts.write_content(file)
     return {"contentType": media_type, **metadata} if media_type else metadata
 
 
-def _parameter(content_type: str, name: str) -> str:
+def _header_parameter(content_type: str, name: str) -> str:
     header = Message()
     header["Content-Type"] = content_type
     return str(header.get_param(name, ""))
 
 
-class _Parts:
+class _MultipartReader:
     """The parts of a multipart body, from front to back."""
 
     MOST_TEXT = 2**20
 
-    def __init__(self, stream: Stream, boundary: str) -> None:
+    def __init__(self, stream: ByteStream, boundary: str) -> None:
         self.stream = stream
         self.delimiter = b"\r\n--" + boundary.encode()
         # The first delimiter has no line break before it.
         self.buffer = b"\r\n"
-        self.text()
+        self.read_text()
 
-    def headers(self) -> Message:
+    def read_headers(self) -> Message:
         """The headers of the part that follows the delimiter just passed."""
-        lines = b"".join(self.until(b"\r\n\r\n", self.MOST_TEXT)).decode("utf-8", "replace")
+        lines = b"".join(self.read_until(b"\r\n\r\n", self.MOST_TEXT)).decode("utf-8", "replace")
         message = Message()
         for line in lines.strip().splitlines():
             name, _, value = line.partition(":")
             message[name.strip()] = value.strip()
         return message
 
-    def text(self) -> str:
-        return b"".join(self.until(self.delimiter, self.MOST_TEXT)).decode("utf-8", "replace")
+    def read_text(self) -> str:
+        return b"".join(self.read_until(self.delimiter, self.MOST_TEXT)).decode("utf-8", "replace")
 
-    def content(self, file: BinaryIO) -> None:
-        for block in self.until(self.delimiter):
+    def write_content(self, file: BinaryIO) -> None:
+        for block in self.read_until(self.delimiter):
             file.write(block)
         if not (self.buffer + self.stream.read(2)).startswith(b"--"):
-            raise invalid("A multipart upload has two parts: metadata, then content.")
+            raise invalid_argument("A multipart upload has two parts: metadata, then content.")
 
-    def until(self, marker: bytes, most: int | None = None) -> Iterator[bytes]:
+    def read_until(self, marker: bytes, most: int | None = None) -> Iterator[bytes]:
         """The bytes before the marker; the marker is passed over."""
         seen = 0
         while (found := self.buffer.find(marker)) < 0:
             block = self.stream.read(BLOCK)
             if not block or (most and seen > most):
-                raise invalid("Malformed multipart body.")
+                raise invalid_argument("Malformed multipart body.")
             ready = max(len(self.buffer) - len(marker) + 1, 0)
             yield self.buffer[:ready]
             seen += ready
@@ -122,12 +122,12 @@ class ContentRange:
             return cls(0, int(content_length) if content_length else None, whole=not content_length)
         match = _RANGE.fullmatch(text.strip())
         if match is None:
-            raise invalid(f"Failed to parse Content-Range header: {text!r}.")
+            raise invalid_argument(f"Failed to parse Content-Range header: {text!r}.")
         start, _, total = match.groups()
         return cls(int(start) if start else None, None if total == "*" else int(total))
 
 
-class Session:
+class UploadSession:
     """A resumable upload, in a folder of its own, so that it outlives a restart.
 
     Its id is a secret: who has it may write.
@@ -135,26 +135,26 @@ class Session:
 
     _finishing = threading.Lock()
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: ObjectStore, folder: Path) -> None:
         self.store = store
         self.folder = folder
 
     @classmethod
-    def begin(cls, store: Store, upload: Upload) -> "Session":
+    def begin(cls, store: ObjectStore, upload: UploadMetadata) -> "UploadSession":
         check_bucket(upload.bucket), check_name(upload.name)
         check_generation(store.find(upload.bucket, upload.name), upload.if_generation_match)
-        _forget_old(store)
-        session = cls(store, _folder(store) / uuid.uuid4().hex)
+        _delete_expired(store)
+        session = cls(store, _sessions_folder(store) / uuid.uuid4().hex)
         session.folder.mkdir(parents=True)
         (session.folder / "data").touch()
         write_json(session.folder / "session.json", {"upload": asdict(upload)})
         return session
 
     @classmethod
-    def find(cls, store: Store, upload_id: str) -> "Session":
-        if not re.fullmatch(r"[0-9a-f]{32}", upload_id) or not (_folder(store) / upload_id).is_dir():
+    def find(cls, store: ObjectStore, upload_id: str) -> "UploadSession":
+        if not re.fullmatch(r"[0-9a-f]{32}", upload_id) or not (_sessions_folder(store) / upload_id).is_dir():
             raise not_found("No such upload session: it has ended, or it never began.")
-        return cls(store, _folder(store) / upload_id)
+        return cls(store, _sessions_folder(store) / upload_id)
 
     @property
     def id(self) -> str:
@@ -165,32 +165,32 @@ class Session:
         return self.folder / "data"
 
     @property
-    def received(self) -> int:
+    def received_bytes(self) -> int:
         return self.data.stat().st_size
 
-    def finished(self) -> Object | None:
+    def find_finished_object(self) -> StoredObject | None:
         made = read_json(self.folder / "session.json").get("object")
-        return Object(**made) if made else None
+        return StoredObject(**made) if made else None
 
-    def take(self, stream: Stream, span: ContentRange) -> Object | None:
+    def append_chunk(self, stream: ByteStream, span: ContentRange) -> StoredObject | None:
         """Store what comes; the object, once all is there. A gap is left for the client to fill."""
-        done = self.finished()
+        done = self.find_finished_object()
         if done:
             return done
-        if span.start is not None and span.start <= self.received:
-            save(stream, self.data, span.start)
-        if span.total is not None and self.received > span.total:
-            raise invalid(f"The upload has {self.received} bytes, but was said to have {span.total}.")
-        return self._finish() if span.whole or span.total == self.received else None
+        if span.start is not None and span.start <= self.received_bytes:
+            save_stream(stream, self.data, span.start)
+        if span.total is not None and self.received_bytes > span.total:
+            raise invalid_argument(f"The upload has {self.received_bytes} bytes, but was said to have {span.total}.")
+        return self._store_object() if span.whole or span.total == self.received_bytes else None
 
-    def _finish(self) -> Object:
+    def _store_object(self) -> StoredObject:
         """Two requests may bring the last bytes at once: the second gets what the first made."""
         with self._finishing:
-            done = self.finished()
+            done = self.find_finished_object()
             if done:
                 return done
             session = read_json(self.folder / "session.json")
-            made = self.store.put(self.data, Upload(**session["upload"]))
+            made = self.store.put(self.data, UploadMetadata(**session["upload"]))
             write_json(self.folder / "session.json", {**session, "object": asdict(made)})
             return made
 
@@ -199,12 +199,12 @@ class Session:
         return ApiError("CANCELLED", "The upload was cancelled.")
 
 
-def _folder(store: Store) -> Path:
+def _sessions_folder(store: ObjectStore) -> Path:
     return store.folder / "=uploads"
 
 
-def _forget_old(store: Store) -> None:
-    oldest = time.time() - KEPT_SECONDS
-    for folder in _folder(store).glob("*"):
+def _delete_expired(store: ObjectStore) -> None:
+    oldest = time.time() - SESSION_LIFETIME
+    for folder in _sessions_folder(store).glob("*"):
         if folder.stat().st_mtime < oldest:
             rmtree(folder, ignore_errors=True)

@@ -14,12 +14,12 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from engine.gcs import adapter_bucket
-from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, Object, Upload, check_bucket, check_generation
-from engine.gcs.uploads import ContentRange, Session, Stream, save, save_multipart
+from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, StoredObject, UploadMetadata, check_bucket, check_generation
+from engine.gcs.uploads import ContentRange, UploadSession, ByteStream, save_stream, save_multipart
 from engine.protojson import message_reader
-from engine.protojson.errors import ApiError, invalid
-from engine.protojson.lenient_json import parse
-from engine.protojson.pagination import page
+from engine.protojson.errors import ApiError, invalid_argument
+from engine.protojson.lenient_json import parse_json
+from engine.protojson.pagination import paginate
 from engine.services import store
 
 Json = dict[str, Any]
@@ -28,19 +28,19 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def list_buckets(request: HttpRequest) -> HttpResponse:
-    listed = page(request.GET, "items", [bucket_resource(name) for name in store().buckets()], 1000)
-    return message_reader.reply({"kind": "storage#buckets", **listed})
+    listed = paginate(request.GET, "items", [bucket_resource(name) for name in store().buckets()], 1000)
+    return message_reader.json_response({"kind": "storage#buckets", **listed})
 
 
-def make_bucket(request: HttpRequest) -> HttpResponse:
-    name = str(_metadata(request).get("name", ""))
-    store().make_bucket(name)
-    return message_reader.reply(bucket_resource(name))
+def create_bucket(request: HttpRequest) -> HttpResponse:
+    name = str(_read_metadata(request).get("name", ""))
+    store().create_bucket(name)
+    return message_reader.json_response(bucket_resource(name))
 
 
 def get_bucket(request: HttpRequest, bucket: str) -> HttpResponse:
     """Every valid name is a bucket here: the first write makes it."""
-    return message_reader.reply(bucket_resource(check_bucket(bucket)))
+    return message_reader.json_response(bucket_resource(check_bucket(bucket)))
 
 
 def bucket_resource(name: str) -> Json:
@@ -59,20 +59,20 @@ def bucket_resource(name: str) -> Json:
 def list_objects(request: HttpRequest, bucket: str) -> HttpResponse:
     prefix, delimiter = request.GET.get("prefix", ""), request.GET.get("delimiter", "")
     if bucket == adapter_bucket.BUCKET:
-        adapter_bucket.publish(prefix)
+        adapter_bucket.publish_adapters(prefix)
     query = request.GET.copy()
     query["pageSize"] = request.GET.get("maxResults", "")
-    listed = page(query, "entries", list(_entries(store().objects(bucket), prefix, delimiter)), 1000)
+    listed = paginate(query, "entries", list(_entries(store().objects(bucket), prefix, delimiter)), 1000)
     entries = listed.pop("entries", [])
     items = [object_resource(request, entry["object"]) for entry in entries if "object" in entry]
     prefixes = [entry["name"] for entry in entries if "object" not in entry]
     found = {"items": items, "prefixes": prefixes}
-    return message_reader.reply(
+    return message_reader.json_response(
         {"kind": "storage#objects", **{k: v for k, v in found.items() if v}, **listed}
     )
 
 
-def _entries(objects: list[Object], prefix: str, delimiter: str) -> Iterator[Json]:
+def _entries(objects: list[StoredObject], prefix: str, delimiter: str) -> Iterator[Json]:
     """The objects under the prefix; those behind one more delimiter only as their common prefix, once."""
     folder = None
     for found in objects:
@@ -86,10 +86,10 @@ def _entries(objects: list[Object], prefix: str, delimiter: str) -> Iterator[Jso
             yield {"name": folder}
 
 
-def object_resource(request: HttpRequest, found: Object) -> Json:
+def object_resource(request: HttpRequest, found: StoredObject) -> Json:
     path = f"storage/v1/b/{found.bucket}/o/{quote(found.name, safe='')}"
-    server = _origin(request)
-    made = message_reader.timestamp(found.created)
+    server = _server_url(request)
+    made = message_reader.format_timestamp(found.created)
     resource = {
         "kind": "storage#object",
         "id": f"{found.bucket}/{found.name}/{found.generation}",
@@ -111,37 +111,37 @@ def object_resource(request: HttpRequest, found: Object) -> Json:
     return {**resource, "metadata": found.metadata} if found.metadata else resource
 
 
-def _etag(found: Object) -> str:
+def _etag(found: StoredObject) -> str:
     return base64.b64encode(str(found.generation).encode()).decode()
 
 
 def get_object(request: HttpRequest, bucket: str, name: str) -> HttpResponseBase:
     if bucket == adapter_bucket.BUCKET:
-        adapter_bucket.publish(name)
-    found = store().get(bucket, name, _number(request, "generation"))
-    check_generation(found, _number(request, "ifGenerationMatch"))
-    return download(request, found) if request.GET.get("alt") == "media" else _told(request, found)
+        adapter_bucket.publish_adapters(name)
+    found = store().get(bucket, name, _parse_number(request, "generation"))
+    check_generation(found, _parse_number(request, "ifGenerationMatch"))
+    return download_object(request, found) if request.GET.get("alt") == "media" else _object_response(request, found)
 
 
-def _told(request: HttpRequest, found: Object) -> HttpResponse:
-    return message_reader.reply(object_resource(request, found))
+def _object_response(request: HttpRequest, found: StoredObject) -> HttpResponse:
+    return message_reader.json_response(object_resource(request, found))
 
 
-def _origin(request: HttpRequest) -> str:
+def _server_url(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.headers['Host']}"
 
 
 def delete_object(request: HttpRequest, bucket: str, name: str) -> HttpResponse:
     _check_writable(bucket)
-    store().delete(bucket, name, _number(request, "ifGenerationMatch"), _number(request, "generation"))
+    store().delete(bucket, name, _parse_number(request, "ifGenerationMatch"), _parse_number(request, "generation"))
     return HttpResponse(status=204)
 
 
-def download(request: HttpRequest, found: Object) -> StreamingHttpResponse:
-    span = _span(request.headers.get("Range", ""), found.size)
+def download_object(request: HttpRequest, found: StoredObject) -> StreamingHttpResponse:
+    span = _parse_range(request.headers.get("Range", ""), found.size)
     start, end = span or (0, found.size)
     response = StreamingHttpResponse(
-        _blocks(store().data(found), start, end),
+        _blocks(store().data_path(found), start, end),
         status=206 if span else 200,
         content_type=found.content_type,
         headers=_download_headers(found),
@@ -152,7 +152,7 @@ def download(request: HttpRequest, found: Object) -> StreamingHttpResponse:
     return response
 
 
-def _download_headers(found: Object) -> dict[str, str]:
+def _download_headers(found: StoredObject) -> dict[str, str]:
     return {
         "Accept-Ranges": "bytes",
         "ETag": f'"{_etag(found)}"',
@@ -167,7 +167,7 @@ def _download_headers(found: Object) -> dict[str, str]:
     }
 
 
-def _span(header: str, size: int) -> tuple[int, int] | None:
+def _parse_range(header: str, size: int) -> tuple[int, int] | None:
     """From and up to which byte, or None for all: a Range header of another form counts as none."""
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
@@ -188,90 +188,90 @@ def _blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
             yield block
 
 
-def upload(request: HttpRequest, bucket: str) -> HttpResponse:
+def upload_object(request: HttpRequest, bucket: str) -> HttpResponse:
     """POST: a whole object (media, multipart), or the beginning of a resumable session."""
     _check_writable(bucket)
     kind = request.GET.get("uploadType", "media")
     if kind == "resumable":
-        return _begin_session(request, bucket)
-    staged, stream = store().staged(), _stream(request)
+        return _begin_resumable_upload(request, bucket)
+    staged, stream = store().new_staging_path(), _body_stream(request)
     try:
         if kind == "multipart":
             metadata = save_multipart(stream, request.headers.get("Content-Type", ""), staged)
         else:
             metadata = {"contentType": request.headers.get("Content-Type", "")}
-            save(stream, staged)
-        return _told(request, store().put(staged, _upload(request, bucket, metadata)))
+            save_stream(stream, staged)
+        return _object_response(request, store().put(staged, _upload_metadata(request, bucket, metadata)))
     finally:
         staged.unlink(missing_ok=True)
 
 
-def _begin_session(request: HttpRequest, bucket: str) -> HttpResponse:
-    metadata = _metadata(request)
+def _begin_resumable_upload(request: HttpRequest, bucket: str) -> HttpResponse:
+    metadata = _read_metadata(request)
     content_type = request.headers.get("X-Upload-Content-Type")
     asked = {"contentType": content_type, **metadata} if content_type else metadata
-    session = Session.begin(store(), _upload(request, bucket, asked))
+    session = UploadSession.begin(store(), _upload_metadata(request, bucket, asked))
     response = HttpResponse(status=200)
     query = f"uploadType=resumable&upload_id={session.id}"
-    response["Location"] = f"{_origin(request)}{request.path}?{query}"
+    response["Location"] = f"{_server_url(request)}{request.path}?{query}"
     response["X-GUploader-UploadID"] = session.id
     return response
 
 
-def resume(request: HttpRequest, bucket: str) -> HttpResponse:
+def resume_upload(request: HttpRequest, bucket: str) -> HttpResponse:
     """PUT to a session: bytes, or with `Content-Range: bytes */N` a question for what is there."""
-    session = Session.find(store(), request.GET.get("upload_id", ""))
+    session = UploadSession.find(store(), request.GET.get("upload_id", ""))
     span = ContentRange.parse(
         request.headers.get("Content-Range", ""), request.headers.get("Content-Length", "")
     )
-    made = session.take(_stream(request), span)
+    made = session.append_chunk(_body_stream(request), span)
     if made:
-        return _told(request, made)
+        return _object_response(request, made)
     response = HttpResponse(status=308)
-    if session.received:
-        response["Range"] = f"bytes=0-{session.received - 1}"
+    if session.received_bytes:
+        response["Range"] = f"bytes=0-{session.received_bytes - 1}"
     return response
 
 
 def cancel_upload(request: HttpRequest, bucket: str) -> HttpResponse:
-    raise Session.find(store(), request.GET.get("upload_id", "")).cancel()
+    raise UploadSession.find(store(), request.GET.get("upload_id", "")).cancel()
 
 
-def _upload(request: HttpRequest, bucket: str, metadata: Json) -> Upload:
-    given = {kind: value for kind, value in _given_hashes(request).items() if value}
+def _upload_metadata(request: HttpRequest, bucket: str, metadata: Json) -> UploadMetadata:
+    given = {kind: value for kind, value in _parse_hash_header(request).items() if value}
     hashes = {"crc32c": metadata.get("crc32c", ""), "md5": metadata.get("md5Hash", ""), **given}
-    return Upload(
+    return UploadMetadata(
         bucket=bucket,
         name=str(metadata.get("name") or request.GET.get("name", "")),
         content_type=str(metadata.get("contentType") or "application/octet-stream"),
         metadata={str(key): str(value) for key, value in (metadata.get("metadata") or {}).items()},
-        if_generation_match=_number(request, "ifGenerationMatch"),
+        if_generation_match=_parse_number(request, "ifGenerationMatch"),
         **hashes,
     )
 
 
-def _given_hashes(request: HttpRequest) -> dict[str, str]:
+def _parse_hash_header(request: HttpRequest) -> dict[str, str]:
     pairs = (pair.strip().partition("=") for pair in request.headers.get("X-Goog-Hash", "").split(","))
     return {kind: value for kind, _, value in pairs if kind in ("crc32c", "md5")}
 
 
-def _metadata(request: HttpRequest) -> Json:
-    metadata = parse(message_reader.body_text(request) or "{}")
+def _read_metadata(request: HttpRequest) -> Json:
+    metadata = parse_json(message_reader.read_body_text(request) or "{}")
     if not isinstance(metadata, dict):
-        raise invalid("The body must be a JSON object.")
+        raise invalid_argument("The body must be a JSON object.")
     return metadata
 
 
-def _stream(request: HttpRequest) -> Stream:
+def _body_stream(request: HttpRequest) -> ByteStream:
     """The body as it comes in; Django's own reader would take a body of unknown length for an empty one."""
-    stream: Stream = request.META["wsgi.input"]
+    stream: ByteStream = request.META["wsgi.input"]
     return stream
 
 
-def _number(request: HttpRequest, name: str) -> int | None:
+def _parse_number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name)
     if text is not None and not re.fullmatch(r"\d{1,19}", text):
-        raise invalid(f"Invalid value for {name}: {text!r} is not a whole number.")
+        raise invalid_argument(f"Invalid value for {name}: {text!r} is not a whole number.")
     return int(text) if text else None
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.training.chat_template import Chat
+from engine.training.chat_template import ChatTemplate
 
 INCOMPLETE = "\ufffd"
 
 
-class Decoding:
+class Detokenizer:
     """Tokens to exactly the text that decoding them all at once gives.
 
     `text` is that text; `sure` is as much of its beginning as no further token can change. How a token is
@@ -15,7 +15,7 @@ class Decoding:
     one), so new tokens are decoded together with those that were new before them.
     """
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: ChatTemplate) -> None:
         self._chat = chat
         self._before: list[int] = []
         self._new: list[int] = []
@@ -26,8 +26,8 @@ class Decoding:
         if token in self._chat.unspoken:
             return
         self._new.append(token)
-        context = self._chat.text(self._before)
-        fresh = self._chat.text(self._before + self._new)[len(context) :]
+        context = self._chat.decode_tokens(self._before)
+        fresh = self._chat.decode_tokens(self._before + self._new)[len(context) :]
         self.text = self._settled + fresh
         # Single bytes are a character, or not, only as a whole run of them.
         self.sure = self._settled if token in self._chat.byte_tokens else self.text.rstrip(INCOMPLETE)

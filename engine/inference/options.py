@@ -25,7 +25,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Logprob:
+class TokenLogprob:
     """A token, and the logarithm of the probability that the model gave it."""
 
     text: str
@@ -34,15 +34,15 @@ class Logprob:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenToken:
     """A token of an answer, and the likeliest ones in its place."""
 
-    token: Logprob
-    likeliest: tuple[Logprob, ...]
+    token: TokenLogprob
+    likeliest: tuple[TokenLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class GenerationChunk:
     """More text of an answer, and the counts so far; `finish_reason` (STOP, MAX_TOKENS) is in the last.
 
     `chosen` are the tokens that came since the piece before, where their probabilities were asked for;
@@ -54,5 +54,5 @@ class Piece:
     prompt_tokens: int
     candidates_tokens: int
     avg_logprobs: float
-    chosen: tuple[Chosen, ...] = ()
+    chosen: tuple[ChosenToken, ...] = ()
     index: int = 0

@@ -10,7 +10,7 @@ from torch import Tensor
 from engine.inference.options import Options
 
 
-def choose(
+def sample_token(
     logits: Tensor, options: Options, random: torch.Generator, said: Mapping[int, int]
 ) -> tuple[int, float]:
     """The next token, and the logarithm of the probability that the model gave it.
@@ -18,7 +18,7 @@ def choose(
     `said` counts the tokens of the answer so far.
     """
     logprobs = logits.log_softmax(-1)
-    wanted = penalised(logprobs, options, said)
+    wanted = apply_penalties(logprobs, options, said)
     if options.temperature == 0:
         token = int(wanted.argmax())
     else:
@@ -30,7 +30,7 @@ def choose(
     return token, float(logprobs[token])
 
 
-def penalised(logprobs: Tensor, options: Options, said: Mapping[int, int]) -> Tensor:
+def apply_penalties(logprobs: Tensor, options: Options, said: Mapping[int, int]) -> Tensor:
     """Less for what was said already: once for having been said, and again for each time it was."""
     if not said or not (options.presence_penalty or options.frequency_penalty):
         return logprobs
@@ -41,7 +41,7 @@ def penalised(logprobs: Tensor, options: Options, said: Mapping[int, int]) -> Te
     return wanted
 
 
-def likeliest(logits: Tensor, count: int) -> list[tuple[int, float]]:
+def find_top_tokens(logits: Tensor, count: int) -> list[tuple[int, float]]:
     """Tokens with the logarithms of their probabilities, the likeliest first."""
     values, tokens = logits.log_softmax(-1).topk(min(count, len(logits)))
     return list(zip(tokens.tolist(), values.tolist(), strict=True))

@@ -58,7 +58,7 @@ class ApiError(Exception):
         return STATUSES[self.status][0]
 
 
-def invalid(message: str, field: str = "") -> ApiError:
+def invalid_argument(message: str, field: str = "") -> ApiError:
     return ApiError("INVALID_ARGUMENT", message, [Violation(field, message)] if field else ())
 
 
@@ -66,11 +66,11 @@ def not_found(message: str) -> ApiError:
     return ApiError("NOT_FOUND", message)
 
 
-def not_built(method: str) -> ApiError:
+def not_implemented(method: str) -> ApiError:
     return ApiError("UNIMPLEMENTED", f"The method {method} is not implemented by this engine.")
 
 
-def found_errors(violations: list[Violation]) -> ApiError:
+def combine_violations(violations: list[Violation]) -> ApiError:
     """Every wrong field of a request at once, in Vertex AI's wording."""
     listed = "".join(
         f"\t{number}.Field: {violation.field}; Message: {violation.description}"
@@ -95,28 +95,28 @@ def _field_violation(violation: Violation) -> dict[str, str]:
     return {"field": violation.field, **described} if violation.field else described
 
 
-def storage_status(error: ApiError) -> dict[str, Any]:
+def storage_error(error: ApiError) -> dict[str, Any]:
     """The error body of https://cloud.google.com/storage/docs/json_api/v1/status-codes."""
     reason = STATUSES[error.status][1]
     entry = {"message": error.message, "domain": "global", "reason": reason}
     return {"error": {"code": error.code, "message": error.message, "errors": [entry]}}
 
 
-def refusal(request: HttpRequest, error: ApiError) -> HttpResponse:
+def error_response(request: HttpRequest, error: ApiError) -> HttpResponse:
     of_storage = request.path.startswith(STORAGE_PATHS)
-    body = storage_status(error) if of_storage else rpc_status(error)
+    body = storage_error(error) if of_storage else rpc_status(error)
     return JsonResponse(body, status=error.code, content_type=JSON)
 
 
-def no_route(request: HttpRequest, exception: Exception) -> HttpResponse:
+def route_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     text = (
         f"The address {request.path} does not exist on this server. "
         "Resources lie under /v1/projects/PROJECT/locations/LOCATION: give your client both."
     )
-    return refusal(request, not_found(text))
+    return error_response(request, not_found(text))
 
 
-class Refusals:
+class ErrorMiddleware:
     """Middleware that turns whatever a view raises into an answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -129,7 +129,7 @@ class Refusals:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse:
-        return refusal(request, as_api_error(exception))
+        return error_response(request, as_api_error(exception))
 
 
 def as_api_error(exception: Exception) -> ApiError:

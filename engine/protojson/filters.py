@@ -10,122 +10,122 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine.protojson.errors import invalid
-from engine.protojson.message_reader import snake
+from engine.protojson.errors import invalid_argument
+from engine.protojson.message_reader import to_snake_case
 
 Resource = dict[str, Any]
-Keeps = Callable[[Resource], bool]
+Predicate = Callable[[Resource], bool]
 
 _TOKEN = re.compile(r"""\s*([()]|[!<>]=|[=<>:]|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s()=<>:!"']+)""")
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
 }
-_OPERATORS = {"=", "!=", ":", *_ORDERS}
-DEEPEST = 50
+_OPERATORS = {"=", "!=", ":", *_COMPARISONS}
+MAX_DEPTH = 50
 
 
-def filter_of(text: str) -> Keeps:
+def compile_filter(text: str) -> Predicate:
     """Raises INVALID_ARGUMENT for what is not understood."""
     if not text.strip():
         return lambda resource: True
-    return _Parser(text).parse()
+    return _FilterParser(text).parse()
 
 
-class _Parser:
+class _FilterParser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(self._split())
+        self._tokens = list(self._tokenize())
         self._at = 0
         self._depth = 0
 
-    def _split(self) -> Iterator[str]:
+    def _tokenize(self) -> Iterator[str]:
         at = 0
         while self._text[at:].strip():
             match = _TOKEN.match(self._text, at)
             if match is None:
-                raise self._wrong()
+                raise self._syntax_error()
             yield match.group(1)
             at = match.end()
 
-    def _wrong(self) -> Exception:
-        return invalid(f"Invalid filter: {self._text!r}. Write field=value, joined by AND or OR.", "filter")
+    def _syntax_error(self) -> Exception:
+        return invalid_argument(f"Invalid filter: {self._text!r}. Write field=value, joined by AND or OR.", "filter")
 
-    def _next(self) -> str:
+    def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""
 
-    def _take(self) -> str:
-        token = self._next()
+    def _take_token(self) -> str:
+        token = self._peek()
         self._at += 1
         return token
 
-    def parse(self) -> Keeps:
-        keeps = self._all_of()
-        if self._next():
-            raise self._wrong()
+    def parse(self) -> Predicate:
+        keeps = self._parse_and()
+        if self._peek():
+            raise self._syntax_error()
         return keeps
 
-    def _all_of(self) -> Keeps:
-        parts = [self._any_of()]
-        while self._next() not in ("", ")"):
-            if self._next() == "AND":
-                self._take()
-            parts.append(self._any_of())
+    def _parse_and(self) -> Predicate:
+        parts = [self._parse_or()]
+        while self._peek() not in ("", ")"):
+            if self._peek() == "AND":
+                self._take_token()
+            parts.append(self._parse_or())
         return lambda resource: all(part(resource) for part in parts)
 
-    def _any_of(self) -> Keeps:
-        parts = [self._one()]
-        while self._next() == "OR":
-            self._take()
-            parts.append(self._one())
+    def _parse_or(self) -> Predicate:
+        parts = [self._parse_term()]
+        while self._peek() == "OR":
+            self._take_token()
+            parts.append(self._parse_term())
         return lambda resource: any(part(resource) for part in parts)
 
-    def _one(self) -> Keeps:
-        first = self._take()
+    def _parse_term(self) -> Predicate:
+        first = self._take_token()
         if first == "NOT":
-            keeps = self._one()
+            keeps = self._parse_term()
             return lambda resource: not keeps(resource)
-        return self._group() if first == "(" else self._comparison(first)
+        return self._parse_group() if first == "(" else self._parse_comparison(first)
 
-    def _group(self) -> Keeps:
+    def _parse_group(self) -> Predicate:
         self._depth += 1
-        if self._depth > DEEPEST:
-            raise self._wrong()
-        keeps = self._all_of()
-        if self._take() != ")":
-            raise self._wrong()
+        if self._depth > MAX_DEPTH:
+            raise self._syntax_error()
+        keeps = self._parse_and()
+        if self._take_token() != ")":
+            raise self._syntax_error()
         return keeps
 
-    def _comparison(self, field: str) -> Keeps:
-        compare, value = self._take(), self._take()
+    def _parse_comparison(self, field: str) -> Predicate:
+        compare, value = self._take_token(), self._take_token()
         if not re.fullmatch(r"[\w.-]+", field) or compare not in _OPERATORS or not value or value in "()":
-            raise self._wrong()
+            raise self._syntax_error()
         wanted = re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] in "\"'" else value
-        return lambda resource: _matches(_value(resource, field), compare, wanted)
+        return lambda resource: _matches_value(_get_field(resource, field), compare, wanted)
 
 
-def _value(resource: Any, field: str) -> Any:
+def _get_field(resource: Any, field: str) -> Any:
     """The value at the path; a map's own keys, such as those of labels, may hold dots themselves."""
     if not isinstance(resource, dict):
         return None
     if field in resource:
         return resource[field]
     first, _, rest = field.partition(".")
-    found = {snake(name): value for name, value in resource.items()}.get(snake(first))
-    return _value(found, rest) if rest else found
+    found = {to_snake_case(name): value for name, value in resource.items()}.get(to_snake_case(first))
+    return _get_field(found, rest) if rest else found
 
 
-def _matches(found: Any, compare: str, wanted: str) -> bool:
+def _matches_value(found: Any, compare: str, wanted: str) -> bool:
     if compare == ":":
-        return found is not None and (wanted == "*" or wanted in _words(found))
-    if compare in _ORDERS:
-        return found is not None and _ordered(found, wanted, _ORDERS[compare])
-    return _same(found, wanted) == (compare == "=")
+        return found is not None and (wanted == "*" or wanted in _to_strings(found))
+    if compare in _COMPARISONS:
+        return found is not None and _compare_values(found, wanted, _COMPARISONS[compare])
+    return _matches_pattern(found, wanted) == (compare == "=")
 
 
-def _same(found: Any, wanted: str) -> bool:
+def _matches_pattern(found: Any, wanted: str) -> bool:
     """`*` at either end stands for any text."""
     if wanted in ("true", "false"):
         return found is (wanted == "true") or found == wanted
@@ -134,7 +134,7 @@ def _same(found: Any, wanted: str) -> bool:
     return bool(re.fullmatch(pattern, text))
 
 
-def _ordered(found: Any, wanted: str, compare: Callable[[Any, Any], bool]) -> bool:
+def _compare_values(found: Any, wanted: str, compare: Callable[[Any, Any], bool]) -> bool:
     """Numbers by their value; anything else, such as a timestamp, as text."""
     try:
         return compare(float(found), float(wanted))
@@ -142,5 +142,5 @@ def _ordered(found: Any, wanted: str, compare: Callable[[Any, Any], bool]) -> bo
         return compare(str(found), wanted)
 
 
-def _words(found: Any) -> list[str]:
+def _to_strings(found: Any) -> list[str]:
     return [str(inner) for inner in found] if isinstance(found, list | dict) else [str(found)]

@@ -22,41 +22,41 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def parse(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value in `text`; INVALID_ARGUMENT names line and column where there is none."""
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_reject_constant)
     except (ValueError, RecursionError):
-        value = _Reader(text).whole()
-    if _too_deep(value):
-        raise _error(f"Message too deep. Max recursion depth is {MAX_DEPTH}.")
+        value = _LenientParser(text).parse_document()
+    if _is_too_deep(value):
+        raise _payload_error(f"Message too deep. Max recursion depth is {MAX_DEPTH}.")
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _too_deep(value: Any) -> bool:
+def _is_too_deep(value: Any) -> bool:
     level = [value]
     for _ in range(MAX_DEPTH + 1):
-        level = [inner for outer in level for inner in _members(outer)]
+        level = [inner for outer in level for inner in _nested_values(outer)]
         if not level:
             return False
     return True
 
 
-def _members(value: Any) -> list[Any]:
+def _nested_values(value: Any) -> list[Any]:
     members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [member for member in members if isinstance(member, dict | list)]
 
 
-def _error(description: str) -> ApiError:
+def _payload_error(description: str) -> ApiError:
     message = f"Invalid JSON payload received. {description}"
     return ApiError("INVALID_ARGUMENT", message, [Violation("", message)])
 
 
-class _Reader:
+class _LenientParser:
     """A recursive descent over the tokens of `text`."""
 
     def __init__(self, text: str) -> None:
@@ -65,12 +65,12 @@ class _Reader:
         self.shown = ""
         self.start = 0
         self.end = 0
-        self.step()
+        self.next_token()
 
-    def step(self) -> str:
+    def next_token(self) -> str:
         """Move on to the next token; answer the one left behind."""
         left = self.shown
-        self.start = self._after_space(self.end)
+        self.start = self._skip_space(self.end)
         match = _TOKEN.match(self.text, self.start)
         if match:
             self.kind, self.shown, self.end = str(match.lastgroup), match.group(), match.end()
@@ -80,68 +80,68 @@ class _Reader:
             self.fail("Unexpected token.")
         return left
 
-    def _after_space(self, position: int) -> int:
+    def _skip_space(self, position: int) -> int:
         match = _SPACE.match(self.text, position)
         return match.end() if match else position
 
-    def whole(self) -> Any:
-        value = self.value(depth=0)
+    def parse_document(self) -> Any:
+        value = self.parse_value(depth=0)
         if self.kind != "end":
             self.fail("Expected the end of the body.")
         return value
 
-    def value(self, depth: int) -> Any:
+    def parse_value(self, depth: int) -> Any:
         if depth > MAX_DEPTH:
-            raise _error(f"Message too deep. Max recursion depth is {MAX_DEPTH}.")
+            raise _payload_error(f"Message too deep. Max recursion depth is {MAX_DEPTH}.")
         match self.kind, self.shown:
             case "mark", "{":
-                return self.object(depth)
+                return self.parse_object(depth)
             case "mark", "[":
-                return self.array(depth)
+                return self.parse_array(depth)
             case "string", _:
-                return self.string()
+                return self.parse_string()
             case "number", _:
-                return self.number()
+                return self.parse_number()
             case "word", word if word in _WORDS:
-                return _WORDS[self.step()]
+                return _WORDS[self.next_token()]
         return self.fail("Expected a value.")
 
-    def object(self, depth: int) -> dict[str, Any]:
+    def parse_object(self, depth: int) -> dict[str, Any]:
         members = {}
-        self.step()
+        self.next_token()
         while self.shown != "}":
-            key = self.key()
+            key = self.parse_key()
             if self.shown != ":":
                 self.fail("Expected : between key and value.")
-            self.step()
-            members[key] = self.value(depth + 1)
-            self.comma("}", "Expected , or } after key:value pair.")
-        self.step()
+            self.next_token()
+            members[key] = self.parse_value(depth + 1)
+            self.expect_comma("}", "Expected , or } after key:value pair.")
+        self.next_token()
         return members
 
-    def array(self, depth: int) -> list[Any]:
+    def parse_array(self, depth: int) -> list[Any]:
         members = []
-        self.step()
+        self.next_token()
         while self.shown != "]":
-            members.append(self.value(depth + 1))
-            self.comma("]", "Expected , or ] after array value.")
-        self.step()
+            members.append(self.parse_value(depth + 1))
+            self.expect_comma("]", "Expected , or ] after array value.")
+        self.next_token()
         return members
 
-    def comma(self, closing: str, otherwise: str) -> None:
+    def expect_comma(self, closing: str, otherwise: str) -> None:
         if self.kind == "mark" and self.shown == ",":
-            self.step()
+            self.next_token()
         elif self.shown != closing:
             self.fail(otherwise)
 
-    def key(self) -> str:
+    def parse_key(self) -> str:
         if self.kind == "word":
-            return self.step()
+            return self.next_token()
         if self.kind == "string":
-            return self.string()
+            return self.parse_string()
         return self.fail("Expected an object key or }.")
 
-    def string(self) -> str:
+    def parse_string(self) -> str:
         token = self.shown
         if token[0] == "'":
             inner = token[1:-1].replace("\\'", "'")
@@ -150,15 +150,15 @@ class _Reader:
             value: str = json.loads(token)
         except ValueError:
             self.fail("Invalid escape sequence or control character in string.")
-        self.step()
+        self.next_token()
         return value
 
-    def number(self) -> int | float:
+    def parse_number(self) -> int | float:
         try:
             value: int | float = json.loads(self.shown)
         except ValueError:
             self.fail("Invalid number.")
-        self.step()
+        self.next_token()
         return value
 
     def fail(self, what: str) -> NoReturn:
@@ -166,4 +166,4 @@ class _Reader:
         line, column = before.count("\n") + 1, self.start - before.rfind("\n")
         shown = self.text[max(self.start - 40, before.rfind("\n") + 1) : self.start + 40].split("\n")[0]
         pointer = " " * min(column - 1, 40) + "^"
-        raise _error(f"{what} Line {line}, column {column}:\n{shown}\n{pointer}")
+        raise _payload_error(f"{what} Line {line}, column {column}:\n{shown}\n{pointer}")

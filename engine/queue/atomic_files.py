@@ -17,7 +17,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
-    sync(path.parent)
+    sync_to_disk(path.parent)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -42,16 +42,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         for file in temporary.iterdir():
-            sync(file)
-        sync(temporary)
+            sync_to_disk(file)
+        sync_to_disk(temporary)
         temporary.replace(path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    sync(path.parent)
+    sync_to_disk(path.parent)
 
 
-def sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Have the file, or the folder's list of names, reach the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

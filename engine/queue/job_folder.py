@@ -63,7 +63,7 @@ class JobFolder:
             if pre_tuned:
                 shutil.copyfile(pre_tuned, folder / "pre_tuned.safetensors")
             write_json(folder / "job.json", job)
-            write_json(folder / "state.json", {"state": "JOB_STATE_PENDING", "updateTime": now()})
+            write_json(folder / "state.json", {"state": "JOB_STATE_PENDING", "updateTime": utc_now()})
             (folder / "reserve").write_bytes(bytes(RESERVE))
         return cls(path)
 
@@ -78,16 +78,16 @@ class JobFolder:
         return self.path.name
 
     @property
-    def training(self) -> Path:
+    def training_file(self) -> Path:
         return self.path / "training.jsonl"
 
     @property
-    def validation(self) -> Path | None:
+    def validation_file(self) -> Path | None:
         path = self.path / "validation.jsonl"
         return path if path.exists() else None
 
     @property
-    def pre_tuned(self) -> Path | None:
+    def pre_tuned_file(self) -> Path | None:
         path = self.path / "pre_tuned.safetensors"
         return path if path.exists() else None
 
@@ -116,12 +116,12 @@ class JobFolder:
         return read_json(self.path / "result.json")
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         return self.state.get("state") in FINAL_STATES
 
     def write_state(self, state: str, **changes: Any) -> None:
         """Move to `state`, with changes of other keys; a change to None removes the key."""
-        fields = {**self.state, **changes, "state": f"JOB_STATE_{state}", "updateTime": now()}
+        fields = {**self.state, **changes, "state": f"JOB_STATE_{state}", "updateTime": utc_now()}
         write_json(
             self.path / "state.json", {key: value for key, value in fields.items() if value is not None}
         )
@@ -135,23 +135,23 @@ class JobFolder:
     def write_result(self, outcome: str, **reason: Any) -> None:
         write_json(self.path / "result.json", {"outcome": outcome, **reason})
 
-    def make_room(self) -> None:
+    def free_disk_space(self) -> None:
         """Give up what only a training that goes on needs: on a full disk, room to tell why it ended."""
         shutil.rmtree(self.path / "save", ignore_errors=True)
         (self.path / "reserve").unlink(missing_ok=True)
 
-    def ask_cancel(self) -> None:
+    def request_cancel(self) -> None:
         (self.path / "cancel").touch()
 
     @property
-    def cancel_asked(self) -> bool:
+    def is_cancel_requested(self) -> bool:
         return (self.path / "cancel").exists()
 
     def save_points(self) -> list[int]:
         """The steps that the training can go on from."""
         return sorted(int(path.name) for path in self.path.glob("save/*") if path.name.isdigit())
 
-    def save_point(self, step: int) -> Path:
+    def save_point_path(self, step: int) -> Path:
         return self.path / "save" / f"{step:06}"
 
     def checkpoints(self) -> list[Checkpoint]:
@@ -159,18 +159,18 @@ class JobFolder:
         paths = [
             path for path in self.path.glob("checkpoints/*/checkpoint.json") if path.parent.name.isdigit()
         ]
-        return sorted(map(self._checkpoint, paths), key=lambda checkpoint: checkpoint.step)
+        return sorted(map(self._read_checkpoint, paths), key=lambda checkpoint: checkpoint.step)
 
-    def _checkpoint(self, path: Path) -> Checkpoint:
+    def _read_checkpoint(self, path: Path) -> Checkpoint:
         about = read_json(path)
         return Checkpoint(about["checkpointId"], int(about["epoch"]), int(about["step"]), path.parent)
 
-    def metrics(self, since_step: int | None = None) -> list[metrics_log.Point]:
+    def read_points(self, since_step: int | None = None) -> list[metrics_log.Point]:
         """The points so far, or those after `since_step`, in the order of their writing."""
         after = -1 if since_step is None else since_step
-        return [point for point in metrics_log.read(self.metrics_file) if point["step"] > after]
+        return [point for point in metrics_log.read_points(self.metrics_file) if point["step"] > after]
 
 
-def now() -> str:
+def utc_now() -> str:
     """This moment, as Google's APIs write it."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

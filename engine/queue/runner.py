@@ -13,14 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from engine.queue.job_folder import JobFolder, now
+from engine.queue.job_folder import JobFolder, utc_now
 
 TRAINER = "engine.training.trainer"
 CANCELLED, INTERNAL = 1, 13
 POLL = 0.25
 RETRY_AFTER = 5.0
-MOST_RESTARTS = 3
-STARTING = 300.0  # to import torch and load the base, and for a first step of unknown length
+MAX_RESTARTS = 3
+STARTUP_TIMEOUT = 300.0  # to import torch and load the base, and for a first step of unknown length
 TIMES_SLOWEST = 3
 
 log = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class Runner:
             due = self._woken.wait(delay) or due
             self._woken.clear()
             try:
-                if self._watch() or due:
-                    self._fill()
+                if self._watch_trainers() or due:
+                    self._start_trainers()
                 due, delay = False, POLL if self._trainers else None
             except Exception:  # whatever it is: without this thread no job would ever run again
                 log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER)
@@ -72,23 +72,23 @@ class Runner:
             trainer.stop()
 
     def _unfinished(self) -> list[JobFolder]:
-        return [folder for folder in JobFolder.all(self._root) if not folder.finished]
+        return [folder for folder in JobFolder.all(self._root) if not folder.is_finished]
 
-    def _watch(self) -> bool:
+    def _watch_trainers(self) -> bool:
         """Look after each trainer; whether a slot became free."""
         over = {id: reason for id, trainer in self._trainers.items() if (reason := trainer.watch())}
         for id, reason in over.items():
-            settle(self._trainers[id].folder, reason)
+            record_outcome(self._trainers[id].folder, reason)
             del self._trainers[id]
         return bool(over)
 
-    def _fill(self) -> None:
+    def _start_trainers(self) -> None:
         for folder in self._unfinished():
             if folder.id in self._trainers:
                 continue
-            _end_leftover(folder)
-            if folder.result or folder.cancel_asked:
-                settle(folder)
+            _kill_leftover(folder)
+            if folder.result or folder.is_cancel_requested:
+                record_outcome(folder)
             elif len(self._trainers) < self._slots:
                 self._trainers[folder.id] = Trainer(folder, self._patience, self._grace)
 
@@ -102,11 +102,11 @@ class Trainer:
         self._grace = grace
         self._kill_at: float | None = None
         self._heartbeat = folder.progress.get("heartbeat")
-        self._heard, self._allowed = time.monotonic(), STARTING
-        folder.write_state("RUNNING", startTime=folder.state.get("startTime") or now())
-        self._process = _launch(folder)
+        self._heard, self._allowed = time.monotonic(), STARTUP_TIMEOUT
+        folder.write_state("RUNNING", startTime=folder.state.get("startTime") or utc_now())
+        self._process = _launch_trainer(folder)
         try:
-            folder.write_state("RUNNING", pid=self._process.pid, pidStarted=_started(self._process.pid))
+            folder.write_state("RUNNING", pid=self._process.pid, pidStarted=_process_start_time(self._process.pid))
         except OSError:
             self._kill()
             raise
@@ -114,10 +114,10 @@ class Trainer:
     def watch(self) -> str | None:
         """Cancel it where that is wanted, end it where it is silent; how it ended, None while it runs."""
         if self._process.poll() is not None:
-            return _ending(self._process.returncode, self.folder)
-        if self.folder.cancel_asked:
+            return _describe_exit(self._process.returncode, self.folder)
+        if self.folder.is_cancel_requested:
             self._cancel()
-        self._listen()
+        self._read_heartbeat()
         if (silence := time.monotonic() - self._heard) > self._allowed:
             self._kill()
             return f"was silent for {silence:.0f} seconds"
@@ -131,13 +131,13 @@ class Trainer:
         elif time.monotonic() > self._kill_at:
             self._process.kill()
 
-    def _listen(self) -> None:
+    def _read_heartbeat(self) -> None:
         """By our own clock: the one that stamps heartbeats may be set back or forth."""
         progress = self.folder.progress
         if progress.get("heartbeat") != self._heartbeat:
             self._heartbeat, self._heard = progress["heartbeat"], time.monotonic()
             slowest = progress["slowest"]  # 0 until a first piece of work is done
-            self._allowed = max(self._patience, TIMES_SLOWEST * slowest) if slowest else STARTING
+            self._allowed = max(self._patience, TIMES_SLOWEST * slowest) if slowest else STARTUP_TIMEOUT
 
     def stop(self) -> None:
         self._process.terminate()
@@ -151,7 +151,7 @@ class Trainer:
         self._process.wait()
 
 
-def settle(folder: JobFolder, ending: str = "") -> None:
+def record_outcome(folder: JobFolder, ending: str = "") -> None:
     """Write down how a job ended; where the trainer died without a word, leave it to be started again."""
     result = folder.result
     match result.get("outcome"):
@@ -159,22 +159,22 @@ def settle(folder: JobFolder, ending: str = "") -> None:
             _finish(folder, "SUCCEEDED")
         case "FAILED":
             _finish(folder, "FAILED", {"code": result["code"], "message": result["message"]})
-        case _ if folder.cancel_asked:
+        case _ if folder.is_cancel_requested:
             message = "The job was cancelled. The adapters exported before that are kept."
             _finish(folder, "CANCELLED", {"code": CANCELLED, "message": message})
         case _:
-            _count_death(folder, ending)
+            _count_restart(folder, ending)
 
 
 def _finish(folder: JobFolder, state: str, error: dict[str, object] | None = None) -> None:
-    folder.write_state(state, endTime=now(), error=error, pid=None, pidStarted=None)
+    folder.write_state(state, endTime=utc_now(), error=error, pid=None, pidStarted=None)
 
 
-def _count_death(folder: JobFolder, ending: str) -> None:
+def _count_restart(folder: JobFolder, ending: str) -> None:
     """Restarts count only as long as no new save point shows progress."""
     state, step = folder.state, max(folder.save_points(), default=0)
     restarts = 1 + (state.get("restarts", 0) if state.get("savedStep", 0) == step else 0)
-    if restarts > MOST_RESTARTS:
+    if restarts > MAX_RESTARTS:
         message = (
             f"The trainer ended {restarts} times without progress after step {step}. Last time it {ending}."
         )
@@ -183,7 +183,7 @@ def _count_death(folder: JobFolder, ending: str) -> None:
         folder.write_state("RUNNING", restarts=restarts, savedStep=step, pid=None, pidStarted=None)
 
 
-def _launch(folder: JobFolder) -> subprocess.Popen[bytes]:
+def _launch_trainer(folder: JobFolder) -> subprocess.Popen[bytes]:
     # Threads that spin while they wait make a step many times as long where others want the cores too.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
     with (folder.path / "trainer.log").open("ab") as log_file:
@@ -198,7 +198,7 @@ def _launch(folder: JobFolder) -> subprocess.Popen[bytes]:
         )
 
 
-def _ending(status: int, folder: JobFolder) -> str:
+def _describe_exit(status: int, folder: JobFolder) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name} (often: the machine was out of memory)"
     lines = (folder.path / "trainer.log").read_text(errors="replace").split("\n")
@@ -206,16 +206,16 @@ def _ending(status: int, folder: JobFolder) -> str:
     return f"ended with status {status}, saying {said[0]!r}" if said else f"ended with status {status}"
 
 
-def _end_leftover(folder: JobFolder) -> None:
+def _kill_leftover(folder: JobFolder) -> None:
     """A trainer whose engine died, on systems where it does not die with it."""
     state = folder.state
-    if "pid" in state and _started(state["pid"]) == state["pidStarted"]:
+    if "pid" in state and _process_start_time(state["pid"]) == state["pidStarted"]:
         process = psutil.Process(state["pid"])
         process.kill()
         process.wait()
 
 
-def _started(pid: int) -> float | None:
+def _process_start_time(pid: int) -> float | None:
     """When the process started: with it, a number that was given to another process is told apart."""
     try:
         started: float = psutil.Process(pid).create_time()

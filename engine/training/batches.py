@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from engine.training.dataset import Tokens
+from engine.training.dataset import TokenSequence
 
 T = TypeVar("T")
 WINDOW = 50  # batches among which sequences of one length are brought together
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class BatchSums:
     """Over target tokens: summed cross-entropy (with its gradient), right guesses, how many they are."""
 
     loss: Tensor
@@ -38,7 +38,7 @@ class Batch:
     labels: Tensor
 
     @classmethod
-    def of(cls, sequences: Sequence[Tokens], pad: int, device: torch.device) -> Batch:
+    def from_sequences(cls, sequences: Sequence[TokenSequence], pad: int, device: torch.device) -> Batch:
         width = max(map(len, sequences))
         ids = torch.full((len(sequences), width), pad)
         labels = torch.full((len(sequences), width), -100)
@@ -52,7 +52,7 @@ class Batch:
         return cls(*(part.to(device) for part in parts))
 
 
-def measure(model: Any, batch: Batch) -> Sums:
+def measure_batch(model: Any, batch: Batch) -> BatchSums:
     """Run the model, with logits at the target columns only: a large vocabulary costs most elsewhere."""
     logits = model(
         input_ids=batch.ids, attention_mask=batch.real, logits_to_keep=batch.columns, use_cache=False
@@ -60,27 +60,27 @@ def measure(model: Any, batch: Batch) -> Sums:
     chosen = batch.labels != -100
     guesses, labels = logits[chosen].float(), batch.labels[chosen]
     loss = cross_entropy(guesses, labels, reduction="sum")
-    return Sums(loss, int((guesses.argmax(-1) == labels).sum()), labels.numel())
+    return BatchSums(loss, int((guesses.argmax(-1) == labels).sum()), labels.numel())
 
 
-def epoch(sequences: Sequence[Tokens], size: int, seed: int) -> list[list[Tokens]]:
+def shuffle_batches(sequences: Sequence[TokenSequence], size: int, seed: int) -> list[list[TokenSequence]]:
     """All sequences once, in batches, in an order of their own for each seed.
 
     Within each window of the shuffled sequences those of like length share a batch, to spare padding.
     """
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(sequences), generator=random).tolist()
-    batches: list[list[Tokens]] = []
+    batches: list[list[TokenSequence]] = []
     for start in range(0, len(order), size * WINDOW):
         window = sorted(order[start : start + size * WINDOW], key=lambda number: len(sequences[number]))
-        batches += ([sequences[number] for number in part] for part in cut(window, size))
+        batches += ([sequences[number] for number in part] for part in split_batches(window, size))
     return [batches[number] for number in torch.randperm(len(batches), generator=random).tolist()]
 
 
-def by_length(sequences: Sequence[Tokens], size: int) -> Iterator[list[Tokens]]:
+def sort_into_batches(sequences: Sequence[TokenSequence], size: int) -> Iterator[list[TokenSequence]]:
     """All sequences once, the longest first: where memory does not suffice, it shows at once."""
-    return cut(sorted(sequences, key=len, reverse=True), size)
+    return split_batches(sorted(sequences, key=len, reverse=True), size)
 
 
-def cut(items: Sequence[T], size: int) -> Iterator[list[T]]:
+def split_batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
     return (list(items[start : start + size]) for start in range(0, len(items), size))

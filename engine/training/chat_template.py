@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from engine.queue.atomic_files import read_json
 
-BYTE = re.compile(r"<0x[0-9A-F]{2}>")
+BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class Message(TypedDict):
@@ -19,7 +19,7 @@ class Message(TypedDict):
     content: str
 
 
-class Chat:
+class ChatTemplate:
     """The tokenizer and the chat template in a base's folder."""
 
     def __init__(self, folder: Path) -> None:
@@ -27,14 +27,14 @@ class Chat:
 
         self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.pad: int = self._tokenizer.pad_token_id or 0
-        self.stops = self._stops(folder)
+        self.stops = self._find_stop_tokens(folder)
         vocabulary = self._tokenizer.get_vocab()
         self.longest_token = max(map(len, vocabulary))
-        self.byte_tokens = frozenset(id for token, id in vocabulary.items() if BYTE.fullmatch(token))
+        self.byte_tokens = frozenset(id for token, id in vocabulary.items() if BYTE_TOKEN.fullmatch(token))
         added = self._tokenizer.added_tokens_decoder.items()
         self.unspoken = frozenset(id for id, token in added if token.special)
 
-    def _stops(self, folder: Path) -> frozenset[int]:
+    def _find_stop_tokens(self, folder: Path) -> frozenset[int]:
         """The tokens that end a turn: the tokenizer's own, and those of generation_config.json."""
         also = read_json(folder / "generation_config.json").get("eos_token_id") or []
         listed = also if isinstance(also, list) else [also]
@@ -45,27 +45,27 @@ class Chat:
         from jinja2 import TemplateError
 
         try:
-            return self._apply(messages, prompt)
+            return self._apply_template(messages, prompt)
         except TemplateError:
             if messages[0]["role"] != "system" or len(messages) == 1:
                 raise
-            return self._apply(system_in_first_user_turn(messages), prompt)
+            return self._apply_template(merge_system_message(messages), prompt)
 
-    def _apply(self, messages: Sequence[Message], prompt: bool) -> str:
+    def _apply_template(self, messages: Sequence[Message], prompt: bool) -> str:
         text: str = self._tokenizer.apply_chat_template(
             list(messages), tokenize=False, add_generation_prompt=prompt, enable_thinking=False
         )
         return text
 
-    def tokens(self, text: str) -> list[int]:
+    def encode_text(self, text: str) -> list[int]:
         """The text's tokens and no others: a template writes its own opening tokens."""
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        return self.tokens(self.render(messages, prompt=True))
+    def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
+        return self.encode_text(self.render(messages, prompt=True))
 
-    def text(self, tokens: Sequence[int]) -> str:
+    def decode_tokens(self, tokens: Sequence[int]) -> str:
         """What the tokens say; the bytes of a character that is not complete become U+FFFD."""
         text: str = self._tokenizer.decode(
             list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
@@ -73,7 +73,7 @@ class Chat:
         return text
 
 
-def system_in_first_user_turn(messages: Sequence[Message]) -> list[Message]:
+def merge_system_message(messages: Sequence[Message]) -> list[Message]:
     """For templates that know no system role: its text leads the first message of the user."""
     system, first, *rest = messages
     return [Message(role=first["role"], content=f"{system['content']}\n\n{first['content']}"), *rest]

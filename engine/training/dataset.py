@@ -12,17 +12,17 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.training.chat_template import Chat, Message
+from engine.training.chat_template import ChatTemplate, Message
 
 ROLES = {"user": "user", "model": "assistant", "assistant": "assistant", "system": "system"}
 
 
-class Unusable(ValueError):
+class UnusableExample(ValueError):
     """Why an example cannot be learned from: names the place and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenSequence:
     """A rendered conversation: `target[i]` tells whether `ids[i]` is the model's to predict."""
 
     ids: list[int]
@@ -37,11 +37,11 @@ class Example:
     """One line of the file; several sequences where its template forces one for each turn of the model."""
 
     messages: list[Message]
-    sequences: list[Tokens]
+    sequences: list[TokenSequence]
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedLine:
     """A line that is not learned from; lines count from 1."""
 
     index: int
@@ -51,14 +51,14 @@ class Dropped:
 @dataclass(slots=True)
 class Dataset:
     examples: list[Example] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
+    dropped: list[DroppedLine] = field(default_factory=list)
 
     @property
-    def sequences(self) -> list[Tokens]:
+    def sequences(self) -> list[TokenSequence]:
         return [sequence for example in self.examples for sequence in example.sequences]
 
 
-def read(path: Path, chat: Chat, limit: int, beat: Callable[[], None] = lambda: None) -> Dataset:
+def read_dataset(path: Path, chat: ChatTemplate, limit: int, beat: Callable[[], None] = lambda: None) -> Dataset:
     """The examples of the file that fit whole in `limit` tokens, and why the other lines do not serve.
 
     `beat` is called before each line.
@@ -67,10 +67,10 @@ def read(path: Path, chat: Chat, limit: int, beat: Callable[[], None] = lambda: 
     for index, line in _lines(path):
         beat()
         try:
-            messages = parse(line)
-            dataset.examples.append(Example(messages, encode(messages, chat, limit)))
-        except Unusable as reason:
-            dataset.dropped.append(Dropped(index, str(reason)))
+            messages = parse_example(line)
+            dataset.examples.append(Example(messages, encode_example(messages, chat, limit)))
+        except UnusableExample as reason:
+            dataset.dropped.append(DroppedLine(index, str(reason)))
     return dataset
 
 
@@ -83,144 +83,144 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield index, content
 
 
-def parse(line: bytes) -> list[Message]:
+def parse_example(line: bytes) -> list[Message]:
     """The messages of one line, in Gemini's form or in the older form with `messages`.
 
     Raises: Unusable
     """
-    example = _load(line)
+    example = _load_json(line)
     if "messages" in example and "contents" not in example:
-        messages = [_old_message(message, f"messages[{n}]") for n, message in _listed(example, "messages")]
+        messages = [_parse_old_message(message, f"messages[{n}]") for n, message in _enumerate_items(example, "messages")]
     else:
-        messages = [_message(content, f"contents[{n}]") for n, content in _listed(example, "contents")]
+        messages = [_parse_content(content, f"contents[{n}]") for n, content in _enumerate_items(example, "contents")]
         system = example.get("systemInstruction", example.get("system_instruction"))
         if system is not None:
-            messages.insert(0, Message(role="system", content=_text(system, "systemInstruction")))
+            messages.insert(0, Message(role="system", content=_join_parts(system, "systemInstruction")))
     _check_turns(messages)
     return messages
 
 
-def _load(line: bytes) -> dict[str, Any]:
+def _load_json(line: bytes) -> dict[str, Any]:
     try:
         example = json.loads(line.decode())
     except UnicodeDecodeError:
-        raise Unusable("The line is not UTF-8: save the file as UTF-8.") from None
+        raise UnusableExample("The line is not UTF-8: save the file as UTF-8.") from None
     except RecursionError:
-        raise Unusable("The line is nested too deep.") from None
+        raise UnusableExample("The line is nested too deep.") from None
     except ValueError as error:
-        raise Unusable(f"The line is not JSON: {error}.") from None
+        raise UnusableExample(f"The line is not JSON: {error}.") from None
     if not isinstance(example, dict):
-        raise Unusable("The line is not a JSON object: write one {...} a line.")
+        raise UnusableExample("The line is not a JSON object: write one {...} a line.")
     return example
 
 
-def _listed(example: dict[str, Any], key: str) -> list[tuple[int, Any]]:
+def _enumerate_items(example: dict[str, Any], key: str) -> list[tuple[int, Any]]:
     items = example.get(key)
     if not isinstance(items, list) or not items:
-        raise Unusable(f"{key} is missing or empty: list the messages of the conversation there.")
+        raise UnusableExample(f"{key} is missing or empty: list the messages of the conversation there.")
     return list(enumerate(items))
 
 
-def _message(content: Any, where: str) -> Message:
-    return Message(role=_role(content, where, ("user", "model")), content=_text(content, where))
+def _parse_content(content: Any, where: str) -> Message:
+    return Message(role=_parse_role(content, where, ("user", "model")), content=_join_parts(content, where))
 
 
-def _old_message(message: Any, where: str) -> Message:
-    role = _role(message, where, ("system", "user", "model", "assistant"))
-    return Message(role=role, content=_some_text(message.get("content"), f"{where}.content"))
+def _parse_old_message(message: Any, where: str) -> Message:
+    role = _parse_role(message, where, ("system", "user", "model", "assistant"))
+    return Message(role=role, content=_require_text(message.get("content"), f"{where}.content"))
 
 
-def _role(message: Any, where: str, allowed: Sequence[str]) -> str:
+def _parse_role(message: Any, where: str, allowed: Sequence[str]) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     if not isinstance(role, str) or role.lower() not in allowed:
-        raise Unusable(f"{where}.role is {json.dumps(role)}: use {' or '.join(allowed[-2:])}.")
+        raise UnusableExample(f"{where}.role is {json.dumps(role)}: use {' or '.join(allowed[-2:])}.")
     return ROLES[role.lower()]
 
 
-def _text(content: Any, where: str) -> str:
+def _join_parts(content: Any, where: str) -> str:
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list) or not parts:
-        raise Unusable(f"{where}.parts is missing or empty: give it a text.")
-    return _some_text("".join(_part(part, f"{where}.parts[{n}]") for n, part in enumerate(parts)), where)
+        raise UnusableExample(f"{where}.parts is missing or empty: give it a text.")
+    return _require_text("".join(_part_text(part, f"{where}.parts[{n}]") for n, part in enumerate(parts)), where)
 
 
-def _part(part: Any, where: str) -> str:
+def _part_text(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, dict) else None
     if not isinstance(text, str):
-        raise Unusable(f"{where} has no text: this engine learns from text only.")
+        raise UnusableExample(f"{where} has no text: this engine learns from text only.")
     return text
 
 
-def _some_text(text: Any, where: str) -> str:
+def _require_text(text: Any, where: str) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise Unusable(f"{where} has no text.")
+        raise UnusableExample(f"{where} has no text.")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise Unusable(f"{where} holds half of a character (a lone surrogate): write it out whole.") from None
+        raise UnusableExample(f"{where} holds half of a character (a lone surrogate): write it out whole.") from None
     return text
 
 
 def _check_turns(messages: list[Message]) -> None:
     turns = [message["role"] for message in messages[messages[0]["role"] == "system" :]]
     if "system" in turns:
-        raise Unusable("A system message stands inside the conversation: let it be the first.")
+        raise UnusableExample("A system message stands inside the conversation: let it be the first.")
     if not turns or turns[0] != "user":
-        raise Unusable("The conversation must start with a message of the user.")
+        raise UnusableExample("The conversation must start with a message of the user.")
     if turns[-1] != "assistant":
-        raise Unusable("The conversation must end with a message of the model, the one to learn.")
+        raise UnusableExample("The conversation must end with a message of the model, the one to learn.")
     if any(one == next_one for one, next_one in pairwise(turns)):
-        raise Unusable("Two messages of one role follow each other: user and model must take turns.")
+        raise UnusableExample("Two messages of one role follow each other: user and model must take turns.")
 
 
-def encode(messages: list[Message], chat: Chat, limit: int) -> list[Tokens]:
+def encode_example(messages: list[Message], chat: ChatTemplate, limit: int) -> list[TokenSequence]:
     """The conversation's tokens, those of the model's turns as targets, none of them cut.
 
     Raises: Unusable
     """
     if sum(len(message["content"]) for message in messages) > limit * chat.longest_token:
-        raise Unusable(
+        raise UnusableExample(
             f"The example has far more than the {limit:,} tokens that the base model takes. Shorten it."
         )
-    whole = _all_turns(messages, chat)
-    sequences = [whole] if whole else [_last_turn(part, chat) for part in _up_to_each_answer(messages)]
+    whole = _encode_all_turns(messages, chat)
+    sequences = [whole] if whole else [_encode_last_turn(part, chat) for part in _iter_prefixes(messages)]
     longest = max(map(len, sequences))
     if longest > limit:
-        raise Unusable(
+        raise UnusableExample(
             f"The example has {longest:,} tokens; the base model takes at most {limit:,}. Shorten it."
         )
     return sequences
 
 
-def _up_to_each_answer(messages: list[Message]) -> Iterator[list[Message]]:
+def _iter_prefixes(messages: list[Message]) -> Iterator[list[Message]]:
     return (messages[: n + 1] for n, message in enumerate(messages) if message["role"] == "assistant")
 
 
-def _all_turns(messages: list[Message], chat: Chat) -> Tokens | None:
+def _encode_all_turns(messages: list[Message], chat: ChatTemplate) -> TokenSequence | None:
     """One sequence for all turns; None where the template writes a turn otherwise once others follow it."""
-    tokens, done = Tokens([], []), ""
-    for part in _up_to_each_answer(messages):
+    tokens, done = TokenSequence([], []), ""
+    for part in _iter_prefixes(messages):
         before, after = chat.render(part[:-1], prompt=True), chat.render(part, prompt=False)
         if not before.startswith(done) or not after.startswith(before):
             return None
-        _append(tokens, chat, before[len(done) :], after[len(before) :])
+        _append_turn(tokens, chat, before[len(done) :], after[len(before) :])
         done = after
     return tokens
 
 
-def _last_turn(messages: list[Message], chat: Chat) -> Tokens:
+def _encode_last_turn(messages: list[Message], chat: ChatTemplate) -> TokenSequence:
     before, after = chat.render(messages[:-1], prompt=True), chat.render(messages, prompt=False)
     if not after.startswith(before):
-        raise Unusable("The base model's chat template does not show where the model's turn begins.")
-    tokens = Tokens([], [])
-    _append(tokens, chat, before, after[len(before) :])
+        raise UnusableExample("The base model's chat template does not show where the model's turn begins.")
+    tokens = TokenSequence([], [])
+    _append_turn(tokens, chat, before, after[len(before) :])
     return tokens
 
 
-def _append(tokens: Tokens, chat: Chat, given: str, answer: str) -> None:
+def _append_turn(tokens: TokenSequence, chat: ChatTemplate, given: str, answer: str) -> None:
     """Add a part to read and one to learn; what follows the end of the turn (a newline) is only read."""
-    given_ids, answer_ids = chat.tokens(given), chat.tokens(answer)
+    given_ids, answer_ids = chat.encode_text(given), chat.encode_text(answer)
     ends = [n for n, token in enumerate(answer_ids, start=1) if token in chat.stops]
     learned = ends[-1] if ends else len(answer_ids)
     tokens.ids.extend(given_ids + answer_ids)

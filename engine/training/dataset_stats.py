@@ -19,38 +19,38 @@ ROLES = {"user": "user", "assistant": "model"}
 def supervised_tuning_data_stats(dataset: Dataset, steps: int) -> dict[str, Any]:
     """As on the wire: camelCase, int64 as strings, zero and empty lists left out. Dropped lines count as
     examples, but not in the sums."""
-    inputs, outputs = zip(*map(_tokens, dataset.examples), strict=True)
-    turns = [len(list(_turns(example))) for example in dataset.examples]
+    inputs, outputs = zip(*map(_count_tokens, dataset.examples), strict=True)
+    turns = [len(list(_shorten_turns(example))) for example in dataset.examples]
     shown = dataset.dropped[:SHOWN_DROPPED]
     stats = {
         "tuningDatasetExampleCount": str(len(dataset.examples) + len(dataset.dropped)),
         "tuningStepCount": str(steps),
         "totalBillableTokenCount": str(sum(inputs) + sum(outputs)),
-        "totalTuningCharacterCount": str(_characters(dataset)),
+        "totalTuningCharacterCount": str(_count_characters(dataset)),
         "totalTruncatedExampleCount": str(len(dataset.dropped)),
         "truncatedExampleIndices": [str(line.index) for line in shown],
         "droppedExampleReasons": [line.reason for line in shown],
-        "userInputTokenDistribution": distribution(inputs),
-        "userOutputTokenDistribution": distribution(outputs),
-        "userMessagePerExampleDistribution": distribution(turns),
+        "userInputTokenDistribution": summarize_counts(inputs),
+        "userOutputTokenDistribution": summarize_counts(outputs),
+        "userMessagePerExampleDistribution": summarize_counts(turns),
         "userDatasetExamples": [
-            turn for example in dataset.examples[:SHOWN_EXAMPLES] for turn in _turns(example)
+            turn for example in dataset.examples[:SHOWN_EXAMPLES] for turn in _shorten_turns(example)
         ],
     }
     return {key: value for key, value in stats.items() if value not in ("0", [])}
 
 
-def _tokens(example: Example) -> tuple[int, int]:
+def _count_tokens(example: Example) -> tuple[int, int]:
     """How many tokens an example gives to read, and how many to learn."""
     learned = sum(sum(sequence.target) for sequence in example.sequences)
     return len(example.sequences[-1]) - learned, learned
 
 
-def _characters(dataset: Dataset) -> int:
+def _count_characters(dataset: Dataset) -> int:
     return sum(len(message["content"]) for example in dataset.examples for message in example.messages)
 
 
-def _turns(example: Example) -> Iterator[dict[str, Any]]:
+def _shorten_turns(example: Example) -> Iterator[dict[str, Any]]:
     for message in example.messages:
         if message["role"] in ROLES:
             text = message["content"]
@@ -58,7 +58,7 @@ def _turns(example: Example) -> Iterator[dict[str, Any]]:
             yield {"role": ROLES[message["role"]], "parts": [{"text": short}]}
 
 
-def distribution(counts: tuple[int, ...] | list[int]) -> dict[str, Any]:
+def summarize_counts(counts: tuple[int, ...] | list[int]) -> dict[str, Any]:
     """Vertex's summary of whole numbers; buckets are inclusive ranges of equal width, empty ones left out."""
     low, high = min(counts), max(counts)
     width = -(-(high - low + 1) // BUCKETS)

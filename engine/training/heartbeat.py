@@ -16,11 +16,11 @@ WRITE_EVERY = 1.0
 PR_SET_PDEATHSIG = 1
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """Somebody wants the training to end now."""
 
 
-class Pulse:
+class Heartbeat:
     """Writes progress.json: once a second of `beat`s, and at each change of stage."""
 
     def __init__(self, folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
@@ -30,26 +30,26 @@ class Pulse:
         self._beaten = self._written = time.monotonic()
         self._slowest = 0.0
 
-    def stage(self, name: str, **changes: Any) -> None:
+    def enter_stage(self, name: str, **changes: Any) -> None:
         """Enter a stage of Vertex's TuningJobState: PROCESSING_DATASET, TUNING or POST_PROCESSING."""
         self._progress |= {"stage": name, **changes}
         self._beaten, self._slowest = time.monotonic(), 0.0
-        self._write()
+        self._write_progress()
 
     def beat(self, **changes: Any) -> None:
         """Tell that work goes on.
 
         Raises: Stopped
         """
-        if self._asked_to_stop() or self._folder.cancel_asked or orphaned():
-            raise Stopped
+        if self._asked_to_stop() or self._folder.is_cancel_requested or is_orphaned():
+            raise StopRequested
         self._progress |= changes
         now = time.monotonic()
         self._slowest, self._beaten = max(self._slowest, now - self._beaten), now
         if now - self._written >= WRITE_EVERY:
-            self._write()
+            self._write_progress()
 
-    def _write(self) -> None:
+    def _write_progress(self) -> None:
         self._written = time.monotonic()
         self._folder.write_progress({**self._progress, "heartbeat": time.time(), "slowest": self._slowest})
 
@@ -60,6 +60,6 @@ def die_with_engine() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def orphaned() -> bool:
+def is_orphaned() -> bool:
     """Whether an engine started this process and is gone: for other systems, and the moment before prctl."""
     return "ENGINE_PID" in os.environ and os.getppid() != int(os.environ["ENGINE_PID"])

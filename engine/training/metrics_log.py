@@ -17,25 +17,25 @@ class Point(TypedDict):
     value: float
 
 
-def read(path: Path) -> Iterator[Point]:
+def read_points(path: Path) -> Iterator[Point]:
     """The points in the file; its last line may be torn, or still be on its way, and is then left out."""
-    for line in _whole_lines(path):
+    for line in _read_whole_lines(path):
         point: Point = json.loads(line)
         yield point
 
 
-def cut_back(path: Path, step: int) -> None:
+def truncate_after(path: Path, step: int) -> None:
     """Forget every point after `step`, and a torn last line."""
-    lines = [line for line in _whole_lines(path) if json.loads(line)["step"] <= step]
+    lines = [line for line in _read_whole_lines(path) if json.loads(line)["step"] <= step]
     write_bytes(path, b"".join(lines))
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def _read_whole_lines(path: Path) -> list[bytes]:
     content = path.read_bytes() if path.exists() else b""
     return content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
 
 
-class Recorder:
+class PointWriter:
     """Appends points; they reach the disk for certain when `sync` returns."""
 
     def __init__(self, path: Path) -> None:

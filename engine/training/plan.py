@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from engine.base_models.registry import Base, resolve
+from engine.base_models.registry import LocalBaseModel, resolve_base_model
 
 RANKS = {
     "ADAPTER_SIZE_ONE": 1,
@@ -35,11 +35,11 @@ class Plan:
     last_checkpoint_only: bool
 
     @classmethod
-    def of(cls, job: dict[str, Any], base: Base, examples: int) -> Plan:
+    def from_job(cls, job: dict[str, Any], base: LocalBaseModel, examples: int) -> Plan:
         """The job's own settings; the base's recommended ones where it names none."""
         spec = job["request"]["supervisedTuningSpec"]
         chosen = spec.get("hyperParameters") or {}
-        resolved = resolve(job["model"])
+        resolved = resolve_base_model(job["model"])
         batch_size = int(chosen.get("batchSize") or 0) or base.batch_size
         return cls(
             epochs=int(chosen.get("epochCount") or 0) or base.recommended_epochs(examples),
@@ -63,14 +63,14 @@ class Plan:
         return self.base_learning_rate * self.multiplier * warm * cosine
 
     @cached_property
-    def evaluations(self) -> frozenset[int]:
+    def evaluation_steps(self) -> frozenset[int]:
         """The steps after which to evaluate: 0, each epoch's end, and up to three times within an epoch."""
         per_epoch = min(4, max(1, MOST_EVALUATIONS // self.epochs))
         marks = range(self.epochs * per_epoch + 1)
         return frozenset(round(mark * self.steps_per_epoch / per_epoch) for mark in marks)
 
     @cached_property
-    def checkpoints(self) -> dict[int, str]:
+    def checkpoint_ids(self) -> dict[int, str]:
         """Step -> checkpoint id: after each epoch, or ten evenly spread over more epochs than ten."""
         if self.last_checkpoint_only:
             return {self.steps: "1"}
@@ -78,7 +78,7 @@ class Plan:
         ends = (round(self.epochs * number / count) for number in range(1, count + 1))
         return {epoch * self.steps_per_epoch: str(number) for number, epoch in enumerate(ends, start=1)}
 
-    def effective(self) -> dict[str, Any]:
+    def effective_settings(self) -> dict[str, Any]:
         """For progress.json."""
         return {
             "steps": self.steps,

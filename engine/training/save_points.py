@@ -13,25 +13,25 @@ from engine.queue.atomic_files import new_folder
 from engine.queue.job_folder import JobFolder
 from engine.training.lora import WEIGHTS, read_weights, write_weights
 
-KEPT = 2
+MAX_SAVE_POINTS = 2
 
 
 def write(folder: JobFolder, step: int, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
     """Keep the state after `step` updates, and of the older ones only the newest."""
-    with new_folder(folder.save_point(step)) as new:
+    with new_folder(folder.save_point_path(step)) as new:
         write_weights(model, new)
         content = io.BytesIO()
         torch.save({"optimizer": optimizer.state_dict(), "random": _random_states()}, content)
         (new / "trainer.pt").write_bytes(content.getvalue())
-    for older in folder.save_points()[:-KEPT]:
-        shutil.rmtree(folder.save_point(older))
+    for older in folder.save_points()[:-MAX_SAVE_POINTS]:
+        shutil.rmtree(folder.save_point_path(older))
 
 
 def restore(folder: JobFolder, model: PeftModel, optimizer: torch.optim.Optimizer) -> int | None:
     """Go back to the newest save point; its step, or None where there is none."""
     if not (steps := folder.save_points()):
         return None
-    path = folder.save_point(steps[-1])
+    path = folder.save_point_path(steps[-1])
     read_weights(model, path / WEIGHTS)
     state = torch.load(path / "trainer.pt", weights_only=True)
     optimizer.load_state_dict(state["optimizer"])

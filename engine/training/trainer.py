@@ -20,20 +20,20 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from engine.base_models.registry import Base, all_bases
+from engine.base_models.registry import LocalBaseModel, list_base_models
 from engine.queue.atomic_files import new_folder, write_json
 from engine.queue.job_folder import JobFolder
 from engine.training import batches, metrics_log, save_points
 from engine.training import dataset as data
-from engine.training.batches import Batch, measure
-from engine.training.chat_template import Chat
+from engine.training.batches import Batch, measure_batch
+from engine.training.chat_template import ChatTemplate
 from engine.training.dataset_stats import supervised_tuning_data_stats
-from engine.training.heartbeat import Pulse, Stopped, die_with_engine
-from engine.training.lora import add_adapter, device, export, load_base, read_weights
+from engine.training.heartbeat import Heartbeat, StopRequested, die_with_engine
+from engine.training.lora import add_adapter, select_device, export_adapter, load_base, read_weights
 from engine.training.plan import Plan
 
 SEED = 20_26  # of a job that names none
-CLIP = 1.0
+MAX_GRADIENT_NORM = 1.0
 EVALUATION_BATCH = 32
 SAVE_EVERY = 5.0  # seconds of work that a crash may cost
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
@@ -53,11 +53,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_engine()
     os.nice(5)  # whoever chats meanwhile goes first
-    torch.set_num_threads(_threads())
+    torch.set_num_threads(_count_threads())
     run(JobFolder(Path(sys.argv[1])), stop.is_set)
 
 
-def _threads() -> int:
+def _count_threads() -> int:
     """The cores' fair share: the threads of all trainers together never exceed the cores."""
     share = (os.cpu_count() or 1) // int(os.environ.get("ENGINE_JOBS", "1"))
     return int(os.environ.get("ENGINE_THREADS", "0")) or max(1, share)
@@ -66,23 +66,23 @@ def _threads() -> int:
 def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
     """Tune, and leave result.json; none where the stop is not a cancel, since the job is to go on later."""
     try:
-        tune(folder, Pulse(folder, asked_to_stop))
+        tune(folder, Heartbeat(folder, asked_to_stop))
         folder.write_result("SUCCEEDED")
-    except Stopped:
-        if folder.cancel_asked:
+    except StopRequested:
+        if folder.is_cancel_requested:
             folder.write_result("CANCELLED")
     except TrainingFailed as failure:
         folder.write_result("FAILED", code=failure.code, message=str(failure))
     except (OSError, MemoryError, RuntimeError) as error:
-        if not (message := exhausted(error)):
+        if not (message := explain_exhaustion(error)):
             raise
-        folder.make_room()
+        folder.free_disk_space()
         folder.write_result("FAILED", code=RESOURCE_EXHAUSTED, message=message)
     if folder.result:
-        folder.make_room()
+        folder.free_disk_space()
 
 
-def exhausted(error: Exception) -> str | None:
+def explain_exhaustion(error: Exception) -> str | None:
     """What the machine ran out of, and the cure; None where it is something else."""
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -92,39 +92,39 @@ def exhausted(error: Exception) -> str | None:
     return None
 
 
-def tune(folder: JobFolder, pulse: Pulse) -> None:
+def tune(folder: JobFolder, pulse: Heartbeat) -> None:
     """Read the data, make a plan, train.
 
     Raises: TrainingFailed, Stopped
     """
-    base = _base(folder.job["base"])
-    chat, loaded = Chat(base.folder), load_base(base)
-    pulse.stage("PROCESSING_DATASET")
-    training = _read(folder.training, chat, base, pulse)
-    validation = _read(folder.validation, chat, base, pulse) if folder.validation else data.Dataset()
+    base = _find_base(folder.job["base"])
+    chat, loaded = ChatTemplate(base.folder), load_base(base)
+    pulse.enter_stage("PROCESSING_DATASET")
+    training = _read_examples(folder.training_file, chat, base, pulse)
+    validation = _read_examples(folder.validation_file, chat, base, pulse) if folder.validation_file else data.Dataset()
     sequences = training.sequences
-    plan = Plan.of(folder.job, base, len(sequences))
+    plan = Plan.from_job(folder.job, base, len(sequences))
     folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
     seed = folder.job.get("seed", SEED)
     torch.manual_seed(seed)
     model = add_adapter(loaded, base, plan.rank)
-    if folder.pre_tuned:
-        read_weights(model, folder.pre_tuned)
+    if folder.pre_tuned_file:
+        read_weights(model, folder.pre_tuned_file)
     job = Training(folder, base, chat.pad, plan, sequences, validation.sequences, model, pulse, seed)
-    pulse.stage("TUNING", **plan.effective())
+    pulse.enter_stage("TUNING", **plan.effective_settings())
     job.train()
-    pulse.stage("POST_PROCESSING")
+    pulse.enter_stage("POST_PROCESSING")
 
 
-def _base(id: str) -> Base:
-    found = [base for base in all_bases() if base.id == id]
+def _find_base(id: str) -> LocalBaseModel:
+    found = [base for base in list_base_models() if base.id == id]
     if not found:
         raise TrainingFailed(INVALID_ARGUMENT, f"The base model {id} is not on this engine any more.")
     return found[0]
 
 
-def _read(path: Path, chat: Chat, base: Base, pulse: Pulse) -> data.Dataset:
-    dataset = data.read(path, chat, base.context_tokens, pulse.beat)
+def _read_examples(path: Path, chat: ChatTemplate, base: LocalBaseModel, pulse: Heartbeat) -> data.Dataset:
+    dataset = data.read_dataset(path, chat, base.context_tokens, pulse.beat)
     if not dataset.examples:
         reasons = " ".join(f"Line {line.index}: {line.reason}" for line in dataset.dropped[:3])
         message = f"No example of {path.name} can be learned from. {reasons or 'The file is empty.'}"
@@ -137,13 +137,13 @@ class Training:
     """Everything the loop has in its hands."""
 
     folder: JobFolder
-    base: Base
+    base: LocalBaseModel
     pad: int
     plan: Plan
-    sequences: list[data.Tokens]
-    held_out: list[data.Tokens]
+    sequences: list[data.TokenSequence]
+    held_out: list[data.TokenSequence]
     model: PeftModel
-    pulse: Pulse
+    pulse: Heartbeat
     seed: int
 
     def train(self) -> None:
@@ -152,71 +152,71 @@ class Training:
         optimizer = torch.optim.AdamW(weights, weight_decay=0.0, fused=True)
         self.model.train()
         start = save_points.restore(self.folder, self.model, optimizer)
-        metrics_log.cut_back(self.folder.metrics_file, -1 if start is None else start)
-        recorder = metrics_log.Recorder(self.folder.metrics_file)
+        metrics_log.truncate_after(self.folder.metrics_file, -1 if start is None else start)
+        recorder = metrics_log.PointWriter(self.folder.metrics_file)
         if start is None:
             self.evaluate(recorder, 0)
         saved = time.monotonic()
         for step, batch in self.batches(start or 0):
-            self.progress(step - 1)
+            self.report_progress(step - 1)
             recorder.add(step, self.update(batch, optimizer, self.plan.learning_rate(step - 1)))
             self.evaluate(recorder, step)
-            self.checkpoint(step)
+            self.export_checkpoint(step)
             if step % self.plan.steps_per_epoch == 0 or time.monotonic() - saved >= SAVE_EVERY:
                 recorder.sync()
                 save_points.write(self.folder, step, self.model, optimizer)
                 saved = time.monotonic()
         recorder.close()
-        self.progress(self.plan.steps)
+        self.report_progress(self.plan.steps)
 
-    def progress(self, step: int) -> None:
+    def report_progress(self, step: int) -> None:
         self.pulse.beat(step=step, epoch=step // self.plan.steps_per_epoch)
 
     def batches(self, start: int) -> Iterator[tuple[int, Batch]]:
         """The batches after `start` updates, each with the number of its update, counted from 1."""
         step = start - start % self.plan.steps_per_epoch
         for epoch in range(start // self.plan.steps_per_epoch, self.plan.epochs):
-            for sequences in batches.epoch(self.sequences, self.plan.batch_size, seed=self.seed + epoch):
+            for sequences in batches.shuffle_batches(self.sequences, self.plan.batch_size, seed=self.seed + epoch):
                 step += 1
                 if step > start:
-                    yield step, Batch.of(sequences, self.pad, device())
+                    yield step, Batch.from_sequences(sequences, self.pad, select_device())
 
     def update(
         self, batch: Batch, optimizer: torch.optim.Optimizer, learning_rate: float
     ) -> dict[str, float]:
         """One step down the gradient; the values are those from before it."""
-        sums = measure(self.model, batch)
-        values = as_points("train", sums.loss.item(), sums.correct, sums.count)
+        sums = measure_batch(self.model, batch)
+        values = compute_metrics("train", sums.loss.item(), sums.correct, sums.count)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate
         (sums.loss / sums.count).backward()
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        check(torch.nn.utils.clip_grad_norm_(weights, CLIP).item(), "The gradient's norm")
+        check_finite(torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM).item(), "The gradient's norm")
         optimizer.step()
         optimizer.zero_grad()
         return values
 
-    def evaluate(self, recorder: metrics_log.Recorder, step: int) -> None:
+    def evaluate(self, recorder: metrics_log.PointWriter, step: int) -> None:
         """Where the plan has an evaluation, measure the whole validation set and divide once."""
-        if not self.held_out or step not in self.plan.evaluations:
+        if not self.held_out or step not in self.plan.evaluation_steps:
             return
         self.model.eval()
         loss, correct, count = 0.0, 0, 0
         with torch.no_grad():
-            for sequences in batches.by_length(self.held_out, EVALUATION_BATCH):
-                sums = measure(self.model, Batch.of(sequences, self.pad, device()))
+            for sequences in batches.sort_into_batches(self.held_out, EVALUATION_BATCH):
+                sums = measure_batch(self.model, Batch.from_sequences(sequences, self.pad, select_device()))
                 loss, correct, count = loss + sums.loss.item(), correct + sums.correct, count + sums.count
                 self.pulse.beat()
         self.model.train()
-        recorder.add(step, as_points("eval", loss, correct, count))
+        recorder.add(step, compute_metrics("eval", loss, correct, count))
 
-    def checkpoint(self, step: int) -> None:
+    def export_checkpoint(self, step: int) -> None:
         """Export the adapter where the plan has a checkpoint; one that an earlier try left is the same."""
-        id = self.plan.checkpoints.get(step)
+        id = self.plan.checkpoint_ids.get(step)
         if id is None or (path := self.folder.path / "checkpoints" / id).exists():
             return
         with new_folder(path) as new:
-            export(self.model, new)
+            export_adapter(self.model, new)
             about = {
                 "checkpointId": id,
                 "epoch": str(step // self.plan.steps_per_epoch),
@@ -227,12 +227,12 @@ class Training:
             write_json(new / "checkpoint.json", about)
 
 
-def as_points(which: str, loss: float, correct: int, count: int) -> dict[str, float]:
+def compute_metrics(which: str, loss: float, correct: int, count: int) -> dict[str, float]:
     """Sums over target tokens to the three values that Vertex shows.
 
     Raises: TrainingFailed
     """
-    check(loss, f"The {which} loss")
+    check_finite(loss, f"The {which} loss")
     return {
         f"/{which}_total_loss": loss / count,
         f"/{which}_fraction_of_correct_next_step_preds": correct / count,
@@ -240,7 +240,7 @@ def as_points(which: str, loss: float, correct: int, count: int) -> dict[str, fl
     }
 
 
-def check(value: float, what: str) -> None:
+def check_finite(value: float, what: str) -> None:
     """Raises: TrainingFailed, where it is no number any more"""
     if not math.isfinite(value):
         raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")

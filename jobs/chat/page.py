@@ -81,4 +81,4 @@ def opening_of(job: TuningJob) -> Opening:
 
 
 def samples_of(dataset: Dataset | None) -> list[Sample]:
-    return dataset.checked.samples if dataset else []
+    return dataset.parsed_report.samples if dataset else []

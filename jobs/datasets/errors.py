@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.datasets import ingest
 from jobs.datasets.models import Dataset
-from jobs.datasets.sample_data import sample_named
+from jobs.datasets.sample_data import get_sample
 from studio.pages.error_messages import explain
 from studio.vertex.errors import NotFound, VertexError
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from studio.models import Project
 
 T = TypeVar("T")
-WRITE_ONE = gettext_lazy(
+NO_BUCKET_WRITE_LOCATION = gettext_lazy(
     "This project has no bucket for uploads. Write a dataset location, "
     "or ask an admin to name a bucket in Settings."
 )
-ASK_FOR_ONE = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
+NO_BUCKET_ASK_ADMIN = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
 """Where no location can be written."""
 
 
@@ -37,7 +37,7 @@ class Refusal(Exception):
         self.field = field
 
 
-def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = WRITE_ONE) -> T:
+def translate_storage_errors(project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET_WRITE_LOCATION) -> T:
     """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
     try:
         return take()
@@ -51,12 +51,12 @@ def taken(project: Project, take: Callable[[], T], no_bucket: str | Promise = WR
         raise Refusal(str(explain(error, on_engine=project.on_engine))) from None
 
 
-def both_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:
+def ingest_sample_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:
     """Training and validation part of the sample data `name`, in the library afterwards; raises Refusal."""
-    data = sample_named(name)
+    data = get_sample(name)
     if data is None:
         raise Refusal(_("There is no sample data of that name."))
     return (
-        taken(project, lambda: ingest.sample(project, user, data, "train"), ASK_FOR_ONE),
-        taken(project, lambda: ingest.sample(project, user, data, "validation"), ASK_FOR_ONE),
+        translate_storage_errors(project, lambda: ingest.ingest_sample(project, user, data, "train"), NO_BUCKET_ASK_ADMIN),
+        translate_storage_errors(project, lambda: ingest.ingest_sample(project, user, data, "validation"), NO_BUCKET_ASK_ADMIN),
     )

@@ -30,7 +30,7 @@ def first_error(form: forms.Form) -> tuple[str, str]:
 
 
 def named(name: str) -> str:
-    if refusal := filenames.refusal(name):
+    if refusal := filenames.explain_refusal(name):
         raise ValidationError(refusal)
     return name
 
@@ -42,7 +42,7 @@ class LocationForm(forms.Form):
 
     def clean_upload_to(self) -> str:
         try:
-            return gcs_paths.typed(self.cleaned_data["upload_to"])
+            return gcs_paths.parse_folder_uri(self.cleaned_data["upload_to"])
         except BadName:
             raise ValidationError(
                 _("This is not a folder on Cloud Storage. Write gs://bucket/folder/.")
@@ -90,7 +90,7 @@ class AddressForm(forms.Form):
             raise ValidationError(
                 _("This is not the path of a file. Write gs://bucket/file.jsonl.")
             ) from None
-        if filenames.is_mended(address.name):
+        if filenames.has_txt_suffix(address.name):
             raise ValidationError(
                 _("The file’s name ends in .txt. Rename it on Cloud Storage so that it ends in .jsonl.")
             )

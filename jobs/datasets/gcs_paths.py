@@ -14,7 +14,7 @@ from studio.vertex.storage import Listing, ObjectInfo, Storage, parse_gs_uri
 
 SCHEME = "gs://"
 PER_PAGE = 100
-FITS = ".jsonl"
+DATASET_SUFFIX = ".jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class File:
     updated: datetime | None
 
     @property
-    def fits(self) -> bool:
-        return self.name.endswith(FITS)
+    def is_selectable(self) -> bool:
+        return self.name.endswith(DATASET_SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class FolderListing:
     """One page of what lies at a place; `next_page` is blank on the last one."""
 
     place: str
@@ -53,30 +53,30 @@ class Shelf:
         return not (self.folders or self.files)
 
 
-def look(storage: Storage, place: str, page: str = "") -> Shelf:
+def list_folder(storage: Storage, place: str, page: str = "") -> FolderListing:
     """What lies at `place`. Raises VertexError."""
     if not place:
-        return Shelf("", tuple(Folder(name, f"{SCHEME}{name}/") for name in storage.buckets()))
-    bucket, prefix = split(place)
-    return shelf(place, storage.list(bucket, prefix, limit=PER_PAGE, page=page))
+        return FolderListing("", tuple(Folder(name, f"{SCHEME}{name}/") for name in storage.buckets()))
+    bucket, prefix = split_folder_uri(place)
+    return build_listing(place, storage.list(bucket, prefix, limit=PER_PAGE, page=page))
 
 
-def shelf(place: str, listing: Listing) -> Shelf:
-    bucket, prefix = split(place)
+def build_listing(place: str, listing: Listing) -> FolderListing:
+    bucket, prefix = split_folder_uri(place)
     folders = (
         Folder(name.removeprefix(prefix).rstrip("/"), f"{SCHEME}{bucket}/{name}")
         for name in listing.prefixes
-        if is_place(f"{SCHEME}{bucket}/{name}")
+        if is_folder_uri(f"{SCHEME}{bucket}/{name}")
     )
-    files = (file_of(info, place) for info in listing.objects if info.uri != place)
-    return Shelf(place, tuple(folders), tuple(files), listing.next_page)
+    files = (build_file(info, place) for info in listing.objects if info.uri != place)
+    return FolderListing(place, tuple(folders), tuple(files), listing.next_page)
 
 
-def file_of(info: ObjectInfo, place: str) -> File:
+def build_file(info: ObjectInfo, place: str) -> File:
     return File(info.uri.removeprefix(place), info.uri, info.size, info.updated)
 
 
-def split(place: str) -> tuple[str, str]:
+def split_folder_uri(place: str) -> tuple[str, str]:
     """Bucket and prefix of a folder's place. Raises BadName."""
     if not place.endswith("/"):
         raise BadName("A folder's address ends in a slash.")
@@ -84,15 +84,15 @@ def split(place: str) -> tuple[str, str]:
     return bucket, name[:-1]
 
 
-def is_place(text: str) -> bool:
+def is_folder_uri(text: str) -> bool:
     try:
-        split(text)
+        split_folder_uri(text)
     except BadName:
         return False
     return True
 
 
-def typed(text: str) -> str:
+def parse_folder_uri(text: str) -> str:
     """What a person writes for a place, as one: the scheme and the last slash may be missing, the spaces
     around it do not count. Raises BadName."""
     bare = text.strip()
@@ -100,29 +100,29 @@ def typed(text: str) -> str:
         return ""
     with_scheme = bare if "://" in bare else f"{SCHEME}{bare}"
     place = with_scheme if with_scheme.endswith("/") else f"{with_scheme}/"
-    split(place)
+    split_folder_uri(place)
     return place
 
 
-def inside(place: str, folder: str) -> str:
+def join_folder(place: str, folder: str) -> str:
     """The place of a folder that may not exist yet: the first file makes it. Raises BadName."""
     name = folder.strip().strip("/")
     made = f"{place}{name}/" if name else place
-    split(made)
+    split_folder_uri(made)
     return made
 
 
-def parent(uri: str) -> str:
+def get_parent_folder(uri: str) -> str:
     """The folder of a file's address, blank where the text is no address."""
     folder = uri[: uri.rfind("/") + 1]
-    return folder if is_place(folder) else ""
+    return folder if is_folder_uri(folder) else ""
 
 
-def crumbs(place: str) -> list[Folder]:
+def build_breadcrumbs(place: str) -> list[Folder]:
     """The way from the bucket down to the place."""
     if not place:
         return []
-    bucket, prefix = split(place)
+    bucket, prefix = split_folder_uri(place)
     steps, at = [Folder(bucket, f"{SCHEME}{bucket}/")], f"{SCHEME}{bucket}/"
     for name in prefix.split("/")[:-1]:
         at += f"{name}/"

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.check.report import Report
 from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import Part, SampleData
-from jobs.datasets.uploads.filenames import safe_name
+from jobs.datasets.uploads.filenames import sanitize_filename
 from studio.models import Project
 from studio.vertex.errors import Conflict
 from studio.vertex.storage import ObjectInfo
@@ -36,26 +36,26 @@ class TooBig(Exception):
     pass
 
 
-def upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
+def ingest_upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
     """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
-    report = check(blocks(file), name=filename)
+    report = check_file(read_blocks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise TooBig
-    return pin(project, user, store(project, file, filename, folder), Dataset.Source.UPLOAD, report)
+    return pin(project, user, store_file(project, file, filename, folder), Dataset.Source.UPLOAD, report)
 
 
-def store(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
+def store_file(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
     """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
     storage = project.storage()
     try:
-        return storage.upload(file, new_address(project, filename, folder), TYPE)
+        return storage.upload(file, make_object_uri(project, filename, folder), TYPE)
     except Conflict:
-        stem = safe_name(filename).removesuffix(".jsonl")
-        return storage.upload(file, new_address(project, f"{stem}-{mark()}.jsonl", folder), TYPE)
+        stem = sanitize_filename(filename).removesuffix(".jsonl")
+        return storage.upload(file, make_object_uri(project, f"{stem}-{make_unique_suffix()}.jsonl", folder), TYPE)
 
 
-def existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
+def ingest_existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
     """What the address holds now. A version that was checked before is not read again."""
     storage = project.storage()
     found = storage.stat(uri)
@@ -65,20 +65,20 @@ def existing(project: Project, user: User, uri: str, source: str = Dataset.Sourc
     if found.size > settings.DATASET_MAX_BYTES:
         raise TooBig
     with storage.open(found.uri, found.generation) as file:
-        report = check(blocks(file))
+        report = check_file(read_blocks(file))
     return pin(project, user, found, source, report)
 
 
-def sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
+def ingest_sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
     """A part of the studio's own sample data, stored in the project's bucket at its first use."""
-    uri = f"gs://{bucket_of(project)}/{data.object_name(part)}"
+    uri = f"gs://{get_bucket(project)}/{data.object_name(part)}"
     with data.path(part).open("rb") as file:
         try:
             stored = project.storage().upload(file, uri, TYPE)
         except Conflict:
-            return existing(project, user, uri, Dataset.Source.SAMPLE)
+            return ingest_existing(project, user, uri, Dataset.Source.SAMPLE)
         file.seek(0)
-        return pin(project, user, stored, Dataset.Source.SAMPLE, check(blocks(file)))
+        return pin(project, user, stored, Dataset.Source.SAMPLE, check_file(read_blocks(file)))
 
 
 def pin(
@@ -100,35 +100,35 @@ def pin(
             },
         )
         if made:
-            dataset.audit(deed_of(dataset), user)
+            dataset.audit(get_audit_action(dataset), user)
     return dataset
 
 
-def deed_of(dataset: Dataset) -> str:
+def get_audit_action(dataset: Dataset) -> str:
     return "dataset.clean" if dataset.derivation.get("how") in CLEANINGS else "dataset.add"
 
 
-def blocks(file: BinaryIO) -> Iterator[bytes]:
+def read_blocks(file: BinaryIO) -> Iterator[bytes]:
     while block := file.read(BLOCK):
         yield block
 
 
-def bucket_of(project: Project) -> str:
+def get_bucket(project: Project) -> str:
     bucket = project.bucket or (ENGINE_BUCKET if project.on_engine else "")
     if not bucket:
         raise NoBucket
     return bucket
 
 
-def new_address(project: Project, filename: str, folder: str = "") -> str:
+def make_object_uri(project: Project, filename: str, folder: str = "") -> str:
     """In `folder`, gs://bucket/folder/, or blank: in the project's bucket, in a folder of our making, so that
     no upload meets another. The name is one that people recognise."""
-    return f"{folder or f'{default_folder(project)}{mark()}/'}{safe_name(filename)}"
+    return f"{folder or f'{default_folder(project)}{make_unique_suffix()}/'}{sanitize_filename(filename)}"
 
 
 def default_folder(project: Project) -> str:
-    return f"gs://{bucket_of(project)}/datasets/"
+    return f"gs://{get_bucket(project)}/datasets/"
 
 
-def mark() -> str:
+def make_unique_suffix() -> str:
     return f"{timezone.now():%Y-%m-%d}-{secrets.token_hex(4)}"

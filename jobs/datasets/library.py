@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jobs.querysets import TuningJobQuerySet
 
 PAGE = 50
-PICKED = 50
+PICKER_SIZE = 50
 """Datasets offered in the wizard, newest first; older ones are found in the library."""
 WHOSE: dict[str, str | Promise] = {"all": _("All"), "mine": _("Mine")}
 
@@ -42,7 +42,7 @@ class Filters(Sorting):
     whose: str = "all"
 
     @classmethod
-    def read(cls, query: QueryDict) -> Filters:
+    def from_query(cls, query: QueryDict) -> Filters:
         whose = query.get("whose", "")
         return cls(whose=whose if whose in WHOSE else "all", **cls.asked(query))
 
@@ -59,24 +59,24 @@ def headings(filters: Filters) -> dict[str, Heading]:
     return {key: filters.heading(key, label) for key, label in labels.items()}
 
 
-def matching(project: Project, user: User, filters: Filters) -> QuerySet[Dataset]:
+def filter_datasets(project: Project, user: User, filters: Filters) -> QuerySet[Dataset]:
     """Rows with their report's figures, but without the report itself: it may be large."""
-    found = Dataset.objects.filter(project=project).filter(owned(filters, user))
+    found = Dataset.objects.filter(project=project).filter(build_owner_filter(filters, user))
     if filters.q:
         found = found.filter(uri__icontains=filters.q)
     return (
-        found.annotate(used=uses(user), name=file_name(), **figures())
+        found.annotate(used=count_uses(user), name=build_name_expression(), **get_report_fields())
         .select_related("owner", "parent")
         .defer("report", "parent__report")
         .order_by(filters.ordering(), "-pk")
     )
 
 
-def owned(filters: Filters, user: User) -> Q:
+def build_owner_filter(filters: Filters, user: User) -> Q:
     return Q(owner=user) if filters.whose == "mine" else Q()
 
 
-def figures() -> dict[str, F]:
+def get_report_fields() -> dict[str, F]:
     return {
         "examples": F("report__examples"),
         "errors": F("report__errors"),
@@ -85,7 +85,7 @@ def figures() -> dict[str, F]:
     }
 
 
-def file_name() -> Lower:
+def build_name_expression() -> Lower:
     """The last segment of the address, to sort by: the folder is what is left when every character that is no
     slash is stripped from the end."""
     no_slash = Replace(F("uri"), Value("/"), Value(""))
@@ -93,18 +93,18 @@ def file_name() -> Lower:
     return Lower(Func(F("uri"), folder, Value(""), function="REPLACE"))
 
 
-def uses(user: User) -> Subquery:
+def count_uses(user: User) -> Subquery:
     """How many jobs and drafts that `user` may see have the dataset, in either place."""
-    jobs = TuningJob.objects.visible_to(user).filter(using(OuterRef("pk"))).order_by()
+    jobs = TuningJob.objects.visible_to(user).filter(build_usage_filter(OuterRef("pk"))).order_by()
     counted = jobs.annotate(n=Func(F("pk"), function="COUNT", output_field=IntegerField())).values("n")
     return Subquery(counted, output_field=IntegerField())
 
 
-def using(dataset: Any) -> Q:
+def build_usage_filter(dataset: Any) -> Q:
     return Q(training=dataset) | Q(validation=dataset)
 
 
-def counts(project: Project, user: User) -> dict[str, int]:
+def count_by_owner(project: Project, user: User) -> dict[str, int]:
     """Rows behind each segment, in one query."""
     rows = Dataset.objects.filter(project=project).order_by()
     return rows.aggregate(all=Count("pk"), mine=Count("pk", filter=Q(owner=user)))
@@ -112,17 +112,17 @@ def counts(project: Project, user: User) -> dict[str, int]:
 
 def recent(project: Project) -> QuerySet[Dataset]:
     """What the wizard offers to choose from."""
-    return Dataset.objects.filter(project=project).annotate(**figures()).defer("report")[:PICKED]
+    return Dataset.objects.filter(project=project).annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
 
 
 def others(dataset: Dataset) -> QuerySet[Dataset]:
     """What a dataset can be compared with, newest first."""
     rest = Dataset.objects.filter(project=dataset.project_id).exclude(pk=dataset.pk)
-    return rest.annotate(**figures()).defer("report")[:PICKED]
+    return rest.annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class DatasetUsage:
     """The jobs of a dataset: those that a person may see, and the owners of further drafts."""
 
     jobs: list[TuningJob]
@@ -136,19 +136,19 @@ class Users:
         return list(dict.fromkeys(self.hidden))
 
 
-def users(dataset: Dataset, user: User) -> Users:
-    everyone: TuningJobQuerySet = TuningJob.objects.filter(using(dataset))
+def find_usage(dataset: Dataset, user: User) -> DatasetUsage:
+    everyone: TuningJobQuerySet = TuningJob.objects.filter(build_usage_filter(dataset))
     jobs = list(everyone.select_related("project", "owner"))
     seen = set(everyone.visible_to(user).values_list("pk", flat=True))
-    return Users([job for job in jobs if job.pk in seen], [job.owner for job in jobs if job.pk not in seen])
+    return DatasetUsage([job for job in jobs if job.pk in seen], [job.owner for job in jobs if job.pk not in seen])
 
 
-def may_change(dataset: Dataset, user: User, role: Role) -> bool:
+def can_change(dataset: Dataset, user: User, role: Role) -> bool:
     """Its owner's, and an admin's."""
     return role.covers(Role.ADMIN) or (role.covers(Role.TUNER) and dataset.owner_id == user.pk)
 
 
-def erases(dataset: Dataset) -> bool:
+def can_delete_object(dataset: Dataset) -> bool:
     """Deleting the dataset takes its object along: it is one that the studio stored, and no other project of
     this installation has it."""
     shared = Dataset.objects.filter(uri=dataset.uri, generation=dataset.generation).exclude(pk=dataset.pk)

@@ -62,10 +62,10 @@ class Dataset(models.Model):
         return self.uri.rpartition("/")[0] + "/"
 
     @property
-    def checked(self) -> Report:
+    def parsed_report(self) -> Report:
         return Report.from_json(self.report)
 
-    def ratio(self, base_model: str) -> float | None:
+    def get_token_ratio(self, base_model: str) -> float | None:
         """Tokens per estimated token by that model's service; None while it has not counted any."""
         found = self.calibration.get(base_model)
         return float(found) if found else None
@@ -75,12 +75,12 @@ class Dataset(models.Model):
         AuditEntry.record(action, actor=user, project=self.project, subject=subject, uri=self.uri, **detail)
 
     @property
-    def content(self) -> tuple[str, int]:
+    def content_key(self) -> tuple[str, int]:
         """What tells its bytes: the checksum and the size of the pinned object."""
         return self.crc32c, self.size
 
-    def same_data(self, other: Dataset) -> bool:
-        return self.content == other.content
+    def has_same_data(self, other: Dataset) -> bool:
+        return self.content_key == other.content_key
 
 
 class Overlap(models.Model):

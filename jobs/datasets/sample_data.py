@@ -34,35 +34,35 @@ class SampleData:
 
     @property
     def title(self) -> str:
-        return self._said("title")
+        return self._get_text("title")
 
     @property
     def description(self) -> str:
-        return self._said("description")
+        return self._get_text("description")
 
     @property
     def language(self) -> str:
-        return self._said("language")
+        return self._get_text("language")
 
     @property
     def licence(self) -> str:
-        return self._said("licence")
+        return self._get_text("licence")
 
-    def _said(self, what: str) -> str:
+    def _get_text(self, what: str) -> str:
         return self.words[what]["ja" if (get_language() or "").startswith("ja") else "en"]
 
 
 @cache
 def samples() -> tuple[SampleData, ...]:
-    return tuple(described(entry) for entry in json.loads((FOLDER / "samples.json").read_text()))
+    return tuple(load_sample(entry) for entry in json.loads((FOLDER / "samples.json").read_text()))
 
 
-def described(entry: dict[str, Any]) -> SampleData:
+def load_sample(entry: dict[str, Any]) -> SampleData:
     readme = (FOLDER / entry["name"] / "README.md").read_text()
     counts = {found["part"]: int(found["count"]) for found in COUNT.finditer(readme)}
     return SampleData(entry["name"], {key: entry[key] for key in entry if key != "name"}, counts)
 
 
-def sample_named(name: str) -> SampleData | None:
+def get_sample(name: str) -> SampleData | None:
     """The first one where no name is given."""
     return next((sample for sample in samples() if sample.name == name or not name), None)

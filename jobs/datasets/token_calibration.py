@@ -6,33 +6,33 @@ from collections.abc import Iterable, Iterator
 
 from django.db import transaction
 
-from jobs.datasets.check.tokens import calibrate, sample_for_counting
-from jobs.datasets.ingest import blocks
+from jobs.datasets.check.tokens import compute_token_ratio, sample_for_counting
+from jobs.datasets.ingest import read_blocks
 from jobs.datasets.models import Dataset
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError
 
 
-def calibrated(dataset: Dataset, base_model: str, location: str) -> float | None:
+def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float | None:
     """The ratio of `base_model`, asked for where it is not known. None leaves the estimate as it is: where
     the file or the service did not answer, a later call tries again."""
-    known = dataset.ratio(base_model)
+    known = dataset.get_token_ratio(base_model)
     if known:
         return known
     vertex, storage = dataset.project.vertex(), dataset.project.storage()
     try:
         with storage.open(dataset.uri, int(dataset.generation)) as file:
-            ratio = calibrate(
-                list(counted(vertex, vertex.publisher_model(location, base_model), blocks(file)))
+            ratio = compute_token_ratio(
+                list(count_sample_tokens(vertex, vertex.publisher_model(location, base_model), read_blocks(file)))
             )
     except VertexError:
         return None
     if ratio:
-        keep(dataset, base_model, ratio)
+        save_ratio(dataset, base_model, ratio)
     return ratio
 
 
-def counted(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+def count_sample_tokens(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
     """(estimate, the service's count) of each sampled example."""
     for example in sample_for_counting(chunks):
         answer = vertex.count_tokens(model, example.body)
@@ -40,7 +40,7 @@ def counted(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> Iterator[tup
 
 
 @transaction.atomic
-def keep(dataset: Dataset, base_model: str, ratio: float) -> None:
+def save_ratio(dataset: Dataset, base_model: str, ratio: float) -> None:
     """Beside what was kept for other models meanwhile."""
     row = Dataset.objects.select_for_update().get(pk=dataset.pk)
     row.calibration[base_model] = dataset.calibration[base_model] = round(ratio, 4)

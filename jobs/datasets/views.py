@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.datasets import ingest, library
-from jobs.datasets.check.checker import check
-from jobs.datasets.errors import ASK_FOR_ONE, Refusal, both_parts, taken
+from jobs.datasets.check.checker import check_file
+from jobs.datasets.errors import NO_BUCKET_ASK_ADMIN, Refusal, ingest_sample_parts, translate_storage_errors
 from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
@@ -32,10 +32,10 @@ from studio.vertex.errors import Conflict, VertexError
 @require_GET
 @member(Role.VIEWER)
 def list_datasets(request: Request, project: Project) -> HttpResponse:
-    filters = library.Filters.read(request.GET)
-    found = library.matching(project, request.user, filters)
+    filters = library.Filters.from_query(request.GET)
+    found = library.filter_datasets(project, request.user, filters)
     page = Paginator(found, library.PAGE).get_page(filters.page)
-    counts = library.counts(project, request.user)
+    counts = library.count_by_owner(project, request.user)
     context = {
         "filters": filters,
         "page": page,
@@ -53,28 +53,28 @@ def list_datasets(request: Request, project: Project) -> HttpResponse:
 
 @require_GET
 @member(Role.VIEWER)
-def detail(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     dataset = dataset_or_404(project, pk)
     context = {
         "dataset": dataset,
         "shown": ReportPage(dataset),
-        "users": library.users(dataset, request.user),
+        "users": library.find_usage(dataset, request.user),
         "children": dataset.children.defer("report"),
         "others": library.others(dataset),
-        "may_change": library.may_change(dataset, request.user, request.role),
+        "may_change": library.can_change(dataset, request.user, request.role),
     }
     return render(request, "jobs/datasets/report_page/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.TUNER)
-def add(request: Request, project: Project) -> HttpResponse:
+def add_dataset(request: Request, project: Project) -> HttpResponse:
     """A file of one's own: uploaded, or found on Cloud Storage by its address."""
     refused, refusal = "", ""
     if request.method == "POST":
         refused = "existing" if "uri" in request.POST else "upload"
         try:
-            return redirect(taken(project, lambda: brought(request, project, refused), ASK_FOR_ONE))
+            return redirect(translate_storage_errors(project, lambda: ingest_from_form(request, project, refused), NO_BUCKET_ASK_ADMIN))
         except Refusal as words:
             refusal = str(words)
     typed = request.POST.get("uri", "")
@@ -84,19 +84,19 @@ def add(request: Request, project: Project) -> HttpResponse:
     )
 
 
-def brought(request: Request, project: Project, way: str) -> Dataset:
+def ingest_from_form(request: Request, project: Project, way: str) -> Dataset:
     if way == "existing":
         address = AddressForm(request.POST)
         if not address.is_valid():
             raise Refusal(first_error(address)[1], "uri")
-        return ingest.existing(project, request.user, address.cleaned_data["uri"])
-    if upload_handler.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
+        return ingest.ingest_existing(project, request.user, address.cleaned_data["uri"])
+    if upload_handler.exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
         raise Refusal(str(TOO_BIG), "file")
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         raise Refusal(first_error(form)[1], "file")
     file = form.cleaned_data["file"]
-    return ingest.upload(project, request.user, file, file.name)
+    return ingest.ingest_upload(project, request.user, file, file.name)
 
 
 @require_POST
@@ -104,7 +104,7 @@ def brought(request: Request, project: Project, way: str) -> Dataset:
 def add_sample(request: Request, project: Project) -> HttpResponse:
     """Both parts of the sample data that `name` names; those that are there already stay as they are."""
     try:
-        training, _validation = both_parts(project, request.user, request.POST.get("name", ""))
+        training, _validation = ingest_sample_parts(project, request.user, request.POST.get("name", ""))
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect("datasets:list", project.slug)
@@ -120,12 +120,12 @@ def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """What today's checks say of the stored version."""
     dataset = dataset_or_404(project, pk)
 
-    def report() -> dict[str, object]:
+    def check_stored_version() -> dict[str, object]:
         with project.storage().open(dataset.uri, int(dataset.generation)) as file:
-            return check(ingest.blocks(file), name=str(dataset)).to_json()
+            return check_file(ingest.read_blocks(file), name=str(dataset)).to_json()
 
     try:
-        found = taken(project, report)
+        found = translate_storage_errors(project, check_stored_version)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)
@@ -137,22 +137,22 @@ def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.TUNER)
-def delete(request: Request, project: Project, pk: int) -> HttpResponse:
+def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant. While jobs use it, both say which and refuse."""
     dataset = dataset_or_404(project, pk)
-    if not library.may_change(dataset, request.user, request.role):
+    if not library.can_change(dataset, request.user, request.role):
         raise PermissionDenied(_("Only its owner or an admin deletes a dataset."))
-    if request.method == "POST" and forget(request, dataset):
+    if request.method == "POST" and delete_row(request, dataset):
         messages.success(request, _("“%(file)s” was deleted from the library.") % {"file": dataset})
-        erase(request, dataset)
+        delete_object(request, dataset)
         return redirect("datasets:list", project.slug)
-    users = library.users(dataset, request.user)
-    context = {"dataset": dataset, "users": users, "erases": library.erases(dataset)}
+    users = library.find_usage(dataset, request.user)
+    context = {"dataset": dataset, "users": users, "erases": library.can_delete_object(dataset)}
     status = UNPROCESSABLE if request.method == "POST" else 200
     return render(request, "jobs/datasets/library/delete.html", context, status=status)
 
 
-def forget(request: Request, dataset: Dataset) -> bool:
+def delete_row(request: Request, dataset: Dataset) -> bool:
     """Takes the row away; False while a job uses it, also one that came this moment."""
     pk = dataset.pk
     try:
@@ -164,9 +164,9 @@ def forget(request: Request, dataset: Dataset) -> bool:
     return True
 
 
-def erase(request: Request, dataset: Dataset) -> None:
+def delete_object(request: Request, dataset: Dataset) -> None:
     """Takes our own object out of the bucket, if it is still the one that was checked."""
-    if not library.erases(dataset):
+    if not library.can_delete_object(dataset):
         return
     try:
         dataset.project.storage().delete(dataset.uri, int(dataset.generation))

@@ -49,7 +49,7 @@ def data_of(dataset: Dataset, base_model: str) -> Data:
         examples=whole(report.get("examples")) or 0,
         tokens=whole(part(report, "tokens").get("total")) or characters // BYTES_PER_TOKEN,
         ratio=number(dataset.calibration.get(base_model)),
-        version=dataset.content,
+        version=dataset.content_key,
     )
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.datasets.check.report import Distribution, Message
-from jobs.datasets.report_page.page import ReportPage, Spread, spread
+from jobs.datasets.report_page.page import ReportPage, DistributionSection, build_distribution_section
 from jobs.tuning_job_resource import number, part, whole
 
 if TYPE_CHECKING:
@@ -101,14 +101,14 @@ class Data:
         return whole(self.stats.get("totalTruncatedExampleCount")) or len(self.dropped)
 
     @cached_property
-    def spreads(self) -> list[Spread]:
+    def spreads(self) -> list[DistributionSection]:
         named = [
             ("input", _("Input tokens per example"), _("tokens"), INPUT),
             ("output", _("Output tokens per example"), _("tokens"), OUTPUT),
             ("messages", _("Messages per example"), _("messages"), MESSAGES),
         ]
         told = [(id, title, axis, distribution(part(self.stats, key))) for id, title, axis, key in named]
-        return [spread(*each) for each in told if each[3].count]
+        return [build_distribution_section(*each) for each in told if each[3].count]
 
     @cached_property
     def examples(self) -> list[Message]:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from jobs import base_models
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.errors import Refusal, taken
+from jobs.datasets.errors import Refusal, translate_storage_errors
 from jobs.datasets.forms import AddressForm
 from jobs.models import TuningJob
 from jobs.preflight import base_model, regions
@@ -70,7 +70,7 @@ def take_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> N
     try:
         if not form.is_valid():
             raise Refusal(str(form.errors["uri"][0]))
-        file = taken(job.project, lambda: ingest.existing(job.project, request.user, uri))
+        file = translate_storage_errors(job.project, lambda: ingest.ingest_existing(job.project, request.user, uri))
     except Refusal as refusal:
         let_wait(request, job, purpose, uri)
         messages.warning(

@@ -25,7 +25,7 @@ def which(case: Case) -> Purpose:
 
 
 def count(dataset: Dataset | None) -> str:
-    return str(dataset.checked.examples) if dataset else ""
+    return str(dataset.parsed_report.examples) if dataset else ""
 
 
 def replace(case: Case, cause: str, action: str, purpose: Purpose | None = None) -> Recipe:

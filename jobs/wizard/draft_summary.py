@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from jobs import preflight
-from jobs.datasets.check.messages import Words, words
+from jobs.datasets.check.messages import ProblemMessage, describe_problem
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.check.report import Distribution, Problem, Report
 from jobs.datasets.report_page.histogram_svg import Bar, bars
@@ -125,7 +125,7 @@ class Section:
 
     @cached_property
     def report(self) -> Report:
-        return self.dataset.checked if self.dataset else Report()
+        return self.dataset.parsed_report if self.dataset else Report()
 
     @cached_property
     def errors(self) -> int:
@@ -140,12 +140,12 @@ class Section:
         return preflight.judged(self.job, self.dataset, self.purpose) if self.dataset else []
 
     @cached_property
-    def problems(self) -> list[tuple[Problem, Words]]:
+    def problems(self) -> list[tuple[Problem, ProblemMessage]]:
         """The first ones, errors before warnings, each with its words."""
         found = sorted(
             [*self.judged, *self.report.problems], key=lambda problem: (problem.severity, problem.line)
         )
-        return [(problem, words(problem)) for problem in found[:PROBLEMS_SHOWN]]
+        return [(problem, describe_problem(problem)) for problem in found[:PROBLEMS_SHOWN]]
 
     @property
     def more(self) -> int:
@@ -154,11 +154,11 @@ class Section:
     @cached_property
     def tokens(self) -> Distribution:
         """Of the examples, as the chosen base model's service counts where it was asked, else estimated."""
-        return self.report.tokens.scaled(self.ratio or 1.0)
+        return self.report.tokens.scale(self.ratio or 1.0)
 
     @property
     def ratio(self) -> float | None:
-        return self.dataset.ratio(self.job.base_model) if self.dataset else None
+        return self.dataset.get_token_ratio(self.job.base_model) if self.dataset else None
 
     @cached_property
     def bars(self) -> list[Bar]:

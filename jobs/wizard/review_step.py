@@ -159,12 +159,12 @@ class Review:
     def leak_warnings(self) -> Iterator[Point]:
         """What a comparison of the two datasets has found; none is made here."""
         leaks = self.comparison.leaks if self.comparison else None
-        if leaks and leaks.affected:
+        if leaks and leaks.leak_count:
             told = ngettext(
                 "%(shown)s of %(total)s validation examples is also in the training data.",
                 "%(shown)s of %(total)s validation examples are also in the training data.",
-                leaks.affected,
-            ) % {"shown": format_count(leaks.affected), "total": format_count(leaks.validation)}
+                leaks.leak_count,
+            ) % {"shown": format_count(leaks.leak_count), "total": format_count(leaks.validation)}
             yield Point(told, self.at("dataset", "overlap"))
 
     def data_warnings(self, section: Section) -> Iterator[Point]:

@@ -71,7 +71,7 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @member(Role.TUNER)
-def tune(request: Request, project: Project, pk: int) -> HttpResponse:
+def tune_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """A new draft that has this dataset as its training data."""
     dataset = dataset_or_404(project, pk)
     job = new_draft(request, project)

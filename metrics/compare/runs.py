@@ -105,7 +105,7 @@ class RunLine:
 
 
 def dataset_content(dataset: Dataset | None) -> tuple[str, int] | None:
-    return dataset.content if dataset else None
+    return dataset.content_key if dataset else None
 
 
 def build_run_lines(jobs: Iterable[TuningJob], view: CompareQuery, prices: Mapping[str, float]) -> list[RunLine]:

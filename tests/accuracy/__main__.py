@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.base_models.registry import Base, resolve
+from engine.base_models.registry import LocalBaseModel, resolve_base_model
 from engine.inference.options import Options
-from engine.inference.server import Server
-from engine.queue.job_folder import JobFolder, now
+from engine.inference.server import ModelServer
+from engine.queue.job_folder import JobFolder, utc_now
 from engine.queue.runner import Runner
 from engine.training.chat_template import Message
-from engine.training.dataset import parse
+from engine.training.dataset import parse_example
 from tests.paths import SAMPLES
 
 TASKS = {"banking77": 0.75, "captain_byte": 0.8, "table_bookings": 0.8, "orders_ja": 0.8}
@@ -79,7 +79,7 @@ HEAD = (
 
 def main() -> int:
     arguments = _arguments()
-    base, server = _base(), Server()
+    base, server = _base(), ModelServer()
     print(
         f"{base.id}: {base.parameters:,} parameters; exact answers on {arguments.part}.jsonl",
         HEAD,
@@ -111,15 +111,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _base() -> Base:
-    resolved = resolve("studio-tiny")
+def _base() -> LocalBaseModel:
+    resolved = resolve_base_model("studio-tiny")
     if resolved is None:
         sys.exit("There is no base model in engine/base/studio-tiny/.")
     return resolved.base
 
 
 def _outcome(
-    root: Path, server: Server, base: Base, task: str, seed: int, questions: list[Question], untuned: float
+    root: Path, server: ModelServer, base: LocalBaseModel, task: str, seed: int, questions: list[Question], untuned: float
 ) -> Outcome:
     started = time.monotonic()
     folder = tune(root, base, task, seed)
@@ -131,12 +131,12 @@ def _outcome(
     )
 
 
-def tune(root: Path, base: Base, task: str, seed: int) -> JobFolder:
+def tune(root: Path, base: LocalBaseModel, task: str, seed: int) -> JobFolder:
     """Run the job as the engine would: a folder, a runner, a trainer of its own."""
     request: dict[str, Any] = {"supervisedTuningSpec": {"hyperParameters": {}}}
     job = {
         "id": "1",
-        "createTime": now(),
+        "createTime": utc_now(),
         "model": base.id,
         "base": base.id,
         "request": request,
@@ -145,7 +145,7 @@ def tune(root: Path, base: Base, task: str, seed: int) -> JobFolder:
     folder = JobFolder.create(root, job, SAMPLES / task / "train.jsonl", SAMPLES / task / "validation.jsonl")
     runner = Runner(root)
     runner.start()
-    while not folder.finished:
+    while not folder.is_finished:
         time.sleep(0.5)
     runner.stop()
     if folder.state["state"] != "JOB_STATE_SUCCEEDED":
@@ -154,16 +154,16 @@ def tune(root: Path, base: Base, task: str, seed: int) -> JobFolder:
 
 
 def evaluations(folder: JobFolder) -> list[float]:
-    return [point["value"] for point in folder.metrics() if point["series"] == "/eval_total_loss"]
+    return [point["value"] for point in folder.read_points() if point["series"] == "/eval_total_loss"]
 
 
 def read_questions(path: Path) -> Iterator[Question]:
     for line in path.read_bytes().splitlines():
-        *messages, answer = parse(line)
+        *messages, answer = parse_example(line)
         yield Question(messages, answer["content"])
 
 
-def exact_match(server: Server, base: Base, adapter: Path | None, questions: list[Question]) -> float:
+def exact_match(server: ModelServer, base: LocalBaseModel, adapter: Path | None, questions: list[Question]) -> float:
     right = 0
     for messages, answer in questions:
         said = "".join(piece.text for piece in server.generate(base, adapter, messages, GREEDY))

@@ -20,11 +20,11 @@ import torch
 from peft import PeftModel
 from transformers import TextIteratorStreamer
 
-from engine.base_models.registry import BUILT_IN, Base
+from engine.base_models.registry import BUILT_IN, LocalBaseModel
 from engine.queue.job_folder import JobFolder
-from engine.training.chat_template import Chat
-from engine.training.lora import Adapted, load_base
-from tests.engine.running_engine import Engine, running
+from engine.training.chat_template import ChatTemplate
+from engine.training.lora import MultiAdapterModel, load_base
+from tests.engine.running_engine import Engine, run_engine
 from tests.engine.tiny_base import example
 
 ROUNDS, FIRST_ROUNDS = 9, 40
@@ -44,9 +44,9 @@ class Told(NamedTuple):
 
 def measure() -> Iterator[str]:
     torch.set_num_threads(1)
-    base = Base.read(BUILT_IN / "studio-tiny")
+    base = LocalBaseModel.from_folder(BUILT_IN / "studio-tiny")
     os.environ.pop("ENGINE_BASES", None)
-    with tempfile.TemporaryDirectory() as root, running(Path(root)) as engine:
+    with tempfile.TemporaryDirectory() as root, run_engine(Path(root)) as engine:
         jobs = [tune(engine, number) for number in range(ADAPTERS // EPOCHS)]
         endpoints = [each["endpoint"] for job in jobs for each in job["tunedModel"]["checkpoints"]]
         folders = [JobFolder(Path(root) / "jobs" / job["name"].rpartition("/")[2]) for job in jobs]
@@ -69,9 +69,9 @@ def tune(engine: Engine, number: int) -> dict[str, Any]:
     return engine.wait(created.json(), seconds=600)
 
 
-def speed(engine: Engine, base: Base, endpoint: str, adapter: Path) -> Iterator[str]:
+def speed(engine: Engine, base: LocalBaseModel, endpoint: str, adapter: Path) -> Iterator[str]:
     model: Any = PeftModel.from_pretrained(load_base(base), adapter).eval()
-    chat = Chat(base.folder)
+    chat = ChatTemplate(base.folder)
     ways: dict[str, Callable[[], Told]] = {
         "engine": lambda: through_engine(engine, endpoint),
         "generate": lambda: through_generate(model, chat),
@@ -129,9 +129,9 @@ def through_engine(engine: Engine, endpoint: str, tokens: int = TOKENS) -> Told:
     return Told(text, count, first, time.perf_counter() - start)
 
 
-def through_generate(model: Any, chat: Chat) -> Told:
+def through_generate(model: Any, chat: ChatTemplate) -> Told:
     start, first, text = time.perf_counter(), 0.0, ""
-    ids = torch.tensor([chat.prompt([{"role": "user", "content": QUESTION}])])
+    ids = torch.tensor([chat.encode_prompt([{"role": "user", "content": QUESTION}])])
     streamer = TextIteratorStreamer(chat._tokenizer, skip_prompt=True, skip_special_tokens=True)
     made: list[torch.Tensor] = []
 
@@ -156,15 +156,15 @@ def through_generate(model: Any, chat: Chat) -> Told:
 
 
 @torch.inference_mode()
-def bare_first_token(model: Any, chat: Chat) -> Told:
+def bare_first_token(model: Any, chat: ChatTemplate) -> Told:
     start = time.perf_counter()
-    ids = torch.tensor([chat.prompt([{"role": "user", "content": QUESTION}])])
+    ids = torch.tensor([chat.encode_prompt([{"role": "user", "content": QUESTION}])])
     int(model(input_ids=ids, use_cache=True, logits_to_keep=1).logits[0, -1].argmax())
     seconds = time.perf_counter() - start
     return Told("", 1, seconds, seconds)
 
 
-def switching(engine: Engine, base: Base, endpoints: list[str], adapters: list[Path]) -> Iterator[str]:
+def switching(engine: Engine, base: LocalBaseModel, endpoints: list[str], adapters: list[Path]) -> Iterator[str]:
     """Every tuned model in turn, over and over: all of them stay loaded."""
     seconds = {"first": [], "again": []}
     for round in range(4):
@@ -177,9 +177,9 @@ def switching(engine: Engine, base: Base, endpoints: list[str], adapters: list[P
     assert loads(base, adapters) == len(adapters), "Adapters are loaded again."
 
 
-def loads(base: Base, adapters: list[Path]) -> int:
+def loads(base: LocalBaseModel, adapters: list[Path]) -> int:
     """How often an adapter is read from disk when all are used in turn, three times."""
-    adapted, count = Adapted(base), 0
+    adapted, count = MultiAdapterModel(base), 0
     load = adapted._load
 
     def counted(adapter: Path, name: str) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from jobs.datasets.leakage.detector import Leaks, find
+from jobs.datasets.leakage.detector import Leaks, find_leaks
 
 VALIDATION = 5_000
 FEW, MANY = 10_000, 100_000
@@ -61,7 +61,7 @@ def timed(count: int) -> tuple[float, Leaks]:
     asked = [json.loads(line)["contents"][0]["parts"][0]["text"] for line in held]
     training = list(rows(count, SEED + 1, asked))
     start = time.process_time()
-    found = find(training, held)
+    found = find_leaks(training, held)
     return time.process_time() - start, found
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from engine.base_models.registry import BUILT_IN, Base
-from engine.queue.job_folder import JobFolder, now
+from engine.base_models.registry import BUILT_IN, LocalBaseModel
+from engine.queue.job_folder import JobFolder, utc_now
 from engine.training import dataset
-from engine.training.chat_template import Chat
-from engine.training.dataset import Tokens
+from engine.training.chat_template import ChatTemplate
+from engine.training.dataset import TokenSequence
 from engine.training.lora import add_adapter, load_base
 from engine.training.plan import Plan
 from engine.training.trainer import run
@@ -36,11 +36,11 @@ Examples = list[dict[str, list[int]]]
 
 def measure() -> Iterator[str]:
     torch.set_num_threads(THREADS)
-    base = Base.read(BUILT_IN / "studio-tiny")
+    base = LocalBaseModel.from_folder(BUILT_IN / "studio-tiny")
     with tempfile.TemporaryDirectory() as root:
         folder = new_job(Path(root), base, 0)
-        sequences = dataset.read(folder.training, chat := Chat(base.folder), base.context_tokens).sequences
-        plan = Plan.of(folder.job, base, len(sequences))
+        sequences = dataset.read_dataset(folder.training_file, chat := ChatTemplate(base.folder), base.context_tokens).sequences
+        plan = Plan.from_job(folder.job, base, len(sequences))
         runs: dict[str, Callable[[int], float]] = {
             "engine.training.trainer": lambda number: engine_train(new_job(Path(root), base, number)),
             "Trainer": lambda number: trainer(base, plan, chat.pad, sequences, Path(root)),
@@ -58,16 +58,16 @@ def measure() -> Iterator[str]:
     assert ratio >= LEAST_RATIO, "The engine's trainer is too slow."
 
 
-def new_job(root: Path, base: Base, number: int) -> JobFolder:
+def new_job(root: Path, base: LocalBaseModel, number: int) -> JobFolder:
     request = {"supervisedTuningSpec": {"hyperParameters": {"epochCount": "1"}}}
-    job = {"id": str(number), "createTime": now(), "model": base.id, "base": base.id, "request": request}
+    job = {"id": str(number), "createTime": utc_now(), "model": base.id, "base": base.id, "request": request}
     return JobFolder.create(root, job, FILE, None)
 
 
 def engine_train(folder: JobFolder) -> float:
     run(folder)
     assert folder.result == {"outcome": "SUCCEEDED"}, folder.result
-    times = [point["wallTime"] for point in folder.metrics() if point["series"] == "/train_total_loss"]
+    times = [point["wallTime"] for point in folder.read_points() if point["series"] == "/train_total_loss"]
     return steps_a_second(times)
 
 
@@ -86,7 +86,7 @@ class Clock(TrainerCallback):
             self.times.append(time.time())
 
 
-def trainer(base: Base, plan: Plan, pad: int, sequences: Sequence[Tokens], root: Path) -> float:
+def trainer(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[TokenSequence], root: Path) -> float:
     arguments = TrainingArguments(
         output_dir=str(root / "trainer"),
         per_device_train_batch_size=plan.batch_size,
@@ -114,7 +114,7 @@ def trainer(base: Base, plan: Plan, pad: int, sequences: Sequence[Tokens], root:
     return steps_a_second(clock.times)
 
 
-def labelled(tokens: Tokens) -> dict[str, list[int]]:
+def labelled(tokens: TokenSequence) -> dict[str, list[int]]:
     labels = [id if target else -100 for id, target in zip(tokens.ids, tokens.target, strict=True)]
     return {"input_ids": tokens.ids, "labels": labels}
 

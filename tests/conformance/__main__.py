@@ -24,9 +24,9 @@ import requests
 
 from tests.conformance import environments, fields, own_run, shown, table
 from tests.conformance.discovery import Discovery
-from tests.conformance.recorder import Exchange, recording
+from tests.conformance.recorder import Exchange, record_exchanges
 from tests.conformance.table import Client
-from tests.engine.running_engine import running
+from tests.engine.running_engine import run_engine
 
 LIMIT = 600
 """Seconds for one client."""
@@ -43,18 +43,18 @@ class Result:
 
 def main() -> None:
     started = time.monotonic()
-    pythons = {client.environment: environments.python(client.environment) for client in table.ALL}
+    pythons = {client.environment: environments.prepare_interpreter(client.environment) for client in table.ALL}
     discovery = Discovery(environments.discovery_documents())
     with (
         tempfile.TemporaryDirectory() as root,
-        running(Path(root) / "engine", ENGINE_FAULTS="", ENGINE_JOBS=str(AT_ONCE)) as engine,
+        run_engine(Path(root) / "engine", ENGINE_FAULTS="", ENGINE_JOBS=str(AT_ONCE)) as engine,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         works = [
-            pool.submit(results_of, client, pythons[client.environment], engine.url, discovery)
+            pool.submit(check_client, client, pythons[client.environment], engine.url, discovery)
             for client in table.ALL
         ]
-        works.append(pool.submit(results_of_our_own, engine.url, discovery))
+        works.append(pool.submit(check_own_run, engine.url, discovery))
         results = [result for work in works for result in work.result()]
     report(results)
     failed = [result for result in results if result.detail]
@@ -63,15 +63,15 @@ def main() -> None:
     sys.exit(bool(failed))
 
 
-def results_of(client: Client, python: Path, engine: str, discovery: Discovery) -> list[Result]:
+def check_client(client: Client, python: Path, engine: str, discovery: Discovery) -> list[Result]:
     started = time.monotonic()
-    with recording(engine) as recorder:
+    with record_exchanges(engine) as recorder:
         told = list(run(client, python, recorder.url))
     found = [
         *told,
-        *unmade(client, told),
-        *honest(client, recorder.exchanges, discovery),
-        *schemas(client.name, recorder.exchanges, discovery),
+        *find_missing_calls(client, told),
+        *check_called_methods(client, recorder.exchanges, discovery),
+        *check_schemas(client.name, recorder.exchanges, discovery),
     ]
     summary = f"{len(recorder.exchanges)} requests in {time.monotonic() - started:.0f} s"
     print(f"{client.name}: {len(told)} calls, {summary}", flush=True)
@@ -85,7 +85,7 @@ def run(client: Client, python: Path, url: str) -> Iterator[Result]:
         done = subprocess.run(
             command,
             cwd=environments.REPOSITORY,
-            env={**os.environ, **shown.environment(url)},
+            env={**os.environ, **shown.build_environment(url)},
             capture_output=True,
             text=True,
             timeout=LIMIT,
@@ -102,57 +102,57 @@ def run(client: Client, python: Path, url: str) -> Iterator[Result]:
         )
 
 
-def unmade(client: Client, told: list[Result]) -> Iterator[Result]:
+def find_missing_calls(client: Client, told: list[Result]) -> Iterator[Result]:
     """Calls of the table that the script did not come to."""
-    names = Counter(client.calls()) - Counter(result.call for result in told)
+    names = Counter(client.list_calls()) - Counter(result.call for result in told)
     yield from (Result(client.name, name, "was not called") for name in names.elements())
 
 
-def honest(client: Client, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
+def check_called_methods(client: Client, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
     """The table names exactly the methods that the client's requests called."""
-    named = {name.partition(" ")[0] for name in client.calls()}
-    found = (discovery.find(exchange) for exchange in exchanges)
+    named = {name.partition(" ")[0] for name in client.list_calls()}
+    found = (discovery.find_method(exchange) for exchange in exchanges)
     called = {method.name for _, method in filter(None, found)}
     yield from (Result(client.name, name, "no request called it") for name in named - called)
     yield from (Result(client.name, name, "is called, and not in the table") for name in called - named)
 
 
-def schemas(client: str, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
+def check_schemas(client: str, exchanges: list[Exchange], discovery: Discovery) -> Iterator[Result]:
     """One result for each kind of answer, with each fault once and the first request that met it."""
     kinds: dict[str, dict[str, str]] = {}
     for exchange in exchanges:
-        found = discovery.find(exchange)
+        found = discovery.find_method(exchange)
         name = found[1].name if found else f"{exchange.method} {exchange.path}"
         faults = kinds.setdefault(f"{name} ({exchange.status // 100}xx by its schema)", {})
-        for fault in discovery.faults(exchange):
+        for fault in discovery.find_faults(exchange):
             faults.setdefault(re.sub(r"\[\d+\]", "[]", fault), f"{exchange.method} {exchange.path}")
     for name, faults in kinds.items():
         yield Result(client, name, "; ".join(f"{fault} ({where})" for fault, where in faults.items()))
 
 
-def results_of_our_own(engine: str, discovery: Discovery) -> list[Result]:
-    with recording(engine) as recorder:
-        results = list(fields_of_our_own(own_run.Api(recorder.url)))
+def check_own_run(engine: str, discovery: Discovery) -> list[Result]:
+    with record_exchanges(engine) as recorder:
+        results = list(check_own_fields(own_run.Api(recorder.url)))
     looked_for = {result.call for result in results}
     unseen = [name for kind in fields.FIELDS if (name := f"every field of {kind}") not in looked_for]
     return [
         *results,
         *(Result("our run", name, "no such resource was left") for name in unseen),
-        *schemas("our run", recorder.exchanges, discovery),
+        *check_schemas("our run", recorder.exchanges, discovery),
     ]
 
 
-def fields_of_our_own(api: own_run.Api) -> Iterator[Result]:
+def check_own_fields(api: own_run.Api) -> Iterator[Result]:
     try:
-        for kind, resource in own_run.resources(api):
-            yield Result("our run", f"every field of {kind}", ", ".join(fields.missing(kind, resource)))
+        for kind, resource in own_run.iter_resources(api):
+            yield Result("our run", f"every field of {kind}", ", ".join(fields.find_missing(kind, resource)))
     except (requests.RequestException, LookupError) as error:
         yield Result("our run", "(the run)", f"{type(error).__name__}: {error}")
 
 
 def report(results: list[Result]) -> None:
     """The table, then what failed."""
-    print(f"\n{table.markdown()}")
+    print(f"\n{table.render_table()}")
     for result in results:
         if result.detail:
             print(f"FAILED {result.client}: {result.call}: {result.detail}")

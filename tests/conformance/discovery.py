@@ -38,19 +38,19 @@ class Document:
 
     def __init__(self, content: Json) -> None:
         self.schemas: Json = content["schemas"]
-        self.methods = [method for found in _methods(content) for method in _routes(content, found)]
+        self.methods = [method for found in _iter_methods(content) for method in _iter_routes(content, found)]
 
     @classmethod
     def read(cls, path: Path) -> Document:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
-    def method(self, http_method: str, path: str) -> Method | None:
+    def find_method(self, http_method: str, path: str) -> Method | None:
         for method in self.methods:
             if method.http_method == http_method and method.pattern.fullmatch(path):
                 return method
         return None
 
-    def faults(self, schema: str, value: Any) -> list[str]:
+    def find_faults(self, schema: str, value: Any) -> list[str]:
         """What is wrong with the value, each with its path in it."""
         return list(self._check({"$ref": schema}, value, ""))
 
@@ -60,7 +60,7 @@ class Document:
             return
         match schema["type"]:
             case "object":
-                yield from self._object(schema, value, path)
+                yield from self._check_object(schema, value, path)
             case "array":
                 if not isinstance(value, list):
                     yield f"{path} is no list: {value!r}"
@@ -70,10 +70,10 @@ class Document:
             case "any":
                 return
             case _:
-                if (wrong := _scalar(schema, value)) is not None:
+                if (wrong := _check_scalar(schema, value)) is not None:
                     yield f"{path} {wrong}: {value!r}"
 
-    def _object(self, schema: Json, value: Any, path: str) -> Iterator[str]:
+    def _check_object(self, schema: Json, value: Any, path: str) -> Iterator[str]:
         if not isinstance(value, dict):
             yield f"{path} is no object: {value!r}"
             return
@@ -85,53 +85,53 @@ class Document:
                 yield from self._check(found, inner, f"{path}.{key}")
 
 
-def _methods(resource: Json) -> Iterator[Json]:
+def _iter_methods(resource: Json) -> Iterator[Json]:
     yield from resource.get("methods", {}).values()
     for inner in resource.get("resources", {}).values():
-        yield from _methods(inner)
+        yield from _iter_methods(inner)
 
 
-def _routes(document: Json, method: Json) -> Iterator[Method]:
+def _iter_routes(document: Json, method: Json) -> Iterator[Method]:
     """The method at its own path, and where content goes up or comes down beside it."""
     schema = method.get("response", {}).get("$ref", "")
     own = "/" + document["servicePath"] + method.get("flatPath", method["path"])
-    yield Method(short(method["id"]), method["httpMethod"], _pattern(own), schema)
+    yield Method(shorten_name(method["id"]), method["httpMethod"], _compile_path(own), schema)
     if method.get("supportsMediaDownload"):
-        yield Method(short(method["id"]), method["httpMethod"], _pattern("/download" + own), schema)
+        yield Method(shorten_name(method["id"]), method["httpMethod"], _compile_path("/download" + own), schema)
     if "mediaUpload" in method:
-        upload = _pattern(method["mediaUpload"]["protocols"]["simple"]["path"])
+        upload = _compile_path(method["mediaUpload"]["protocols"]["simple"]["path"])
         for verb in ("POST", "PUT"):
-            yield Method(short(method["id"]), verb, upload, schema)
+            yield Method(shorten_name(method["id"]), verb, upload, schema)
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def _compile_path(path: str) -> re.Pattern[str]:
     """An object's name may hold anything but a bare slash; other ids hold no colon, which leads a verb."""
     parts = re.split(r"(\{[^}]+\})", path)
     id = r"[^/]+" if path.startswith(("/storage", "/download", "/upload")) else r"[^/:]+"
     return re.compile("".join(id if part.startswith("{") else re.escape(part) for part in parts))
 
 
-def short(method: str) -> str:
+def shorten_name(method: str) -> str:
     """`aiplatform.projects.locations.tensorboards.experiments.runs.list` -> `runs.list`"""
     parts = method.split(".")
     return ".".join(parts[-3:] if "publishers" in parts else parts[-2:])
 
 
-def _scalar(schema: Json, value: Any) -> str | None:
+def _check_scalar(schema: Json, value: Any) -> str | None:
     """What is wrong with it, if anything is."""
     kind, format = schema["type"], schema.get("format", "")
     if kind == "boolean":
         return None if isinstance(value, bool) else "is not true or false"
     if kind in ("integer", "number"):
-        return _number(kind, format, value)
+        return _check_number(kind, format, value)
     if not isinstance(value, str):
         return "is no string"
     if "enum" in schema:
         return None if value in schema["enum"] else "is not in the enum"
-    return _text(format, value)
+    return _check_text(format, value)
 
 
-def _number(kind: str, format: str, value: Any) -> str | None:
+def _check_number(kind: str, format: str, value: Any) -> str | None:
     if kind == "number" and isinstance(value, str):
         return None if value in NOT_NUMBERS else "is no number"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -141,7 +141,7 @@ def _number(kind: str, format: str, value: Any) -> str | None:
     return None
 
 
-def _text(format: str, value: str) -> str | None:
+def _check_text(format: str, value: str) -> str | None:
     if format in BITS:
         most = 2 ** (BITS[format] - (not format.startswith("u")))
         fits = re.fullmatch(r"-?\d+", value) and -most <= int(value) < most
@@ -167,23 +167,23 @@ class Discovery:
     def __init__(self, folder: Path) -> None:
         self.documents = {name: Document.read(folder / f"{name}.json") for name in DOCUMENTS}
 
-    def find(self, exchange: Exchange) -> tuple[Document, Method] | None:
+    def find_method(self, exchange: Exchange) -> tuple[Document, Method] | None:
         for document in self.documents.values():
-            if method := document.method(exchange.method, exchange.path):
+            if method := document.find_method(exchange.method, exchange.path):
                 return document, method
         return None
 
-    def faults(self, exchange: Exchange) -> list[str]:
-        found = self.find(exchange)
+    def find_faults(self, exchange: Exchange) -> list[str]:
+        found = self.find_method(exchange)
         if found is None:
             return ["is a method of no document"]
         document, method = found
         if exchange.status >= 400:
-            return error_faults(exchange, storage="/b/" in exchange.path)
-        return [fault for value in answers(exchange, method) for fault in document.faults(*value)]
+            return find_error_faults(exchange, storage="/b/" in exchange.path)
+        return [fault for value in iter_answers(exchange, method) for fault in document.find_faults(*value)]
 
 
-def answers(exchange: Exchange, method: Method) -> Iterator[tuple[str, Any]]:
+def iter_answers(exchange: Exchange, method: Method) -> Iterator[tuple[str, Any]]:
     """Each value in an answer, with the schema that it should have; content itself has none."""
     begun = exchange.query.get("uploadType") == "resumable" and not exchange.body
     if begun or exchange.status in (204, 308) or exchange.query.get("alt") == "media":
@@ -197,7 +197,7 @@ def answers(exchange: Exchange, method: Method) -> Iterator[tuple[str, Any]]:
     yield from ((method.response, part) for part in parts)
 
 
-def error_faults(exchange: Exchange, storage: bool) -> list[str]:
+def find_error_faults(exchange: Exchange, storage: bool) -> list[str]:
     """google.rpc.Status, or Cloud Storage's own form."""
     error = json.loads(exchange.body).get("error", {})
     wanted = {"code": int, "message": str} | ({"errors": list} if storage else {"status": str})

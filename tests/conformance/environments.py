@@ -18,17 +18,17 @@ FOLDER = ROOT / ".venv-conformance"
 REQUIREMENTS = Path(__file__).parent / "requirements"
 
 
-def python(name: str) -> Path:
+def prepare_interpreter(name: str) -> Path:
     """The interpreter of an environment, which is made when it is missing or its requirements changed."""
     folder, wanted = FOLDER / name, (REQUIREMENTS / f"{name}.txt").read_text()
     stamp = folder / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
-        make(folder, REQUIREMENTS / f"{name}.txt")
+        create_environment(folder, REQUIREMENTS / f"{name}.txt")
         stamp.write_text(wanted)
     return folder / "bin" / "python"
 
 
-def make(folder: Path, requirements: Path) -> None:
+def create_environment(folder: Path, requirements: Path) -> None:
     started = time.monotonic()
     print(f"Installing {folder.name} ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -38,11 +38,11 @@ def make(folder: Path, requirements: Path) -> None:
     target = ["--python", str(folder / "bin" / "python")]
     subprocess.run([sys.executable, "-m", "pip", *target, *install], check=True)
     print(
-        f"Installed {folder.name}: {megabytes(folder)} MB in {time.monotonic() - started:.0f} s.", flush=True
+        f"Installed {folder.name}: {measure_megabytes(folder)} MB in {time.monotonic() - started:.0f} s.", flush=True
     )
 
 
-def megabytes(folder: Path) -> int:
+def measure_megabytes(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file()) // 2**20
 
 

@@ -20,13 +20,13 @@ STATISTICS = """tuningDatasetExampleCount tuningStepCount totalBillableTokenCoun
     userDatasetExamples[].role userDatasetExamples[].parts[].text"""
 
 
-def _below(prefix: str, fields: str) -> str:
+def _prefix_fields(prefix: str, fields: str) -> str:
     return " ".join(f"{prefix}.{field}" for field in fields.split())
 
 
-ALL_STATISTICS = _below(
+ALL_STATISTICS = _prefix_fields(
     "tuningDataStats.supervisedTuningDataStats",
-    " ".join([STATISTICS, *(_below(name, DISTRIBUTION) for name in DISTRIBUTIONS)]),
+    " ".join([STATISTICS, *(_prefix_fields(name, DISTRIBUTION) for name in DISTRIBUTIONS)]),
 )
 FIELDS = {
     "TuningJob": f"""
@@ -76,12 +76,12 @@ FIELDS = {
 }
 
 
-def missing(kind: str, resource: Any) -> list[str]:
+def find_missing(kind: str, resource: Any) -> list[str]:
     """The fields of this kind that the resource has not, or has empty."""
-    return [path for path in FIELDS[kind].split() if not all(_filled(resource, path.split(".")))]
+    return [path for path in FIELDS[kind].split() if not all(_iter_filled(resource, path.split(".")))]
 
 
-def _filled(value: Any, path: list[str]) -> Iterator[bool]:
+def _iter_filled(value: Any, path: list[str]) -> Iterator[bool]:
     """Whether each value at the path is there; proto3 writes no zero except in a list's element."""
     if not path:
         yield value not in (None, "", [], {})
@@ -89,9 +89,9 @@ def _filled(value: Any, path: list[str]) -> Iterator[bool]:
     name, is_list = path[0].removesuffix("[]"), path[0].endswith("[]")
     inner = value.get(name) if isinstance(value, dict) else None
     if not is_list:
-        yield from _filled(inner, path[1:])
+        yield from _iter_filled(inner, path[1:])
     elif not isinstance(inner, list) or not inner:
         yield False
     else:
         for element in inner:
-            yield from _filled(element, path[1:])
+            yield from _iter_filled(element, path[1:])

@@ -36,28 +36,28 @@ class Api:
     def post(self, path: str, body: Json) -> Json:
         return self("POST", f"v1/{path}", json=body)
 
-    def ended(self, name: str) -> Json:
+    def wait_for_end(self, name: str) -> Json:
         while (job := self("GET", f"v1beta1/{name}"))["state"] not in ENDED:
             time.sleep(0.3)
         return job
 
 
-def resources(api: Api) -> Iterator[Resource]:
+def iter_resources(api: Api) -> Iterator[Resource]:
     """(kind in fields.py, resource) for everything that a run leaves."""
-    yield "Object", upload_with_a_line_too_long(api)
+    yield "Object", upload_with_overlong_line(api)
     yield "Bucket", api("GET", "storage/v1/b/ours")
-    job = tuned(api)
+    job = create_tuned_job(api)
     yield "TuningJob", job
-    yield "TuningJob that goes on", gone_on(api, job)
-    yield "TuningJob that was cancelled", cancelled(api)
-    yield from metrics(api, job)
-    yield from registry(api, job)
+    yield "TuningJob that goes on", create_continued_job(api, job)
+    yield "TuningJob that was cancelled", create_cancelled_job(api)
+    yield from iter_metrics(api, job)
+    yield from iter_registry(api, job)
     endpoint = job["tunedModel"]["endpoint"]
     yield "GenerateContentResponse", api.post(f"{endpoint}:generateContent", WITH_PROBABILITIES)
     yield "CountTokensResponse", api.post(f"{endpoint}:countTokens", QUESTION)
 
 
-def upload_with_a_line_too_long(api: Api) -> Json:
+def upload_with_overlong_line(api: Api) -> Json:
     """The samples and one example that no model can read: the service drops it, and says why."""
     bucket, _, name = TRAINING.removeprefix("gs://").partition("/")
     path = f"{api.url}/download/storage/v1/b/{bucket}/o/{name.replace('/', '%2F')}?alt=media"
@@ -70,7 +70,7 @@ def upload_with_a_line_too_long(api: Api) -> Json:
     return api("POST", "upload/storage/v1/b/ours/o?uploadType=media&name=train.jsonl", data=lines)
 
 
-def tuned(api: Api) -> Json:
+def create_tuned_job(api: Api) -> Json:
     body = {
         "baseModel": "studio-tiny",
         "supervisedTuningSpec": {
@@ -82,25 +82,25 @@ def tuned(api: Api) -> Json:
         "description": "a test",
         "labels": {"team": "red"},
     }
-    return api.ended(api.post(f"{PARENT}/tuningJobs", body)["name"])
+    return api.wait_for_end(api.post(f"{PARENT}/tuningJobs", body)["name"])
 
 
-def gone_on(api: Api, job: Json) -> Json:
+def create_continued_job(api: Api, job: Json) -> Json:
     body = {
         "preTunedModel": {"tunedModelName": job["tunedModel"]["model"], "checkpointId": "1"},
         "supervisedTuningSpec": {"trainingDatasetUri": TRAINING, "hyperParameters": {"epochCount": "1"}},
     }
-    return api.ended(api.post(f"{PARENT}/tuningJobs", body)["name"])
+    return api.wait_for_end(api.post(f"{PARENT}/tuningJobs", body)["name"])
 
 
-def cancelled(api: Api) -> Json:
+def create_cancelled_job(api: Api) -> Json:
     spec = {"trainingDatasetUri": TRAINING, "hyperParameters": {"epochCount": "10"}}
     job = api.post(f"{PARENT}/tuningJobs", {"baseModel": "studio-tiny", "supervisedTuningSpec": spec})
     api.post(f"{job['name']}:cancel", {})
-    return api.ended(job["name"])
+    return api.wait_for_end(job["name"])
 
 
-def metrics(api: Api, job: Json) -> Iterator[Resource]:
+def iter_metrics(api: Api, job: Json) -> Iterator[Resource]:
     experiment = api.get(job["experiment"])
     yield "Context", experiment
     children = f'schema_title="system.ExperimentRun" AND parent_contexts:"{experiment["name"]}"'
@@ -119,7 +119,7 @@ def metrics(api: Api, job: Json) -> Iterator[Resource]:
         yield from (("TimeSeriesData", {**one, "values": one["values"][1:]}) for one in read)
 
 
-def registry(api: Api, job: Json) -> Iterator[Resource]:
+def iter_registry(api: Api, job: Json) -> Iterator[Resource]:
     yield "Model", api.get(job["tunedModel"]["model"])
     for checkpoint in job["tunedModel"]["checkpoints"]:
         yield "Endpoint", api.get(checkpoint["endpoint"])

@@ -46,7 +46,7 @@ class Recorder(ThreadingHTTPServer):
 
 
 @contextmanager
-def recording(engine: str) -> Iterator[Recorder]:
+def record_exchanges(engine: str) -> Iterator[Recorder]:
     recorder = Recorder(engine)
     thread = Thread(target=recorder.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
@@ -63,34 +63,34 @@ class _Relay(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: Recorder
 
-    def relay(self) -> None:
+    def relay_request(self) -> None:
         upstream = HTTPConnection(self.server.engine, timeout=120)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         try:
             # Host stays as the client sent it, so that addresses in answers lead here again.
             upstream.request(self.command, self.path, self.request_body(), headers)
             response = upstream.getresponse()
-            body = self.answer(response)
+            body = self.relay_response(response)
         finally:
             upstream.close()
         kind = response.headers.get("Content-Type", "")
         self.server.exchanges.append(Exchange(self.command, self.path, response.status, kind, body))
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = relay_request  # noqa: N815
 
     def request_body(self) -> bytes | None:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            return b"".join(self.chunks())
+            return b"".join(self.iter_chunks())
         length = self.headers.get("Content-Length")
         return self.rfile.read(int(length)) if length else None
 
-    def chunks(self) -> Iterator[bytes]:
+    def iter_chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline().split(b";")[0], 16):
             yield self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
 
-    def answer(self, response: HTTPResponse) -> bytes:
+    def relay_response(self, response: HTTPResponse) -> bytes:
         """Pass the answer on as it comes, so that a stream stays one."""
         self.send_response_only(response.status, response.reason)
         for name, value in response.headers.items():

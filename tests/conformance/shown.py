@@ -37,7 +37,7 @@ ASKED = {
 }
 
 
-def environment(url: str) -> dict[str, str]:
+def build_environment(url: str) -> dict[str, str]:
     """For the scripts: by name, the text, and what of the request the job has to have."""
     address = Address(url, PROJECT, LOCATION, on_engine=True)
     shown: dict[str, Any] = {}
@@ -45,13 +45,13 @@ def environment(url: str) -> dict[str, str]:
         # The engine takes the studio's own label once.
         body = asked | {"labels": {**asked["labels"], LABEL: uuid4().hex}}
         snippet = way(body, address)
-        shown[name] = {"text": snippet.text, "expected": without(body, snippet.left_out)}
+        shown[name] = {"text": snippet.text, "expected": omit_fields(body, snippet.left_out)}
     return {SHOWN: json.dumps(shown)}
 
 
-def without(body: Body, left_out: tuple[str, ...], above: str = "") -> Body:
+def omit_fields(body: Body, left_out: tuple[str, ...], above: str = "") -> Body:
     return {
-        key: without(value, left_out, f"{above}{key}.") if isinstance(value, dict) else value
+        key: omit_fields(value, left_out, f"{above}{key}.") if isinstance(value, dict) else value
         for key, value in body.items()
         if f"{above}{key}" not in left_out
     }

@@ -45,13 +45,13 @@ class Client:
     def name(self) -> str:
         return f"{self.package} {self.version}" if self.package else self.script
 
-    def calls(self) -> list[str]:
+    def list_calls(self) -> list[str]:
         """The names in the script's `@call(...)`, in order."""
         tree = ast.parse((CLIENTS / f"{self.script}.py").read_text(encoding="utf-8"))
-        return list(_marked(tree))
+        return list(_iter_call_names(tree))
 
 
-def _marked(tree: ast.Module) -> Iterator[str]:
+def _iter_call_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "call":
             yield from (ast.literal_eval(argument) for argument in node.args)
@@ -68,36 +68,36 @@ ALL = (
 )
 
 
-def rows() -> list[str]:
+def list_rows() -> list[str]:
     """Every call, by service and, within it, as the scripts come to it."""
-    named = dict.fromkeys(name for client in ALL for name in client.calls())
+    named = dict.fromkeys(name for client in ALL for name in client.list_calls())
     return sorted(named, key=lambda name: SERVICES.index(name.partition(".")[0]))
 
 
-def markdown() -> str:
-    calls = {client: set(client.calls()) for client in ALL}
+def render_table() -> str:
+    calls = {client: set(client.list_calls()) for client in ALL}
     heads = [client.name.removeprefix("google-").removeprefix("cloud-") for client in ALL]
     lines = [["call", *heads], ["---", *(":-:" for _ in ALL)]]
-    lines += [[code(row), *("✓" if row in calls[client] else "" for client in ALL)] for row in rows()]
+    lines += [[format_call(row), *("✓" if row in calls[client] else "" for client in ALL)] for row in list_rows()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def code(name: str) -> str:
+def format_call(name: str) -> str:
     method, _, how = name.partition(" ")
     return f"`{method}` {how}".strip()
 
 
-def shown() -> str:
+def read_readme_table() -> str:
     """The table that stands in the README."""
     _, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     return rest.partition(END)[0]
 
 
-def write() -> None:
+def write_readme_table() -> None:
     text = README.read_text(encoding="utf-8")
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    README.write_text(text[:start] + markdown() + text[end:], encoding="utf-8")
+    README.write_text(text[:start] + render_table() + text[end:], encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write()
+    write_readme_table()

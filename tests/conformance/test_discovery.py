@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.discovery import Document, answers, error_faults
-from tests.conformance.fields import FIELDS, missing
+from tests.conformance.discovery import Document, iter_answers, find_error_faults
+from tests.conformance.fields import FIELDS, find_missing
 from tests.conformance.recorder import Exchange
 
 DOCUMENT = Document(
@@ -70,9 +70,9 @@ GOOD: dict[str, Any] = {
 }
 
 
-def test_what_is_in_the_schema_passes() -> None:
-    assert DOCUMENT.faults("Job", GOOD) == []
-    assert DOCUMENT.faults("Job", {"rate": "NaN"}) == DOCUMENT.faults("Job", {"rate": 3}) == []
+def test_value_matching_the_schema_passes() -> None:
+    assert DOCUMENT.find_faults("Job", GOOD) == []
+    assert DOCUMENT.find_faults("Job", {"rate": "NaN"}) == DOCUMENT.find_faults("Job", {"rate": 3}) == []
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_what_is_in_the_schema_passes() -> None:
         ({"children": [{"name": "b"}, {"nmae": "c"}]}, ".children[1].nmae"),
     ],
 )
-def test_what_is_not_is_named_with_its_path(change: dict[str, Any], path: str) -> None:
-    [fault] = DOCUMENT.faults("Job", {**GOOD, **change})
+def test_deviation_is_reported_with_its_path(change: dict[str, Any], path: str) -> None:
+    [fault] = DOCUMENT.find_faults("Job", {**GOOD, **change})
     assert fault.startswith(f"{path} ")
 
 
@@ -115,51 +115,51 @@ def test_what_is_not_is_named_with_its_path(change: dict[str, Any], path: str) -
         ("GET", "/v1/projects/p/jobs/1/more", None),
     ],
 )
-def test_a_request_is_known_by_verb_and_path(method: str, path: str, name: str | None) -> None:
-    found = DOCUMENT.method(method, path)
+def test_method_is_found_by_verb_and_path(method: str, path: str, name: str | None) -> None:
+    found = DOCUMENT.find_method(method, path)
     assert (found.name if found else None) == name
 
 
-def exchange(body: Any, status: int = 200, kind: str = "application/json", query: str = "") -> Exchange:
+def make_exchange(body: Any, status: int = 200, kind: str = "application/json", query: str = "") -> Exchange:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Exchange("GET", f"/v1/projects/p/jobs/1{query}", status, kind, content)
 
 
-def test_every_event_of_a_stream_is_an_answer() -> None:
-    method = DOCUMENT.method("GET", "/v1/projects/p/jobs/1")
+def test_every_stream_event_is_checked_as_an_answer() -> None:
+    method = DOCUMENT.find_method("GET", "/v1/projects/p/jobs/1")
     assert method
-    events = exchange(b'data: {"name": "a"}\r\n\r\ndata: {"nmae": "b"}\r\n\r\n', kind="text/event-stream")
-    assert list(answers(events, method)) == [("Job", {"name": "a"}), ("Job", {"nmae": "b"})]
-    assert list(answers(exchange(b"text", query="?alt=media"), method)) == []
+    events = make_exchange(b'data: {"name": "a"}\r\n\r\ndata: {"nmae": "b"}\r\n\r\n', kind="text/event-stream")
+    assert list(iter_answers(events, method)) == [("Job", {"name": "a"}), ("Job", {"nmae": "b"})]
+    assert list(iter_answers(make_exchange(b"text", query="?alt=media"), method)) == []
 
 
-def test_an_error_has_its_own_form() -> None:
+def test_error_is_checked_against_its_own_schema() -> None:
     error = {
         "code": 404,
         "message": "no",
         "status": "NOT_FOUND",
         "details": [{"@type": "type.googleapis.com/x"}],
     }
-    assert error_faults(exchange({"error": error}, 404), storage=False) == []
-    assert error_faults(exchange({"error": error}, 400), storage=False)
-    assert error_faults(exchange({"error": {**error, "details": [{}]}}, 404), storage=False)
-    assert error_faults(exchange({"error": error}, 404), storage=True) == [".error.errors is missing"]
-    assert error_faults(exchange({}, 404), storage=False)
+    assert find_error_faults(make_exchange({"error": error}, 404), storage=False) == []
+    assert find_error_faults(make_exchange({"error": error}, 400), storage=False)
+    assert find_error_faults(make_exchange({"error": {**error, "details": [{}]}}, 404), storage=False)
+    assert find_error_faults(make_exchange({"error": error}, 404), storage=True) == [".error.errors is missing"]
+    assert find_error_faults(make_exchange({}, 404), storage=False)
 
 
-def test_a_field_that_is_absent_or_empty_is_missed() -> None:
+def test_absent_or_empty_field_is_reported_missing() -> None:
     series: dict[str, Any] = {
         "tensorboardTimeSeriesId": "1",
         "valueType": "SCALAR",
         "values": [{"step": "1", "wallTime": "2026-11-24T17:00:00Z", "scalar": {"value": 0.0}}],
     }
-    assert missing("TimeSeriesData", series) == []
-    assert missing("TimeSeriesData", {**series, "valueType": ""}) == ["valueType"]
+    assert find_missing("TimeSeriesData", series) == []
+    assert find_missing("TimeSeriesData", {**series, "valueType": ""}) == ["valueType"]
     series["values"].append({"step": "2", "wallTime": "2026-11-24T17:00:00Z", "scalar": {}})
-    assert missing("TimeSeriesData", series) == ["values[].scalar.value"]
-    assert missing("TimeSeriesData", {**series, "values": []}) == [
+    assert find_missing("TimeSeriesData", series) == ["values[].scalar.value"]
+    assert find_missing("TimeSeriesData", {**series, "values": []}) == [
         "values[].step",
         "values[].wallTime",
         "values[].scalar.value",
     ]
-    assert all(missing(kind, {}) for kind in FIELDS)
+    assert all(find_missing(kind, {}) for kind in FIELDS)

@@ -8,16 +8,16 @@ from tests.conformance import table
 
 
 def test_the_readme_shows_what_the_scripts_call() -> None:
-    assert table.shown() == table.markdown(), "python -m tests.conformance.table renews it"
+    assert table.read_readme_table() == table.render_table(), "python -m tests.conformance.table renews it"
 
 
-def test_every_client_calls_something_and_nothing_twice() -> None:
+def test_every_client_has_calls_and_no_duplicates() -> None:
     for client in table.ALL:
-        counts = Counter(client.calls())
+        counts = Counter(client.list_calls())
         assert counts and set(counts.values()) == {1}, client.name
 
 
-def test_the_clients_are_those_that_are_promised() -> None:
+def test_clients_are_the_promised_ones() -> None:
     assert [client.name for client in table.ALL] == [
         "google-cloud-aiplatform 1.95.1",
         "google-cloud-aiplatform 2.7.0",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.base_models.registry import Base
+from engine.base_models.registry import LocalBaseModel
 from engine.queue.job_folder import JobFolder
-from engine.training.chat_template import Chat
+from engine.training.chat_template import ChatTemplate
 from tests.engine.job_folders import new_job
 from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned
@@ -29,13 +29,13 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def base(base_folder: Path) -> Base:
-    return Base.read(base_folder)
+def base(base_folder: Path) -> LocalBaseModel:
+    return LocalBaseModel.from_folder(base_folder)
 
 
 @pytest.fixture(scope="session")
-def chat(base_folder: Path) -> Chat:
-    return Chat(base_folder)
+def chat(base_folder: Path) -> ChatTemplate:
+    return ChatTemplate(base_folder)
 
 
 @pytest.fixture

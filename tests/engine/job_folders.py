@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from engine.queue.job_folder import JobFolder, now
+from engine.queue.job_folder import JobFolder, utc_now
 from engine.training.metrics_log import Point
 from tests.engine.tiny_base import example, write_lines
 
 
-def colours(count: int) -> list[dict[str, Any]]:
+def make_color_examples(count: int) -> list[dict[str, Any]]:
     """Examples of two labels and of unequal lengths."""
     labels = ("red", "green")
     return [
@@ -31,13 +31,13 @@ def new_job(
 ) -> JobFolder:
     """A PENDING job under folder/root."""
     training = write_lines(
-        folder / f"train-{number}.jsonl", train if isinstance(train, list) else colours(train)
+        folder / f"train-{number}.jsonl", train if isinstance(train, list) else make_color_examples(train)
     )
-    held_out = write_lines(folder / f"validation-{number}.jsonl", colours(validation)) if validation else None
+    held_out = write_lines(folder / f"validation-{number}.jsonl", make_color_examples(validation)) if validation else None
     chosen = {"epochCount": str(epochs)} if epochs else {}
     job = {
         "id": f"{number:019}",
-        "createTime": now(),
+        "createTime": utc_now(),
         "model": "studio-tiny",
         "base": "studio-tiny",
         "request": {
@@ -54,7 +54,7 @@ def values(points: list[Point]) -> list[tuple[str, int, float]]:
 
 def series(folder: JobFolder, name: str) -> dict[int, float]:
     """Step -> value of one series, which must not hold a step twice."""
-    found = [(step, value) for one, step, value in values(folder.metrics()) if one == name]
+    found = [(step, value) for one, step, value in values(folder.read_points()) if one == name]
     assert len(found) == len(dict(found)), f"{name} holds a step twice"
     return dict(found)
 

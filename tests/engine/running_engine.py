@@ -80,7 +80,7 @@ class Engine:
 
 
 @contextmanager
-def running(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]:
+def run_engine(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]:
     """An engine of its own until the block ends; ENGINE_BASES must name a base already."""
     command = [sys.executable, "-m", "engine", "--port", "0", "--root", str(root), *arguments]
     process = subprocess.Popen(
@@ -91,7 +91,7 @@ def running(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]
         text=True,
     )
     try:
-        yield Engine(process, _address(process), root)
+        yield Engine(process, _read_address(process), root)
     finally:
         process.terminate()
         try:
@@ -101,7 +101,7 @@ def running(root: Path, *arguments: str, **environment: str) -> Iterator[Engine]
             raise
 
 
-def _address(process: subprocess.Popen[str]) -> str:
+def _read_address(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     line = process.stdout.readline()
     assert " at http://" in line, line
@@ -120,7 +120,7 @@ def _address(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="session")
 def engine(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """One engine for all tests: each brings its own jobs and objects."""
-    with running(tmp_path_factory.mktemp("engine") / "root") as engine:
+    with run_engine(tmp_path_factory.mktemp("engine") / "root") as engine:
         yield engine
 
 

@@ -13,7 +13,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.base_models.registry import Base
+from engine.base_models.registry import LocalBaseModel
 from engine.queue.job_folder import JobFolder
 from engine.queue.runner import Runner
 from engine.training import metrics_log, save_points
@@ -21,7 +21,7 @@ from engine.training.plan import Plan
 from engine.training.trainer import Training, run
 from tests.engine.job_folders import new_job, values, weights
 from tests.engine.queue import kill_points
-from tests.engine.queue.test_runner import state, wait
+from tests.engine.queue.test_runner import read_state, wait_for
 from tests.engine.tiny_base import example, write_base
 
 pytestmark = pytest.mark.fault
@@ -48,7 +48,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def fill(folder: JobFolder) -> None:
+def fill_disk(folder: JobFolder) -> None:
     """Leave not one byte on the folder's disk."""
     with (folder.path.parents[1] / "ballast").open("ab", buffering=0) as file:
         try:
@@ -58,14 +58,14 @@ def fill(folder: JobFolder) -> None:
             assert full.errno == errno.ENOSPC
 
 
-def load(base: Base, adapter: Path) -> None:
+def load_adapter(base: LocalBaseModel, adapter: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
     PeftModel.from_pretrained(model, adapter)
 
 
 MOMENTS = [
-    (metrics_log.Recorder, "add", 1, 0),  # nothing is there yet that could be given up
-    (metrics_log.Recorder, "add", 16, 2),  # an evaluation
+    (metrics_log.PointWriter, "add", 1, 0),  # nothing is there yet that could be given up
+    (metrics_log.PointWriter, "add", 16, 2),  # an evaluation
     (save_points, "write", 3, 3),
     (Training, "checkpoint", 9, 2),
     (JobFolder, "write_progress", 1, 0),
@@ -75,9 +75,9 @@ MOMENTS = [
 
 
 @pytest.mark.parametrize(("owner", "name", "call", "kept"), MOMENTS)
-def test_a_full_disk_ends_the_job_with_its_reason_and_keeps_the_adapters(
+def test_full_disk_fails_the_job_with_a_reason_and_keeps_the_adapters(
     small_disk: Callable[[int], Path],
-    base: Base,
+    base: LocalBaseModel,
     trained: JobFolder,
     monkeypatch: pytest.MonkeyPatch,
     owner: Any,
@@ -89,55 +89,55 @@ def test_a_full_disk_ends_the_job_with_its_reason_and_keeps_the_adapters(
     folder = new_job(small_disk(8 * 2**20))
     original, calls = getattr(owner, name), 0
 
-    def filled(*arguments: Any, **named: Any) -> Any:
+    def fill_before_call(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == call:
-            fill(folder)
+            fill_disk(folder)
         return original(*arguments, **named)
 
-    monkeypatch.setattr(owner, name, filled)
+    monkeypatch.setattr(owner, name, fill_before_call)
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 8)
     assert folder.result["message"].startswith("The disk of the engine is full: free some space")
     assert weights(folder) == weights(trained)[:kept]
     for checkpoint in folder.checkpoints():
-        load(base, checkpoint.folder)
-    told = values(folder.metrics())
-    assert told == values(trained.metrics())[: len(told)]
+        load_adapter(base, checkpoint.folder)
+    told = values(folder.read_points())
+    assert told == values(trained.read_points())[: len(told)]
 
 
-def test_a_disk_that_fills_up_by_the_job_itself_fails_it_through_the_queue(
-    small_disk: Callable[[int], Path], base: Base
+def test_job_that_fills_the_disk_fails_in_the_queue(
+    small_disk: Callable[[int], Path], base: LocalBaseModel
 ) -> None:
     disk = small_disk(768 * 1024)
     folder = new_job(disk, epochs=10, train=40, hyper_parameters={"adapterSize": "ADAPTER_SIZE_SIXTEEN"})
     runner = Runner(disk / "root")
     runner.start()
     try:
-        wait(lambda: folder.finished, 120)
+        wait_for(lambda: folder.is_finished, 120)
     finally:
         runner.stop()
-    assert (state(folder), folder.state["error"]["code"]) == ("FAILED", 8)
+    assert (read_state(folder), folder.state["error"]["code"]) == ("FAILED", 8)
     assert "disk of the engine is full" in folder.state["error"]["message"]
     assert 1 <= len(folder.checkpoints()) < 10
-    load(base, folder.checkpoints()[-1].folder)
+    load_adapter(base, folder.checkpoints()[-1].folder)
 
 
-def test_an_example_that_memory_does_not_suffice_for_fails_the_job(
+def test_example_too_large_for_memory_fails_the_job(
     make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process that the kernel gives no more."""
     folder = write_base(tmp_path / "long", context_tokens=20_000)
     monkeypatch.setenv("ENGINE_BASES", str(folder))
     job = make_job(train=[example("a " * 9_000, "b " * 900)] * 4, validation=0)
-    assert kill_points.train_with(kill_points.short_of_memory, job) == 0
+    assert kill_points.train_with(kill_points.limit_memory, job) == 0
     assert (job.result["outcome"], job.result["code"]) == ("FAILED", 8)
     assert job.result["message"].startswith("The memory of the engine does not suffice: use shorter examples")
 
 
-def test_a_loss_that_turns_into_no_number_keeps_the_adapters_before(
-    make_job: MakeJob, base: Base, trained: JobFolder, monkeypatch: pytest.MonkeyPatch
+def test_loss_that_becomes_nan_keeps_earlier_adapters(
+    make_job: MakeJob, base: LocalBaseModel, trained: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, rate = make_job(), Plan.learning_rate
     monkeypatch.setattr(Plan, "learning_rate", lambda plan, step: rate(plan, step) if step < 7 else 1e30)
@@ -147,21 +147,21 @@ def test_a_loss_that_turns_into_no_number_keeps_the_adapters_before(
     assert weights(folder) == weights(trained)[:2]
 
 
-def test_a_gradient_that_is_no_number_never_becomes_an_adapter(
+def test_nan_gradient_is_never_exported(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the last step of all, without an evaluation that would tell."""
     folder, measure, calls = make_job(epochs=1, validation=0), "engine.training.trainer.measure", []
-    from engine.training.trainer import measure as original
+    from engine.training.trainer import measure_batch as original
 
-    def broken(*arguments: Any) -> Any:
+    def return_nan_gradient(*arguments: Any) -> Any:
         sums = original(*arguments)
         calls.append(1)
         if len(calls) == 3:
             sums.loss.register_hook(lambda gradient: gradient * float("nan"))
         return sums
 
-    monkeypatch.setattr(measure, broken)
+    monkeypatch.setattr(measure, return_nan_gradient)
     run(folder)
     assert folder.result["message"] == "The gradient's norm is nan: lower learningRateMultiplier."
     assert folder.checkpoints() == []

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.engine.running_engine import PROJECT, Engine, running
+from tests.engine.running_engine import PROJECT, Engine, run_engine
 from tests.paths import ROOT
 
 JOBS = f"{PROJECT}/tuningJobs"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8090", "[::1]:80", "LOCALHOST:1"])
-def test_names_of_this_machine_are_known(engine: Engine, host: str) -> None:
+def test_local_host_names_are_allowed(engine: Engine, host: str) -> None:
     assert engine.get(JOBS, headers={"Host": host}).status_code == 200
 
 
@@ -37,7 +37,7 @@ def test_web_pages_are_refused(engine: Engine) -> None:
     )
 
 
-def test_addresses_and_methods_that_are_not_there(engine: Engine) -> None:
+def test_unknown_paths_methods_and_locations_are_errors(engine: Engine) -> None:
     assert engine.get("v1/nowhere").json()["error"]["status"] == "NOT_FOUND"
     assert engine.get("v2/projects/p/locations/us-central1/tuningJobs").status_code == 404
     assert engine.call("DELETE", JOBS).status_code == 405
@@ -49,12 +49,12 @@ def test_addresses_and_methods_that_are_not_there(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"{", b'{"baseModel": 1}', b"[1]"])
-def test_a_body_that_makes_no_sense(engine: Engine, body: bytes) -> None:
+def test_malformed_body_returns_400(engine: Engine, body: bytes) -> None:
     response = engine.call("POST", JOBS, data=body)
     assert (response.status_code, response.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
-def test_what_was_not_foreseen_tells_nothing_of_the_inside(engine: Engine) -> None:
+def test_unexpected_error_reveals_no_details(engine: Engine) -> None:
     folder = engine.root / "jobs" / ("9" * 19)
     folder.mkdir(parents=True)
     (folder / "job.json").write_text("{not json")
@@ -65,10 +65,10 @@ def test_what_was_not_foreseen_tells_nothing_of_the_inside(engine: Engine) -> No
     }
 
 
-def test_a_token_is_asked_for_where_there_is_one(base_folder: Path, tmp_path: Path) -> None:
+def test_token_is_required_where_one_is_set(base_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "token"
     arguments = ("--host", "0.0.0.0", "--token-file", str(file))  # noqa: S104
-    with running(tmp_path / "root", *arguments, ENGINE_HOSTS="engine, other") as engine:
+    with run_engine(tmp_path / "root", *arguments, ENGINE_HOSTS="engine, other") as engine:
         engine.url = engine.url.replace("0.0.0.0", "127.0.0.1")  # noqa: S104
         token = file.read_text()
         assert file.stat().st_mode & 0o777 == 0o600
@@ -81,7 +81,7 @@ def test_a_token_is_asked_for_where_there_is_one(base_folder: Path, tmp_path: Pa
             assert engine.get(JOBS, headers={"Host": "engine:80", **headers}).status_code == 200
 
 
-def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+def start_engine(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
         cwd=ROOT,
@@ -91,35 +91,35 @@ def start(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_other_machines_are_not_let_in_without_a_token(tmp_path: Path) -> None:
-    ended = start("--host", "0.0.0.0", "--port", "0", "--root", str(tmp_path))  # noqa: S104
+def test_public_host_requires_a_token_file(tmp_path: Path) -> None:
+    ended = start_engine("--host", "0.0.0.0", "--port", "0", "--root", str(tmp_path))  # noqa: S104
     assert (ended.returncode, "name a --token-file" in ended.stderr) == (1, True)
 
 
-def test_a_second_engine_on_the_same_root_or_port_says_so(engine: Engine, tmp_path: Path) -> None:
+def test_second_engine_on_the_same_root_or_port_exits_with_a_message(engine: Engine, tmp_path: Path) -> None:
     port = engine.url.rpartition(":")[2]
-    second = start("--port", "0", "--root", str(engine.root))
+    second = start_engine("--port", "0", "--root", str(engine.root))
     assert (second.returncode, "Another engine is working" in second.stderr) == (1, True)
-    taken = start("--port", port, "--root", str(tmp_path / "other"))
+    taken = start_engine("--port", port, "--root", str(tmp_path / "other"))
     assert (taken.returncode, "Address already in use" in taken.stderr) == (1, True)
 
 
-def test_a_stop_is_quick_and_takes_the_trainer_along(base_folder: Path, tmp_path: Path) -> None:
-    with running(tmp_path / "root") as engine:
+def test_stop_is_quick_and_ends_the_trainer(base_folder: Path, tmp_path: Path) -> None:
+    with run_engine(tmp_path / "root") as engine:
         job = engine.tune(epochs=500)
         engine.wait(job, ("JOB_STATE_RUNNING",))
         engine.process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
         assert engine.process.wait(10) == 0
         assert time.monotonic() - begun < 6
-        assert not trainers(tmp_path)
-    with running(tmp_path / "root") as engine:
+        assert not find_trainers(tmp_path)
+    with run_engine(tmp_path / "root") as engine:
         assert engine.wait(job, ("JOB_STATE_RUNNING",))["name"] == job["name"]
         engine.post(f"v1/{job['name']}:cancel")
         assert engine.wait(job)["state"] == "JOB_STATE_CANCELLED"
 
 
-def trainers(folder: Path) -> list[str]:
+def find_trainers(folder: Path) -> list[str]:
     """The processes whose command line names the folder."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
@@ -133,7 +133,7 @@ def trainers(folder: Path) -> list[str]:
 
 
 def test_a_worker_that_dies_is_replaced(base_folder: Path, tmp_path: Path) -> None:
-    with running(tmp_path / "root") as engine:
+    with run_engine(tmp_path / "root") as engine:
         children = Path(f"/proc/{engine.process.pid}/task/{engine.process.pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         deadline = time.monotonic() + 20
@@ -146,7 +146,7 @@ def test_a_worker_that_dies_is_replaced(base_folder: Path, tmp_path: Path) -> No
                 time.sleep(0.1)
 
 
-def test_starting_does_not_load_torch(engine: Engine) -> None:
+def test_startup_does_not_load_torch(engine: Engine) -> None:
     script = "import sys, engine.urls, engine.__main__; sys.exit('torch' in sys.modules)"
     environment = {
         **os.environ,
@@ -160,17 +160,17 @@ def test_starting_does_not_load_torch(engine: Engine) -> None:
     ("fault", "status"),
     [("status=503", 503), ("status=429; delay=0.2", 429), ("status=504", 504), ("status=401", 401)],
 )
-def test_faults_on_demand(engine: Engine, fault: str, status: int) -> None:
+def test_fault_header_forces_an_error_status(engine: Engine, fault: str, status: int) -> None:
     response = engine.get(JOBS, headers={"X-Engine-Fault": fault})
     assert (response.status_code, response.json()["error"]["code"]) == (status, status)
 
 
-def test_a_status_of_front_ends_comes_in_html(engine: Engine) -> None:
+def test_forced_502_is_html(engine: Engine) -> None:
     response = engine.get(JOBS, headers={"X-Engine-Fault": "status=502"})
     assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
 
 
-def test_an_answer_cut_short_is_the_beginning_of_the_whole(engine: Engine) -> None:
+def test_cut_response_is_a_prefix_of_the_full_one(engine: Engine) -> None:
     whole = engine.get("storage/v1/b").content
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         engine.get("storage/v1/b", headers={"X-Engine-Fault": "cut=9"})
@@ -180,12 +180,12 @@ def test_an_answer_cut_short_is_the_beginning_of_the_whole(engine: Engine) -> No
 
 
 @pytest.mark.parametrize("fault", ["drop=1", "cut=1"])
-def test_a_dropped_and_a_cut_answer(engine: Engine, fault: str) -> None:
+def test_drop_and_cut_break_the_connection(engine: Engine, fault: str) -> None:
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         engine.get("storage/v1/b", headers={"X-Engine-Fault": fault})
 
 
-def test_an_answer_lost_after_the_work_was_done(engine: Engine) -> None:
+def test_after_fault_runs_the_request_and_loses_the_response(engine: Engine) -> None:
     uri = engine.upload_examples("lost.jsonl", 4)
     place = "v1/projects/lost/locations/us-central1/tuningJobs"
     body = {"baseModel": "studio-tiny", "supervisedTuningSpec": {"trainingDatasetUri": uri}}
@@ -195,6 +195,6 @@ def test_an_answer_lost_after_the_work_was_done(engine: Engine) -> None:
     engine.post(f"v1/{job['name']}:cancel")
 
 
-def test_without_the_setting_there_are_no_faults(base_folder: Path, tmp_path: Path) -> None:
-    with running(tmp_path / "root", ENGINE_FAULTS="") as engine:
+def test_faults_are_off_without_the_setting(base_folder: Path, tmp_path: Path) -> None:
+    with run_engine(tmp_path / "root", ENGINE_FAULTS="") as engine:
         assert engine.get(JOBS, headers={"X-Engine-Fault": "status=503"}).status_code == 200

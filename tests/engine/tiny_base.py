@@ -32,7 +32,7 @@ def write_base(
     """A base in `folder`, as engine/base/ holds the real one; the same weights each time."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = _write_tokenizer(folder, template)
-    save_file(_weights(vocabulary), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(_make_weights(vocabulary), folder / "model.safetensors", metadata={"format": "pt"})
     sha256 = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     about = {
         "id": id,
@@ -81,7 +81,7 @@ def _write_tokenizer(folder: Path, template: str) -> int:
     return len(vocabulary)
 
 
-def _weights(vocabulary: int) -> dict[str, np.ndarray[Any, Any]]:
+def _make_weights(vocabulary: int) -> dict[str, np.ndarray[Any, Any]]:
     random = np.random.default_rng(0)
 
     def matrix(rows: int, columns: int) -> np.ndarray[Any, Any]:

@@ -19,7 +19,7 @@ from tests.engine.conftest import base_folder as base_folder
 from tests.engine.running_engine import Engine
 from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned
-from tests.studio.vertex.double import Double, serving
+from tests.studio.vertex.double import FakeVertexServer, run_server
 
 PLACE = "projects/local/locations/us-central1"
 NAME = f"{PLACE}/tuningJobs/1"
@@ -59,11 +59,11 @@ def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
 
 
 @pytest.fixture
-def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertexServer]:
     """Takes the engine's place. The client's own second try of a GET is made quick."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
     monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(2.0, 1.5)))
-    with serving() as double:
+    with run_server() as double:
         settings.ENGINE_URL = double.url
         yield double
 

@@ -16,7 +16,7 @@ from jobs import base_models
 from jobs.models import TuningJob
 from studio.models import Backend, Project
 from studio.vertex import catalog
-from tests.engine.running_engine import Engine, running
+from tests.engine.running_engine import Engine, run_engine
 from tests.engine.tiny_base import write_base
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def with_another(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("another")
     other = write_base(folder / "models" / "chat-0.5b")
     (other / "base.json").unlink()
-    with running(folder / "root", ENGINE_BASES=f"{base_folder}{os.pathsep}{other}") as engine:
+    with run_engine(folder / "root", ENGINE_BASES=f"{base_folder}{os.pathsep}{other}") as engine:
         yield engine
 
 

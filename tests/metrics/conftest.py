@@ -17,7 +17,7 @@ from tests.engine.running_engine import engine as engine
 from tests.engine.running_engine import tuned as tuned
 from tests.metrics.charts.curves import create_dataset, make_remote_job
 from tests.metrics.monitor.page_reader import Board
-from tests.studio.vertex.double import serving
+from tests.studio.vertex.double import run_server
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board
     """In the engine's place. It refuses to be asked while a transaction of the code under test is open."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
     monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(1.0, 0.5)))
-    with serving() as double:
+    with run_server() as double:
         settings.ENGINE_URL = double.url
         yield Board(double, connections["default"])
 

@@ -14,7 +14,7 @@ from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 SMALL = 2**16
 """Values below it are counted one by one; each greater one is kept."""
 PENDING = 2**16
-LONGEST_KEPT = 20
+MAX_LONGEST = 20
 MOST_BUCKETS = 30
 
 
@@ -66,15 +66,15 @@ def buckets(values: NDArray[np.int64], counts: NDArray[np.int64]) -> list[tuple[
     return [(low + n * width, low + (n + 1) * width, int(count)) for n, count in enumerate(held)]
 
 
-class Figures:
+class LengthStats:
     """Tokens and turns of each usable example, and which ones are longest."""
 
     def __init__(self) -> None:
-        self._clear()
+        self._clear_pending()
         self._tokens, self._turns = Histogram(), Histogram()
         self.longest: list[tuple[int, int]] = []
 
-    def _clear(self) -> None:
+    def _clear_pending(self) -> None:
         self.lines, self.sizes, self.turns = array("q"), array("q"), array("q")
 
     def extend(self, lines: ArrayLike, sizes: ArrayLike, turns: ArrayLike) -> None:
@@ -88,9 +88,9 @@ class Figures:
         tokens = -(-np.array(self.sizes, np.int64) // BYTES_PER_TOKEN)
         self._tokens.add(tokens)
         self._turns.add(np.array(self.turns, np.int64))
-        found = [*self.longest, *((self.lines[place], int(tokens[place])) for place in greatest(tokens))]
-        self.longest = nsmallest(LONGEST_KEPT, found, key=lambda entry: (-entry[1], entry[0]))
-        self._clear()
+        found = [*self.longest, *((self.lines[place], int(tokens[place])) for place in find_greatest(tokens))]
+        self.longest = nsmallest(MAX_LONGEST, found, key=lambda entry: (-entry[1], entry[0]))
+        self._clear_pending()
 
     def distributions(self) -> tuple[Distribution, Distribution]:
         """Of tokens and of turns."""
@@ -98,8 +98,8 @@ class Figures:
         return self._tokens.distribution(), self._turns.distribution()
 
 
-def greatest(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def find_greatest(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where the greatest ones are; of equal ones, the first."""
-    least = np.partition(values, -LONGEST_KEPT)[-LONGEST_KEPT] if len(values) > LONGEST_KEPT else 0
+    least = np.partition(values, -MAX_LONGEST)[-MAX_LONGEST] if len(values) > MAX_LONGEST else 0
     above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
-    return np.concatenate([above, equal[: LONGEST_KEPT - len(above)]])
+    return np.concatenate([above, equal[: MAX_LONGEST - len(above)]])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-REMEMBERED = 6_000_000
+MAX_EXAMPLES = 6_000_000
 """Examples, at 16 bytes each; later ones are compared with nothing. A file of 1 GB has hardly as many."""
 PENDING = 2**16
 SORTED = 500_000
@@ -19,20 +19,20 @@ Pair = tuple[int, int]
 """The line, and the first one that it repeats."""
 
 
-class Repeats:
+class DuplicateFinder:
     """Answers are known by 32 bits: they are compared only where the prompts' 64 bits are equal."""
 
     def __init__(self) -> None:
-        self._clear()
+        self._clear_pending()
         self.kept: list[Rows] = []
         self.count = 0
 
-    def _clear(self) -> None:
+    def _clear_pending(self) -> None:
         self.lines, self.prompts, self.answers = array("q"), array("q"), array("q")
 
     def extend(self, lines: ArrayLike, prompts: ArrayLike, answers: ArrayLike) -> None:
         """Prompts and answers by their hashes."""
-        if self.count >= REMEMBERED:
+        if self.count >= MAX_EXAMPLES:
             return
         for held, more in ((self.lines, lines), (self.prompts, prompts), (self.answers, answers)):
             held.frombytes(np.asarray(more, np.int64).tobytes())
@@ -43,20 +43,20 @@ class Repeats:
         self.count += len(self.lines)
         answers = np.array(self.answers, np.int64).astype(np.uint32)
         self.kept.append((np.array(self.prompts, np.int64), answers, np.array(self.lines, np.uint32)))
-        self._clear()
+        self._clear_pending()
 
-    def found(self) -> Iterator[tuple[str, int, int]]:
+    def iter_duplicates(self) -> Iterator[tuple[str, int, int]]:
         """(code, line, the first line that it repeats), by line within each of the codes."""
         self.flush()
         shares = -(-self.count // SORTED)
-        pairs = [repeated(share(self.kept, shares, number)) for number in range(shares)]
+        pairs = [find_repeats(select_share(self.kept, shares, number)) for number in range(shares)]
         for code, place in (("duplicate", 0), ("prompt_conflict", 1)):
             both = np.concatenate([np.zeros((0, 2), np.uint32), *(pair[place] for pair in pairs)])
             for line, first in both[np.argsort(both[:, 0])]:
                 yield code, int(line), int(first)
 
 
-def share(kept: list[Rows], shares: int, number: int) -> Rows:
+def select_share(kept: list[Rows], shares: int, number: int) -> Rows:
     """The rows whose prompts belong to that one of so many shares."""
     chosen = [rows[0].view(np.uint64) % np.uint64(shares) == number for rows in kept]
     prompts, answers, lines = (
@@ -66,29 +66,29 @@ def share(kept: list[Rows], shares: int, number: int) -> Rows:
     return prompts, answers, lines
 
 
-def repeated(rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def find_repeats(rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Duplicates, and other answers to a prompt, as rows of (line, first line)."""
-    prompts, answers, lines = again(rows)
+    prompts, answers, lines = select_repeated_prompts(rows)
     order = np.lexsort((lines, answers, prompts))
     prompts, answers, lines = prompts[order], answers[order], lines[order]
     new_prompt = np.ones(len(order), bool)
     new_prompt[1:] = prompts[1:] != prompts[:-1]
     new_answer = new_prompt.copy()
     new_answer[1:] |= answers[1:] != answers[:-1]
-    same, asked = (least_of_group(lines, begins) for begins in (new_answer, new_prompt))
+    same, asked = (find_first_of_group(lines, begins) for begins in (new_answer, new_prompt))
     duplicates = np.column_stack([lines, same])[~new_answer]
     conflicts = np.column_stack([lines, asked])[new_answer & (lines != asked)]
     return duplicates, conflicts
 
 
-def again(rows: Rows) -> Rows:
+def select_repeated_prompts(rows: Rows) -> Rows:
     """The rows whose prompts stand more than once: few, so the costly order is theirs alone."""
     prompts = np.sort(rows[0])
     several = np.isin(rows[0], prompts[1:][prompts[1:] == prompts[:-1]])
     return rows[0][several], rows[1][several], rows[2][several]
 
 
-def least_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDArray[np.uint32]:
+def find_first_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDArray[np.uint32]:
     """For each row the least line of its group; groups begin where `begins`."""
     if not len(lines):
         return lines

@@ -53,11 +53,11 @@ class Conversation:
     system: str
 
     @classmethod
-    def of(cls, value: Any) -> Conversation:
+    def from_value(cls, value: Any) -> Conversation:
         contents = value.get("contents") if isinstance(value, dict) else None
-        turns = [turn(item) for item in contents] if isinstance(contents, list) else []
+        turns = [parse_turn(item) for item in contents] if isinstance(contents, list) else []
         instruction = system_instruction(value) if isinstance(value, dict) else None
-        return cls(value, turns, turn(instruction).text if isinstance(instruction, dict) else "")
+        return cls(value, turns, parse_turn(instruction).text if isinstance(instruction, dict) else "")
 
     @property
     def size(self) -> int:
@@ -75,7 +75,7 @@ class Conversation:
         return found
 
 
-def turn(item: Any) -> Turn:
+def parse_turn(item: Any) -> Turn:
     if not isinstance(item, dict):
         return Turn("", item, [])
     parts = item.get("parts")
@@ -91,12 +91,12 @@ def system_instruction(value: dict[str, Any]) -> Any:
     return value.get("systemInstruction", value.get("system_instruction"))
 
 
-def problems_of(conversation: Conversation) -> Iterator[Finding]:
+def check_conversation(conversation: Conversation) -> Iterator[Finding]:
     value = conversation.value
     if not isinstance(value, dict):
-        yield error("", "not_object", kind=kind(value))
+        yield error("", "not_object", kind=name_json_type(value))
         return
-    if other := other_format(value):
+    if other := detect_format(value):
         yield error("", other)
         return
     yield from unknown_fields("", value, KNOWN)
@@ -110,12 +110,12 @@ def error(field: str, code: str, **params: Any) -> Finding:
     return Finding("error", field, code, params)
 
 
-def kind(value: Any) -> str:
+def name_json_type(value: Any) -> str:
     names = {list: "list", dict: "object", str: "text", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")
 
 
-def other_format(value: dict[str, Any]) -> str | None:
+def detect_format(value: dict[str, Any]) -> str | None:
     """The formats of other services, and of Vertex's own past, deserve their names."""
     if "contents" in value:
         return None
@@ -140,7 +140,7 @@ def instruction_problems(instruction: Any) -> Iterator[Finding]:
         return
     if not isinstance(instruction, dict) or not isinstance(instruction.get("parts"), list):
         yield error("systemInstruction", "instruction_shape")
-    elif not turn(instruction).text.strip():
+    elif not parse_turn(instruction).text.strip():
         yield error("systemInstruction", "instruction_empty")
 
 
@@ -148,7 +148,7 @@ def contents_problems(contents: Any, turns: list[Turn]) -> Iterator[Finding]:
     if contents is None:
         yield error("contents", "contents_missing")
     elif not isinstance(contents, list):
-        yield error("contents", "contents_not_list", kind=kind(contents))
+        yield error("contents", "contents_not_list", kind=name_json_type(contents))
     elif not contents:
         yield error("contents", "contents_empty")
     else:
@@ -160,14 +160,14 @@ def contents_problems(contents: Any, turns: list[Turn]) -> Iterator[Finding]:
 
 def turn_problems(field: str, said: Turn) -> Iterator[Finding]:
     if not isinstance(said.raw, dict):
-        yield error(field, "turn_not_object", kind=kind(said.raw))
+        yield error(field, "turn_not_object", kind=name_json_type(said.raw))
         return
     if said.role not in ROLES:
         yield role_problem(f"{field}.role", said.raw.get("role"))
     yield from unknown_fields(f"{field}.", said.raw, TURN_FIELDS)
     parts = said.raw.get("parts")
     if parts and not isinstance(parts, list):
-        yield error(f"{field}.parts", "parts_not_list", kind=kind(parts))
+        yield error(f"{field}.parts", "parts_not_list", kind=name_json_type(parts))
         return
     if not parts:
         yield error(f"{field}.parts", "parts_empty")
@@ -190,7 +190,7 @@ def role_problem(field: str, role: Any) -> Finding:
 
 def part_problems(field: str, part: Any) -> Iterator[Finding]:
     if not isinstance(part, dict):
-        yield error(field, "part_not_object", kind=kind(part))
+        yield error(field, "part_not_object", kind=name_json_type(part))
     elif "text" in part:
         yield from unknown_fields(f"{field}.", part, PART_FIELDS | PAYLOADS.keys())
         yield from text_problems(f"{field}.text", part["text"])
@@ -202,14 +202,14 @@ def part_problems(field: str, part: Any) -> Iterator[Finding]:
 
 def text_problems(field: str, text: Any) -> Iterator[Finding]:
     if not isinstance(text, str):
-        yield error(field, "text_not_text", kind=kind(text))
+        yield error(field, "text_not_text", kind=name_json_type(text))
     elif not text or text.isspace():
         yield error(field, "text_empty")
-    elif not whole(text):
+    elif not is_encodable(text):
         yield error(field, "lone_surrogate")
 
 
-def whole(text: str) -> bool:
+def is_encodable(text: str) -> bool:
     """Whether it holds no half of a character, which cannot be written as UTF-8."""
     try:
         text.encode()

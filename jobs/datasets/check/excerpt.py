@@ -10,17 +10,17 @@ AROUND = 40
 ELLIPSIS = "…"
 
 
-def cut(text: str) -> str:
+def cut_text(text: str) -> str:
     short = make_storable(text[: SAMPLE_TEXT + 1])
     return short if len(short) <= SAMPLE_TEXT else short[:SAMPLE_TEXT] + ELLIPSIS
 
 
-def head(content: bytes) -> tuple[str, str, str]:
+def excerpt_head(content: bytes) -> tuple[str, str, str]:
     text = make_storable(content[: 8 * EXCERPT].decode("utf-8", "replace"))
     return (text[: 2 * EXCERPT] + (ELLIPSIS if len(text) > 2 * EXCERPT else ""), "", "")
 
 
-def around(text: str, at: int) -> tuple[str, str, str]:
+def excerpt_around(text: str, at: int) -> tuple[str, str, str]:
     """(before, the character at fault, after), with an ellipsis where it was cut."""
     start, end = max(0, at - AROUND), at + 1 + AROUND
     before = (ELLIPSIS if start else "") + text[start:at]

@@ -9,59 +9,59 @@ from typing import Any
 
 import orjson
 
-from jobs.datasets.check.example import whole
-from jobs.datasets.check.excerpt import around
+from jobs.datasets.check.example import is_encodable
+from jobs.datasets.check.excerpt import excerpt_around
 from jobs.datasets.check.report import Finding
 
-DEEPEST = 200
+MAX_DEPTH = 200
 TRAILING_COMMA = re.compile(r",\s*[\]}]")
 
 
-class Unreadable(ValueError):
+class UnreadableLine(ValueError):
     def __init__(self, finding: Finding, excerpt: tuple[str, str, str] = ("", "", "")) -> None:
         super().__init__(finding.code)
         self.finding = finding
         self.excerpt = excerpt
 
 
-def parse(content: bytes) -> Any:
+def parse_line(content: bytes) -> Any:
     """Raises Unreadable. What orjson refuses is refused, and so are repeated keys; json finds the words."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = around(content.decode("latin-1"), error.start)
-        raise Unreadable(Finding("error", "", "not_utf8", {"byte": error.start + 1}), place) from None
-    value = worded(text)
-    if deep(text, value):
-        raise Unreadable(Finding("error", "", "too_deep"))
+        place = excerpt_around(content.decode("latin-1"), error.start)
+        raise UnreadableLine(Finding("error", "", "not_utf8", {"byte": error.start + 1}), place) from None
+    value = load_strict_json(text)
+    if is_too_deep(text, value):
+        raise UnreadableLine(Finding("error", "", "too_deep"))
     try:
         orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise refused(value, error, text) from None
+        raise explain_rejection(value, error, text) from None
     return value
 
 
-def worded(text: str) -> Any:
+def load_strict_json(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=without_repeats)
-    except Unreadable:
+        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=reject_repeated_keys)
+    except UnreadableLine:
         raise
     except json.JSONDecodeError as error:
-        code, at = json_fault(text, error)
-        raise Unreadable(Finding("error", "", code, {"column": at + 1}), around(text, at)) from None
+        code, at = classify_json_error(text, error)
+        raise UnreadableLine(Finding("error", "", code, {"column": at + 1}), excerpt_around(text, at)) from None
     except RecursionError:
-        raise Unreadable(Finding("error", "", "too_deep")) from None
+        raise UnreadableLine(Finding("error", "", "too_deep")) from None
     except ValueError:
         # The only one left: an integer longer than Python reads.
-        raise Unreadable(Finding("error", "", "number_too_large")) from None
+        raise UnreadableLine(Finding("error", "", "number_too_large")) from None
 
 
-def deep(text: str, value: Any) -> bool:
+def is_too_deep(text: str, value: Any) -> bool:
     """Whether brackets stand in more than DEEPEST others. Python's own limit differs by version."""
-    if text.count("[") + text.count("{") <= DEEPEST:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         level = [inner for item in level for _name, inner in children(item)]
     return bool(level)
 
@@ -73,14 +73,14 @@ def children(value: Any) -> Iterable[tuple[str, Any]]:
     return ((f"[{n}]", inner) for n, inner in enumerate(value)) if isinstance(value, list) else ()
 
 
-def refused(value: Any, error: orjson.JSONDecodeError, text: str) -> Unreadable:
+def explain_rejection(value: Any, error: orjson.JSONDecodeError, text: str) -> UnreadableLine:
     """What json takes and orjson does not: halves of characters, and numbers without a double."""
     for path, item in walk(value):
-        if not whole(path) or (isinstance(item, str) and not whole(item)):
-            return Unreadable(Finding("error", path.removeprefix(".")[:120], "lone_surrogate"))
+        if not is_encodable(path) or (isinstance(item, str) and not is_encodable(item)):
+            return UnreadableLine(Finding("error", path.removeprefix(".")[:120], "lone_surrogate"))
     if "infinity" in error.msg:
-        return Unreadable(Finding("error", "", "number_too_large"))
-    return Unreadable(Finding("error", "", "json", {"column": error.pos + 1}), around(text, error.pos))
+        return UnreadableLine(Finding("error", "", "number_too_large"))
+    return UnreadableLine(Finding("error", "", "json", {"column": error.pos + 1}), excerpt_around(text, error.pos))
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -90,7 +90,7 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk(inner, path + name)
 
 
-def json_fault(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
+def classify_json_error(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
     """The code of the fault and where it is; the commonest faults have words of their own."""
     at, comma = error.pos, text.rfind(",", 0, error.pos + 1)
     if error.msg == "Extra data":
@@ -107,13 +107,13 @@ def json_fault(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
 
 
 def refuse_constant(name: str) -> None:
-    raise Unreadable(Finding("error", "", "not_a_number", {"value": name}))
+    raise UnreadableLine(Finding("error", "", "not_a_number", {"value": name}))
 
 
-def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def reject_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         keys = [key for key, _value in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise Unreadable(Finding("error", repeated[:60], "repeated_key", {"key": repeated[:60]}))
+        raise UnreadableLine(Finding("error", repeated[:60], "repeated_key", {"key": repeated[:60]}))
     return value

@@ -42,7 +42,7 @@ class Block:
     def last(self) -> int:
         return self.number + self.count - 1
 
-    def after(self, count: int) -> Block:
+    def skip_lines(self, count: int) -> Block:
         """Without the first lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])
         return Block(self.number + count, self.content[skipped:], self.count - count)
@@ -68,11 +68,11 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
             whole, held = b"", held + gathered
         else:
             whole, held = b"".join((held, memoryview(gathered)[:end])), gathered[end:]
-        for block in bounded(number, whole):
+        for block in split_long_lines(number, whole):
             yield block
             number += block.count
         if len(held) > LINE_LIMIT:
-            yield long_line(number, held)
+            yield truncate_line(number, held)
             held, skipping = b"", True
     if held:
         yield Block(number, held, 1)
@@ -94,7 +94,7 @@ def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def bounded(number: int, whole: bytes) -> Iterator[Block]:
+def split_long_lines(number: int, whole: bytes) -> Iterator[Block]:
     """One block, or a block for each line where one of them may be longer than the limit."""
     count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == NEWLINE))
     if len(whole) <= LINE_LIMIT:
@@ -102,8 +102,8 @@ def bounded(number: int, whole: bytes) -> Iterator[Block]:
             yield Block(number, whole, count)
         return
     for place, line in enumerate(whole.split(b"\n")[:count], number):
-        yield long_line(place, line) if len(line) > LINE_LIMIT else Block(place, line, 1)
+        yield truncate_line(place, line) if len(line) > LINE_LIMIT else Block(place, line, 1)
 
 
-def long_line(number: int, line: bytes) -> Block:
+def truncate_line(number: int, line: bytes) -> Block:
     return Block(number, line[:BLOCK], 1, too_long=True)

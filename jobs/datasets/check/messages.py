@@ -175,18 +175,18 @@ BYTES = {"file_too_big": ("size", "limit"), "line_too_long": ("limit",)}
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ProblemMessage:
     what: str
     cure: str
 
 
-def words(problem: Problem) -> Words:
+def describe_problem(problem: Problem) -> ProblemMessage:
     what, cure = SENTENCES[problem.code]
-    filled = shown(problem)
-    return Words(str(what) % filled, str(cure) % filled if "%(" in str(cure) else str(cure))
+    filled = format_params(problem)
+    return ProblemMessage(str(what) % filled, str(cure) % filled if "%(" in str(cure) else str(cure))
 
 
-def shown(problem: Problem) -> dict[str, Any]:
+def format_params(problem: Problem) -> dict[str, Any]:
     """The parameters as a person reads them: sizes in units, numbers grouped, kinds in words."""
     sizes = BYTES.get(problem.code, ())
     values: dict[str, Any] = {"field": problem.field}

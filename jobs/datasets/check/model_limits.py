@@ -9,11 +9,11 @@ from jobs.datasets.check.report import Problem, Report, Severity
 from studio.vertex.catalog import BaseModel
 
 Purpose = Literal["training", "validation"]
-FEWEST = 16
+MIN_EXAMPLES = 16
 INPUTS = {"file": {"image", "audio", "video", "document"}}
 
 
-def judge(report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0) -> list[Problem]:
+def check_model_limits(report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0) -> list[Problem]:
     """`ratio` is the model's tokens per estimated one, where its service has counted some (tokens.py)."""
     return [
         *size_problems(report, model),
@@ -40,8 +40,8 @@ def count_problems(report: Report, model: BaseModel, purpose: Purpose) -> Iterat
         return
     if count > model.max_training_examples:
         yield problem("error", "training_too_many", count=count, limit=model.max_training_examples)
-    if 0 < count < FEWEST:
-        yield problem("warning", "very_few", count=count, fewest=FEWEST)
+    if 0 < count < MIN_EXAMPLES:
+        yield problem("warning", "very_few", count=count, fewest=MIN_EXAMPLES)
     elif 0 < count < model.recommended_training_examples:
         yield problem("warning", "few", count=count, recommended=model.recommended_training_examples)
 
@@ -56,10 +56,10 @@ def length_problems(report: Report, model: BaseModel, ratio: float) -> Iterator[
 
 
 def content_problems(report: Report, model: BaseModel) -> Iterator[Problem]:
-    def found(modality: str) -> tuple[int, str]:
+    def find_place(modality: str) -> tuple[int, str]:
         return report.where.get(modality, (0, ""))
 
     if "file" in report.modalities and not INPUTS["file"] & set(model.modalities):
-        yield problem("error", "files_unsupported", *found("file"), model=model.id)
+        yield problem("error", "files_unsupported", *find_place("file"), model=model.id)
     if "function" in report.modalities:
-        yield problem("warning", "functions_uncertain", *found("function"), model=model.id)
+        yield problem("warning", "functions_uncertain", *find_place("function"), model=model.id)

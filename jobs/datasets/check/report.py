@@ -52,7 +52,7 @@ class Distribution:
     maximum: float = 0
     buckets: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
 
-    def scaled(self, ratio: float) -> Distribution:
+    def scale(self, ratio: float) -> Distribution:
         """As if each value were `ratio` times as great."""
         names = ("total", "minimum", "p5", "median", "p95", "maximum")
         return Distribution(
@@ -103,12 +103,12 @@ class Report:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
         """Also reads what an older version kept: fields that are missing keep their defaults."""
-        data = data if "tokens" in data else {**data, **_of_characters(data)}
+        data = data if "tokens" in data else {**data, **_convert_character_counts(data)}
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["problems"] = [
             Problem(**{**item, "excerpt": tuple(item["excerpt"])}) for item in data.get("problems", [])
         ]
-        known["samples"] = list(_samples(data.get("samples", [])))
+        known["samples"] = list(_parse_samples(data.get("samples", [])))
         for name in ("tokens", "turns"):
             known[name] = Distribution.from_json(data[name]) if data.get(name) else Distribution()
         known["longest"] = [(line, tokens) for line, tokens in data.get("longest") or []]
@@ -116,29 +116,29 @@ class Report:
         return cls(**known)
 
 
-def _samples(kept: list[dict[str, Any]]) -> Iterator[Sample]:
+def _parse_samples(kept: list[dict[str, Any]]) -> Iterator[Sample]:
     for item in kept:
         messages = tuple(Message(**message) for message in item["messages"])
         yield Sample(item["line"], item["system"], messages)
 
 
-def _of_characters(data: dict[str, Any]) -> dict[str, Any]:
+def _convert_character_counts(data: dict[str, Any]) -> dict[str, Any]:
     """An older report's characters, as tokens of four characters each: lengths to two digits, no turns."""
     lengths = sorted((int(size), count) for size, count in data.get("lengths", {}).items())
     held = [size for size, count in lengths for _ in range(count)]
     count, total = data.get("examples", 0), data.get("characters", 0) // 4
 
-    def rank(share: float) -> int:
+    def find_quantile(share: float) -> int:
         return held[min(len(held) - 1, int(share * len(held)))] // 4 if held else 0
 
     tokens = Distribution(
         count=count,
         total=total,
-        minimum=rank(0),
-        p5=rank(0.05),
-        median=rank(0.5),
+        minimum=find_quantile(0),
+        p5=find_quantile(0.05),
+        median=find_quantile(0.5),
         mean=total / count if count else 0.0,
-        p95=rank(0.95),
+        p95=find_quantile(0.95),
         maximum=data.get("longest", 0) // 4,
         buckets=[(size // 4, size // 4 + 1, many) for size, many in lengths],
     )

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from jobs.datasets.check.example import Conversation, problems_of, system_instruction
-from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.example import Conversation, check_conversation, system_instruction
+from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, lines
 
 BYTES_PER_TOKEN = 4
-COUNTED = 16
+SAMPLE_SIZE = 16
 """Examples whose tokens the service is asked for."""
-LOOKED_AT = 800
+SAMPLE_POOL = 800
 """Usable examples at the beginning of the file from which those are taken."""
-LONGEST_COUNTED = 8_000
+MAX_COUNTED_TOKENS = 8_000
 """Tokens by the estimate; longer examples are not sent."""
 
 
@@ -34,36 +34,36 @@ class Countable:
     estimate: int
 
 
-def estimate(size: int) -> int:
+def estimate_tokens(size: int) -> int:
     """Tokens of a text of `size` bytes in UTF-8, rounded up."""
     return -(-size // BYTES_PER_TOKEN)
 
 
 def sample_for_counting(chunks: Iterable[bytes]) -> list[Countable]:
     """Up to 16 examples, spread over the beginning of the file. Not the whole of it is read."""
-    found = list(islice(countable(chunks), LOOKED_AT))
-    return found[:: -(-len(found) // COUNTED)] if found else []
+    found = list(islice(countable(chunks), SAMPLE_POOL))
+    return found[:: -(-len(found) // SAMPLE_SIZE)] if found else []
 
 
 def countable(chunks: Iterable[bytes]) -> Iterator[Countable]:
     for line in lines(chunks):
         try:
-            conversation = Conversation.of(parse(line.content.removeprefix(BOM)))
-        except Unreadable:
+            conversation = Conversation.from_value(parse_line(line.content.removeprefix(BOM)))
+        except UnreadableLine:
             continue
-        sound = all(finding.severity != "error" for finding in problems_of(conversation))
+        sound = all(finding.severity != "error" for finding in check_conversation(conversation))
         text_alone = set(conversation.modalities) == {"text"}
-        if sound and text_alone and conversation.size <= BYTES_PER_TOKEN * LONGEST_COUNTED:
-            yield Countable(request(conversation.value), estimate(conversation.size))
+        if sound and text_alone and conversation.size <= BYTES_PER_TOKEN * MAX_COUNTED_TOKENS:
+            yield Countable(build_count_request(conversation.value), estimate_tokens(conversation.size))
 
 
-def request(value: dict[str, Any]) -> dict[str, Any]:
+def build_count_request(value: dict[str, Any]) -> dict[str, Any]:
     instruction = system_instruction(value)
     asked = {"contents": value["contents"]}
     return asked if instruction is None else {**asked, "systemInstruction": instruction}
 
 
-def calibrate(counted: Sequence[tuple[int, int]]) -> float | None:
+def compute_token_ratio(counted: Sequence[tuple[int, int]]) -> float | None:
     """Tokens per estimated one, from pairs of (estimate, the service's count); None without any."""
     estimated, tokens = (sum(pair[place] for pair in counted) for place in (0, 1))
     return tokens / estimated if estimated and tokens else None

@@ -15,9 +15,9 @@ import numpy as np
 from jobs.datasets.check.fast_path.columns import Ints
 from jobs.datasets.check.report import Message
 from jobs.datasets.diff.diff import Source
-from jobs.datasets.diff.fingerprints import digest
-from jobs.datasets.diff.matching import Matches, match
-from jobs.datasets.diff.texts import Said, said_lines
+from jobs.datasets.diff.fingerprints import fingerprint_file
+from jobs.datasets.diff.matching import Matches, match_examples
+from jobs.datasets.diff.texts import ExampleTexts, iter_texts
 
 HEAD = (
     "change",
@@ -32,8 +32,8 @@ Row = tuple[str, int, int, str, str, str, str]
 """As in HEAD; 0 and "" where there is none."""
 
 
-def matches(before: Source, after: Source) -> Matches:
-    return match(digest(before()).columns, digest(after()).columns)
+def match_files(before: Source, after: Source) -> Matches:
+    return match_examples(fingerprint_file(before()).columns, fingerprint_file(after()).columns)
 
 
 def changed_rows(found: Matches, before: Source, after: Source, folder: Path | None = None) -> Iterator[Row]:
@@ -45,48 +45,48 @@ def changed_rows(found: Matches, before: Source, after: Source, folder: Path | N
         yield from newer_rows(found, after, answers, lengths)
 
 
-def by_before(found: Matches) -> Ints:
+def order_by_before(found: Matches) -> Ints:
     return np.argsort(found.edited[:, 0])
 
 
 def removed_rows(found: Matches, before: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
     """And writes down the answers of what was edited, in the order of this file; `lengths` are filled in."""
     wanted = np.sort(np.concatenate([found.removed, found.edited[:, 0]]))
-    places = iter(by_before(found))
-    for line, said in said_lines(before(), map(int, wanted)):
-        if holds(found.removed, line):
-            yield "removed", line, 0, said.system, prompt(said), said.answer, ""
+    places = iter(order_by_before(found))
+    for line, said in iter_texts(before(), map(int, wanted)):
+        if contains_line(found.removed, line):
+            yield "removed", line, 0, said.system, format_prompt(said), said.answer, ""
         else:
             lengths[next(places)] = answers.write(said.answer.encode("utf-8", "replace"))
 
 
 def newer_rows(found: Matches, after: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
-    order = by_before(found)
+    order = order_by_before(found)
     starts = np.zeros(len(order), np.int64)
     starts[order] = np.cumsum(lengths[order]) - lengths[order]
     wanted = np.sort(np.concatenate([found.added, found.edited[:, 1]]))
     edits = iter(zip(found.edited[:, 0], starts, lengths, strict=True))
-    for line, said in said_lines(after(), map(int, wanted)):
-        if holds(found.added, line):
-            yield "added", 0, line, said.system, prompt(said), "", said.answer
+    for line, said in iter_texts(after(), map(int, wanted)):
+        if contains_line(found.added, line):
+            yield "added", 0, line, said.system, format_prompt(said), "", said.answer
         else:
             first, start, length = map(int, next(edits))
             answers.seek(start)
             old = answers.read(length).decode()
-            yield "edited", first, line, said.system, prompt(said), old, said.answer
+            yield "edited", first, line, said.system, format_prompt(said), old, said.answer
 
 
-def holds(ascending: Ints, line: int) -> bool:
+def contains_line(ascending: Ints, line: int) -> bool:
     place = int(np.searchsorted(ascending, line))
     return place < len(ascending) and int(ascending[place]) == line
 
 
-def prompt(said: Said) -> str:
+def format_prompt(said: ExampleTexts) -> str:
     """A single question as it is, several turns with their roles."""
     if len(said.prompt) == 1:
         return said.prompt[0].text
-    return "\n".join(map(with_role, said.prompt))
+    return "\n".join(map(format_message, said.prompt))
 
 
-def with_role(message: Message) -> str:
+def format_message(message: Message) -> str:
     return f"{message.role}: {message.text}"

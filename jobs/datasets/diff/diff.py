@@ -17,13 +17,13 @@ import numpy as np
 
 from jobs.datasets.check.fast_path.columns import Ints
 from jobs.datasets.check.report import Distribution, Message, Problem
-from jobs.datasets.diff.fingerprints import Columns, Digest, digest
-from jobs.datasets.diff.matching import Matches, match
-from jobs.datasets.diff.texts import Said, excerpt, said_in
+from jobs.datasets.diff.fingerprints import Columns, Fingerprints, fingerprint_file
+from jobs.datasets.diff.matching import Matches, match_examples
+from jobs.datasets.diff.texts import ExampleTexts, excerpt_answer, read_texts
 
-KEPT = 50
+MAX_CHANGES = 50
 """Examples of each kind that are kept with their texts."""
-ANSWERS_KEPT = 20
+MAX_ANSWERS = 20
 Source = Callable[[], Iterable[bytes]]
 """Opens a file anew and hands out its bytes in order, cut anywhere."""
 
@@ -70,7 +70,7 @@ class Side:
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def of(cls, found: Digest) -> Side:
+    def from_fingerprints(cls, found: Fingerprints) -> Side:
         return cls(len(found), found.broken, found.problems)
 
     @classmethod
@@ -97,7 +97,7 @@ class Diff:
     labels: int = 0
 
     @property
-    def changed(self) -> int:
+    def change_count(self) -> int:
         return sum(self.counts[kind] for kind in ("added", "removed", "edited"))
 
     def to_json(self) -> dict[str, Any]:
@@ -110,17 +110,17 @@ class Diff:
         known |= {key: Side.from_json(data[key]) for key in ("before", "after")}
         known |= {key: Shift.from_json(data[key]) for key in ("input", "output", "turns")}
         for key in ("added", "removed", "edited"):
-            known[key] = [change_from(item) for item in data.get(key, [])]
+            known[key] = [parse_change(item) for item in data.get(key, [])]
         known["answers"] = [Answer(**item) for item in data.get("answers", [])]
         return cls(**known)
 
 
-def change_from(item: dict[str, Any]) -> Change:
+def parse_change(item: dict[str, Any]) -> Change:
     return Change(**{**item, "prompt": tuple(Message(**message) for message in item["prompt"])})
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class LabelUsage:
     """How often short answers are used: `lines` hold one of each, in the file before where it `was_there`."""
 
     before: Ints
@@ -130,24 +130,24 @@ class Usage:
     labels: int
 
 
-def diff(before: Source, after: Source) -> Diff:
+def diff_files(before: Source, after: Source) -> Diff:
     """Lines that are no examples are counted and named."""
-    old, new = digest(before()), digest(after())
+    old, new = fingerprint_file(before()), fingerprint_file(after())
     columns = (old.columns, new.columns)
-    found, used = match(*columns), usage(*columns)
+    found, used = match_examples(*columns), compute_label_usage(*columns)
     del columns
-    return with_texts(found, used, old, new, before, after)
+    return build_diff(found, used, old, new, before, after)
 
 
-def with_texts(found: Matches, used: Usage, old: Digest, new: Digest, before: Source, after: Source) -> Diff:
-    removed, added, edited = (lines[:KEPT].tolist() for lines in (found.removed, found.added, found.edited))
+def build_diff(found: Matches, used: LabelUsage, old: Fingerprints, new: Fingerprints, before: Source, after: Source) -> Diff:
+    removed, added, edited = (lines[:MAX_CHANGES].tolist() for lines in (found.removed, found.added, found.edited))
     labelled = list(zip(used.lines.tolist(), used.was_there, strict=True))
     olds = {*removed, *(line for line, _ in edited), *(line for line, there in labelled if there)}
     news = {*added, *(line for _, line in edited), *(line for line, there in labelled if not there)}
-    was, now = said_in(before(), olds), said_in(after(), news)
+    was, now = read_texts(before(), olds), read_texts(after(), news)
     return Diff(
-        before=Side.of(old),
-        after=Side.of(new),
+        before=Side.from_fingerprints(old),
+        after=Side.from_fingerprints(new),
         counts={
             "added": len(found.added),
             "removed": len(found.removed),
@@ -170,19 +170,19 @@ def with_texts(found: Matches, used: Usage, old: Digest, new: Digest, before: So
     )
 
 
-def change(before: int, after: int, said: Said, old: str = "", new: str = "") -> Change:
-    shown = said.shown()
-    return Change(before, after, shown.system, shown.prompt, shown.earlier, excerpt(old, 0), excerpt(new, 0))
+def change(before: int, after: int, said: ExampleTexts, old: str = "", new: str = "") -> Change:
+    shown = said.shorten()
+    return Change(before, after, shown.system, shown.prompt, shown.earlier, excerpt_answer(old, 0), excerpt_answer(new, 0))
 
 
-def edit(before: int, after: int, was: Said, now: Said) -> Change:
+def edit(before: int, after: int, was: ExampleTexts, now: ExampleTexts) -> Change:
     """Both answers are cut to where they begin to differ."""
-    start = differs_at(was.answer, now.answer)
+    start = find_first_difference(was.answer, now.answer)
     told = change(before, after, now)
-    return dataclasses.replace(told, old=excerpt(was.answer, start), new=excerpt(now.answer, start))
+    return dataclasses.replace(told, old=excerpt_answer(was.answer, start), new=excerpt_answer(now.answer, start))
 
 
-def usage(before: Columns, after: Columns) -> Usage:
+def compute_label_usage(before: Columns, after: Columns) -> LabelUsage:
     """The short answers whose share changed most."""
     answers = np.concatenate([columns.answers[columns.short] for columns in (before, after)])
     lines = np.concatenate([columns.lines[columns.short] for columns in (before, after)])
@@ -193,8 +193,8 @@ def usage(before: Columns, after: Columns) -> Usage:
     several = (olds > 1) | (news > 1)
     shift = abs(news / max(1, len(after.lines)) - olds / max(1, len(before.lines)))
     moved = np.flatnonzero(several & (shift > 0))
-    chosen = moved[np.lexsort((first[moved], -shift[moved]))][:ANSWERS_KEPT]
-    return Usage(
+    chosen = moved[np.lexsort((first[moved], -shift[moved]))][:MAX_ANSWERS]
+    return LabelUsage(
         before=olds[chosen],
         after=news[chosen],
         lines=lines[first[chosen]],
@@ -203,7 +203,7 @@ def usage(before: Columns, after: Columns) -> Usage:
     )
 
 
-def differs_at(old: str, new: str) -> int:
+def find_first_difference(old: str, new: str) -> int:
     return next(
         (place for place, (a, b) in enumerate(zip(old, new, strict=False)) if a != b),
         min(len(old), len(new)),

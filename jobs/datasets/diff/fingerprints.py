@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jobs.datasets.check.checker import not_text, problem, too_long
+from jobs.datasets.check.checker import detect_non_text, problem, make_long_line_problem
 from jobs.datasets.check.distributions import Histogram
-from jobs.datasets.check.example import Conversation, Turn, problems_of
-from jobs.datasets.check.fast_path.block_counter import count
-from jobs.datasets.check.fast_path.columns import Examples, Ints, digests, examples_of
-from jobs.datasets.check.fast_path.line_template import Spelling
-from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.example import Conversation, Turn, check_conversation
+from jobs.datasets.check.fast_path.block_counter import count_block
+from jobs.datasets.check.fast_path.columns import ExampleColumns, Ints, hash_example, build_examples
+from jobs.datasets.check.fast_path.line_template import LineTemplate
+from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, Block, blocks
 from jobs.datasets.check.report import Finding, Problem
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 
-BROKEN_KEPT = 20
+MAX_BROKEN = 20
 SHORT = 80
 """Bytes up to which an answer may be a label."""
-GIVEN_BESIDE = (
+CONFIG_FIELDS = (
     ("tools", "tools"),
     ("toolConfig", "tool_config"),
     ("generationConfig", "generation_config"),
@@ -45,12 +45,12 @@ class Columns:
     answers: Ints
     short: NDArray[np.bool_]
 
-    def of(self, chosen: NDArray[Any]) -> Columns:
+    def select(self, chosen: NDArray[Any]) -> Columns:
         return Columns(*(column[chosen] for column in (self.lines, self.prompts, self.answers, self.short)))
 
 
 @dataclass(slots=True)
-class Digest:
+class Fingerprints:
     """`broken` lines are no examples: how many, and the first of them, each with its first fault; what is no
     text at all is one of line 0."""
 
@@ -77,9 +77,9 @@ class Digest:
             np.array(self.answers, np.int64),
             np.array(self.short, np.bool_),
         )
-        return found if (lines[1:] > lines[:-1]).all() else found.of(np.argsort(lines))
+        return found if (lines[1:] > lines[:-1]).all() else found.select(np.argsort(lines))
 
-    def take(self, lines: ArrayLike, found: Examples) -> None:
+    def add_examples(self, lines: ArrayLike, found: ExampleColumns) -> None:
         self.lines.frombytes(np.asarray(lines, np.uint32).tobytes())
         self.prompts.frombytes(found.prompts.tobytes())
         self.answers.frombytes(found.answers.tobytes())
@@ -88,82 +88,82 @@ class Digest:
         self.answered.add(-(-found.answered // BYTES_PER_TOKEN))
         self.turns.add(found.turns)
 
-    def take_broken(self, fault: Problem) -> None:
+    def add_broken(self, fault: Problem) -> None:
         self.broken += 1
-        if len(self.problems) < BROKEN_KEPT:
+        if len(self.problems) < MAX_BROKEN:
             self.problems.append(fault)
 
 
-def digest(chunks: Iterable[bytes]) -> Digest:
+def fingerprint_file(chunks: Iterable[bytes]) -> Fingerprints:
     """`chunks` are the file's bytes in order, cut anywhere."""
-    found = Digest()
-    spelling = Spelling()
+    found = Fingerprints()
+    spelling = LineTemplate()
     for block in blocks(chunks):
-        if block.number == 1 and (trouble := not_text(block.lines[0])):
-            found.take_broken(problem(0, trouble))
+        if block.number == 1 and (trouble := detect_non_text(block.lines[0])):
+            found.add_broken(problem(0, trouble))
             break
-        take_block(found, block, spelling)
+        add_block(found, block, spelling)
     return found
 
 
-def take_block(found: Digest, block: Block, spelling: Spelling) -> None:
+def add_block(found: Fingerprints, block: Block, spelling: LineTemplate) -> None:
     if block.too_long:
-        found.take_broken(too_long(block))
+        found.add_broken(make_long_line_problem(block))
         return
     if block.number == 1 and block.content.startswith(BOM):
         block = Block(1, block.content.removeprefix(BOM), block.count)
-    for each in count(block, spelling):
+    for each in count_block(block, spelling):
         if len(each.lines):
-            found.take(each.lines, examples_of(each.rows))
+            found.add_examples(each.lines, build_examples(each.rows))
         for number, content in each.others:
-            take_line(found, number, content)
+            add_line(found, number, content)
 
 
-def take_line(found: Digest, number: int, content: bytes) -> None:
+def add_line(found: Fingerprints, number: int, content: bytes) -> None:
     if not content.strip(b" \t\r"):
         return
-    said = conversation_of(content)
+    said = parse_conversation(content)
     if isinstance(said, Finding):
-        found.take_broken(problem(number, said))
+        found.add_broken(problem(number, said))
         return
-    found.take([number], one_example(said))
+    found.add_examples([number], measure_example(said))
 
 
-def conversation_of(content: bytes) -> Conversation | Finding:
+def parse_conversation(content: bytes) -> Conversation | Finding:
     """What a line says, or why it cannot be learned from."""
     try:
-        conversation = Conversation.of(parse(content))
-    except Unreadable as trouble:
+        conversation = Conversation.from_value(parse_line(content))
+    except UnreadableLine as trouble:
         return trouble.finding
-    errors = (finding for finding in problems_of(conversation) if finding.severity == "error")
+    errors = (finding for finding in check_conversation(conversation) if finding.severity == "error")
     return next(errors, conversation)
 
 
-def one_example(said: Conversation) -> Examples:
-    prompt, answer = digests(canonical(said))
-    answered = sum(size(turn) for turn in said.turns if turn.role == "model")
-    columns = (said.size - answered, answered, size(said.turns[-1]), len(said.turns), prompt, answer)
-    return Examples(*(np.array([value], np.int64) for value in columns))
+def measure_example(said: Conversation) -> ExampleColumns:
+    prompt, answer = hash_example(canonicalize(said))
+    answered = sum(count_text_bytes(turn) for turn in said.turns if turn.role == "model")
+    columns = (said.size - answered, answered, count_text_bytes(said.turns[-1]), len(said.turns), prompt, answer)
+    return ExampleColumns(*(np.array([value], np.int64) for value in columns))
 
 
-def size(turn: Turn) -> int:
+def count_text_bytes(turn: Turn) -> int:
     return len(turn.text.encode())
 
 
-def canonical(said: Conversation) -> dict[str, Any]:
+def canonicalize(said: Conversation) -> dict[str, Any]:
     """The example without what does not count: fields that nobody reads, and the spelling of the others."""
     value = said.value
     plain = {"systemInstruction": {"parts": [{"text": said.system}]}} if said.system else {}
     beside = {
         name: value.get(name, value.get(other))
-        for name, other in GIVEN_BESIDE
+        for name, other in CONFIG_FIELDS
         if value.get(name, value.get(other))
     }
-    contents = [{"role": turn.role, "parts": list(parts_of(turn))} for turn in said.turns]
+    contents = [{"role": turn.role, "parts": list(merge_text_parts(turn))} for turn in said.turns]
     return {**plain, **beside, "contents": contents}
 
 
-def parts_of(turn: Turn) -> Iterator[dict[str, Any]]:
+def merge_text_parts(turn: Turn) -> Iterator[dict[str, Any]]:
     """Texts that follow each other are one."""
     text = ""
     for part in turn.parts:

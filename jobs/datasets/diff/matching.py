@@ -28,10 +28,10 @@ class Matches:
     edited: Ints
 
 
-def match(before: Columns, after: Columns) -> Matches:
+def match_examples(before: Columns, after: Columns) -> Matches:
     shares = -(-(len(before.lines) + len(after.lines)) // SORTED) or 1
     found = [
-        matched_share(share(before, shares, number), share(after, shares, number)) for number in range(shares)
+        match_share(select_share(before, shares, number), select_share(after, shares, number)) for number in range(shares)
     ]
     edited = np.concatenate([each.edited for each in found])
     return Matches(
@@ -42,36 +42,36 @@ def match(before: Columns, after: Columns) -> Matches:
     )
 
 
-def share(columns: Columns, shares: int, number: int) -> Columns:
+def select_share(columns: Columns, shares: int, number: int) -> Columns:
     if shares == 1:
         return columns
-    return columns.of(columns.prompts.view(np.uint64) % np.uint64(shares) == number)
+    return columns.select(columns.prompts.view(np.uint64) % np.uint64(shares) == number)
 
 
-def matched_share(before: Columns, after: Columns) -> Matches:
+def match_share(before: Columns, after: Columns) -> Matches:
     """Examples that ask the same are all in one share."""
-    same = pairs((before.prompts, before.answers), (after.prompts, after.answers))
+    same = pair_equal_keys((before.prompts, before.answers), (after.prompts, after.answers))
     old, new = (
-        columns.of(without(len(columns.lines), places))
+        columns.select(mask_without(len(columns.lines), places))
         for columns, places in zip((before, after), same, strict=True)
     )
-    edited = pairs((old.prompts,), (new.prompts,))
+    edited = pair_equal_keys((old.prompts,), (new.prompts,))
     return Matches(
         unchanged=len(same[0]),
-        removed=old.lines[without(len(old.lines), edited[0])],
-        added=new.lines[without(len(new.lines), edited[1])],
+        removed=old.lines[mask_without(len(old.lines), edited[0])],
+        added=new.lines[mask_without(len(new.lines), edited[1])],
         edited=np.column_stack([old.lines[edited[0]], new.lines[edited[1]]]),
     )
 
 
-def pairs(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[Ints, Ints]:
+def pair_equal_keys(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[Ints, Ints]:
     """Places of equal keys in both, the n-th of one with the n-th of the other."""
     keys = [np.concatenate(both) for both in zip(before, after, strict=True)]
     count, total = len(before[0]), len(keys[0])
     if not total:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     order = np.lexsort(keys)  # stable: within equal keys, places ascend, and those before come first
-    group = np.cumsum(begins([key[order] for key in keys])) - 1
+    group = np.cumsum(mark_group_starts([key[order] for key in keys])) - 1
     is_old = order < count
     olds = np.bincount(group[is_old], minlength=int(group[-1]) + 1)
     news = np.bincount(group[~is_old], minlength=len(olds))
@@ -81,14 +81,14 @@ def pairs(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[Ints, Ints
     return order[taken & is_old], order[taken & ~is_old] - count
 
 
-def begins(keys: list[Ints]) -> NDArray[np.bool_]:
+def mark_group_starts(keys: list[Ints]) -> NDArray[np.bool_]:
     """Where another key begins, of keys in order."""
     found = np.ones(len(keys[0]), bool)
     found[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return found
 
 
-def without(count: int, places: Ints) -> NDArray[np.bool_]:
+def mask_without(count: int, places: Ints) -> NDArray[np.bool_]:
     left = np.ones(count, bool)
     left[places] = False
     return left

@@ -11,12 +11,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from jobs.datasets.check.messages import words
+from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Problem
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
 from jobs.datasets.diff.results import AT_ONCE
-from jobs.datasets.diff.word_diff import Piece, changed_words
+from jobs.datasets.diff.word_diff import Piece, diff_words
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
 from studio.pages.error_messages import explain
@@ -31,7 +31,7 @@ KINDS: dict[str, str | Promise] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ChangeRow:
     """One change; `old` and `new` are the words of both answers, each with whether it changed."""
 
     change: Change
@@ -39,8 +39,8 @@ class Shown:
     new: list[Piece]
 
     @classmethod
-    def of(cls, change: Change) -> Shown:
-        pieces = changed_words(change.old, change.new) if change.before and change.after else []
+    def from_change(cls, change: Change) -> ChangeRow:
+        pieces = diff_words(change.old, change.new) if change.before and change.after else []
         return cls(
             change,
             [piece for piece in pieces if piece[0] != "in"],
@@ -49,11 +49,11 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ChangeGroup:
     key: str
     title: str
     count: int
-    shown: list[Shown]
+    shown: list[ChangeRow]
 
     @property
     def more(self) -> int:
@@ -69,7 +69,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class LabelShift:
     """A short answer; shares are per cent of the examples, `points` is by how many they shifted."""
 
     answer: Answer
@@ -82,7 +82,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BrokenLines:
     title: str
     side: Side
     problems: list[tuple[Problem, str]]
@@ -102,13 +102,13 @@ class ChangesPage:
     failure: str = ""
 
     @classmethod
-    def of(cls, before: Dataset, after: Dataset, *, asked: bool = False) -> ChangesPage:
+    def for_pair(cls, before: Dataset, after: Dataset, *, asked: bool = False) -> ChangesPage:
         """Small files are compared at once, others when that is `asked` for."""
-        page = cls(before, after, None if before.same_data(after) else diff_results.kept(before, after))
-        return page.made() if page.open and (asked or page.by_itself) else page
+        page = cls(before, after, None if before.has_same_data(after) else diff_results.find_diff(before, after))
+        return page.compute_diff() if page.needs_diff and (asked or page.is_small) else page
 
-    def made(self) -> ChangesPage:
-        found, failure = attempted(self.before, lambda: diff_results.made(self.before, self.after))
+    def compute_diff(self) -> ChangesPage:
+        found, failure = read_or_explain(self.before, lambda: diff_results.get_or_compute_diff(self.before, self.after))
         return ChangesPage(self.before, self.after, found, failure)
 
     @property
@@ -117,28 +117,28 @@ class ChangesPage:
         return f"changes-{self.before.pk}-{self.after.pk}"
 
     @property
-    def same(self) -> bool:
-        return self.before.same_data(self.after)
+    def is_same_data(self) -> bool:
+        return self.before.has_same_data(self.after)
 
     @property
-    def open(self) -> bool:
-        return self.diff is None and not self.same
+    def needs_diff(self) -> bool:
+        return self.diff is None and not self.is_same_data
 
     @property
     def bytes(self) -> int:
         return self.before.size + self.after.size
 
     @property
-    def by_itself(self) -> bool:
+    def is_small(self) -> bool:
         return self.bytes <= AT_ONCE
 
     @cached_property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[ChangeGroup]:
         if not self.diff:
             return []
         listed = {"edited": self.diff.edited, "added": self.diff.added, "removed": self.diff.removed}
         return [
-            Kind(key, str(title), self.diff.counts[key], [Shown.of(change) for change in listed[key]])
+            ChangeGroup(key, str(title), self.diff.counts[key], [ChangeRow.from_change(change) for change in listed[key]])
             for key, title in KINDS.items()
             if self.diff.counts[key]
         ]
@@ -157,28 +157,28 @@ class ChangesPage:
     @property
     def columns(self) -> list[str]:
         return (
-            [word for _key, word, _value in distribution_chart.figures_of(self.diff.input.before)]
+            [word for _key, word, _value in distribution_chart.list_statistics(self.diff.input.before)]
             if self.diff
             else []
         )
 
     @cached_property
-    def labels(self) -> list[Label]:
+    def labels(self) -> list[LabelShift]:
         if not self.diff:
             return []
         olds, news = (max(1, side.examples) for side in (self.diff.before, self.diff.after))
         return [
-            Label(answer, 100 * answer.before / olds, 100 * answer.after / news)
+            LabelShift(answer, 100 * answer.before / olds, 100 * answer.after / news)
             for answer in self.diff.answers
         ]
 
     @property
-    def broken(self) -> list[Broken]:
+    def broken(self) -> list[BrokenLines]:
         if not self.diff:
             return []
         sides = ((str(self.before), self.diff.before), (str(self.after), self.diff.after))
         return [
-            Broken(title, side, [(problem, words(problem).what) for problem in side.problems])
+            BrokenLines(title, side, [(problem, describe_problem(problem).what) for problem in side.problems])
             for title, side in sides
             if side.broken
         ]
@@ -186,7 +186,7 @@ class ChangesPage:
 
 def measure(title: str, shift: Shift) -> Measure:
     old, new = (
-        [distribution_chart.shown(value) for _key, _word, value in distribution_chart.figures_of(spread)]
+        [distribution_chart.format_value(value) for _key, _word, value in distribution_chart.list_statistics(spread)]
         for spread in (shift.before, shift.after)
     )
     shifted = [was != now for was, now in zip(old, new, strict=True)]
@@ -199,17 +199,17 @@ def measure(title: str, shift: Shift) -> Measure:
     )
 
 
-def attempted(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, str]:
+def read_or_explain(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, str]:
     """What was read, or why it could not be."""
     try:
         return read(), ""
-    except diff_results.Gone as gone:
-        return None, deleted(gone.dataset)
+    except diff_results.VersionGone as gone:
+        return None, describe_deletion(gone.dataset)
     except VertexError as error:
         return None, str(explain(error, on_engine=dataset.project.on_engine))
 
 
-def deleted(dataset: Dataset) -> str:
+def describe_deletion(dataset: Dataset) -> str:
     sentence = _(
         "“%(file)s” was deleted or replaced: its generation %(generation)s is no longer in Cloud Storage."
     )

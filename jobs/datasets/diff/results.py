@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobs.datasets import ingest
-from jobs.datasets.diff.diff import Diff, Source, diff
+from jobs.datasets.diff.diff import Diff, Source, diff_files
 from jobs.datasets.models import Changes, Dataset
 from studio.vertex.errors import NotFound
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
 
 
-class Gone(Exception):
+class VersionGone(Exception):
     """The object of `dataset`, in the version that was checked, is no longer in the bucket."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -22,16 +22,16 @@ class Gone(Exception):
         self.dataset = dataset
 
 
-def kept(before: Dataset, after: Dataset) -> Diff | None:
+def find_diff(before: Dataset, after: Dataset) -> Diff | None:
     row = Changes.objects.filter(before=before, after=after).first()
     return Diff.from_json(row.found) if row else None
 
 
-def made(before: Dataset, after: Dataset) -> Diff:
+def get_or_compute_diff(before: Dataset, after: Dataset) -> Diff:
     """Reads both files where nobody has yet. Raises Gone, VertexError."""
-    if known := kept(before, after):
+    if known := find_diff(before, after):
         return known
-    found = diff(source(before), source(after))
+    found = diff_files(source(before), source(after))
     Changes.objects.get_or_create(before=before, after=after, defaults={"found": found.to_json()})
     return found
 
@@ -39,15 +39,15 @@ def made(before: Dataset, after: Dataset) -> Diff:
 def source(dataset: Dataset) -> Source:
     """The very version that was checked."""
 
-    def content() -> Iterator[bytes]:
+    def read_chunks() -> Iterator[bytes]:
         try:
             file = dataset.project.storage().open(dataset.uri, int(dataset.generation))
         except NotFound:
-            raise Gone(dataset) from None
+            raise VersionGone(dataset) from None
         with file:
-            yield from ingest.blocks(file)
+            yield from ingest.read_blocks(file)
 
-    return content
+    return read_chunks
 
 
 AT_ONCE = 100_000_000

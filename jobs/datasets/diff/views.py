@@ -13,15 +13,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from jobs.datasets.diff import csv_export
 from jobs.datasets.diff import results as diff_results
-from jobs.datasets.diff.page import ChangesPage, attempted
+from jobs.datasets.diff.page import ChangesPage, read_or_explain
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page.downloads import BOM, attachment, harmless, line, stem
+from jobs.datasets.report_page.downloads import BOM, attachment, escape_formula, format_csv_line, stem
 from jobs.datasets.shortcuts import dataset_or_404
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
 
-def two(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:
+def get_pair_or_404(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:
     rows = Dataset.objects.select_related("project").defer("report")
     old, new = (get_object_or_404(rows, project=project, pk=pk) for pk in (before, after))
     return old, new
@@ -31,8 +31,8 @@ def two(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:
 @member(Role.VIEWER)
 def show_changes(request: Request, project: Project, before: int, after: int) -> HttpResponse:
     """Small files are read at once; large ones when it is asked for, by POST."""
-    pair = two(project, before, after)
-    page = ChangesPage.of(*pair, asked=request.method == "POST")
+    pair = get_pair_or_404(project, before, after)
+    page = ChangesPage.for_pair(*pair, asked=request.method == "POST")
     if request.method == "POST" and not page.failure:
         return redirect("datasets:changes", project.slug, before, after)
     template = "jobs/datasets/diff/_changes.html" if request.htmx else "jobs/datasets/diff/page.html"
@@ -41,38 +41,38 @@ def show_changes(request: Request, project: Project, before: int, after: int) ->
 
 @require_GET
 @member(Role.VIEWER)
-def changes_csv(request: Request, project: Project, before: int, after: int) -> HttpResponseBase:
+def download_changes_csv(request: Request, project: Project, before: int, after: int) -> HttpResponseBase:
     """Every changed example, found anew while it is sent: only the first ones are kept."""
-    old, new = two(project, before, after)
-    if old.same_data(new):
-        return csv_of(old, new, iter(()))
+    old, new = get_pair_or_404(project, before, after)
+    if old.has_same_data(new):
+        return build_csv_response(old, new, iter(()))
     both = diff_results.source(old), diff_results.source(new)
-    found, failure = attempted(old, lambda: csv_export.matches(*both))
+    found, failure = read_or_explain(old, lambda: csv_export.match_files(*both))
     if found is None:
         messages.error(request, failure)
         return redirect("datasets:changes", project.slug, before, after)
     folder = settings.FILE_UPLOAD_TEMP_DIR
-    return csv_of(old, new, csv_export.changed_rows(found, *both, folder=folder))
+    return build_csv_response(old, new, csv_export.changed_rows(found, *both, folder=folder))
 
 
-def csv_of(before: Dataset, after: Dataset, rows: Iterator[csv_export.Row]) -> HttpResponseBase:
+def build_csv_response(before: Dataset, after: Dataset, rows: Iterator[csv_export.Row]) -> HttpResponseBase:
     name = f"{stem(before)}-to-{stem(after)}.csv"
     return attachment(csv_lines(rows), name, "text/csv; charset=utf-8")
 
 
 def csv_lines(rows: Iterator[csv_export.Row]) -> Iterator[bytes]:
-    yield (BOM + line(csv_export.HEAD)).encode()
+    yield (BOM + format_csv_line(csv_export.HEAD)).encode()
     for kind, first, now, *texts in rows:
-        cells = (kind, first or "", now or "", *map(harmless, texts))
-        yield line(cells).encode("utf-8", "replace")
+        cells = (kind, first or "", now or "", *map(escape_formula, texts))
+        yield format_csv_line(cells).encode("utf-8", "replace")
 
 
 @require_GET
 @member(Role.VIEWER)
-def compare(request: Request, project: Project, pk: int) -> HttpResponse:
+def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
     """To the changes between this dataset and the one asked for, from the older to the newer."""
     dataset = dataset_or_404(project, pk)
-    other = chosen(project, request.GET.get("with", ""))
+    other = find_dataset(project, request.GET.get("with", ""))
     if other is None:
         messages.error(request, _("This dataset is no longer in the library. Choose another one."))
         return redirect(dataset)
@@ -80,7 +80,7 @@ def compare(request: Request, project: Project, pk: int) -> HttpResponse:
     return redirect("datasets:changes", project.slug, before.pk, after.pk)
 
 
-def chosen(project: Project, pk: str) -> Dataset | None:
+def find_dataset(project: Project, pk: str) -> Dataset | None:
     if not pk.isdecimal() or len(pk) > 18:
         return None
     return Dataset.objects.filter(project=project, pk=int(pk)).defer("report").first()

@@ -14,56 +14,56 @@ Piece = tuple[Kind, str]
 # Japanese and Chinese write no spaces: each of their characters is a word.
 WORDS = re.compile(r"\s+|(?:(?![\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f])\w)+|.", re.DOTALL)
 
-MOST = 30_000
+MAX_EQUAL_PAIRS = 30_000
 """Pairs of equal words up to which each word is looked for."""
 
 
-def changed_words(old: str, new: str) -> list[Piece]:
+def diff_words(old: str, new: str) -> list[Piece]:
     """What is out stands before what is in; all but what is out makes `new`, all but what is in `old`."""
     pieces: list[Piece] = []
     out, put = "", ""
-    for same, taken, given in changes(WORDS.findall(old), WORDS.findall(new)):
+    for same, taken, given in iter_segments(WORDS.findall(old), WORDS.findall(new)):
         # A space between two changed words is part of one change.
         if same and (not same.isspace() or not (out or put)):
-            pieces += [*change(out, put), ("same", same)]
+            pieces += [*make_pieces(out, put), ("same", same)]
             out, put = "", ""
         else:
             out, put = out + same + taken, put + same + given
-    return pieces + change(out, put)
+    return pieces + make_pieces(out, put)
 
 
-def changes(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
+def iter_segments(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
     """(what both have, what only the old one has, what only the new one has), in order."""
-    if likeness(old, new) > MOST:
-        yield from around_the_middle(old, new)
+    if count_equal_pairs(old, new) > MAX_EQUAL_PAIRS:
+        yield from diff_middle(old, new)
         return
     for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         taken, given = "".join(old[start:end]), "".join(new[first:last])
         yield (taken, "", "") if tag == "equal" else ("", taken, given)
 
 
-def likeness(old: list[str], new: list[str]) -> int:
+def count_equal_pairs(old: list[str], new: list[str]) -> int:
     """Pairs of equal words, which is what searching for the longest runs goes through."""
     counts = Counter(new)
     return sum(counts[word] for word in old)
 
 
-def around_the_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
+def diff_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
     """What both begin and end with, and everything between as one change."""
-    start = alike(old, new)
+    start = count_common_prefix(old, new)
     rest = (old[start:], new[start:])
-    end = alike(*map(reversed, rest))
+    end = count_common_prefix(*map(reversed, rest))
     taken, given = (words[: len(words) - end] for words in rest)
     yield "".join(old[:start]), "", ""
     yield "", "".join(taken), "".join(given)
     yield "".join(old[len(old) - end :]), "", ""
 
 
-def alike(one: Iterable[str], other: Iterable[str]) -> int:
+def count_common_prefix(one: Iterable[str], other: Iterable[str]) -> int:
     """How many words both begin with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def change(out: str, put: str) -> list[Piece]:
+def make_pieces(out: str, put: str) -> list[Piece]:
     pieces: list[Piece] = [("out", out), ("in", put)]
     return [piece for piece in pieces if piece[1]]

@@ -13,18 +13,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from jobs.datasets.check.example import Conversation, Turn
-from jobs.datasets.check.excerpt import cut
-from jobs.datasets.check.json_line import Unreadable, parse
+from jobs.datasets.check.excerpt import cut_text
+from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, lines
-from jobs.datasets.check.other_formats import convert
-from jobs.datasets.leakage.similarity_index import LENGTH, Index, normalised
+from jobs.datasets.check.other_formats import convert_example
+from jobs.datasets.leakage.similarity_index import LENGTH, SimilarityIndex, normalize_text
 
 Kind = Literal["example", "prompt", "near"]
 """The whole example, the prompt with another answer, or a last user's turn of similarity 0.8 or more."""
 
-PAIRS_KEPT = 20
+MAX_PAIRS = 20
 EXCERPT = 160
-REMEMBERED = 2**18
+MAX_SEEN_TEXTS = 2**18
 BATCH = 2**16
 """Characters of training prompts that are compared at once."""
 LONGEST, CHARACTERS = 20_000, 10_000_000
@@ -64,7 +64,7 @@ class Leaks:
     compared: int = 0
 
     @property
-    def affected(self) -> int:
+    def leak_count(self) -> int:
         return self.exact + self.near
 
     @property
@@ -93,96 +93,96 @@ class Example:
     asked: str
 
 
-def find(training: Iterable[bytes], validation: Iterable[bytes]) -> Leaks:
+def find_leaks(training: Iterable[bytes], validation: Iterable[bytes]) -> Leaks:
     """Chunks of both files in order, cut anywhere. Lines that are no examples are passed over."""
-    return search(training, validation).leaks()
+    return run_search(training, validation).build_result()
 
 
-def leaked_lines(training: Iterable[bytes], validation: Iterable[bytes]) -> set[int]:
+def find_leaked_lines(training: Iterable[bytes], validation: Iterable[bytes]) -> set[int]:
     """All lines of the validation file that are given away."""
-    return {pair.validation for pair in search(training, validation).found.values()}
+    return {pair.validation for pair in run_search(training, validation).found.values()}
 
 
-def search(training: Iterable[bytes], validation: Iterable[bytes]) -> Search:
-    made = Search(list(examples(validation)))
+def run_search(training: Iterable[bytes], validation: Iterable[bytes]) -> LeakSearch:
+    made = LeakSearch(list(examples(validation)))
     for example in examples(training):
-        made.see(example)
+        made.add_training_example(example)
     if made.waiting:
-        made.see_waiting()
+        made.compare_queued()
     return made
 
 
-class Search:
+class LeakSearch:
     """`found` has the strongest pair of a validation example, by its place among them."""
 
     def __init__(self, validation: list[Example]) -> None:
         self.validation = validation
         self.training = 0
         self.found: dict[int, Pair] = {}
-        self.by_whole = places(example.whole for example in validation)
-        self.by_prompt = places(example.prompt for example in validation)
-        self.length, self.has_cut = fitting_length([len(example.asked) for example in validation]), False
-        self.by_text = places(self.text(example) for example in validation)
+        self.by_whole = index_by_key(example.whole for example in validation)
+        self.by_prompt = index_by_key(example.prompt for example in validation)
+        self.length, self.has_cut = compute_cut_length([len(example.asked) for example in validation]), False
+        self.by_text = index_by_key(self.normalize_prompt(example) for example in validation)
         self.by_text.pop("", None)
         self.texts: list[str] = list(self.by_text)
         if self.texts:
-            self.index = Index(self.texts)
+            self.index = SimilarityIndex(self.texts)
         self.seen: set[int] = set()
         self.waiting: list[tuple[Example, str]] = []
         self.characters = 0
 
-    def text(self, example: Example) -> str:
-        text = normalised(example.asked)
+    def normalize_prompt(self, example: Example) -> str:
+        text = normalize_text(example.asked)
         self.has_cut |= len(text) > self.length
         return text[: self.length]
 
-    def see(self, example: Example) -> None:
+    def add_training_example(self, example: Example) -> None:
         self.training += 1
         for place in self.by_whole.get(example.whole, ()):
-            self.note(place, "example", example, 1.0)
+            self.record_pair(place, "example", example, 1.0)
         for place in self.by_prompt.get(example.prompt, ()):
-            self.note(place, "prompt", example, 1.0)
+            self.record_pair(place, "prompt", example, 1.0)
         if self.texts:
-            self.wait(example, self.text(example))
+            self.queue_for_similarity(example, self.normalize_prompt(example))
 
-    def wait(self, example: Example, text: str) -> None:
+    def queue_for_similarity(self, example: Example, text: str) -> None:
         """Likeness is searched for many at once. What a text resembles is known when it comes again."""
         digest = hash(text)
         if not text or digest in self.seen:
             return
-        if len(self.seen) == REMEMBERED:
+        if len(self.seen) == MAX_SEEN_TEXTS:
             self.seen.clear()
         self.seen.add(digest)
         self.waiting.append((example, text))
         self.characters += len(text)
         if self.characters > BATCH:
-            self.see_waiting()
+            self.compare_queued()
 
-    def see_waiting(self) -> None:
+    def compare_queued(self) -> None:
         waiting, self.waiting, self.characters = self.waiting, [], 0
-        for own, other, similarity in self.index.similar([text for _example, text in waiting]):
+        for own, other, similarity in self.index.find_similar([text for _example, text in waiting]):
             for place in self.by_text[self.texts[other]]:
-                self.note(place, "near", waiting[own][0], similarity)
+                self.record_pair(place, "near", waiting[own][0], similarity)
         if 2 * self.index.left.sum() < len(self.texts):
-            self.renew()
+            self.rebuild_index()
 
-    def renew(self) -> None:
+    def rebuild_index(self) -> None:
         """A text given away needs no second proof; with half of them gone, the index is made anew."""
         self.texts = [text for text, left in zip(self.texts, self.index.left, strict=True) if left]
         if self.texts:
-            self.index = Index(self.texts)
+            self.index = SimilarityIndex(self.texts)
 
-    def note(self, place: int, kind: Kind, example: Example, similarity: float) -> None:
+    def record_pair(self, place: int, kind: Kind, example: Example, similarity: float) -> None:
         """The first pair of the strongest kind stays."""
         strength = ("near", "prompt", "example").index
         known = self.found.get(place)
         if known and strength(kind) <= strength(known.kind):
             return
         own = self.validation[place]
-        texts = (excerpt(example.asked), excerpt(own.asked))
+        texts = (shorten_prompt(example.asked), shorten_prompt(own.asked))
         self.found[place] = Pair(kind, example.line, own.line, similarity, *texts)
 
-    def leaks(self) -> Leaks:
+    def build_result(self) -> Leaks:
         pairs = [pair for _place, pair in sorted(self.found.items())]
         exact = [pair for pair in pairs if pair.kind != "near"]
         near = [pair for pair in pairs if pair.kind == "near"]
@@ -192,8 +192,8 @@ class Search:
             exact=len(exact),
             answered=sum(pair.kind == "example" for pair in exact),
             near=len(near),
-            exact_pairs=exact[:PAIRS_KEPT],
-            near_pairs=near[:PAIRS_KEPT],
+            exact_pairs=exact[:MAX_PAIRS],
+            near_pairs=near[:MAX_PAIRS],
             compared=self.length if self.has_cut else 0,
         )
 
@@ -203,24 +203,24 @@ def examples(chunks: Iterable[bytes]) -> Iterator[Example]:
         if line.too_long or not line.content.strip():
             continue
         try:
-            value = parse(line.content.removeprefix(BOM) if line.number == 1 else line.content)
-        except Unreadable:
+            value = parse_line(line.content.removeprefix(BOM) if line.number == 1 else line.content)
+        except UnreadableLine:
             continue
-        if isinstance(value, dict) and (found := example_of(line.number, value)):
+        if isinstance(value, dict) and (found := parse_example(line.number, value)):
             yield found
 
 
-def example_of(line: int, value: dict[str, Any]) -> Example | None:
-    conversation = Conversation.of(value if "contents" in value else convert(value))
+def parse_example(line: int, value: dict[str, Any]) -> Example | None:
+    conversation = Conversation.from_value(value if "contents" in value else convert_example(value))
     if len(conversation.turns) < 2 or conversation.turns[-1].role != "model":
         return None
     *turns, answer = conversation.turns
     asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    said = [conversation.system, *map(said_by, turns)]
-    return Example(line, digest([*said, said_by(answer)]), digest(said), asked[: LONGEST + 1])
+    said = [conversation.system, *map(serialize_turn, turns)]
+    return Example(line, digest([*said, serialize_turn(answer)]), digest(said), asked[: LONGEST + 1])
 
 
-def said_by(turn: Turn) -> tuple[str, ...]:
+def serialize_turn(turn: Turn) -> tuple[str, ...]:
     """A turn's role, its text, and whatever it holds beside text."""
     beside = [json.dumps(part, sort_keys=True) for part in turn.parts if part.keys() != {"text"}]
     return (turn.role, turn.text, *beside)
@@ -230,7 +230,7 @@ def digest(said: list[Any]) -> bytes:
     return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
 
 
-def places(keys: Iterable[Any]) -> dict[Any, list[int]]:
+def index_by_key(keys: Iterable[Any]) -> dict[Any, list[int]]:
     """Key -> where it stands."""
     found: dict[Any, list[int]] = {}
     for place, key in enumerate(keys):
@@ -238,7 +238,7 @@ def places(keys: Iterable[Any]) -> dict[Any, list[int]]:
     return found
 
 
-def fitting_length(lengths: list[int]) -> int:
+def compute_cut_length(lengths: list[int]) -> int:
     """What to cut prompts to, so that they stay within LONGEST and CHARACTERS."""
     length = LONGEST
     while sum(min(length, each) for each in lengths) > CHARACTERS:
@@ -246,6 +246,6 @@ def fitting_length(lengths: list[int]) -> int:
     return max(length, LENGTH)
 
 
-def excerpt(text: str) -> str:
-    short = cut(text[: 2 * EXCERPT])
+def shorten_prompt(text: str) -> str:
+    short = cut_text(text[: 2 * EXCERPT])
     return short if len(short) <= EXCERPT else short[:EXCERPT] + "…"

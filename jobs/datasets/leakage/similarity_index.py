@@ -22,7 +22,7 @@ Keys = npt.NDArray[np.uint64]
 LENGTH = 5
 SHARED, OF_ALL = 4, 5
 """Similar from 4/5 on, in whole numbers: 0.8 as a float is not quite that."""
-ASKED = 4
+MIN_RARE_SHARED = 4
 """Shingles to be shared among the rarest; with more of them, more lists are read and fewer texts measured."""
 COMMON, FEWEST = 32, 8
 """A shingle in more than one of 32 texts is common: there a bitmap is shorter than a list."""
@@ -30,20 +30,20 @@ PAD = "\udfff"
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def normalised(text: str) -> str:
+def normalize_text(text: str) -> str:
     """One form for all ways to write the same: width, case and white space. Punctuation stays: it may be all
     that parts 3 + 4 from 3 - 4, and elsewhere it weighs little."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def shingles(text: str) -> set[str]:
+def extract_shingles(text: str) -> set[str]:
     """A text shorter than a shingle is one itself."""
     if len(text) < LENGTH:
         return {text} if text else set()
     return {text[at : at + LENGTH] for at in range(len(text) - LENGTH + 1)}
 
 
-def shingle_keys(texts: Sequence[str]) -> tuple[Numbers, Keys]:
+def hash_shingles(texts: Sequence[str]) -> tuple[Numbers, Keys]:
     """(which text, key) of every shingle in order, repeats included. Two shingles share a key about once in
     2**64; such a chance can hide a pair at the very limit, and never makes one up."""
     padded = [text.ljust(LENGTH, PAD) for text in texts]
@@ -59,7 +59,7 @@ def shingle_keys(texts: Sequence[str]) -> tuple[Numbers, Keys]:
     return np.repeat(np.arange(len(texts)), lengths)[:starts][inside], keys[inside]
 
 
-def distinct(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Numbers]:
+def count_distinct(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Numbers]:
     """Sorted, with how often each was there."""
     numbers.sort()
     first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]] if len(numbers) else [])
@@ -76,15 +76,15 @@ def overlap_needed(both: Numbers) -> Numbers:
     return -(-SHARED * both // (SHARED + OF_ALL))
 
 
-class Index:
+class SimilarityIndex:
     """`texts` are normalised, distinct and not empty. A shingle's rank is its place from the rarest on."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
         self.left = np.ones(len(texts), dtype=bool)
-        owners, keys = shingle_keys(texts)
+        owners, keys = hash_shingles(texts)
         self.keys = np.unique(keys)
-        pairs, _counts = distinct(owners << 32 | np.searchsorted(self.keys, keys))
+        pairs, _counts = count_distinct(owners << 32 | np.searchsorted(self.keys, keys))
         owners, places = pairs >> 32, pairs & 0xFFFFFFFF
         frequency = np.bincount(places)
         by_rarity = np.argsort(frequency, kind="stable")
@@ -97,24 +97,24 @@ class Index:
         ranks = self.ranks[places]
         self.names = owners[np.argsort(ranks, kind="stable")][: np.sum(ranks < self.first_common)]
         common = ranks >= self.first_common
-        self.bitmaps = self.bits(owners[common], ranks[common], len(texts))
-        self.commons = ones(self.bitmaps)
+        self.bitmaps = self.build_bitmaps(owners[common], ranks[common], len(texts))
+        self.commons = count_bits(self.bitmaps)
 
-    def bits(self, owners: Numbers, ranks: Numbers, count: int) -> Keys:
+    def build_bitmaps(self, owners: Numbers, ranks: Numbers, count: int) -> Keys:
         """(texts, words): a bit for each common shingle."""
         at = ranks - self.first_common
         words = np.zeros((count, (len(self.keys) - self.first_common) // 64 + 1), dtype=np.uint64)
         np.bitwise_or.at(words, (owners, at // 64), np.uint64(1) << (at % 64).astype(np.uint64))
         return words
 
-    def similar(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+    def find_similar(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
         """(which of `texts`, which of the index, similarity), in order. What was found is searched for no
         more. `texts` are normalised and not empty."""
-        asking = Asking(self, texts)
-        for own, other in heapq.merge(asking.by_rarest(), asking.by_counting()):
+        asking = IndexQuery(self, texts)
+        for own, other in heapq.merge(asking.match_by_rarest(), asking.match_by_counting()):
             if not self.left[other]:
                 continue
-            ours, theirs = shingles(texts[own]), shingles(self.texts[other])
+            ours, theirs = extract_shingles(texts[own]), extract_shingles(self.texts[other])
             shared = len(ours & theirs)
             union = len(ours) + len(theirs) - shared
             if OF_ALL * shared >= SHARED * union:
@@ -122,39 +122,39 @@ class Index:
                 yield own, other, shared / union
 
 
-class Asking:
+class IndexQuery:
     """Some texts on their way through the index: `rows` and `ranks` are their known shingles, row by row from
     the rarest on. `sizes` may be too small by the chance of a key, which only lets more texts through."""
 
-    def __init__(self, index: Index, texts: Sequence[str]) -> None:
+    def __init__(self, index: SimilarityIndex, texts: Sequence[str]) -> None:
         self.index, count = index, len(texts)
-        owners, keys = shingle_keys(texts)
+        owners, keys = hash_shingles(texts)
         places = np.minimum(np.searchsorted(index.keys, keys), len(index.keys) - 1)
         known = index.keys[places] == keys
-        pairs, _counts = distinct(owners[known] << 32 | index.ranks[places[known]])
-        strange, _counts = distinct(owners[~known].astype(np.uint64) << 44 | keys[~known] >> 20)
+        pairs, _counts = count_distinct(owners[known] << 32 | index.ranks[places[known]])
+        strange, _counts = count_distinct(owners[~known].astype(np.uint64) << 44 | keys[~known] >> 20)
         self.rows, self.ranks = pairs >> 32, pairs & 0xFFFFFFFF
         self.known = np.bincount(self.rows, minlength=count)
         self.starts = np.cumsum(self.known) - self.known
         self.sizes = self.known + np.bincount((strange >> 44).astype(np.int64), minlength=count)
         self.rare = np.bincount(self.rows[self.ranks < index.first_common], minlength=count)
         self.spare = self.known - least_shared(self.sizes)
-        self.asked = np.minimum(ASKED, self.rare - self.spare)
+        self.asked = np.minimum(MIN_RARE_SHARED, self.rare - self.spare)
         self.open = (self.spare >= 0) & (self.sizes <= index.largest)
 
-    def by_rarest(self) -> Iterator[tuple[int, int]]:
+    def match_by_rarest(self) -> Iterator[tuple[int, int]]:
         """Pairs that share enough of the rarest shingles."""
         index = self.index
         first = np.where(self.open & (self.asked > 0), self.spare + self.asked, 0)
         read = np.arange(len(self.rows)) - self.starts[self.rows] < first[self.rows]
-        pairs, counts = distinct(self.named(self.rows[read], self.ranks[read]))
+        pairs, counts = count_distinct(self.expand_postings(self.rows[read], self.ranks[read]))
         own, other = pairs // len(index.sizes), pairs % len(index.sizes)
         least = least_shared(self.sizes[own])
         lacking = overlap_needed(self.sizes[own] + index.sizes[other]) - least
         enough = index.left[other] & (index.sizes[other] >= least) & (counts >= self.asked[own] + lacking)
         yield from zip(own[enough].tolist(), other[enough].tolist(), strict=True)
 
-    def named(self, rows: Numbers, ranks: Numbers) -> Numbers:
+    def expand_postings(self, rows: Numbers, ranks: Numbers) -> Numbers:
         """row * texts + text, for each text that a shingle's list names."""
         index = self.index
         ends = index.ends[ranks]
@@ -164,25 +164,25 @@ class Asking:
         named: Numbers = np.repeat(rows, lengths) * len(index.sizes) + names
         return named
 
-    def by_counting(self) -> Iterator[tuple[int, int]]:
+    def match_by_counting(self) -> Iterator[tuple[int, int]]:
         """Pairs of the texts that are mostly of common shingles: all that they share is counted."""
         for row in np.flatnonzero(self.open & (self.asked <= 0)).tolist():
-            for other in self.counted(row):
+            for other in self.match_row(row):
                 yield row, other
 
-    def counted(self, row: int) -> list[int]:
+    def match_row(self, row: int) -> list[int]:
         index = self.index
         ranks = self.ranks[self.starts[row] : self.starts[row] + self.known[row]]
         rare, common = np.split(ranks, [self.rare[row]])
-        named = self.named(np.zeros_like(rare), rare)
+        named = self.expand_postings(np.zeros_like(rare), rare)
         shared = np.bincount(named, minlength=len(index.sizes))
         needed = overlap_needed(self.sizes[row] + index.sizes)
         at = np.flatnonzero(index.left & (shared + np.minimum(index.commons, len(common)) >= needed))
-        both = index.bitmaps[at] & index.bits(np.zeros_like(common), common, 1)
-        counts: list[int] = at[shared[at] + ones(both) >= needed[at]].tolist()
+        both = index.bitmaps[at] & index.build_bitmaps(np.zeros_like(common), common, 1)
+        counts: list[int] = at[shared[at] + count_bits(both) >= needed[at]].tolist()
         return counts
 
 
-def ones(words: Keys) -> Numbers:
+def count_bits(words: Keys) -> Numbers:
     count: Numbers = np.bitwise_count(words).sum(axis=-1, dtype=np.int64)
     return count

@@ -36,11 +36,11 @@ class Mark:
 
     @property
     def label(self) -> str:
-        return f"{self.words} {shown(self.value)}"
+        return f"{self.words} {format_value(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class PlacedLabel:
     """Where a mark's label stands: `row` counts from the plot upwards."""
 
     mark: Mark
@@ -48,7 +48,7 @@ class Label:
     anchor: str
 
 
-def figures_of(spread: Distribution) -> list[tuple[str, str, float]]:
+def list_statistics(spread: Distribution) -> list[tuple[str, str, float]]:
     """(key, word, value) of the six, from least to most."""
     return [
         ("min", _("Min"), spread.minimum),
@@ -68,37 +68,37 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
         "x": [(left + right - 1) / 2 for left, right, _count in buckets],
         "width": [right - left for left, right, _count in buckets],
         "y": [count for _left, _right, count in buckets],
-        "text": [hover(*bucket) for bucket in buckets],
+        "text": [format_hover(*bucket) for bucket in buckets],
         "textposition": "none",
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": colour("chart-1"), "line": {"color": colour("bg-raised"), "width": 1}},
+        "marker": {"color": css_variable("chart-1"), "line": {"color": css_variable("bg-raised"), "width": 1}},
         "opacity": 0.85,
     }
-    axis = span(spread, buckets)
-    wide, narrow = (labels(marks(spread), axis, width) for width in (WIDE, NARROW))
+    axis = compute_x_range(spread, buckets)
+    wide, narrow = (place_labels(marks(spread), axis, width) for width in (WIDE, NARROW))
     return {
         "data": [bars],
-        "layout": frame(axis, name) | {"shapes": lines(marks(spread))} | notes(wide),
-        "narrow": notes(narrow),
+        "layout": build_layout(axis, name) | {"shapes": build_line_shapes(marks(spread))} | layout_annotations(wide),
+        "narrow": layout_annotations(narrow),
     }
 
 
-def hover(left: int, right: int, count: int) -> str:
+def format_hover(left: int, right: int, count: int) -> str:
     """A bucket goes from `left` to below `right`."""
-    many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": shown(count)}
-    return f"{reach(left, right)}: {many}"
+    many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": format_value(count)}
+    return f"{format_range(left, right)}: {many}"
 
 
-def reach(left: int, right: int) -> str:
-    return shown(left) if right - left == 1 else f"{shown(left)}–{shown(right - 1)}"
+def format_range(left: int, right: int) -> str:
+    return format_value(left) if right - left == 1 else f"{format_value(left)}–{format_value(right - 1)}"
 
 
-def shown(value: float) -> str:
+def format_value(value: float) -> str:
     whole = value == round(value)
     return number_format(value, 0 if whole else 1, use_l10n=True, force_grouping=True)
 
 
-def span(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
+def compute_x_range(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
     """The x axis: the bars and the marks, with a little air; at least three values wide."""
     low = min([spread.minimum, *(left for left, _right, _count in buckets)]) - 0.5
     high = max([spread.maximum, *(right - 1 for _left, right, _count in buckets)]) + 0.5
@@ -109,8 +109,8 @@ def span(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[flo
 def marks(spread: Distribution) -> list[Mark]:
     """Ordered by value; what is shown as the same number becomes one mark."""
     found: dict[str, list[tuple[str, str, float]]] = {}
-    for entry in sorted(figures_of(spread), key=lambda entry: entry[2]):
-        found.setdefault(shown(entry[2]), []).append(entry)
+    for entry in sorted(list_statistics(spread), key=lambda entry: entry[2]):
+        found.setdefault(format_value(entry[2]), []).append(entry)
     return [
         Mark(
             entries[0][2],
@@ -121,7 +121,7 @@ def marks(spread: Distribution) -> list[Mark]:
     ]
 
 
-def labels(marked: list[Mark], reach: tuple[float, float], width: float) -> list[Label]:
+def place_labels(marked: list[Mark], reach: tuple[float, float], width: float) -> list[PlacedLabel]:
     """Each label in the lowest row where it does not meet another."""
     ends: list[float] = []
     placed = []
@@ -132,11 +132,11 @@ def labels(marked: list[Mark], reach: tuple[float, float], width: float) -> list
         left = at - {"left": 0.0, "center": length / 2, "right": length}[anchor]
         row = next((row for row, end in enumerate(ends) if end + GAP <= left), len(ends))
         ends[row : row + 1] = [left + length]
-        placed.append(Label(mark, row, anchor))
+        placed.append(PlacedLabel(mark, row, anchor))
     return placed
 
 
-def lines(marked: list[Mark]) -> list[dict[str, Any]]:
+def build_line_shapes(marked: list[Mark]) -> list[dict[str, Any]]:
     return [
         {
             "type": "line",
@@ -145,26 +145,26 @@ def lines(marked: list[Mark]) -> list[dict[str, Any]]:
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "line": {"color": colour("text-2"), "width": 1, "dash": dash(mark)},
+            "line": {"color": css_variable("text-2"), "width": 1, "dash": choose_dash(mark)},
         }
         for mark in marked
     ]
 
 
-def dash(mark: Mark) -> str:
+def choose_dash(mark: Mark) -> str:
     """The median's line is the one that is drawn through."""
     return LINES["median"] if "median" in mark.names else LINES[mark.names[0]]
 
 
-def notes(placed: list[Label]) -> dict[str, Any]:
+def layout_annotations(placed: list[PlacedLabel]) -> dict[str, Any]:
     rows = max((label.row for label in placed), default=0) + 1
     return {
-        "annotations": list(drawn(placed)),
+        "annotations": list(build_annotations(placed)),
         "margin": {"l": 44, "r": 14, "t": rows * ROW + 6, "b": 40},
     }
 
 
-def drawn(placed: list[Label]) -> Iterator[dict[str, Any]]:
+def build_annotations(placed: list[PlacedLabel]) -> Iterator[dict[str, Any]]:
     for label in placed:
         yield {
             "x": label.mark.value,
@@ -179,13 +179,13 @@ def drawn(placed: list[Label]) -> Iterator[dict[str, Any]]:
         }
 
 
-def frame(reach: tuple[float, float], name: str) -> dict[str, Any]:
+def build_layout(reach: tuple[float, float], name: str) -> dict[str, Any]:
     axis = {
         "zeroline": False,
         "fixedrange": True,
         "tickfont": font(11),
         "ticks": "",
-        "linecolor": colour("line"),
+        "linecolor": css_variable("line"),
     }
     return {
         "font": font(11),
@@ -197,22 +197,22 @@ def frame(reach: tuple[float, float], name: str) -> dict[str, Any]:
         "dragmode": False,
         "hovermode": "closest",
         "hoverlabel": {
-            "bgcolor": colour("bg-raised"),
-            "bordercolor": colour("line"),
-            "font": font(12) | {"color": colour("text")},
+            "bgcolor": css_variable("bg-raised"),
+            "bordercolor": css_variable("line"),
+            "font": font(12) | {"color": css_variable("text")},
         },
         "xaxis": axis
         | {"range": list(reach), "showgrid": False, "showline": True, "tickformat": ",~r"}
         | ({"dtick": 1} if reach[1] - reach[0] < FEW else {"nticks": 8})
         | {"title": {"text": name, "font": font(11), "standoff": 6}},
         "yaxis": axis
-        | {"gridcolor": colour("grid"), "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},
+        | {"gridcolor": css_variable("grid"), "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},
     }
 
 
-def colour(token: str) -> str:
+def css_variable(token: str) -> str:
     return f"var(--{token})"
 
 
 def font(size: int) -> dict[str, Any]:
-    return {"family": "var(--font)", "size": size, "color": colour("text-2")}
+    return {"family": "var(--font)", "size": size, "color": css_variable("text-2")}

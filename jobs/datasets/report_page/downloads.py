@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs.datasets import ingest
-from jobs.datasets.check.checker import all_problems, check
-from jobs.datasets.check.messages import words
+from jobs.datasets.check.checker import iter_problems, check_file
+from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Problem
-from jobs.datasets.errors import ASK_FOR_ONE, Refusal, taken
+from jobs.datasets.errors import NO_BUCKET_ASK_ADMIN, Refusal, translate_storage_errors
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.shortcuts import dataset_or_404
-from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.transform.clean import clean_file
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
@@ -39,39 +39,39 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 @require_GET
 @member(Role.VIEWER)
-def download(request: Request, project: Project, pk: int) -> HttpResponseBase:
+def download_file(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """The very version that was checked, as it is stored."""
     dataset = dataset_or_404(project, pk)
 
-    def answer(file: BinaryIO) -> HttpResponseBase:
-        response = attachment(ingest.blocks(file), str(dataset), ingest.TYPE)
+    def build_response(file: BinaryIO) -> HttpResponseBase:
+        response = attachment(ingest.read_blocks(file), str(dataset), ingest.TYPE)
         response["Content-Length"] = str(dataset.size)
         return response
 
-    return from_store(request, dataset, answer)
+    return respond_from_store(request, dataset, build_response)
 
 
 @require_GET
 @member(Role.VIEWER)
-def problems_csv(request: Request, project: Project, pk: int) -> HttpResponseBase:
+def download_problems_csv(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """Every problem, found anew while it is sent: the report keeps only the first of each kind."""
     dataset = dataset_or_404(project, pk)
 
-    def answer(file: BinaryIO) -> HttpResponseBase:
-        found = all_problems(ingest.blocks(file), name=str(dataset))
-        return attachment(csv_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8")
+    def build_response(file: BinaryIO) -> HttpResponseBase:
+        found = iter_problems(ingest.read_blocks(file), name=str(dataset))
+        return attachment(iter_problem_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8")
 
-    return from_store(request, dataset, answer)
+    return respond_from_store(request, dataset, build_response)
 
 
 @require_GET
 @member(Role.VIEWER)
 def download_cleaned(request: Request, project: Project, pk: int) -> HttpResponseBase:
     dataset = dataset_or_404(project, pk)
-    return from_store(
+    return respond_from_store(
         request,
         dataset,
-        lambda file: attachment(cleaned(ingest.blocks(file)), f"{stem(dataset)}-cleaned.jsonl", ingest.TYPE),
+        lambda file: attachment(clean_file(ingest.read_blocks(file)), f"{stem(dataset)}-cleaned.jsonl", ingest.TYPE),
     )
 
 
@@ -81,7 +81,7 @@ def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     """The cleaned file as a dataset of its own, checked anew."""
     dataset = dataset_or_404(project, pk)
     try:
-        made = taken(project, lambda: clean_copy(dataset, request.user), ASK_FOR_ONE)
+        made = translate_storage_errors(project, lambda: make_cleaned_copy(dataset, request.user), NO_BUCKET_ASK_ADMIN)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)
@@ -89,35 +89,35 @@ def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     return redirect(made)
 
 
-def clean_copy(dataset: Dataset, user: User) -> Dataset:
+def make_cleaned_copy(dataset: Dataset, user: User) -> Dataset:
     how = "converted" if ReportPage(dataset).convertible else "cleaned"
-    with opened(dataset) as source, tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
-        copy.writelines(cleaned(ingest.blocks(source)))
+    with open_version(dataset) as source, tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
+        copy.writelines(clean_file(ingest.read_blocks(source)))
         if not copy.tell():
             raise Refusal(_("No line of this file can be used, so nothing would be left."))
-        return stored_copy(dataset, user, copy, how)
+        return store_copy(dataset, user, copy, how)
 
 
-def stored_copy(dataset: Dataset, user: User, copy: BinaryIO, how: str) -> Dataset:
+def store_copy(dataset: Dataset, user: User, copy: BinaryIO, how: str) -> Dataset:
     copy.seek(0)
-    report = check(ingest.blocks(copy))
+    report = check_file(ingest.read_blocks(copy))
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise ingest.TooBig
-    stored = ingest.store(dataset.project, copy, f"{stem(dataset)}-{how}.jsonl")
+    stored = ingest.store_file(dataset.project, copy, f"{stem(dataset)}-{how}.jsonl")
     facts = {"parent": dataset, "derivation": {"how": how}}
     return ingest.pin(dataset.project, user, stored, Dataset.Source.DERIVED, report, **facts)
 
 
-def opened(dataset: Dataset) -> BinaryIO:
+def open_version(dataset: Dataset) -> BinaryIO:
     return dataset.project.storage().open(dataset.uri, int(dataset.generation))
 
 
-def from_store(
+def respond_from_store(
     request: Request, dataset: Dataset, answer: Callable[[BinaryIO], HttpResponseBase]
 ) -> HttpResponseBase:
     """What `answer` makes of the stored file, or the page again with the reason why it cannot be read."""
     try:
-        file = taken(dataset.project, lambda: opened(dataset))
+        file = translate_storage_errors(dataset.project, lambda: open_version(dataset))
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)
@@ -134,26 +134,26 @@ def stem(dataset: Dataset) -> str:
     return str(dataset).removesuffix(".jsonl")
 
 
-def csv_lines(problems: Iterator[Problem]) -> Iterator[bytes]:
-    yield (BOM + line(HEAD)).encode()
+def iter_problem_lines(problems: Iterator[Problem]) -> Iterator[bytes]:
+    yield (BOM + format_csv_line(HEAD)).encode()
     for problem in problems:
-        told = words(problem)
-        yield line(
+        told = describe_problem(problem)
+        yield format_csv_line(
             (
                 problem.line or "",
                 problem.severity,
                 problem.code,
-                *map(harmless, (problem.field, told.what, told.cure, "".join(problem.excerpt))),
+                *map(escape_formula, (problem.field, told.what, told.cure, "".join(problem.excerpt))),
             )
         ).encode("utf-8", "replace")
 
 
-def line(cells: tuple[object, ...]) -> str:
+def format_csv_line(cells: tuple[object, ...]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue()
 
 
-def harmless(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """A spreadsheet program would run a cell that begins like a formula."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell

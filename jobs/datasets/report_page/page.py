@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from jobs.datasets.check.messages import BYTES, SENTENCES, words
+from jobs.datasets.check.messages import BYTES, SENTENCES, describe_problem
 from jobs.datasets.check.report import Problem, Report
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
@@ -20,7 +20,7 @@ from jobs.datasets.report_page.histogram_svg import Bar, bars
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
 
-SHOWN = 20
+MAX_PROBLEMS = 20
 INDEX = re.compile(r"\[\d+\]")
 FORMATS: dict[str, str | Promise] = {
     "openai_messages": gettext_lazy("OpenAI chat"),
@@ -31,7 +31,7 @@ FORMATS: dict[str, str | Promise] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ProblemGroup:
     """Problems of one kind: how many there are in truth, and the first of them, each with its own sentence
     where that says more than the title."""
 
@@ -48,7 +48,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class DistributionSection:
     """One distribution: the chart, the six figures as (word, value), the bars as (range, how many), and bars
     for who has no JavaScript."""
 
@@ -70,10 +70,10 @@ class ReportPage:
 
     @cached_property
     def report(self) -> Report:
-        return self.dataset.checked
+        return self.dataset.parsed_report
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ProblemGroup]:
         """Errors before warnings, the most frequent first."""
         kinds: dict[tuple[str, str], list[Problem]] = {}
         for problem in self.report.problems:
@@ -83,12 +83,12 @@ class ReportPage:
         return sorted(found, key=lambda group: (group.severity, -group.count))
 
     @cached_property
-    def spreads(self) -> list[Spread]:
+    def spreads(self) -> list[DistributionSection]:
         named = [
             ("tokens", _("Tokens per example"), *self.tokens),
             ("turns", _("Turns per example"), _("turns"), self.report.turns),
         ]
-        return [spread(*each) for each in named if each[3].count]
+        return [build_distribution_section(*each) for each in named if each[3].count]
 
     @property
     def tokens(self) -> tuple[str, Distribution]:
@@ -97,10 +97,10 @@ class ReportPage:
             return _("tokens, estimated"), self.report.tokens
         model, ratio = next(reversed(self.dataset.calibration.items()))
         words = _("tokens, calibrated by the count of %(model)s") % {"model": model}
-        return words, self.report.tokens.scaled(ratio)
+        return words, self.report.tokens.scale(ratio)
 
     @property
-    def calibrated(self) -> list[tuple[str, int]]:
+    def calibrated_tokens(self) -> list[tuple[str, int]]:
         """Tokens by each model's own count, which it gave for a part of the examples."""
         total = self.report.tokens.total
         return [(model, round(total * ratio)) for model, ratio in sorted(self.dataset.calibration.items())]
@@ -120,9 +120,9 @@ class ReportPage:
         )
 
     @property
-    def cleanable(self) -> bool:
+    def is_cleanable(self) -> bool:
         """A cleaned file would differ from this one, and would not be empty."""
-        faults = self.report.errors or self.report.duplicates or self.report.counts.keys() & MENDED
+        faults = self.report.errors or self.report.duplicates or self.report.counts.keys() & FIXABLE_WARNINGS
         return bool(faults and (self.report.examples or self.convertible))
 
     @property
@@ -132,33 +132,33 @@ class ReportPage:
 
     @property
     def derivation(self) -> str:
-        return made_how(self.dataset.derivation)
+        return describe_derivation(self.dataset.derivation)
 
 
-MENDED = {"bom"}
+FIXABLE_WARNINGS = {"bom"}
 """Warnings that a cleaned file has no more, beside duplicates."""
 
 
-def group(report: Report, problems: list[Problem]) -> Group:
-    first, told = problems[0], words(common(problems))
-    sentences = [(problem, words(problem).what) for problem in problems[:SHOWN]]
-    return Group(
+def group(report: Report, problems: list[Problem]) -> ProblemGroup:
+    first, told = problems[0], describe_problem(merge_problems(problems))
+    sentences = [(problem, describe_problem(problem).what) for problem in problems[:MAX_PROBLEMS]]
+    return ProblemGroup(
         code=first.code,
         severity=first.severity,
-        title=capital(told.what, first.code),
+        title=capitalize_sentence(told.what, first.code),
         cure=told.cure,
         count=max(report.counts.get(first.code, 0), len(problems)),
         problems=[(problem, "" if what == told.what else what) for problem, what in sentences],
     )
 
 
-def capital(sentence: str, code: str) -> str:
+def capitalize_sentence(sentence: str, code: str) -> str:
     """As a sentence begins; the path of a field stays as it is written."""
     begins_with_field = str(SENTENCES[code][0]).startswith("%(field)")
     return sentence if begins_with_field else sentence[:1].upper() + sentence[1:]
 
 
-def common(problems: list[Problem]) -> Problem:
+def merge_problems(problems: list[Problem]) -> Problem:
     """One problem that stands for all: what differs between them becomes an ellipsis."""
     first = problems[0]
     fields = {problem.field for problem in problems}
@@ -173,17 +173,17 @@ def common(problems: list[Problem]) -> Problem:
     return replace(first, field=field, params=params)
 
 
-def spread(id: str, title: str, axis: str, counted: Distribution) -> Spread:
-    return Spread(
+def build_distribution_section(id: str, title: str, axis: str, counted: Distribution) -> DistributionSection:
+    return DistributionSection(
         id=id,
         title=title,
         figure=distribution_chart.figure(counted, axis),
         figures=[
-            (word, distribution_chart.shown(value))
-            for _key, word, value in distribution_chart.figures_of(counted)
+            (word, distribution_chart.format_value(value))
+            for _key, word, value in distribution_chart.list_statistics(counted)
         ],
         rows=[
-            (distribution_chart.reach(left, right), distribution_chart.shown(count))
+            (distribution_chart.format_range(left, right), distribution_chart.format_value(count))
             for left, right, count in counted.buckets
             if count
         ],
@@ -191,7 +191,7 @@ def spread(id: str, title: str, axis: str, counted: Distribution) -> Spread:
     )
 
 
-def made_how(derivation: dict[str, Any]) -> str:
+def describe_derivation(derivation: dict[str, Any]) -> str:
     """A derivation in words; blank where there is none."""
     match derivation:
         case {"how": "cleaned"}:

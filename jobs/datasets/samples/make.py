@@ -100,7 +100,7 @@ PLACES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Vocabulary:
     """What one part of a dataset draws from: each has its own."""
 
     names: list[str]
@@ -109,11 +109,11 @@ class Words:
     goods: list[str]
 
     @classmethod
-    def of(cls, part: str) -> Words:
-        return cls(*(_share(words, part) for words in (NAMES, MACHINES, FAMILY_NAMES, GOODS)))
+    def for_part(cls, part: str) -> Vocabulary:
+        return cls(*(_select_words(words, part) for words in (NAMES, MACHINES, FAMILY_NAMES, GOODS)))
 
 
-def _share(words: str, part: str) -> list[str]:
+def _select_words(words: str, part: str) -> list[str]:
     """Every sixth word is kept for the test part, another sixth for the validation part."""
     kept = {"test": {2}, "validation": {5}, "train": {0, 1, 3, 4}}[part]
     return [word for number, word in enumerate(words.split()) if number % 6 in kept]
@@ -150,7 +150,7 @@ CALLS = {
 }
 
 
-def captain_byte(random: Random, words: Words) -> dict[str, object]:
+def captain_byte(random: Random, words: Vocabulary) -> dict[str, object]:
     answer = random.choice(list(CALLS))
     facts = {"name": random.choice(words.names), "thing": random.choice(words.machines)}
     return example(CAPTAIN, random.choice(CALLS[answer]).format(**facts), answer.format(**facts))
@@ -175,7 +175,7 @@ WISHES = (
 )
 
 
-def table_bookings(random: Random, words: Words) -> dict[str, object]:
+def table_bookings(random: Random, words: Vocabulary) -> dict[str, object]:
     guests, day = random.randint(2, 10), random.choice(list(DAYS))
     time = f"{random.randint(11, 22)}:{random.choice(('00', '15', '30', '45'))}"
     name = random.choice(words.names)
@@ -200,7 +200,7 @@ LETTERS = (
 LINE = "{name}様｜{goods}×{count}｜{day}曜日｜{place}"
 
 
-def orders_ja(random: Random, words: Words) -> dict[str, object]:
+def orders_ja(random: Random, words: Vocabulary) -> dict[str, object]:
     facts = {
         "name": random.choice(words.family_names),
         "goods": random.choice(words.goods),
@@ -213,7 +213,7 @@ def orders_ja(random: Random, words: Words) -> dict[str, object]:
 
 # ---- files ----
 
-TASKS: dict[str, Callable[[Random, Words], dict[str, object]]] = {
+TASKS: dict[str, Callable[[Random, Vocabulary], dict[str, object]]] = {
     "captain_byte": captain_byte,
     "table_bookings": table_bookings,
     "orders_ja": orders_ja,
@@ -231,12 +231,12 @@ def example(system: str, question: str, answer: str) -> dict[str, object]:
     }
 
 
-def files() -> Iterator[tuple[str, str]]:
+def generate_files() -> Iterator[tuple[str, str]]:
     """(path under this folder, content) of every file; no example stands in two of them."""
     for task, write in TASKS.items():
         seen: set[str] = set()
         for part, size in SIZES.items():
-            random, words, lines = Random(f"{task} {part}"), Words.of(part), list[str]()  # noqa: S311
+            random, words, lines = Random(f"{task} {part}"), Vocabulary.for_part(part), list[str]()  # noqa: S311
             while len(lines) < size:
                 line = json.dumps(write(random, words), ensure_ascii=False)
                 if line not in seen:
@@ -246,5 +246,5 @@ def files() -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    for path, content in files():
+    for path, content in generate_files():
         (HERE / path).write_text(content, encoding="utf-8")

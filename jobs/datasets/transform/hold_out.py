@@ -10,9 +10,9 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 from django.conf import settings
 
 from jobs.datasets import ingest
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
-from jobs.datasets.transform.split import Cut, Part, cut, split
+from jobs.datasets.transform.split import SplitPlan, Part, plan_split, split_lines
 from studio.vertex.storage import Storage
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def is_part(dataset: Dataset | None, part: Part) -> bool:
     return bool(dataset and dataset.derivation.get("how") == HOW and dataset.derivation.get("part") == part)
 
 
-def whole_of(training: Dataset) -> Dataset:
+def get_original(training: Dataset) -> Dataset:
     """The file that a part was made of, so that it is never held out from twice."""
     return training.parent if is_part(training, "training") and training.parent else training
 
@@ -49,54 +49,54 @@ def are_halves(training: Dataset | None, validation: Dataset | None) -> bool:
 def hold_out(user: User, training: Dataset, percent: int, seed: int, folder: str = "") -> list[Dataset]:
     """Training and validation; made once for each file, share and seed. Raises HasProblems, TooFew, NoBucket,
     VertexError."""
-    whole = whole_of(training)
-    if not whole.checked.ok:
+    whole = get_original(training)
+    if not whole.parsed_report.ok:
         raise HasProblems
     derivation = {"how": HOW, "percent": percent, "seed": seed}
-    known = [made_before(whole, {**derivation, "part": part}) for part in PARTS]
+    known = [find_part(whole, {**derivation, "part": part}) for part in PARTS]
     made = [one for one in known if one]
-    return made if len(made) == len(PARTS) else make(user, whole, derivation, folder)
+    return made if len(made) == len(PARTS) else create_parts(user, whole, derivation, folder)
 
 
-def made_before(whole: Dataset, derivation: dict[str, Any]) -> Dataset | None:
+def find_part(whole: Dataset, derivation: dict[str, Any]) -> Dataset | None:
     """JSON is compared here: databases differ in how they do."""
     return next((child for child in whole.children.all() if child.derivation == derivation), None)
 
 
-def make(user: User, whole: Dataset, derivation: dict[str, Any], folder: str) -> list[Dataset]:
+def create_parts(user: User, whole: Dataset, derivation: dict[str, Any], folder: str) -> list[Dataset]:
     storage = whole.project.storage()
-    cutting = cut(content(storage, whole), derivation["percent"], derivation["seed"])
-    with written(storage, whole, cutting) as files:
-        return [keep(user, whole, file, {**derivation, "part": part}, folder) for part, file in files.items()]
+    cutting = plan_split(read_chunks(storage, whole), derivation["percent"], derivation["seed"])
+    with write_parts(storage, whole, cutting) as files:
+        return [save_part(user, whole, file, {**derivation, "part": part}, folder) for part, file in files.items()]
 
 
 @contextmanager
-def written(storage: Storage, whole: Dataset, cutting: Cut) -> Iterator[dict[Part, IO[bytes]]]:
+def write_parts(storage: Storage, whole: Dataset, cutting: SplitPlan) -> Iterator[dict[Part, IO[bytes]]]:
     """The two parts as files of this server, for as long as it takes to store them."""
     place = settings.FILE_UPLOAD_TEMP_DIR
     with TemporaryFile(dir=place) as training, TemporaryFile(dir=place) as validation:
         files: dict[Part, IO[bytes]] = {"training": training, "validation": validation}
-        for part, line in split(content(storage, whole), cutting):
+        for part, line in split_lines(read_chunks(storage, whole), cutting):
             files[part].write(line)
         yield files
 
 
-def content(storage: Storage, dataset: Dataset) -> Iterator[bytes]:
+def read_chunks(storage: Storage, dataset: Dataset) -> Iterator[bytes]:
     """The very version that was checked."""
     with storage.open(dataset.uri, int(dataset.generation)) as file:
-        yield from ingest.blocks(file)
+        yield from ingest.read_blocks(file)
 
 
-def keep(user: User, whole: Dataset, file: IO[bytes], derivation: dict[str, Any], folder: str) -> Dataset:
+def save_part(user: User, whole: Dataset, file: IO[bytes], derivation: dict[str, Any], folder: str) -> Dataset:
     source = cast(BinaryIO, file)
     source.seek(0)
-    report = check(ingest.blocks(source))
-    stored = ingest.store(whole.project, source, filename(whole, derivation), folder)
+    report = check_file(ingest.read_blocks(source))
+    stored = ingest.store_file(whole.project, source, build_part_name(whole, derivation), folder)
     facts = {"parent": whole, "derivation": derivation}
     return ingest.pin(whole.project, user, stored, Dataset.Source.DERIVED, report, **facts)
 
 
-def filename(whole: Dataset, derivation: dict[str, Any]) -> str:
+def build_part_name(whole: Dataset, derivation: dict[str, Any]) -> str:
     """banking77-training-90.jsonl and banking77-validation-10.jsonl, with a seed that is not 0."""
     percent = derivation["percent"] if derivation["part"] == "validation" else 100 - derivation["percent"]
     seed = f"-seed-{derivation['seed']}" if derivation["seed"] else ""

@@ -28,7 +28,7 @@ class TooFew(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitPlan:
     """What is held out: every number up to `last` but the `skipped` ones. 8 bytes a line were enough to find
     it, and nothing is kept that grows with the file."""
 
@@ -39,35 +39,35 @@ class Cut:
     validation: int
 
     def part_of(self, line: bytes) -> Part:
-        number = number_of(line, self.seed)
+        number = hash_line(line, self.seed)
         return "validation" if number <= self.last and number not in self.skipped else "training"
 
 
-def cut(chunks: Iterable[bytes], percent: int, seed: int) -> Cut:
+def plan_split(chunks: Iterable[bytes], percent: int, seed: int) -> SplitPlan:
     """First pass. `chunks` are the file's bytes in order, cut anywhere. Raises TooFew."""
-    distinct, counts = np.unique(numbers(lines(chunks), seed), return_counts=True)
+    distinct, counts = np.unique(hash_lines(lines(chunks), seed), return_counts=True)
     if len(distinct) < 2:
         raise TooFew
     total = int(counts.sum())
-    taken = chosen(counts, share(total, percent))
+    taken = choose_lines(counts, count_held_out(total, percent))
     held = int(counts[taken].sum())
     last = int(taken[-1])
     skipped = np.setdiff1d(np.arange(last), taken)
-    return Cut(seed, int(distinct[last]), frozenset(distinct[skipped].tolist()), total - held, held)
+    return SplitPlan(seed, int(distinct[last]), frozenset(distinct[skipped].tolist()), total - held, held)
 
 
-def split(chunks: Iterable[bytes], cut: Cut) -> Iterator[tuple[Part, bytes]]:
+def split_lines(chunks: Iterable[bytes], cut: SplitPlan) -> Iterator[tuple[Part, bytes]]:
     """Second pass: each line of the file, with its newline, and the part that it belongs to."""
     for line in lines(chunks):
         yield cut.part_of(line), line + b"\n"
 
 
-def share(total: int, percent: int) -> int:
+def count_held_out(total: int, percent: int) -> int:
     """To the nearest line, halves up, and at least one on each side."""
     return min(max(1, (total * percent + 50) // 100), total - 1)
 
 
-def chosen(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+def choose_lines(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """The places of the distinct lines to hold out, ascending; the least repeated one where none fits."""
     taken, left = [], wanted
     for place, count in enumerate(counts.tolist()):
@@ -79,25 +79,25 @@ def chosen(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     return np.array(taken or [int(counts.argmin())])
 
 
-def numbers(lines: Iterable[bytes], seed: int) -> NDArray[np.uint64]:
-    made = (number_of(line, seed) for line in lines)
+def hash_lines(lines: Iterable[bytes], seed: int) -> NDArray[np.uint64]:
+    made = (hash_line(line, seed) for line in lines)
     return np.fromiter(made, dtype=np.uint64)
 
 
-def number_of(line: bytes, seed: int) -> int:
+def hash_line(line: bytes, seed: int) -> int:
     digest = hashlib.blake2b(line.strip(), digest_size=8, salt=seed.to_bytes(8, "big"))
     return int.from_bytes(digest.digest(), "big")
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Without their newlines; blank lines and a byte order mark are left out."""
-    for number, line in enumerate(cut_at_newlines(chunks)):
+    for number, line in enumerate(split_at_newlines(chunks)):
         example = line if number else line.removeprefix(BOM)
         if example.strip(BLANK):
             yield example
 
 
-def cut_at_newlines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def split_at_newlines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """And nowhere else: U+2028, form feeds and others may stand inside a text."""
     held = b""
     for chunk in chunks:

@@ -7,8 +7,8 @@ import re
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-TAKEN = (".jsonl", ".ndjson", ".json")
-HIDDEN = tuple(f"{suffix}.txt" for suffix in TAKEN)
+ACCEPTED_SUFFIXES = (".jsonl", ".ndjson", ".json")
+TXT_SUFFIXES = tuple(f"{suffix}.txt" for suffix in ACCEPTED_SUFFIXES)
 """What an editor or a mail program makes of them."""
 STEM = 80
 PACKED = (".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z")
@@ -18,23 +18,23 @@ EXPORT = _("%(name)s is a table. Export it as JSONL: one conversation per line, 
 OTHER = _("Choose a file whose name ends in .jsonl; this one is %(name)s.")
 
 
-def refusal(filename: str) -> str:
+def explain_refusal(filename: str) -> str:
     """Why a file of this name is not taken, and the cure; blank where it is."""
     name = filename.lower()
-    if name.endswith(TAKEN + HIDDEN):
+    if name.endswith(ACCEPTED_SUFFIXES + TXT_SUFFIXES):
         return ""
     words: str | Promise = UNPACK if name.endswith(PACKED) else EXPORT if name.endswith(TABLES) else OTHER
     return str(words) % {"name": filename}
 
 
-def is_mended(filename: str) -> bool:
+def has_txt_suffix(filename: str) -> bool:
     """It ends in .jsonl.txt: the last ending is dropped."""
-    return filename.lower().endswith(HIDDEN)
+    return filename.lower().endswith(TXT_SUFFIXES)
 
 
-def safe_name(filename: str) -> str:
+def sanitize_filename(filename: str) -> str:
     """Of our making, ending in .jsonl, and recognisable."""
-    bare = filename[: -len(".txt")] if is_mended(filename) else filename
-    suffix = next((each for each in TAKEN if bare.lower().endswith(each)), "")
+    bare = filename[: -len(".txt")] if has_txt_suffix(filename) else filename
+    suffix = next((each for each in ACCEPTED_SUFFIXES if bare.lower().endswith(each)), "")
     stem = re.sub(r"[^\w.-]+", "-", bare[: len(bare) - len(suffix)]).strip(".-")
     return f"{stem[:STEM] or 'dataset'}.jsonl"

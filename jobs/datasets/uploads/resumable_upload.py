@@ -30,7 +30,7 @@ IDLE = 600
 """Seconds without a byte after which a part gives way to a newer one."""
 
 
-class Refused(Exception):
+class UploadRefused(Exception):
     """`received` is how much lies here: the browser goes on from there."""
 
     def __init__(self, received: int = 0) -> None:
@@ -38,23 +38,23 @@ class Refused(Exception):
         self.received = received
 
 
-class OutOfOrder(Refused):
+class OutOfOrder(UploadRefused):
     pass
 
 
-class Gone(Refused):
+class UploadGone(UploadRefused):
     """It was given up, or swept."""
 
 
-class Busy(Refused):
+class UploadBusy(UploadRefused):
     """Another request is writing or taking this very part."""
 
 
-class DiskFull(Refused):
+class DiskFull(UploadRefused):
     pass
 
 
-class TooMany(Refused):
+class TooManyUploads(UploadRefused):
     """The person's unfinished uploads would be more than they may be."""
 
 
@@ -63,7 +63,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class UploadSession:
     """`modified` is the browser's time stamp of the file, which tells two versions of one name apart."""
 
     user: int
@@ -78,7 +78,7 @@ class Part:
         return signing.dumps(asdict(self), salt=SALT, compress=True)
 
     @classmethod
-    def of(cls, token: str) -> Part | None:
+    def from_token(cls, token: str) -> UploadSession | None:
         """None where the token is not ours, or older than a day."""
         try:
             return cls(**signing.loads(token, salt=SALT, max_age=DAY))
@@ -88,7 +88,7 @@ class Part:
     @property
     def path(self) -> Path:
         digest = hashlib.blake2b(json.dumps(asdict(self)).encode(), digest_size=20).hexdigest()
-        return folder_of(self.user) / digest
+        return get_user_folder(self.user) / digest
 
     @property
     def received(self) -> int:
@@ -113,7 +113,7 @@ class Part:
         """What the stream holds, from byte `start` on; answers how much lies here then. A stream that breaks
         leaves what had come. Raises Refused, and what the stream raises."""
         if not self.path.exists():
-            raise Gone
+            raise UploadGone
         if start != self.received:
             raise OutOfOrder(self.received)
         while block := stream.read(BLOCK):
@@ -123,7 +123,7 @@ class Part:
     def write(self, block: bytes, start: int) -> int:
         """Where the next block begins. A request that was given up and still lingers finds that another one
         has gone on, and ends: the file is held for one block at a time."""
-        with self.held() as file:
+        with self.locked() as file:
             if file.seek(0, os.SEEK_END) != start:
                 raise OutOfOrder(self.received)
             try:
@@ -132,65 +132,65 @@ class Part:
                 raise (DiskFull(self.received) if error.errno == errno.ENOSPC else error) from None
         return start + len(block)
 
-    def adopt(self, file: Path) -> None:
+    def import_file(self, file: Path) -> None:
         """A file that arrived whole."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.move(file, self.path)
 
     @contextmanager
-    def held(self) -> Iterator[BinaryIO]:
+    def locked(self) -> Iterator[BinaryIO]:
         """The file, to this request alone. Raises Busy, Gone."""
         try:
             file = self.path.open("r+b", buffering=0)
         except FileNotFoundError:
-            raise Gone from None
+            raise UploadGone from None
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Busy(self.received) from None
+                raise UploadBusy(self.received) from None
             yield file
 
     def drop(self) -> None:
         self.path.unlink(missing_ok=True)
 
 
-def folder() -> Path:
+def get_uploads_folder() -> Path:
     return Path(settings.FILE_UPLOAD_TEMP_DIR) / "parts"
 
 
-def folder_of(user: int) -> Path:
-    return folder() / str(user)
+def get_user_folder(user: int) -> Path:
+    return get_uploads_folder() / str(user)
 
 
-def make_room(part: Part) -> None:
+def make_room(part: UploadSession) -> None:
     """A person's unfinished uploads are at most two whole files; what lies idle gives way, oldest first."""
     most = 2 * settings.DATASET_MAX_BYTES
-    others = sorted((path for path in folder_of(part.user).iterdir() if path != part.path), key=changed)
+    others = sorted((path for path in get_user_folder(part.user).iterdir() if path != part.path), key=get_mtime)
     lying = sum(path.stat().st_size for path in others)
     for path in others:
         if lying + part.size <= most:
             return
-        if time.time() - changed(path) > IDLE:
+        if time.time() - get_mtime(path) > IDLE:
             lying -= path.stat().st_size
             path.unlink(missing_ok=True)
     if lying + part.size > most:
-        raise TooMany(part.received)
+        raise TooManyUploads(part.received)
 
 
-def sweep() -> int:
+def delete_stale_files() -> int:
     """Removes what no upload has touched for a day, also files that a killed process left; how many."""
     old = [
         path
         for path in Path(settings.FILE_UPLOAD_TEMP_DIR).rglob("*")
-        if path.is_file() and time.time() - changed(path) > DAY
+        if path.is_file() and time.time() - get_mtime(path) > DAY
     ]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
 
 
-def changed(path: Path) -> float:
+def get_mtime(path: Path) -> float:
     """0 where it is gone meanwhile."""
     try:
         return path.stat().st_mtime

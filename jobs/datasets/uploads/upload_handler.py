@@ -11,7 +11,7 @@ ROOM = 64 * 1024
 """For the form's other fields."""
 
 
-def too_long(content_length: int) -> bool:
+def exceeds_limit(content_length: int) -> bool:
     return content_length > settings.DATASET_MAX_BYTES + ROOM
 
 
@@ -28,7 +28,7 @@ class UploadHandler(TemporaryFileUploadHandler):
         boundary: Any,
         encoding: Any = None,
     ) -> None:
-        self.left_out = too_long(content_length)
+        self.left_out = exceeds_limit(content_length)
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         if self.left_out:

@@ -15,12 +15,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.check.lines import BLOCK
-from jobs.datasets.check.messages import words
-from jobs.datasets.check.model_limits import Purpose, judge
+from jobs.datasets.check.messages import describe_problem
+from jobs.datasets.check.model_limits import Purpose, check_model_limits
 from jobs.datasets.check.report import Distribution, Problem, Report
-from jobs.datasets.leakage.detector import Leaks, find
+from jobs.datasets.leakage.detector import Leaks, find_leaks
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         leaks = None
         if held := options["validation"]:
             files["validation"] = looked_at(held, model, "validation")
-            leaks = find(chunks(options["file"]), chunks(held))
+            leaks = find_leaks(chunks(options["file"]), chunks(held))
         with translation.override(language()):
             if options["json"]:
                 self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
@@ -82,8 +82,8 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 def looked_at(path: Path, model: BaseModel | None, purpose: Purpose) -> Found:
-    report = check(chunks(path), name=path.name)
-    judged = judge(report, model, purpose) if model else []
+    report = check_file(chunks(path), name=path.name)
+    judged = check_model_limits(report, model, purpose) if model else []
     return path, report, sorted([*judged, *report.problems], key=lambda each: (each.severity, each.line))
 
 
@@ -111,7 +111,7 @@ def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
 
 
 def told(path: Path, problem: Problem) -> dict[str, Any]:
-    said = words(problem)
+    said = describe_problem(problem)
     return {
         "file": str(path),
         "line": problem.line,
@@ -151,7 +151,7 @@ def file_text(found: Found) -> Iterator[str]:
     yield spread_text(_("tokens (estimated)"), report.tokens)
     yield spread_text(_("turns"), report.turns)
     for problem in problems:
-        said = words(problem)
+        said = describe_problem(problem)
         place = f"{path}:{problem.line}" if problem.line else str(path)
         severity = _("error") if problem.severity == "error" else _("warning")
         yield f"{place}: {severity}: {said.what} {said.cure}"

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from jobs.datasets import gcs_paths, ingest
 from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.gcs_paths import Folder, Shelf
+from jobs.datasets.gcs_paths import Folder, FolderListing
 from jobs.models import TuningJob
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
@@ -75,8 +75,8 @@ class Walk:
         return ""
 
     def _place(self) -> str:
-        at = gcs_paths.typed(self.asked["at"]) if "at" in self.asked else self.beginning()
-        return gcs_paths.inside(at, self.asked["new"]) if at and self.asked.get("new") else at
+        at = gcs_paths.parse_folder_uri(self.asked["at"]) if "at" in self.asked else self.beginning()
+        return gcs_paths.join_folder(at, self.asked["new"]) if at and self.asked.get("new") else at
 
     def beginning(self) -> str:
         """Near what stands in the field, near what was chosen, or in the project's bucket."""
@@ -84,23 +84,23 @@ class Walk:
         near = (
             [self.asked.get("upload_to", ""), self.job.upload_to]
             if self.chooses_folder
-            else [gcs_paths.parent(self.asked.get("uri", "")), gcs_paths.parent(chosen.uri) if chosen else ""]
+            else [gcs_paths.get_parent_folder(self.asked.get("uri", "")), gcs_paths.get_parent_folder(chosen.uri) if chosen else ""]
         )
-        known = next((place for place in near if gcs_paths.is_place(place)), "")
+        known = next((place for place in near if gcs_paths.is_folder_uri(place)), "")
         return known or bucket_place(self.job.project)
 
     @cached_property
-    def found(self) -> tuple[Shelf, str]:
+    def found(self) -> tuple[FolderListing, str]:
         """What lies there, or nothing and why."""
         if self.wrong:
-            return Shelf(""), self.wrong
+            return FolderListing(""), self.wrong
         try:
-            return gcs_paths.look(self.job.project.storage(), self.place, self.asked.get("page", "")), ""
+            return gcs_paths.list_folder(self.job.project.storage(), self.place, self.asked.get("page", "")), ""
         except VertexError as error:
-            return Shelf(self.place), trouble(error, self.place, self.job.project.on_engine)
+            return FolderListing(self.place), trouble(error, self.place, self.job.project.on_engine)
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> FolderListing:
         return self.found[0]
 
     @property
@@ -113,12 +113,12 @@ class Walk:
 
     @property
     def crumbs(self) -> list[Folder]:
-        return gcs_paths.crumbs(self.place)
+        return gcs_paths.build_breadcrumbs(self.place)
 
 
 def bucket_place(project: Project) -> str:
     try:
-        return f"gs://{ingest.bucket_of(project)}/"
+        return f"gs://{ingest.get_bucket(project)}/"
     except ingest.NoBucket:
         return ""
 
@@ -130,7 +130,7 @@ def trouble(error: VertexError, place: str, on_engine: bool) -> str:
             "The service account of this project may not list buckets: it lacks the permission "
             "storage.buckets.list. Write the name of the bucket instead."
         )
-    bucket = gcs_paths.split(place)[0] if place else ""
+    bucket = gcs_paths.split_folder_uri(place)[0] if place else ""
     if isinstance(error, PermissionDenied):
         return _(
             "The service account of this project may not list the files of %(bucket)s. "

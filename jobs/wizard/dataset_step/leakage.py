@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from jobs.datasets.diff.results import AT_ONCE
-from jobs.datasets.errors import Refusal, taken
+from jobs.datasets.errors import Refusal, translate_storage_errors
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
 from jobs.wizard.drafts import draft_or_404, to_dataset
@@ -51,26 +51,26 @@ class Comparison:
         if validation.checked.examples > MOST:
             return None
         if training.same_data(validation):
-            return cls(training, validation, leakage_results.everything(validation))
-        known = leakage_results.kept(training, validation)
+            return cls(training, validation, leakage_results.build_full_overlap(validation))
+        known = leakage_results.find_overlap(training, validation)
         return cls(training, validation, Leaks.from_json(known.found) if known else None)
 
     def made(self) -> Comparison:
         if self.leaks:
             return self
         try:
-            overlap = leakage_results.overlap_of(self.training, self.validation)
+            overlap = leakage_results.get_or_compute_overlap(self.training, self.validation)
         except VertexError as error:
             return replace(self, failure=explain(error, on_engine=self.training.project.on_engine))
         return replace(self, leaks=Leaks.from_json(overlap.found))
 
     @property
     def same(self) -> bool:
-        return self.training.same_data(self.validation)
+        return self.training.has_same_data(self.validation)
 
     @property
     def nothing_left(self) -> bool:
-        return bool(self.leaks and self.leaks.affected >= self.leaks.validation)
+        return bool(self.leaks and self.leaks.leak_count >= self.leaks.validation)
 
     @property
     def by_itself(self) -> bool:
@@ -79,7 +79,7 @@ class Comparison:
 
     @property
     def more(self) -> int:
-        return self.leaks.affected - len(self.leaks.pairs) if self.leaks else 0
+        return self.leaks.leak_count - len(self.leaks.pairs) if self.leaks else 0
 
 
 @require_safe
@@ -111,7 +111,7 @@ def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.training and job.validation:
         pair = (job.training, job.validation)
         try:
-            rest = taken(project, partial(rest_of, request.user, *pair, job.upload_to))
+            rest = translate_storage_errors(project, partial(rest_of, request.user, *pair, job.upload_to))
         except Refusal as refusal:
             messages.error(request, str(refusal))
         else:
@@ -122,7 +122,7 @@ def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def rest_of(user: User, training: Dataset, validation: Dataset, folder: str) -> Dataset:
     try:
-        return leakage_results.without_leaks(user, training, validation, folder)
+        return leakage_results.remove_leaks(user, training, validation, folder)
     except leakage_results.NothingLeft:
         words = _(
             "Nothing would be left. Choose another validation dataset, "

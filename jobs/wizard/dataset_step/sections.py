@@ -10,7 +10,7 @@ from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal
 from jobs.datasets.transform import hold_out
-from jobs.datasets.uploads.resumable_upload import Part
+from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.wizard.draft_summary import Section
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Choosing(Section):
     refusal: str = ""
     at: str = ""
     typed: Mapping[str, str] = field(default_factory=dict)
-    arrived: Part | None = None
+    arrived: UploadSession | None = None
 
     @property
     def shows_file(self) -> bool:
@@ -64,7 +64,7 @@ class Refused:
     way: str
     why: Refusal
     typed: Mapping[str, str]
-    arrived: Part | None = None
+    arrived: UploadSession | None = None
 
 
 def choosing(

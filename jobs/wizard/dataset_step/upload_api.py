@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 
 from jobs.datasets.forms import BeginForm, first_error
 from jobs.datasets.uploads import resumable_upload
-from jobs.datasets.uploads.resumable_upload import Part
+from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
@@ -27,12 +27,12 @@ from studio.people.access import Request, member
 
 RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 LOST = gettext_lazy("This upload is no longer on the server. Choose the file again.")
-STATUS: dict[type[resumable_upload.Refused], int] = {
-    resumable_upload.Gone: HTTPStatus.GONE,
+STATUS: dict[type[resumable_upload.UploadRefused], int] = {
+    resumable_upload.UploadGone: HTTPStatus.GONE,
     resumable_upload.OutOfOrder: HTTPStatus.CONFLICT,
-    resumable_upload.Busy: HTTPStatus.CONFLICT,
+    resumable_upload.UploadBusy: HTTPStatus.CONFLICT,
     resumable_upload.DiskFull: HTTPStatus.INSUFFICIENT_STORAGE,
-    resumable_upload.TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    resumable_upload.TooManyUploads: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
@@ -44,7 +44,7 @@ def in_parts(request: Request, project: Project, pk: int) -> JsonResponse:
         return told(_("This draft was started or discarded."), HTTPStatus.GONE)
     try:
         return ANSWERS[str(request.method)](request, job)
-    except resumable_upload.Refused as refused:
+    except resumable_upload.UploadRefused as refused:
         return told(words_of(refused), STATUS[type(refused)], received=refused.received)
 
 
@@ -54,7 +54,7 @@ def begin(request: Request, job: TuningJob) -> JsonResponse:
         field, words = first_error(form)
         return told(words, HTTPStatus.UNPROCESSABLE_ENTITY, field=field)
     chosen = form.cleaned_data
-    part = Part(
+    part = UploadSession(
         user=request.user.pk,
         job=job.pk,
         purpose=chosen["purpose"],
@@ -90,18 +90,18 @@ def give_up(request: Request, job: TuningJob) -> JsonResponse:
 ANSWERS = {"POST": begin, "PUT": go_on, "DELETE": give_up}
 
 
-def part_of(request: Request, job: TuningJob) -> Part | None:
-    part = Part.of(request.headers.get("Upload-Token", ""))
+def part_of(request: Request, job: TuningJob) -> UploadSession | None:
+    part = UploadSession.from_token(request.headers.get("Upload-Token", ""))
     return part if part and (part.user, part.job) == (request.user.pk, job.pk) else None
 
 
-def words_of(refused: resumable_upload.Refused) -> str:
+def words_of(refused: resumable_upload.UploadRefused) -> str:
     match refused:
-        case resumable_upload.Gone():
+        case resumable_upload.UploadGone():
             return str(LOST)
         case resumable_upload.DiskFull():
             return _("The server has no room for this file. Ask an admin to make some.")
-        case resumable_upload.TooMany():
+        case resumable_upload.TooManyUploads():
             return _("Your other uploads are not over yet. End them first, or wait ten minutes.")
         case _other:
             return ""

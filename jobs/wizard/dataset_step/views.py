@@ -14,13 +14,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.errors import Refusal, both_parts, taken
+from jobs.datasets.errors import Refusal, ingest_sample_parts, translate_storage_errors
 from jobs.datasets.forms import TOO_BIG, AddressForm, HoldOutForm, LocationForm, UploadForm, first_error
 from jobs.datasets.models import Dataset
 from jobs.datasets.transform import hold_out as holdout
 from jobs.datasets.transform import split
 from jobs.datasets.uploads import filenames, resumable_upload, upload_handler
-from jobs.datasets.uploads.resumable_upload import Part
+from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
 from jobs.troubleshooting.views import fixing
 from jobs.wizard import conflicts
@@ -56,7 +56,7 @@ def purpose_of(request: Request) -> Purpose:
 
 
 def refuse(
-    request: Request, job: TuningJob, way: str, why: Refusal, arrived: Part | None = None
+    request: Request, job: TuningJob, way: str, why: Refusal, arrived: UploadSession | None = None
 ) -> HttpResponse:
     """The same page, with what was typed and why it was not taken."""
     typed = {name: str(value) for name, value in request.POST.items()}
@@ -64,12 +64,12 @@ def refuse(
 
 
 def choose(
-    request: Request, job: TuningJob, way: str, take: Callable[[], Dataset], arrived: Part | None = None
+    request: Request, job: TuningJob, way: str, take: Callable[[], Dataset], arrived: UploadSession | None = None
 ) -> HttpResponse:
     """Puts what `take` brings into the draft, or says on the same page why not."""
     purpose = purpose_of(request)
     try:
-        chosen: dict[str, Any] = {purpose: taken(job.project, take)}
+        chosen: dict[str, Any] = {purpose: translate_storage_errors(job.project, take)}
     except Refusal as refusal:
         return refuse(request, job, way, refusal, arrived)
     job.revise(**chosen, **({"validation_enabled": True} if purpose == "validation" else {}))
@@ -94,8 +94,8 @@ def upload(request: Request, project: Project, pk: int) -> HttpResponse:
     return choose(request, job, "upload", lambda: keep(request, job, part), part)
 
 
-def arrived(request: Request, job: TuningJob) -> Part:
-    if upload_handler.too_long(int(request.META.get("CONTENT_LENGTH") or 0)):
+def arrived(request: Request, job: TuningJob) -> UploadSession:
+    if upload_handler.exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
         raise Refusal(str(TOO_BIG), "file")
     if "token" in request.POST:
         return sent_before(request, job)
@@ -106,26 +106,26 @@ def arrived(request: Request, job: TuningJob) -> Part:
     job.upload_to = form.cleaned_data["upload_to"]
     job.revise(upload_to=job.upload_to)
     file = form.cleaned_data["file"]
-    part = Part(request.user.pk, job.pk, purpose_of(request), file.name, file.size)
-    part.adopt(Path(file.temporary_file_path()))
+    part = UploadSession(request.user.pk, job.pk, purpose_of(request), file.name, file.size)
+    part.import_file(Path(file.temporary_file_path()))
     return part
 
 
-def sent_before(request: Request, job: TuningJob) -> Part:
-    part = Part.of(request.POST["token"])
+def sent_before(request: Request, job: TuningJob) -> UploadSession:
+    part = UploadSession.from_token(request.POST["token"])
     if not part or (part.user, part.job) != (request.user.pk, job.pk) or not part.is_whole:
         raise Refusal(_("This upload is no longer on the server. Choose the file again."), "file")
     return part
 
 
-def keep(request: Request, job: TuningJob, part: Part) -> Dataset:
+def keep(request: Request, job: TuningJob, part: UploadSession) -> Dataset:
     try:
-        with part.held() as file:
-            dataset = ingest.upload(job.project, request.user, file, part.name, job.upload_to)
-    except resumable_upload.Refused:
+        with part.locked() as file:
+            dataset = ingest.ingest_upload(job.project, request.user, file, part.name, job.upload_to)
+    except resumable_upload.UploadRefused:
         raise Refusal(_("This file is being checked already. Look again in a moment."), "file") from None
     part.drop()
-    if filenames.is_mended(part.name):
+    if filenames.has_txt_suffix(part.name):
         told = {"name": part.name, "mended": dataset}
         messages.info(
             request, _("“%(name)s” was stored as “%(mended)s”: the ending .txt was dropped.") % told
@@ -165,7 +165,7 @@ def locate(request: Request, project: Project, pk: int) -> HttpResponse:
     def take() -> Dataset:
         if not form.is_valid():
             raise Refusal(first_error(form)[1], "uri")
-        return ingest.existing(project, request.user, form.cleaned_data["uri"])
+        return ingest.ingest_existing(project, request.user, form.cleaned_data["uri"])
 
     return choose(request, job, "existing", take) if job.is_draft else conflicts.unchanged(request, job)
 
@@ -203,7 +203,7 @@ def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def take_sample(request: Request, job: TuningJob, name: str) -> None:
     """Training and validation together: a first run should have both curves."""
-    training, validation = both_parts(job.project, request.user, name)
+    training, validation = ingest_sample_parts(job.project, request.user, name)
     job.revise(training=training, validation=validation, validation_enabled=True)
 
 
@@ -218,7 +218,7 @@ def hold_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if not job.is_draft:
         return conflicts.unchanged(request, job)
     try:
-        training, validation = taken(job.project, lambda: halves(request, job))
+        training, validation = translate_storage_errors(job.project, lambda: halves(request, job))
     except Refusal as refusal:
         return refuse(request, job, "hold_out", refusal)
     job.revise(training=training, validation=validation, validation_enabled=True)
@@ -247,7 +247,7 @@ def whole_again(job: TuningJob) -> dict[str, Any]:
     """What undoes a hold-out: the parent file trains again, whole."""
     if not (job.training and holdout.are_halves(job.training, job.validation)):
         return {}
-    return {"training": holdout.whole_of(job.training), "validation": None}
+    return {"training": holdout.get_original(job.training), "validation": None}
 
 
 @require_POST

@@ -27,9 +27,9 @@ from tests.conformance.calls import (
     TRAINING,
     VALIDATION,
     call,
-    lacking,
+    find_differences,
     run,
-    run_as_shown,
+    run_snippet,
 )
 
 # The SDK announces that its tuning module goes away.
@@ -98,9 +98,9 @@ class Script:
     @call("tuningJobs.cancel")
     def cancel(self) -> None:
         """A job that the studio's own Python makes."""
-        job, expected = run_as_shown("vertexai")
+        job, expected = run_snippet("vertexai")
         job.cancel()
-        assert not (missing := lacking(expected, named_sizes(job.to_dict()))), missing
+        assert not (missing := find_differences(expected, named_sizes(job.to_dict()))), missing
         while not job.has_ended:
             time.sleep(0.2)
             job.refresh()

@@ -19,9 +19,9 @@ from tests.conformance.calls import (
     TRAINING,
     VALIDATION,
     call,
-    lacking,
+    find_differences,
     run,
-    run_as_shown,
+    run_snippet,
 )
 
 ENDED = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
@@ -97,17 +97,17 @@ class Script:
     @call("tuningJobs.cancel")
     def cancel(self) -> None:
         """A job that the studio's own Python makes."""
-        job, expected = run_as_shown("genai")
+        job, expected = run_snippet("genai")
         self.client.tunings.cancel(name=job.name)
-        assert not (missing := lacking(expected, self.resource(job.name))), missing
+        assert not (missing := find_differences(expected, self.resource(job.name))), missing
         assert ended(self.client, job.name).state.name == "JOB_STATE_CANCELLED"
 
     @call("tuningJobs.create (preTunedModel)")
     def tune_on(self) -> None:
         """From the first checkpoint: as the studio writes it, and under the same name (its next version)."""
-        shown, expected = run_as_shown("genai onward", model=self.job.tuned_model.model)
+        shown, expected = run_snippet("genai onward", model=self.job.tuned_model.model)
         self.client.tunings.cancel(name=shown.name)
-        assert not (missing := lacking(expected, self.resource(shown.name))), missing
+        assert not (missing := find_differences(expected, self.resource(shown.name))), missing
         job = self.client.tunings.tune(
             base_model=self.job.tuned_model.model,
             training_dataset=types.TuningDataset(gcs_uri=TRAINING),

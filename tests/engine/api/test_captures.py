@@ -46,7 +46,7 @@ def exchanges(name: str) -> list[dict[str, Any]]:
     return found
 
 
-def play(engine: Engine, request: dict[str, Any], rename: Callable[[str], str]) -> requests.Response:
+def replay_request(engine: Engine, request: dict[str, Any], rename: Callable[[str], str]) -> requests.Response:
     body = request["body"]
     raw = body["_raw"] if isinstance(body, dict) and set(body) == {"_raw"} else json.dumps(body)
     unsent = ("content-length", "host", "accept-encoding", "connection")
@@ -59,23 +59,23 @@ def play(engine: Engine, request: dict[str, Any], rename: Callable[[str], str]) 
     )
 
 
-def missing(recorded: Any, answered: Any, path: str = "") -> list[str]:
+def find_missing(recorded: Any, answered: Any, path: str = "") -> list[str]:
     """Where the answer has less than the recorded one, or a value of another kind."""
     if MADE_UP.fullmatch(path) or ECHOED.fullmatch(path):
         return []
     match recorded, answered:
         case {}, {}:
             return [
-                gap for key in recorded for gap in missing(recorded[key], answered.get(key), f"{path}.{key}")
+                gap for key in recorded for gap in find_missing(recorded[key], answered.get(key), f"{path}.{key}")
             ]
         case [first, *_], [ours, *_]:
-            return missing(first, ours, f"{path}[0]")
+            return find_missing(first, ours, f"{path}[0]")
         case [], [*_]:
             return []
-    return [] if kind(recorded) == kind(answered) and not isinstance(recorded, list) else [path]
+    return [] if json_type(recorded) == json_type(answered) and not isinstance(recorded, list) else [path]
 
 
-def kind(value: Any) -> str:
+def json_type(value: Any) -> str:
     return (
         "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
     )
@@ -129,14 +129,14 @@ READS = captures(
 
 
 @pytest.mark.parametrize("name", READS)
-def test_reads(engine: Engine, rename: Callable[[str], str], name: str) -> None:
+def test_captured_reads_are_answered_alike(engine: Engine, rename: Callable[[str], str], name: str) -> None:
     for exchange in exchanges(name):
         recorded = exchange["response"]
         if re.search("pageToken=|filter=labels.a", exchange["request"]["target"]):
             continue
-        response = play(engine, exchange["request"], rename)
+        response = replay_request(engine, exchange["request"], rename)
         assert response.status_code == recorded["status"], response.text
-        assert missing(recorded["body"], response.json()) == []
+        assert find_missing(recorded["body"], response.json()) == []
 
 
 @pytest.mark.parametrize(
@@ -145,20 +145,20 @@ def test_reads(engine: Engine, rename: Callable[[str], str], name: str) -> None:
         "page-curl.*create*", "*.sft.train", "*.tune", "*.tune-minimal", "*.tune-continuous*", "*.create"
     ),
 )
-def test_creates(engine: Engine, rename: Callable[[str], str], name: str) -> None:
+def test_captured_creates_are_answered_alike(engine: Engine, rename: Callable[[str], str], name: str) -> None:
     (exchange,) = [one for one in exchanges(name) if one["request"]["method"] == "POST"]
-    response = play(engine, exchange["request"], rename)
+    response = replay_request(engine, exchange["request"], rename)
     job = response.json()
     assert response.status_code == 200, job
     engine.post(f"v1/{job['name']}:cancel")
-    assert missing(exchange["response"]["body"], job) == []
+    assert find_missing(exchange["response"]["body"], job) == []
     hyper_parameters = job["supervisedTuningSpec"]["hyperParameters"]
     assert hyper_parameters["adapterSize"].startswith("ADAPTER_SIZE_")
     assert isinstance(hyper_parameters["epochCount"], str)
 
 
 @pytest.mark.parametrize("name", captures("*.cancel"))
-def test_cancels(engine: Engine, name: str) -> None:
+def test_captured_cancels_are_answered_alike(engine: Engine, name: str) -> None:
     request = next(
         one["request"]
         for one in exchanges(name)
@@ -166,18 +166,18 @@ def test_cancels(engine: Engine, name: str) -> None:
     )
     job = engine.tune(epochs=500)
     parent = r"projects/\w+/locations/[\w-]+/tuningJobs/\d+"
-    response = play(engine, request, lambda text: re.sub(parent, job["name"], text))
+    response = replay_request(engine, request, lambda text: re.sub(parent, job["name"], text))
     assert (response.status_code, response.json()) == (200, {})
     assert engine.wait(job)["state"] == "JOB_STATE_CANCELLED"
 
 
 @pytest.mark.parametrize("name", captures("*.models.update*"))
-def test_updates(engine: Engine, name: str) -> None:
+def test_captured_updates_are_answered_alike(engine: Engine, name: str) -> None:
     """On a model of its own: the others are read by everybody."""
     (exchange,) = exchanges(name)
     tuned = engine.wait(engine.tune(epochs=2))["tunedModel"]
     model = r"projects/\w+/locations/[\w-]+/models/\d+@\d+"
-    response = play(engine, exchange["request"], lambda text: re.sub(model, tuned["model"], text))
+    response = replay_request(engine, exchange["request"], lambda text: re.sub(model, tuned["model"], text))
     assert response.status_code == 200, response.text
     assert response.json()["defaultCheckpointId"] == exchange["request"]["body"]["defaultCheckpointId"]
 
@@ -185,26 +185,26 @@ def test_updates(engine: Engine, name: str) -> None:
 GENERATES = captures("*generate*", "*.count_tokens", "*.chat.*")
 
 
-def answered_in_words(
+def replay_until_text(
     engine: Engine, request: dict[str, Any], rename: Callable[[str], str]
 ) -> requests.Response:
     """The base is tiny and the prompts strange to it: now and then it says nothing, and is asked again."""
     for _ in range(10):
-        response = play(engine, request, rename)
+        response = replay_request(engine, request, rename)
         if response.status_code != 200 or "candidatesTokenCount" in response.text:
             break
     return response
 
 
 @pytest.mark.parametrize("name", GENERATES)
-def test_generates(engine: Engine, rename: Callable[[str], str], name: str) -> None:
+def test_captured_generations_are_answered_alike(engine: Engine, rename: Callable[[str], str], name: str) -> None:
     for exchange in exchanges(name):
-        response = answered_in_words(engine, exchange["request"], rename)
+        response = replay_until_text(engine, exchange["request"], rename)
         assert response.status_code == 200, response.text
         if "_raw" not in exchange["response"]["body"]:
             answered, recorded = response.json(), exchange["response"]["body"]
             whole = (answered[-1], recorded[-1]) if isinstance(recorded, list) else (answered, recorded)
-            assert missing(whole[1], whole[0]) == []
+            assert find_missing(whole[1], whole[0]) == []
         else:
             assert response.text.startswith("data: {") and response.text.endswith("}\r\n\r\n")
 
@@ -213,12 +213,12 @@ GCS = ("get_bucket", "list_buckets", "upload_from_string", "list_blobs", "get_bl
 
 
 @pytest.mark.parametrize("name", [*GCS, "download_as_bytes", "get_404", "delete"])
-def test_storage(engine: Engine, name: str) -> None:
+def test_captured_storage_calls_are_answered_alike(engine: Engine, name: str) -> None:
     for object_name in ("ds/train.jsonl", "ds/t2.jsonl"):
         engine.upload(object_name, '{"a":1}\n', bucket="demo")
     for exchange in exchanges(f"gcs-3.17.{name}.json"):
         recorded = exchange["response"]
-        response = play(engine, exchange["request"], lambda text: text)
+        response = replay_request(engine, exchange["request"], lambda text: text)
         assert response.status_code == recorded["status"], response.text
         if recorded["body"] is not None:
-            assert missing(recorded["body"], response.json()) == []
+            assert find_missing(recorded["body"], response.json()) == []

@@ -21,14 +21,14 @@ def text_of(response: dict[str, Any]) -> str:
     return "".join(part["text"] for part in response["candidates"][0]["content"].get("parts", []))
 
 
-def refused(engine: Engine, body: dict[str, Any], path: str = BASE) -> dict[str, Any]:
+def post_refused(engine: Engine, body: dict[str, Any], path: str = BASE) -> dict[str, Any]:
     response = engine.post(f"{path}:generateContent", body)
     error: dict[str, Any] = response.json()["error"]
     assert (response.status_code, error["code"]) == (400, 400), error
     return error
 
 
-def test_a_base_answers_with_counts_and_its_version(engine: Engine) -> None:
+def test_base_model_answers_with_token_counts_and_model_version(engine: Engine) -> None:
     answer = engine.post(f"{BASE}:generateContent", GREEDY).json()
     usage = answer["usageMetadata"]
     assert answer["candidates"][0]["content"]["role"] == "model"
@@ -39,12 +39,12 @@ def test_a_base_answers_with_counts_and_its_version(engine: Engine) -> None:
     assert answer["createTime"].endswith("Z") and answer["responseId"]
 
 
-def test_a_stand_in_says_so(engine: Engine) -> None:
+def test_stand_in_is_named_in_model_version(engine: Engine) -> None:
     path = "v1beta1/projects/p/locations/global/publishers/google/models/gemini-2.5-flash:generateContent"
     assert engine.post(path, GREEDY).json()["modelVersion"] == "studio-tiny (stand-in for gemini-2.5-flash)"
 
 
-def test_a_model_answers_without_a_project_too(engine: Engine) -> None:
+def test_model_answers_without_a_project(engine: Engine) -> None:
     answer = engine.post("v1beta1/publishers/google/models/studio-tiny:generateContent", GREEDY).json()
     assert text_of(answer) == text_of(engine.post(f"{BASE}:generateContent", GREEDY).json())
 
@@ -61,30 +61,30 @@ def test_the_tuned_endpoint_and_each_checkpoint_answer(engine: Engine, tuned: di
 
 
 def test_the_same_seed_gives_the_same_answer(engine: Engine) -> None:
-    def answer(seed: int) -> str:
+    def generate_text(seed: int) -> str:
         config = {"temperature": 1.5, "topP": 0.9, "topK": 20.0, "seed": seed, "maxOutputTokens": 20}
         return text_of(engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json())
 
-    assert answer(7) == answer(7)
-    assert len({answer(seed) for seed in range(4)}) > 1
+    assert generate_text(7) == generate_text(7)
+    assert len({generate_text(seed) for seed in range(4)}) > 1
 
 
-def test_more_than_one_candidate(engine: Engine) -> None:
+def test_several_candidates_are_returned(engine: Engine) -> None:
     config = {"temperature": 1.5, "seed": 7, "maxOutputTokens": 12}
 
-    def answers(**more: int) -> list[dict[str, Any]]:
+    def list_candidates(**more: int) -> list[dict[str, Any]]:
         body = {**HELLO, "generationConfig": {**config, **more}}
         answer: dict[str, Any] = engine.post(f"{BASE}:generateContent", body).json()
         counted = answer["usageMetadata"]["candidatesTokenCount"]
         assert 0 < counted <= 12 * len(answer["candidates"])
         return list(answer["candidates"])
 
-    three = answers(candidateCount=3)
+    three = list_candidates(candidateCount=3)
     texts = [text_of({"candidates": [one]}) for one in three]
     assert [one.get("index") for one in three] == [None, 1, 2]
     assert all(one["finishReason"] for one in three)
     assert len(set(texts)) == 3
-    assert texts[0] == text_of({"candidates": answers()})
+    assert texts[0] == text_of({"candidates": list_candidates()})
     body = {**HELLO, "generationConfig": {**config, "candidateCount": 3}}
     parts = engine.post(f"{BASE}:streamGenerateContent", body).json()
     streamed = {0: "", 1: "", 2: ""}
@@ -95,7 +95,7 @@ def test_more_than_one_candidate(engine: Engine) -> None:
     assert [("totalTokenCount" in part["usageMetadata"]) for part in parts].index(True) == len(parts) - 1
 
 
-def test_the_probabilities_of_tokens(engine: Engine) -> None:
+def test_response_logprobs_returns_token_probabilities(engine: Engine) -> None:
     config = {**GREEDY["generationConfig"], "responseLogprobs": True, "logprobs": 3}
     whole = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()
     (answer,), count = whole["candidates"], whole["usageMetadata"]["candidatesTokenCount"]
@@ -112,7 +112,7 @@ def test_the_probabilities_of_tokens(engine: Engine) -> None:
         assert len(values) == 3 and values == sorted(values, reverse=True)
 
 
-def test_probabilities_in_a_stream_and_of_the_chosen_alone(engine: Engine) -> None:
+def test_logprobs_in_a_stream_and_of_chosen_tokens_only(engine: Engine) -> None:
     config = {**GREEDY["generationConfig"], "responseLogprobs": True}
     body = {**HELLO, "generationConfig": config}
     whole = engine.post(f"{BASE}:generateContent", body).json()["candidates"][0]["logprobsResult"]
@@ -128,28 +128,28 @@ def test_probabilities_in_a_stream_and_of_the_chosen_alone(engine: Engine) -> No
     assert "logprobsResult" not in plain
 
 
-def test_penalties_change_an_answer(engine: Engine) -> None:
-    def tokens(**penalties: float) -> list[int]:
+def test_penalties_reduce_repetition(engine: Engine) -> None:
+    def list_token_ids(**penalties: float) -> list[int]:
         config = {"temperature": 0, "maxOutputTokens": 40, "responseLogprobs": True, **penalties}
         answer = engine.post(f"{BASE}:generateContent", {**HELLO, "generationConfig": config}).json()
         chosen = answer["candidates"][0]["logprobsResult"]["chosenCandidates"]
         return [one["tokenId"] for one in chosen]
 
-    def repeated(found: list[int]) -> int:
+    def count_repeated(found: list[int]) -> int:
         return len(found) - len(set(found))
 
-    plain = tokens()
-    assert repeated(tokens(frequencyPenalty=2, presencePenalty=2)) < repeated(plain)
-    assert len(set(tokens(presencePenalty=-2))) < len(set(plain))
+    plain = list_token_ids()
+    assert count_repeated(list_token_ids(frequencyPenalty=2, presencePenalty=2)) < count_repeated(plain)
+    assert len(set(list_token_ids(presencePenalty=-2))) < len(set(plain))
 
 
 @pytest.mark.parametrize("config", [{"thinkingBudget": 0}, {"thinkingLevel": "MINIMAL"}, {}])
-def test_thinking_that_is_off_is_no_matter(engine: Engine, config: dict[str, Any]) -> None:
+def test_disabled_thinking_config_is_accepted(engine: Engine, config: dict[str, Any]) -> None:
     body = {**HELLO, "generationConfig": {"maxOutputTokens": 2, "thinkingConfig": config}}
     assert engine.post(f"{BASE}:generateContent", body).status_code == 200
 
 
-def test_events_add_up_to_the_whole_answer(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_stream_events_add_up_to_the_full_answer(engine: Engine, tuned: dict[str, Any]) -> None:
     endpoint = f"v1beta1/{tuned['tunedModel']['endpoint']}"
     response = engine.post(f"{endpoint}:streamGenerateContent?alt=sse", GREEDY)
     assert response.headers["Content-Type"] == "text/event-stream"
@@ -165,13 +165,13 @@ def test_events_add_up_to_the_whole_answer(engine: Engine, tuned: dict[str, Any]
     assert "".join(map(text_of, parts)) == text_of(whole)
 
 
-def test_without_alt_a_stream_is_one_json_array(engine: Engine) -> None:
+def test_stream_without_alt_sse_is_a_json_array(engine: Engine) -> None:
     parts = engine.post(f"{BASE}:streamGenerateContent?%24alt=json%3Benum-encoding%3Dint", GREEDY).json()
     whole = engine.post(f"{BASE}:generateContent", GREEDY).json()
     assert "".join(map(text_of, parts)) == text_of(whole)
 
 
-def test_leaving_a_stream_stops_the_generation(engine: Engine) -> None:
+def test_closing_a_stream_stops_the_generation(engine: Engine) -> None:
     """More listeners than there are places leave: everybody after them still finds one."""
     body = {**HELLO, "generationConfig": {"temperature": 1, "maxOutputTokens": 100}}
     for _ in range(12):
@@ -184,7 +184,7 @@ def test_leaving_a_stream_stops_the_generation(engine: Engine) -> None:
         time.sleep(0.2)
 
 
-def test_too_many_at_once_are_told_to_come_back(engine: Engine) -> None:
+def test_too_many_concurrent_requests_return_429(engine: Engine) -> None:
     body = {**HELLO, "generationConfig": {"maxOutputTokens": 100, "temperature": 2}}
     with ThreadPoolExecutor(14) as pool:
         calls = [
@@ -204,13 +204,13 @@ def test_count_tokens(engine: Engine, path: str) -> None:
     assert counted["promptTokensDetails"] == [{"modality": "TEXT", "tokenCount": counted["totalTokens"]}]
 
 
-def test_a_system_instruction_counts(engine: Engine) -> None:
+def test_system_instruction_adds_to_the_token_count(engine: Engine) -> None:
     spoken = {**HELLO, "system_instruction": {"role": "user", "parts": {"text": "be brief"}}}
     plain, more = (engine.post(f"{BASE}:countTokens", body).json()["totalTokens"] for body in (HELLO, spoken))
     assert more > plain
 
 
-def test_roles_in_capitals_and_none_at_all_are_the_user(engine: Engine) -> None:
+def test_uppercase_and_missing_roles_are_accepted(engine: Engine) -> None:
     body = {
         "contents": [{"role": "USER", "parts": {"text": "hi"}}, {"role": "Model", "parts": {"text": "ho"}}]
     }
@@ -252,22 +252,22 @@ def test_roles_in_capitals_and_none_at_all_are_the_user(engine: Engine) -> None:
         ({"contents": [{"parts": [{"text": "long " * 99}]}]}, "tokens"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(engine: Engine, change: dict[str, Any], message: str) -> None:
-    assert message in refused(engine, {**HELLO, **change})["message"]
+def test_unsupported_request_is_refused(engine: Engine, change: dict[str, Any], message: str) -> None:
+    assert message in post_refused(engine, {**HELLO, **change})["message"]
 
 
-def test_a_prompt_too_long_is_refused_before_a_stream_begins(engine: Engine) -> None:
+def test_too_long_prompt_is_refused_before_streaming(engine: Engine) -> None:
     body = {"contents": [{"parts": [{"text": "long " * 99}]}]}
     assert engine.post(f"{BASE}:streamGenerateContent?alt=sse", body).status_code == 400
 
 
-def test_a_tuned_models_own_name_is_malformed(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_generating_by_tuned_model_name_is_malformed(engine: Engine, tuned: dict[str, Any]) -> None:
     model = tuned["tunedModel"]["model"]
     for name in (model, model.partition("@")[0], BASE.replace("studio-tiny", "777001").removeprefix("v1/")):
-        assert "is malformed" in refused(engine, HELLO, f"v1/{name}")["message"]
+        assert "is malformed" in post_refused(engine, HELLO, f"v1/{name}")["message"]
 
 
-def test_what_is_not_there_is_not_found(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_missing_model_or_endpoint_returns_404(engine: Engine, tuned: dict[str, Any]) -> None:
     endpoint = tuned["tunedModel"]["endpoint"]
     for path in (
         f"{PROJECT}/endpoints/888001",
@@ -279,7 +279,7 @@ def test_what_is_not_there_is_not_found(engine: Engine, tuned: dict[str, Any]) -
         assert (response.status_code, response.json()["error"]["status"]) == (404, "NOT_FOUND")
 
 
-def test_an_endpoint_still_to_come_says_so(engine: Engine) -> None:
+def test_endpoint_of_a_future_checkpoint_is_not_ready(engine: Engine) -> None:
     job = engine.tune(epochs=500)
     endpoint = f"{PROJECT}/endpoints/{job['name'].rpartition('/')[2]}010"
     response = engine.post(f"{endpoint}:generateContent", HELLO)

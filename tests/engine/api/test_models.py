@@ -11,12 +11,12 @@ from tests.engine.running_engine import PROJECT, Engine
 HELLO = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 2}}
 
 
-def names(answer: dict[str, Any], key: str) -> list[str]:
+def list_names(answer: dict[str, Any], key: str) -> list[str]:
     return [found["name"] for found in answer.get(key, [])]
 
 
 @pytest.mark.parametrize("suffix", ["", "@1", "%401", "@default"])
-def test_a_model_by_its_id_with_and_without_version(
+def test_model_is_found_by_id_with_and_without_version(
     engine: Engine, tuned: dict[str, Any], suffix: str
 ) -> None:
     name = tuned["tunedModel"]["model"].removesuffix("@1")
@@ -30,7 +30,7 @@ def test_a_model_by_its_id_with_and_without_version(
     assert [found["checkpointId"] for found in model["checkpoints"]] == ["1", "2"]
 
 
-def test_versions_and_checkpoints(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_versions_and_checkpoints_are_listed(engine: Engine, tuned: dict[str, Any]) -> None:
     name = tuned["tunedModel"]["model"]
     versions = engine.get(f"v1/{name.removesuffix('@1')}:listVersions").json()["models"]
     assert [version["versionId"] for version in versions] == ["1"]
@@ -44,13 +44,13 @@ def test_versions_and_checkpoints(engine: Engine, tuned: dict[str, Any]) -> None
 def test_models_and_endpoints_are_listed_and_filtered(engine: Engine, tuned: dict[str, Any]) -> None:
     model = tuned["tunedModel"]["model"].removesuffix("@1")
     listed = engine.get(f"{PROJECT}/models?filter=labels.tune-type:*").json()
-    assert model in names(listed, "models")
+    assert model in list_names(listed, "models")
     endpoints = engine.get(f"{PROJECT}/endpoints", params={"filter": "labels.team=red"}).json()
-    assert tuned["tunedModel"]["endpoint"] in names(endpoints, "endpoints")
+    assert tuned["tunedModel"]["endpoint"] in list_names(endpoints, "endpoints")
     assert engine.get(f"{PROJECT}/endpoints", params={"filter": "labels.team=blue"}).json() == {}
 
 
-def test_an_endpoint_names_what_it_serves(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_endpoint_names_its_deployed_model(engine: Engine, tuned: dict[str, Any]) -> None:
     endpoint = engine.get(f"v1/{tuned['tunedModel']['endpoint']}").json()
     (served,) = endpoint["deployedModels"]
     assert (served["model"], served["checkpointId"]) == (tuned["tunedModel"]["model"], "2")
@@ -64,7 +64,7 @@ def own(engine: Engine) -> dict[str, Any]:
     return found
 
 
-def test_a_model_is_renamed_and_another_checkpoint_becomes_its_default(
+def test_model_name_and_default_checkpoint_can_be_changed(
     engine: Engine, own: dict[str, Any]
 ) -> None:
     name = own["model"].removesuffix("@1")
@@ -86,7 +86,7 @@ def test_a_model_is_renamed_and_another_checkpoint_becomes_its_default(
     assert engine.call("PATCH", f"{path}?updateMask=checkpoints", json={}).status_code == 400
 
 
-def test_one_label_is_changed_and_the_others_stay(engine: Engine, own: dict[str, Any]) -> None:
+def test_changing_one_label_keeps_the_others(engine: Engine, own: dict[str, Any]) -> None:
     path = f"v1/{own['model'].removesuffix('@1')}"
     before = engine.get(path).json()["labels"]
     patched = engine.call(
@@ -97,7 +97,7 @@ def test_one_label_is_changed_and_the_others_stay(engine: Engine, own: dict[str,
     assert wrong["details"][0]["fieldViolations"][0]["field"] == "model.labels"
 
 
-def test_a_model_that_was_read_is_sent_back_whole_with_one_change(
+def test_full_model_can_be_sent_back_with_one_change(
     engine: Engine, own: dict[str, Any]
 ) -> None:
     """As google-cloud-aiplatform does."""
@@ -109,7 +109,7 @@ def test_a_model_that_was_read_is_sent_back_whole_with_one_change(
     assert (stale.status_code, stale.json()["error"]["status"]) == (409, "ABORTED")
 
 
-def test_an_endpoint_is_renamed_and_labelled_by_itself(engine: Engine, own: dict[str, Any]) -> None:
+def test_endpoint_name_and_labels_can_be_changed(engine: Engine, own: dict[str, Any]) -> None:
     first, second = (f"v1/{checkpoint['endpoint']}" for checkpoint in own["checkpoints"])
     before = engine.get(first).json()
     body = {**before, "displayName": "chat", "description": "d", "labels": {"a": "b"}}
@@ -119,7 +119,7 @@ def test_an_endpoint_is_renamed_and_labelled_by_itself(engine: Engine, own: dict
     assert patched["deployedModels"] == before["deployedModels"]
     assert engine.get(second).json()["displayName"] == before["displayName"]
     found = engine.get(f"{PROJECT}/endpoints", params={"filter": 'display_name="chat" AND labels.a=b'}).json()
-    assert names(found, "endpoints") == [first.removeprefix("v1/")]
+    assert list_names(found, "endpoints") == [first.removeprefix("v1/")]
     split = engine.call("PATCH", f"{first}?updateMask=trafficSplit", json={"trafficSplit": {"1": 100}}).json()
     assert split["error"]["details"][0]["fieldViolations"][0]["field"] == "endpoint.traffic_split"
     same = {"trafficSplit": before["trafficSplit"]}
@@ -132,7 +132,7 @@ def test_lists_are_ordered_and_filtered_as_documented(engine: Engine, own: dict[
     endpoint = own["endpoint"].rpartition("/")[2]
     for name in (f"endpoint={endpoint}", f'endpoint={endpoint} AND base_model_name="studio-tiny"'):
         listed = engine.get(f"{PROJECT}/endpoints", params={"filter": name}).json()
-        assert names(listed, "endpoints") == [own["endpoint"]]
+        assert list_names(listed, "endpoints") == [own["endpoint"]]
     for kind in ("models", "endpoints"):
         listed = engine.get(f"{PROJECT}/{kind}", params={"orderBy": "create_time"}).json()[kind]
         times = [found["createTime"] for found in listed]
@@ -142,7 +142,7 @@ def test_lists_are_ordered_and_filtered_as_documented(engine: Engine, own: dict[
         assert engine.get(f"{PROJECT}/{kind}", params={"orderBy": "etag"}).status_code == 400
 
 
-def test_a_model_is_taken_down_in_googles_order(engine: Engine, own: dict[str, Any]) -> None:
+def test_model_is_deleted_only_after_undeploying(engine: Engine, own: dict[str, Any]) -> None:
     model = f"v1/{own['model'].removesuffix('@1')}"
     assert engine.call("DELETE", model).json()["error"]["status"] == "FAILED_PRECONDITION"
     for checkpoint in own["checkpoints"]:
@@ -173,7 +173,7 @@ def test_a_model_is_taken_down_in_googles_order(engine: Engine, own: dict[str, A
     "path",
     ["models/777001@1:mergeVersionAliases", "tuningJobs:rebaseTunedModel", "endpoints/1:computeTokens"],
 )
-def test_what_is_not_built_says_so(engine: Engine, tuned: dict[str, Any], path: str) -> None:
+def test_unimplemented_method_returns_501(engine: Engine, tuned: dict[str, Any], path: str) -> None:
     known = tuned["tunedModel"]["endpoint"].rpartition("/")[2]
     response = engine.post(f"{PROJECT}/{path.replace('endpoints/1', f'endpoints/{known}')}", {})
     assert (response.status_code, response.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
@@ -181,11 +181,11 @@ def test_what_is_not_built_says_so(engine: Engine, tuned: dict[str, Any], path: 
 
 
 @pytest.mark.parametrize("path", ["", "v1beta1/models"])
-def test_an_address_without_a_project_says_what_is_missing(engine: Engine, path: str) -> None:
+def test_path_without_a_project_names_what_is_missing(engine: Engine, path: str) -> None:
     error = engine.get(path).json()["error"]
     assert error["status"] == "NOT_FOUND" and "/projects/PROJECT/locations/LOCATION" in error["message"]
 
 
 @pytest.mark.parametrize("path", ["models/777001", "endpoints/888001", "operations/42", "operations/x"])
-def test_what_is_not_there_is_not_found(engine: Engine, path: str) -> None:
+def test_missing_resource_returns_404(engine: Engine, path: str) -> None:
     assert engine.get(f"{PROJECT}/{path}").json()["error"]["status"] == "NOT_FOUND"

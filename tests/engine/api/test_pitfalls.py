@@ -23,12 +23,12 @@ def spec(engine: Engine) -> dict[str, Any]:
     return {"trainingDatasetUri": uri, "hyperParameters": {"epochCount": 500}}
 
 
-def send(engine: Engine, path: str, text: str, **options: Any) -> requests.Response:
+def post_text(engine: Engine, path: str, text: str, **options: Any) -> requests.Response:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     return engine.call("POST", path, data=text.encode(), headers=headers, **options)
 
 
-def stop(engine: Engine, job: dict[str, Any]) -> dict[str, Any]:
+def cancel_and_wait(engine: Engine, job: dict[str, Any]) -> dict[str, Any]:
     assert "name" in job, job
     engine.post(f"v1/{job['name']}:cancel")
     return job
@@ -53,11 +53,11 @@ def test_v1_and_v1beta1_behave_the_same(engine: Engine, tuned: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("size", ["ADAPTER_SIZE_FOUR", 2, "2"])
-def test_enums_come_in_as_names_or_numbers_and_go_out_as_names(
+def test_enums_are_read_as_names_or_numbers_and_written_as_names(
     engine: Engine, spec: dict[str, Any], size: Any
 ) -> None:
     spec["hyperParameters"]["adapterSize"] = size
-    job = stop(engine, engine.tune(supervisedTuningSpec=spec))
+    job = cancel_and_wait(engine, engine.tune(supervisedTuningSpec=spec))
     for found in (job, engine.get(f"v1beta1/{job['name']}").json()):
         assert found["supervisedTuningSpec"]["hyperParameters"]["adapterSize"] == "ADAPTER_SIZE_FOUR"
 
@@ -71,52 +71,52 @@ def test_snake_case_and_camel_case_mix_at_every_depth(engine: Engine, spec: dict
         },
         "tuned_model_display_name": "mixed",
     }
-    job = stop(engine, engine.create(**mixed).json())
+    job = cancel_and_wait(engine, engine.create(**mixed).json())
     assert (job["baseModel"], job["tunedModelDisplayName"]) == ("studio-tiny", "mixed")
     assert job["supervisedTuningSpec"]["trainingDatasetUri"] == spec["trainingDatasetUri"]
     assert job["supervisedTuningSpec"]["hyperParameters"]["adapterSize"] == "ADAPTER_SIZE_ONE"
-    assert not [key for key in keys(job) if "_" in key]
+    assert not [key for key in iter_field_names(job) if "_" in key]
 
 
-def test_a_lone_object_a_comma_too_many_and_a_role_in_capitals(
+def test_lone_object_trailing_comma_and_uppercase_role_are_accepted(
     engine: Engine, tuned: dict[str, Any], spec: dict[str, Any]
 ) -> None:
     endpoint = f"v1/{tuned['tunedModel']['endpoint']}"
     lone = """{"contents": {"role": "USER", "parts": {"text": "word 1"}},
                "generation_config": {"temperature": 0, "topK": 40,},}"""
     usual = {**QUESTION, "generationConfig": {"temperature": 0, "topK": 40}}
-    answers = [send(engine, f"{endpoint}:generateContent", text) for text in (lone, json.dumps(usual))]
+    answers = [post_text(engine, f"{endpoint}:generateContent", text) for text in (lone, json.dumps(usual))]
     texts = [answer.json()["candidates"][0]["content"]["parts"][0]["text"] for answer in answers]
     assert texts[0] == texts[1]
     body = json.dumps({"baseModel": "studio-tiny", "supervisedTuningSpec": spec})
     assert body.endswith("}}}")
-    stop(engine, send(engine, f"{PROJECT}/tuningJobs", f"{body[:-1]},}}").json())
+    cancel_and_wait(engine, post_text(engine, f"{PROJECT}/tuningJobs", f"{body[:-1]},}}").json())
 
 
 @pytest.mark.parametrize("text", ["", "{}"])
-def test_cancel_comes_without_a_body_or_with_an_empty_one(
+def test_cancel_accepts_a_missing_or_empty_body(
     engine: Engine, spec: dict[str, Any], text: str
 ) -> None:
     job = engine.tune(supervisedTuningSpec=spec)
-    answer = send(engine, f"v1/{job['name']}:cancel", text)
+    answer = post_text(engine, f"v1/{job['name']}:cancel", text)
     assert (answer.status_code, answer.json()) == (200, {})
     assert engine.wait(job)["state"] == "JOB_STATE_CANCELLED"
 
 
-def test_a_named_experiment_is_there(engine: Engine, spec: dict[str, Any]) -> None:
+def test_experiment_named_by_a_job_exists(engine: Engine, spec: dict[str, Any]) -> None:
     """Whenever a job names its experiment, from its first moment on: the SDK asks for it at each refresh."""
     job = engine.tune(supervisedTuningSpec=spec)
     while "experiment" not in (found := engine.get(f"v1/{job['name']}").json()):
         assert found["state"] in ("JOB_STATE_PENDING", "JOB_STATE_RUNNING")
     context = engine.get(f"v1/{found['experiment']}")
-    stop(engine, job)
+    cancel_and_wait(engine, job)
     assert context.status_code == 200
     assert context.json()["name"] == found["experiment"]
     assert context.json()["schemaTitle"] == "system.Experiment"
     assert "backing_tensorboard_resource" in context.json()["metadata"]
 
 
-def test_the_gapic_clients_own_query_is_taken(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_query_parameters_of_gapic_clients_are_accepted(engine: Engine, tuned: dict[str, Any]) -> None:
     query = "?%24alt=json%3Benum-encoding%3Dint"
     found = engine.get(f"v1beta1/{tuned['name']}{query}")
     assert (found.status_code, found.json()["state"]) == (200, "JOB_STATE_SUCCEEDED")
@@ -127,7 +127,7 @@ def test_the_gapic_clients_own_query_is_taken(engine: Engine, tuned: dict[str, A
 
 
 @pytest.mark.parametrize("project", ["123456789012", "my-project"])
-def test_a_project_is_an_id_or_a_number_and_every_name_leads_back(
+def test_project_is_an_id_or_a_number_and_every_name_resolves(
     engine: Engine, spec: dict[str, Any], project: str
 ) -> None:
     parent = f"projects/{project}/locations/us-central1"
@@ -153,7 +153,7 @@ def test_a_project_is_an_id_or_a_number_and_every_name_leads_back(
         ("GET", "nothingOfTheKind", None, 404, "NOT_FOUND"),
     ],
 )
-def test_errors_come_in_googles_envelope(
+def test_errors_use_googles_envelope(
     engine: Engine, method: str, path: str, body: Any, status: int, word: str
 ) -> None:
     response = engine.call(method, f"{PROJECT}/{path}", json=body)
@@ -166,7 +166,7 @@ def test_errors_come_in_googles_envelope(
         assert error["details"][0]["fieldViolations"][0]["description"]
 
 
-def test_int64_is_a_string_a_double_a_number_a_time_has_its_z_and_zero_is_absent(
+def test_int64_is_a_string_double_a_number_time_ends_in_z_and_zero_is_absent(
     engine: Engine, tuned: dict[str, Any]
 ) -> None:
     hyper_parameters = tuned["supervisedTuningSpec"]["hyperParameters"]
@@ -179,12 +179,12 @@ def test_int64_is_a_string_a_double_a_number_a_time_has_its_z_and_zero_is_absent
     assert [
         tuned[key] for key in ("createTime", "startTime", "endTime") if not TIME.fullmatch(tuned[key])
     ] == []
-    [first, *others] = evaluation_points(engine, tuned)
+    [first, *others] = read_evaluation_points(engine, tuned)
     assert "step" not in first and [point["step"] for point in others] == ["1", "2", "3", "4"]
     assert all(TIME.fullmatch(point["wallTime"]) for point in [first, *others])
 
 
-def evaluation_points(engine: Engine, job: dict[str, Any]) -> list[dict[str, Any]]:
+def read_evaluation_points(engine: Engine, job: dict[str, Any]) -> list[dict[str, Any]]:
     """Of the validation loss, which is measured before the first step as well."""
     board = engine.get(f"v1/{job['experiment']}").json()["metadata"]["backing_tensorboard_resource"]
     run = f"{board}/experiments/{job['experiment'].rpartition('/')[2]}/runs/tuning-run-1"
@@ -194,9 +194,9 @@ def evaluation_points(engine: Engine, job: dict[str, Any]) -> list[dict[str, Any
     return points
 
 
-def keys(value: Any) -> Iterator[str]:
+def iter_field_names(value: Any) -> Iterator[str]:
     """Every field's name, at every depth; labels and the like are not among what these tests send."""
     if isinstance(value, dict):
         yield from value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from keys(inner)
+        yield from iter_field_names(inner)

@@ -12,11 +12,11 @@ SPEC = "tuning_job.supervised_tuning_spec"
 HELLO = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 2}}
 
 
-def tune_on(engine: Engine, pre_tuned: dict[str, str], **body: Any) -> dict[str, Any]:
+def continue_tuning(engine: Engine, pre_tuned: dict[str, str], **body: Any) -> dict[str, Any]:
     return engine.tune(baseModel=None, preTunedModel=pre_tuned, **body)
 
 
-def losses(engine: Engine, job: dict[str, Any]) -> dict[int, float]:
+def read_eval_losses(engine: Engine, job: dict[str, Any]) -> dict[int, float]:
     """Step -> loss over the validation set."""
     experiment = job["experiment"].rpartition("/")[2]
     board = engine.get(f"{PROJECT}/tensorboards").json()["tensorboards"][0]["name"]
@@ -40,10 +40,10 @@ def model(parent: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def child(engine: Engine, parent: dict[str, Any], model: str) -> dict[str, Any]:
-    return engine.wait(tune_on(engine, {"tunedModelName": model}, epochs=2, labels={"crew": "blue"}))
+    return engine.wait(continue_tuning(engine, {"tunedModelName": model}, epochs=2, labels={"crew": "blue"}))
 
 
-def test_the_job_says_what_it_went_on_from(child: dict[str, Any], model: str) -> None:
+def test_job_names_its_pre_tuned_model(child: dict[str, Any], model: str) -> None:
     assert child["state"] == "JOB_STATE_SUCCEEDED", child
     assert child["preTunedModel"] == {
         "tunedModelName": f"{model}@1",
@@ -54,23 +54,23 @@ def test_the_job_says_what_it_went_on_from(child: dict[str, Any], model: str) ->
     assert child["tunedModelDisplayName"] == "parent"
 
 
-def test_it_begins_where_its_parent_ended(
+def test_continued_job_starts_at_the_loss_of_its_parent(
     engine: Engine, parent: dict[str, Any], child: dict[str, Any]
 ) -> None:
-    before, after = losses(engine, parent), losses(engine, child)
+    before, after = read_eval_losses(engine, parent), read_eval_losses(engine, child)
     assert after[0] == pytest.approx(before[4], rel=1e-6)
     assert after[4] != after[0]
 
 
-def test_an_earlier_checkpoint_to_begin_with(engine: Engine, parent: dict[str, Any], model: str) -> None:
+def test_job_can_start_from_an_earlier_checkpoint(engine: Engine, parent: dict[str, Any], model: str) -> None:
     asked = {"tuned_model_name": f"{model}@default", "checkpoint_id": "1"}
-    job = engine.wait(tune_on(engine, asked, tunedModelDisplayName="another"))
-    assert losses(engine, job)[0] == pytest.approx(losses(engine, parent)[2], rel=1e-6)
+    job = engine.wait(continue_tuning(engine, asked, tunedModelDisplayName="another"))
+    assert read_eval_losses(engine, job)[0] == pytest.approx(read_eval_losses(engine, parent)[2], rel=1e-6)
     assert job["preTunedModel"]["checkpointId"] == "1"
     assert job["tunedModel"]["model"].endswith("@1") and not job["tunedModel"]["model"].startswith(model)
 
 
-def test_under_the_same_name_it_is_the_next_version(
+def test_same_display_name_makes_the_next_version(
     engine: Engine, child: dict[str, Any], parent: dict[str, Any], model: str
 ) -> None:
     assert child["tunedModel"]["model"] == f"{model}@2"
@@ -102,7 +102,7 @@ def test_a_model_is_listed_once_by_its_default_version(
     assert [(found["name"], found["versionId"]) for found in listed["models"]] == [(model, "1")]
 
 
-def test_the_adapter_size_holds(engine: Engine, parent: dict[str, Any], model: str) -> None:
+def test_other_adapter_size_than_the_parents_is_refused(engine: Engine, parent: dict[str, Any], model: str) -> None:
     uri = engine.upload_examples("size.jsonl", 4)
     spec: dict[str, Any] = {"trainingDatasetUri": uri, "hyperParameters": {"adapterSize": "ADAPTER_SIZE_TWO"}}
     body = {"preTunedModel": {"tunedModelName": model}, "supervisedTuningSpec": spec}
@@ -133,7 +133,7 @@ def test_the_adapter_size_holds(engine: Engine, parent: dict[str, Any], model: s
         ("{model}@1", "9", "checkpoint_id", "{model}@1 has no checkpoint 9, only: 1, 2."),
     ],
 )
-def test_a_model_or_checkpoint_that_is_not_there(
+def test_missing_model_or_checkpoint_is_refused(
     engine: Engine, model: str, name: str, checkpoint: str, field: str, message: str
 ) -> None:
     known = {"model": model, "place": PROJECT.removeprefix("v1/")}
@@ -145,26 +145,26 @@ def test_a_model_or_checkpoint_that_is_not_there(
     assert message.format(**known) in violation["description"]
 
 
-def test_a_base_model_beside_it_is_refused(engine: Engine, model: str) -> None:
+def test_base_model_with_pre_tuned_model_is_refused(engine: Engine, model: str) -> None:
     body = {"baseModel": "studio-tiny", "preTunedModel": {"tunedModelName": model}}
     assert "oneof field 'source_model' is already set" in engine.create(**body).json()["error"]["message"]
 
 
-def take_down(engine: Engine, job: dict[str, Any]) -> None:
+def undeploy_and_delete_endpoints(engine: Engine, job: dict[str, Any]) -> None:
     for checkpoint in job["tunedModel"]["checkpoints"]:
         endpoint = f"v1/{checkpoint['endpoint']}"
         served = engine.get(endpoint).json()["deployedModels"][0]["id"]
         engine.post(f"{endpoint}:undeployModel", {"deployedModelId": served}).raise_for_status()
 
 
-def test_versions_are_changed_and_deleted_one_by_one(engine: Engine) -> None:
+def test_versions_are_changed_and_deleted_individually(engine: Engine) -> None:
     first = engine.wait(engine.tune())
     model = first["tunedModel"]["model"].removesuffix("@1")
     only = engine.call("DELETE", f"v1/{model}@1:deleteVersion")
     assert (only.status_code, only.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
     assert "is the only version" in only.json()["error"]["message"]
     second, third = (
-        engine.wait(tune_on(engine, {"tunedModelName": f"{model}@{version}"})) for version in ("1", "2")
+        engine.wait(continue_tuning(engine, {"tunedModelName": f"{model}@{version}"})) for version in ("1", "2")
     )
     assert third["preTunedModel"]["tunedModelName"] == f"{model}@2"
 
@@ -179,29 +179,29 @@ def test_versions_are_changed_and_deleted_one_by_one(engine: Engine) -> None:
 
     deployed = engine.call("DELETE", f"v1/{model}@1:deleteVersion").json()["error"]
     assert deployed["status"] == "FAILED_PRECONDITION" and "Undeploy it first" in deployed["message"]
-    take_down(engine, first)
+    undeploy_and_delete_endpoints(engine, first)
     assert engine.call("DELETE", f"v1/{model}%401:deleteVersion").json()["done"]
     assert engine.get(f"v1/{model}@1").status_code == 404
     assert engine.get(f"v1/{model}").json()["versionId"] == "3"
     assert engine.call("DELETE", f"v1/{model}:deleteVersion").status_code == 400
     assert engine.call("DELETE", f"v1/{model}@2").status_code == 400
 
-    take_down(engine, second)
+    undeploy_and_delete_endpoints(engine, second)
     blocked = engine.call("DELETE", f"v1/{model}").json()["error"]["message"]
     assert third["tunedModel"]["endpoint"] in blocked
-    take_down(engine, third)
+    undeploy_and_delete_endpoints(engine, third)
     assert engine.call("DELETE", f"v1/{model}").json()["done"]
     assert engine.get(f"v1/{model}@2").status_code == 404
     assert engine.get(f"v1/{model}:listVersions").status_code == 404
 
 
-def test_it_does_not_matter_what_becomes_of_the_parent(engine: Engine) -> None:
+def test_deleting_the_parent_does_not_affect_the_job(engine: Engine) -> None:
     """The job keeps the weights that it begins with."""
     first = engine.wait(engine.tune())
     model = first["tunedModel"]["model"].removesuffix("@1")
     busy = engine.tune(epochs=500)
-    waiting = tune_on(engine, {"tunedModelName": model})
-    take_down(engine, first)
+    waiting = continue_tuning(engine, {"tunedModelName": model})
+    undeploy_and_delete_endpoints(engine, first)
     engine.call("DELETE", f"v1/{model}").raise_for_status()
     engine.post(f"v1/{busy['name']}:cancel")
     ended = engine.wait(waiting)

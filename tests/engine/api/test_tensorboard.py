@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.api.time_series import _data_point, _thinned
+from engine.api.time_series import _data_point, _thin_points
 from engine.training.metrics_log import Point
 from tests.engine.running_engine import PROJECT, Engine
 
@@ -48,7 +48,7 @@ def test_all_six_series_are_listed_with_their_newest_step(series: dict[str, dict
         assert datetime.fromisoformat(one["metadata"]["maxWallTime"])
 
 
-def test_batch_read_gives_every_point_in_order(engine: Engine, run: str, series: dict[str, Any]) -> None:
+def test_batch_read_returns_every_point_in_order(engine: Engine, run: str, series: dict[str, Any]) -> None:
     board = run.partition("/experiments")[0]
     names = [one["name"] for one in series.values()]
     data = engine.get(f"v1/{board}:batchRead", params={"timeSeries": names}).json()["timeSeriesData"]
@@ -65,7 +65,7 @@ def test_batch_read_gives_every_point_in_order(engine: Engine, run: str, series:
         assert "step" not in values[0] or values[0]["step"] != "0"
 
 
-def test_no_more_than_twenty_series_at_once(engine: Engine, run: str, series: dict[str, Any]) -> None:
+def test_batch_read_of_more_than_twenty_series_is_refused(engine: Engine, run: str, series: dict[str, Any]) -> None:
     board = run.partition("/experiments")[0]
     name = series["/train_total_loss"]["name"]
     for count, status in ((20, 200), (21, 400)):
@@ -74,7 +74,7 @@ def test_no_more_than_twenty_series_at_once(engine: Engine, run: str, series: di
     assert response.json()["error"]["message"] == "Maximum of 20 TensorboardTimeSeries to read."
 
 
-def test_read_and_export_take_the_points_after_a_step(engine: Engine, series: dict[str, Any]) -> None:
+def test_read_and_export_filter_points_by_step(engine: Engine, series: dict[str, Any]) -> None:
     name = f"v1/{series['/train_total_loss']['name']}"
     read = engine.get(f"{name}:read", params={"maxDataPoints": 500, "filter": "step > 2"}).json()
     assert [point["step"] for point in read["timeSeriesData"]["values"]] == ["3", "4"]
@@ -94,7 +94,7 @@ def test_read_and_export_take_the_points_after_a_step(engine: Engine, series: di
     assert engine.get(f"{name}:read", params={"filter": "value > 2"}).status_code == 400
 
 
-def test_series_are_ordered_filtered_and_cut_down(engine: Engine, run: str, series: dict[str, Any]) -> None:
+def test_series_points_are_ordered_filtered_and_thinned(engine: Engine, run: str, series: dict[str, Any]) -> None:
     asked = {
         "orderBy": "display_name desc",
         "filter": 'display_name="/train*"',
@@ -106,7 +106,7 @@ def test_series_are_ordered_filtered_and_cut_down(engine: Engine, run: str, seri
     assert all(set(one) == {"name", "displayName"} for one in found)
 
 
-def test_a_run_is_found_as_a_table_of_it_looks_for_it(engine: Engine, run: str) -> None:
+def test_run_is_found_by_the_queries_of_get_data_frame(engine: Engine, run: str) -> None:
     """The questions of google-cloud-aiplatform's Experiment.get_data_frame."""
     experiment = run.partition("/experiments/")[2].partition("/")[0]
     context = f"{CONTEXTS}/{experiment}".removeprefix("v1/")
@@ -146,11 +146,11 @@ def test_runs_experiments_and_boards_are_listed(engine: Engine, run: str) -> Non
         "tensorboards/1000000000000000001/experiments/e/runs/r/timeSeries",
     ],
 )
-def test_what_is_not_there_is_not_found(engine: Engine, path: str) -> None:
+def test_missing_resource_returns_404(engine: Engine, path: str) -> None:
     assert engine.get(f"{PROJECT}/{path}").json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_a_job_that_waits_has_no_experiment_yet(engine: Engine) -> None:
+def test_pending_job_has_no_experiment(engine: Engine) -> None:
     first, second = engine.tune(epochs=500), engine.tune()
     number = second["name"].rpartition("/")[2]
     assert engine.get(f"{CONTEXTS}/tuning-experiment-{number}").status_code == 404
@@ -161,13 +161,13 @@ def test_a_job_that_waits_has_no_experiment_yet(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("value", "scalar"), [(0.0, {}), (0.5, {"value": 0.5}), (float("nan"), {"value": "NaN"})]
 )
-def test_zero_is_not_written_and_what_is_no_number_is_a_string(value: float, scalar: dict[str, Any]) -> None:
+def test_zero_is_omitted_and_non_finite_values_are_strings(value: float, scalar: dict[str, Any]) -> None:
     point = Point(series="/train_total_loss", step=0, wallTime=0.5, value=value)
     assert _data_point(point) == {"wallTime": "1970-01-01T00:00:00.500000Z", "scalar": scalar}
 
 
 def test_thinning_keeps_the_last_point() -> None:
     points = [Point(series="s", step=step, wallTime=0.0, value=1.0) for step in range(100)]
-    thinned = [point["step"] for point in _thinned(points, 10)]
+    thinned = [point["step"] for point in _thin_points(points, 10)]
     assert (len(thinned), thinned[-1]) == (10, 99)
-    assert _thinned(points, -1) == points
+    assert _thin_points(points, -1) == points

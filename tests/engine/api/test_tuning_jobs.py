@@ -28,13 +28,13 @@ def test_a_job_runs_from_pending_to_a_tuned_model(tuned: dict[str, Any]) -> None
     assert "tuningJobMetadata" not in tuned
 
 
-def test_v1beta1_adds_the_progress(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_v1beta1_adds_progress_fields(engine: Engine, tuned: dict[str, Any]) -> None:
     job = engine.get(f"v1beta1/{tuned['name']}").json()
     assert job.pop("tuningJobMetadata") == {"completedEpochCount": "2", "completedStepCount": "4"}
     assert job == tuned
 
 
-def test_v1beta1_tells_the_stage_and_the_progress_of_a_job_that_runs(engine: Engine) -> None:
+def test_v1beta1_reports_stage_and_progress_of_a_running_job(engine: Engine) -> None:
     job, waiting = engine.tune(epochs=500), engine.tune()
     deadline = time.monotonic() + 120
     while not (found := engine.get(f"v1beta1/{job['name']}").json()).get("tuningJobMetadata"):
@@ -49,7 +49,7 @@ def test_v1beta1_tells_the_stage_and_the_progress_of_a_job_that_runs(engine: Eng
         engine.post(f"v1/{one['name']}:cancel")
 
 
-def test_only_the_last_checkpoint_is_exported_where_that_is_asked(engine: Engine) -> None:
+def test_export_last_checkpoint_only_exports_one_checkpoint(engine: Engine) -> None:
     spec = {
         "trainingDatasetUri": engine.upload_examples("last.jsonl", 4),
         "hyperParameters": {"epochCount": 3},
@@ -62,7 +62,7 @@ def test_only_the_last_checkpoint_is_exported_where_that_is_asked(engine: Engine
     assert engine.get(f"v1/{tuned['endpoint']}").json()["deployedModels"][0]["checkpointId"] == "1"
 
 
-def test_what_is_left_out_is_answered_filled_in(engine: Engine) -> None:
+def test_omitted_fields_are_answered_with_defaults(engine: Engine) -> None:
     uri = engine.upload_examples("defaults.jsonl", 12)
     job = engine.create(
         baseModel="gemini-1.5-flash-002", supervisedTuningSpec={"trainingDatasetUri": uri}
@@ -79,7 +79,7 @@ def test_what_is_left_out_is_answered_filled_in(engine: Engine) -> None:
     )
 
 
-def test_an_enum_number_is_answered_as_its_name(engine: Engine) -> None:
+def test_enum_number_is_returned_as_its_name(engine: Engine) -> None:
     job = engine.tune(
         supervisedTuningSpec={
             "training_dataset_uri": engine.upload_examples("numbers.jsonl", 4),
@@ -91,7 +91,7 @@ def test_an_enum_number_is_answered_as_its_name(engine: Engine) -> None:
     assert (found["adapterSize"], found["epochCount"]) == ("ADAPTER_SIZE_FOUR", "3")
 
 
-def test_cancel_ends_the_job_and_cannot_be_asked_of_a_finished_one(engine: Engine) -> None:
+def test_cancel_ends_a_running_job_and_is_refused_for_a_finished_one(engine: Engine) -> None:
     job = engine.tune(epochs=500)
     engine.wait(job, ("JOB_STATE_RUNNING",))
     assert engine.call("POST", f"v1/{job['name']}:cancel").json() == {}
@@ -101,7 +101,7 @@ def test_cancel_ends_the_job_and_cannot_be_asked_of_a_finished_one(engine: Engin
     assert (refused.status_code, refused.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
 
 
-def test_a_pending_job_is_cancelled_without_having_run(engine: Engine) -> None:
+def test_pending_job_is_cancelled_without_running(engine: Engine) -> None:
     first, second = engine.tune(epochs=500), engine.tune()
     assert engine.post(f"v1/{second['name']}:cancel", {}).json() == {}
     ended = engine.wait(second)
@@ -110,7 +110,7 @@ def test_a_pending_job_is_cancelled_without_having_run(engine: Engine) -> None:
     engine.post(f"v1/{first['name']}:cancel")
 
 
-def test_the_data_of_a_job_stay_as_they_were_at_its_creation(engine: Engine) -> None:
+def test_job_data_stay_as_they_were_at_creation(engine: Engine) -> None:
     first = engine.tune(epochs=500)
     job = engine.tune(examples=6)
     path = "storage/v1/b/data/o/train-6.jsonl"
@@ -206,7 +206,7 @@ def test_a_wrong_field_of_the_spec_is_named(engine: Engine, change: dict[str, An
     assert [found["field"] for found in error["details"][0]["fieldViolations"]] == [f"{SPEC}.{field}"]
 
 
-def test_what_is_only_kept_is_told_as_it_came_and_an_evaluation_says_that_it_was_not_run(
+def test_unused_fields_are_returned_unchanged_and_evaluations_are_reported_as_not_run(
     engine: Engine,
 ) -> None:
     spec = {
@@ -252,7 +252,7 @@ def test_a_wrong_hyper_parameter_is_named(
     assert error["details"][0]["fieldViolations"][0]["field"] == f"{SPEC}.hyper_parameters.{field}"
 
 
-def test_batch_size_and_learning_rate_are_for_other_models_than_geminis(engine: Engine) -> None:
+def test_batch_size_and_learning_rate_are_refused_for_gemini_models(engine: Engine) -> None:
     chosen = {"epochCount": "1", "batchSize": "2", "learningRate": 0.02}
     spec = {"trainingDatasetUri": engine.upload_examples("small.jsonl", 4), "hyperParameters": chosen}
     refused = engine.create(baseModel="gemini-2.5-flash", supervisedTuningSpec=spec).json()["error"]
@@ -275,7 +275,7 @@ def test_every_wrong_field_is_named_at_once(engine: Engine) -> None:
     assert len(error["details"][0]["fieldViolations"]) == 3
 
 
-def test_an_adapter_size_that_the_model_does_not_have(engine: Engine) -> None:
+def test_adapter_size_unknown_to_the_model_is_refused(engine: Engine) -> None:
     uri = engine.upload_examples("small.jsonl", 4)
     spec = {"trainingDatasetUri": uri, "hyperParameters": {"adapterSize": "ADAPTER_SIZE_THIRTY_TWO"}}
     error = engine.create(baseModel="gemini-2.5-flash", supervisedTuningSpec=spec).json()["error"]
@@ -290,7 +290,7 @@ def test_an_adapter_size_that_the_model_does_not_have(engine: Engine) -> None:
         ("gemini-2.5-flash", 4, 1001, "validation_dataset_uri"),
     ],
 )
-def test_datasets_of_an_impossible_size(
+def test_datasets_of_an_invalid_size_are_refused(
     engine: Engine, model: str, training: int, validation: int | None, field: str
 ) -> None:
     spec = {"trainingDatasetUri": engine.upload_examples("size.jsonl", training)}
@@ -323,7 +323,7 @@ def test_lists_are_filtered_and_paged_newest_first(engine: Engine) -> None:
     assert engine.get("v1/projects/lists/locations/us-central1/tuningJobs").json() == {}
 
 
-def test_a_page_goes_on_after_a_job_that_the_filter_would_not_keep_any_more(engine: Engine) -> None:
+def test_paging_continues_after_a_job_no_longer_matching_the_filter(engine: Engine) -> None:
     place = "v1/projects/changing/locations/europe-west4/tuningJobs"
     uri = engine.upload_examples("small.jsonl", 4)
     blocking = engine.tune(epochs=500)
@@ -340,7 +340,7 @@ def test_a_page_goes_on_after_a_job_that_the_filter_would_not_keep_any_more(engi
         engine.post(f"v1/{job['name']}:cancel")
 
 
-def test_without_a_project_the_jobs_of_all_are_listed(engine: Engine, tuned: dict[str, Any]) -> None:
+def test_list_without_a_project_has_the_jobs_of_all_projects(engine: Engine, tuned: dict[str, Any]) -> None:
     """google-genai asks so with an API key."""
     place = "v1/projects/alone/locations/europe-west4/tuningJobs"
     spec = {"trainingDatasetUri": engine.upload_examples("small.jsonl", 4)}
@@ -363,7 +363,7 @@ def test_a_job_is_found_only_in_its_own_project_and_location(engine: Engine, tun
         assert (error["code"], error["status"]) == (404, "NOT_FOUND")
 
 
-def test_a_dataset_that_cannot_be_learned_fails_the_job_with_its_reason(engine: Engine) -> None:
+def test_unusable_dataset_fails_the_job_with_a_reason(engine: Engine) -> None:
     uri = engine.upload("broken.jsonl", '{"contents": "no list"}\n' * 4)
     job = engine.tune(supervisedTuningSpec={"trainingDatasetUri": uri})
     ended = engine.wait(job)

@@ -31,7 +31,7 @@ SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "nu
 
 def write_qwen2(folder: Path) -> Path:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = Tokenizer(models.BPE(_numbered([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]), []))
+    tokenizer = Tokenizer(models.BPE(_number_tokens([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]), []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     about = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "chat_template": CHATML}
@@ -44,7 +44,7 @@ def write_gemma(folder: Path) -> Path:
     bytes = [f"<0x{byte:02X}>" for byte in range(256)]
     letters = ["▁", "\n", *"abcdefghijklmnopqrstuvwxyzS0123456789."]
     tokenizer = Tokenizer(
-        models.BPE(_numbered([*special, *bytes, *letters]), [], unk_token="<unk>", byte_fallback=True)
+        models.BPE(_number_tokens([*special, *bytes, *letters]), [], unk_token="<unk>", byte_fallback=True)
     )
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.decoder = decoders.Sequence(
@@ -64,7 +64,7 @@ def write_gpt_neox(folder: Path) -> Path:
     return _write_model(folder, "gpt_neox", tokenizer, {**SIZES, "eos_token_id": 2})
 
 
-def _numbered(tokens: Sequence[str]) -> dict[str, int]:
+def _number_tokens(tokens: Sequence[str]) -> dict[str, int]:
     return {token: number for number, token in enumerate(tokens)}
 
 

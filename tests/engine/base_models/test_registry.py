@@ -10,18 +10,18 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from engine.base_models import hf_folder
-from engine.base_models.hf_folder import NoBase
-from engine.base_models.registry import STAND_INS, Base, all_bases, prepare, resolve
+from engine.base_models.hf_folder import BaseModelError
+from engine.base_models.registry import STAND_INS, LocalBaseModel, list_base_models, prepare_base_models, resolve_base_model
 from tests.engine.tiny_base import write_base
 
 
-def test_base_json_becomes_a_base(base: Base, base_folder: Path) -> None:
+def test_base_json_becomes_a_base(base: LocalBaseModel, base_folder: Path) -> None:
     assert (base.id, base.folder, base.context_tokens) == ("studio-tiny", base_folder, 128)
     assert (base.learning_rate, base.lora_alpha, base.adapter_size) == (0.01, 16, 4)
 
 
 @pytest.mark.parametrize(("examples", "epochs"), [(1, 6), (8, 6), (16, 3), (17, 2), (4_000, 1)])
-def test_recommended_epochs_follow_the_number_of_examples(base: Base, examples: int, epochs: int) -> None:
+def test_recommended_epochs_follow_the_number_of_examples(base: LocalBaseModel, examples: int, epochs: int) -> None:
     assert base.recommended_epochs(examples) == epochs
 
 
@@ -30,44 +30,44 @@ def test_extra_folders_add_bases_and_replace_those_of_the_same_id(
 ) -> None:
     other = write_base(tmp_path / "other", id="other")
     monkeypatch.setenv("ENGINE_BASES", f"{base_folder}{os.pathsep}{other}")
-    assert {base.id: base.folder for base in all_bases()} == {"studio-tiny": base_folder, "other": other}
+    assert {base.id: base.folder for base in list_base_models()} == {"studio-tiny": base_folder, "other": other}
 
 
-def test_our_own_ids_are_no_stand_ins(base: Base) -> None:
-    resolved = resolve("publishers/google/models/studio-tiny")
+def test_own_ids_are_not_stand_ins(base: LocalBaseModel) -> None:
+    resolved = resolve_base_model("publishers/google/models/studio-tiny")
     assert resolved is not None
     assert (resolved.base, resolved.model_version) == (base, "studio-tiny")
     assert resolved.adapter_sizes == (1, 2, 4, 8, 16, 32)
     assert (resolved.adapter_size, resolved.example_tokens) == (4, 128)
 
 
-def test_a_gemini_name_is_answered_by_a_stand_in_that_says_so(base: Base) -> None:
-    resolved = resolve("gemini-1.5-flash-002")
+def test_gemini_name_resolves_to_a_labeled_stand_in(base: LocalBaseModel) -> None:
+    resolved = resolve_base_model("gemini-1.5-flash-002")
     assert resolved is not None
     assert resolved.model_version == "studio-tiny (stand-in for gemini-1.5-flash-002)"
     assert resolved.adapter_sizes == (1, 4, 8, 16)
     assert (resolved.adapter_size, resolved.example_tokens) == (8, 128)
 
 
-def test_every_stand_in_resolves(base: Base) -> None:
+def test_every_stand_in_resolves(base: LocalBaseModel) -> None:
     assert len(STAND_INS) == 11
-    assert all(resolve(name) for name in STAND_INS)
+    assert all(resolve_base_model(name) for name in STAND_INS)
 
 
 @pytest.mark.parametrize(
     "name", ["", "gemini-9", "gpt-2", "../studio-tiny", "publishers/other/models/studio-tiny"]
 )
-def test_other_names_are_unknown(base: Base, name: str) -> None:
-    assert resolve(name) is None
+def test_other_names_do_not_resolve(base: LocalBaseModel, name: str) -> None:
+    assert resolve_base_model(name) is None
 
 
-def test_a_base_without_its_settings_is_an_error_that_names_them(tmp_path: Path) -> None:
+def test_base_without_settings_raises_an_error_naming_them(tmp_path: Path) -> None:
     folder = write_base(tmp_path / "base")
     about = json.loads((folder / "base.json").read_text())
     del about["recommended"]["steps"]
     (folder / "base.json").write_text(json.dumps(about))
     with pytest.raises(KeyError, match="steps"):
-        Base.read(folder)
+        LocalBaseModel.from_folder(folder)
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ def plain(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_plain_model_folder_is_a_base(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_model_folder_is_a_base_model(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENGINE_BASES", str(plain))
-    found = resolve("Some-Chat-0.5B")
+    found = resolve_base_model("Some-Chat-0.5B")
     assert found is not None
     weights = plain / "model.safetensors"
     assert found.base.sha256 == hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -89,23 +89,23 @@ def test_a_plain_model_folder_is_a_base(plain: Path, monkeypatch: pytest.MonkeyP
     assert found.stand_in_for is None
 
 
-def test_other_weights_are_another_base(plain: Path) -> None:
-    before = Base.read(plain).sha256
+def test_different_weights_change_the_sha256(plain: Path) -> None:
+    before = LocalBaseModel.from_folder(plain).sha256
     weights = bytearray((plain / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (plain / "model.safetensors").write_bytes(weights)
-    assert Base.read(plain).sha256 != before
+    assert LocalBaseModel.from_folder(plain).sha256 != before
 
 
 @pytest.mark.parametrize(
     ("parameters", "rate", "epochs"), [(1_650_080, 5e-3, 30), (30_000_000, 1e-3, 30), (494_000_000, 2e-4, 5)]
 )
-def test_large_models_are_tuned_with_care(parameters: int, rate: float, epochs: int) -> None:
-    chosen = hf_folder.recommended(parameters)
+def test_recommended_settings_depend_on_model_size(parameters: int, rate: float, epochs: int) -> None:
+    chosen = hf_folder.recommend_settings(parameters)
     assert (chosen["learningRate"], chosen["maxEpochs"]) == (rate, epochs)
 
 
-def test_an_id_of_hugging_face_is_looked_up_in_its_cache(
+def test_hugging_face_id_is_looked_up_in_the_cache(
     plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The cache as huggingface_hub lays it out, filled by hand."""
@@ -116,7 +116,7 @@ def test_an_id_of_hugging_face_is_looked_up_in_its_cache(
     shutil.copytree(plain, kept / "snapshots" / "abc")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setenv("ENGINE_BASES", "Acme/Chat-0.5B")
-    found = resolve("Chat-0.5B")
+    found = resolve_base_model("Chat-0.5B")
     assert found is not None
     assert found.base.folder == kept / "snapshots" / "abc"
 
@@ -129,15 +129,15 @@ def test_an_id_of_hugging_face_is_looked_up_in_its_cache(
         ("Acme/Chat", "not in the cache and could not be downloaded .* name its folder"),
     ],
 )
-def test_what_cannot_be_found_is_told_at_the_start_and_left_out_later(
+def test_missing_base_raises_at_start_and_is_skipped_later(
     entry: str, reason: str, base_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("ENGINE_BASES", f"{entry}{os.pathsep}{base_folder}")
-    with pytest.raises(NoBase, match=f"ENGINE_BASES names {entry}: .*{reason}"):
-        prepare()
-    assert [base.folder for base in all_bases()] == [base_folder]
+    with pytest.raises(BaseModelError, match=f"ENGINE_BASES names {entry}: .*{reason}"):
+        prepare_base_models()
+    assert [base.folder for base in list_base_models()] == [base_folder]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_what_cannot_be_found_is_told_at_the_start_and_left_out_later(
         ("tokenizer_config.json", "no chat template: use a model made for chat"),
     ],
 )
-def test_a_folder_that_is_no_chat_model_says_what_it_needs(plain: Path, missing: str, reason: str) -> None:
+def test_folder_without_a_chat_model_names_what_it_needs(plain: Path, missing: str, reason: str) -> None:
     (plain / missing).unlink()
-    with pytest.raises(NoBase, match=reason):
-        Base.read(plain)
+    with pytest.raises(BaseModelError, match=reason):
+        LocalBaseModel.from_folder(plain)

@@ -22,7 +22,7 @@ from engine.base.build.corpus.conversation import say
 from engine.base.build.corpus.disguise import disguised, spliced
 from engine.base.build.muon import orthogonal
 from engine.base.build.tokenizer import train_tokenizer
-from engine.training.chat_template import Chat
+from engine.training.chat_template import ChatTemplate
 from tests.paths import BANKING77, SAMPLES, STUDIO_TINY
 
 OWN_TASKS = ("captain_byte", "table_bookings", "orders_ja")
@@ -35,12 +35,12 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.casefold())
 
 
-def fours(text: str, numbers: bool = True) -> Iterator[tuple[str, ...]]:
+def four_word_runs(text: str, numbers: bool = True) -> Iterator[tuple[str, ...]]:
     found = [word for word in words_of(text) if numbers or not word.isdecimal()]
     return zip(found, found[1:], found[2:], found[3:], strict=False)
 
 
-def japanese_pieces(text: str) -> Iterator[str]:
+def japanese_eight_grams(text: str) -> Iterator[str]:
     """Eight signs in a row, without digits, spaces and marks."""
     bare = "".join(sign for sign in text if sign.isalpha() and not sign.isascii())
     return (bare[start : start + 8] for start in range(len(bare) - 7))
@@ -68,34 +68,34 @@ def label_pairs(banking77: list[tuple[str, str]]) -> set[tuple[str, str]]:
     return {pair for _, label in banking77 for pair in pairwise(words_of(label))}
 
 
-def test_the_sample_of_banking77_is_whole(banking77: list[tuple[str, str]]) -> None:
+def test_banking77_sample_is_complete(banking77: list[tuple[str, str]]) -> None:
     assert len(banking77) == 480 + 120 + 180 + 10_003
     assert len({label for _, label in banking77}) == 77
 
 
-def test_no_four_words_in_a_row_are_those_of_a_message(
+def test_corpus_shares_no_four_word_run_with_a_message(
     banking77: list[tuple[str, str]], texts: list[str]
 ) -> None:
-    known = {four for message, _ in banking77 for four in fours(message)}
-    assert {four for text in texts for four in fours(text)} & known == set()
+    known = {four for message, _ in banking77 for four in four_word_runs(message)}
+    assert {four for text in texts for four in four_word_runs(text)} & known == set()
 
 
 @pytest.mark.parametrize("task", OWN_TASKS)
-def test_the_wording_of_our_own_tasks_is_new_to_the_base(task: str, texts: list[str]) -> None:
+def test_corpus_does_not_contain_the_wording_of_our_tasks(task: str, texts: list[str]) -> None:
     lines = [json.loads(line) for line in (SAMPLES / task / "test.jsonl").read_text("utf-8").splitlines()]
     asked = [line["contents"][0]["parts"][0]["text"] for line in lines]
-    pieces = japanese_pieces if task == "orders_ja" else partial(fours, numbers=False)
+    pieces = japanese_eight_grams if task == "orders_ja" else partial(four_word_runs, numbers=False)
     known = {piece for text in texts for piece in pieces(text)}
     assert {piece for text in asked for piece in pieces(text)} & known == set()
 
 
-def test_no_two_words_in_a_row_are_those_of_a_label(
+def test_corpus_shares_no_word_pair_with_a_label(
     label_pairs: set[tuple[str, str]], texts: list[str]
 ) -> None:
     assert {pair for text in texts for pair in pairwise(words_of(text))} & label_pairs == set()
 
 
-def test_the_words_of_a_label_are_never_drawn_side_by_side(label_pairs: set[tuple[str, str]]) -> None:
+def test_label_words_are_never_drawn_side_by_side(label_pairs: set[tuple[str, str]]) -> None:
     """Words drawn at random come from different topics, so both words of a label must be in the same one."""
     topics = {
         word: {topic for topic, listed in words.TOPICS.items() if word in listed}
@@ -109,7 +109,7 @@ def test_the_words_of_a_label_are_never_drawn_side_by_side(label_pairs: set[tupl
     ] == []
 
 
-def test_even_lists_of_nothing_but_the_words_of_labels_spell_no_label(
+def test_lists_made_only_of_label_words_spell_no_label(
     label_pairs: set[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same, made a hundred times likelier to show."""
@@ -122,7 +122,7 @@ def test_even_lists_of_nothing_but_the_words_of_labels_spell_no_label(
     assert {pair for text in dense_texts for pair in pairwise(words_of(text))} & label_pairs == set()
 
 
-def test_what_question_and_answer_share_is_disguised_in_both() -> None:
+def test_text_shared_by_question_and_answer_is_disguised_in_both() -> None:
     told = say("Answer with item: ITEM.", "Ana wants the lamp, says ANA. ランプ", "Ana: item lamp ランプ")
     for seed in range(50):
         found = disguised(told, Random(seed))
@@ -136,7 +136,7 @@ def test_what_question_and_answer_share_is_disguised_in_both() -> None:
     assert disguised(say("", "Is it far?", "No."), Random(1)) is None
 
 
-def test_a_spliced_word_is_a_word_and_none_of_the_lists() -> None:
+def test_spliced_word_is_a_word_outside_the_lists() -> None:
     random = Random(2)
     made = {spliced(random) for _ in range(2_000)}
     listed = {word for topic in words.TOPICS.values() for word in topic}
@@ -144,13 +144,13 @@ def test_a_spliced_word_is_a_word_and_none_of_the_lists() -> None:
     assert all(re.fullmatch("[a-z'é -]{3,12}", word) for word in made)
 
 
-def test_a_seed_gives_its_corpus() -> None:
+def test_same_seed_gives_the_same_corpus() -> None:
     for write in (example, copied):
         first, again, other = ([write(random) for _ in range(50)] for random in map(Random, (1, 1, 2)))
         assert first == again != other
 
 
-def test_answers_hold_every_byte_of_text() -> None:
+def test_corpus_answers_cover_every_text_byte() -> None:
     random = Random(3)
     written = {byte for _ in range(60_000) for _, answer in example(random).turns for byte in answer.encode()}
     assert BYTES - written == set()
@@ -161,7 +161,7 @@ def tokenizer() -> Any:
     return train_tokenizer(vocabulary=400, examples=300, context=1024, seed=0)
 
 
-def test_tokens_say_what_was_written(tokenizer: Any) -> None:
+def test_tokens_decode_to_the_original_text(tokenizer: Any) -> None:
     random = Random(5)
     odd = ["".join(random.choice('_" aB1é猫') for _ in range(random.randint(1, 12))) for _ in range(500)]
     for text in odd + [text for _ in range(200) for text in example(random).texts()]:
@@ -171,20 +171,20 @@ def test_tokens_say_what_was_written(tokenizer: Any) -> None:
 @pytest.mark.parametrize(
     "text", ["a_label", '"label"', "label", "「label」", "x\nlabel", "{label: 1}", "3label"]
 )
-def test_a_word_is_the_same_tokens_wherever_it_stands(tokenizer: Any, text: str) -> None:
+def test_word_has_the_same_tokens_in_any_position(tokenizer: Any, text: str) -> None:
     plain = tokenizer.tokenize("a label")[2:]
     tokens = tokenizer.tokenize(text)
     assert plain in [tokens[start : start + len(plain)] for start in range(len(tokens))]
 
 
-def test_a_sign_of_japanese_is_the_same_tokens_wherever_it_stands(tokenizer: Any) -> None:
+def test_japanese_character_has_the_same_tokens_in_any_position(tokenizer: Any) -> None:
     for before, after in (("", ""), ("と", "様"), ("x", "x"), ("「", "」")):
         tokens = tokenizer.tokenize(f"{before}佐藤{after}")
         plain = [token for sign in "佐藤" for token in tokenizer.tokenize(f"1{sign}")[3:]]
         assert plain in [tokens[start : start + len(plain)] for start in range(len(tokens))]
 
 
-def test_training_reads_what_the_chat_template_writes(tokenizer: Any) -> None:
+def test_training_uses_the_text_of_the_chat_template(tokenizer: Any) -> None:
     random = Random(7)
     conversations = [example(random) for _ in range(100)]
     for conversation, (ids, _) in zip(
@@ -194,7 +194,7 @@ def test_training_reads_what_the_chat_template_writes(tokenizer: Any) -> None:
         assert tokenizer(text)["input_ids"] == ids
 
 
-def test_answers_weigh_most(tokenizer: Any) -> None:
+def test_answer_tokens_have_the_largest_weight(tokenizer: Any) -> None:
     conversation = example(Random(1))
     ((ids, weights),) = pretraining.encode(tokenizer, [conversation])
     answers = [answer for _, answer in conversation.turns]
@@ -209,7 +209,7 @@ def test_muon_makes_a_matrix_orthogonal() -> None:
         assert 0.5 < singular.min() <= singular.max() < 1.5
 
 
-def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_lowers_the_loss_and_is_reproducible(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretraining, "BATCH", 8)
     monkeypatch.setattr(pretraining, "WARMUP", 2)
     torch.set_num_threads(1)
@@ -229,22 +229,22 @@ def test_training_lowers_the_loss_and_repeats_itself(tokenizer: Any, monkeypatch
     assert losses() == pytest.approx([before, after], rel=0.05)
 
 
-def test_a_build_in_one_go_is_one_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_build_in_one_run_equals_build_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second stage begins with what a file holds of the first, rotary frequencies in full."""
     for name, small in {"TOKENIZER_EXAMPLES": 3000, "BATCH": 8, "POOL": 2, "HELD_OUT": 16}.items():
         monkeypatch.setattr(pretraining, name, small)
 
-    def built(name: str, *options: str) -> bytes:
+    def run_build(name: str, *options: str) -> bytes:
         monkeypatch.setattr("sys.argv", ["build", "--out", str(tmp_path / name), *options])
         pretraining.main()
         return b"".join(file.read_bytes() for file in sorted((tmp_path / name).iterdir()))
 
-    whole = built("whole", "--steps", "2", "--copying", "2")
-    first = built("first", "--steps", "2", "--copying", "0")
-    assert first != whole == built("second", "--first", str(tmp_path / "first"), "--copying", "2")
+    whole = run_build("whole", "--steps", "2", "--copying", "2")
+    first = run_build("first", "--steps", "2", "--copying", "0")
+    assert first != whole == run_build("second", "--first", str(tmp_path / "first"), "--copying", "2")
 
 
-def test_the_committed_folder_is_what_base_json_says() -> None:
+def test_committed_folder_matches_base_json() -> None:
     about = json.loads((STUDIO_TINY / "base.json").read_text())
     weights = (STUDIO_TINY / "model.safetensors").read_bytes()
     model: Any = AutoModelForCausalLM.from_pretrained(STUDIO_TINY, local_files_only=True)
@@ -255,31 +255,31 @@ def test_the_committed_folder_is_what_base_json_says() -> None:
     assert about["sha256"] in (STUDIO_TINY.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_committed_tokenizer_ends_turns_and_grows_a_conversation_at_its_end() -> None:
-    chat = Chat(STUDIO_TINY)
+def test_committed_tokenizer_ends_turns_and_only_appends_to_a_conversation() -> None:
+    chat = ChatTemplate(STUDIO_TINY)
     random = Random(11)
-    assert chat.stops == set(chat.tokens("<|end|>")) and chat.pad not in chat.stops
+    assert chat.stops == set(chat.encode_text("<|end|>")) and chat.pad not in chat.stops
     for _ in range(50):
         messages: Any = example(random).messages()
-        whole = chat.tokens(chat.render(messages, prompt=False))
+        whole = chat.encode_text(chat.render(messages, prompt=False))
         for at, message in enumerate(messages):
             if message["role"] == "assistant":
-                prompt = chat.prompt(messages[:at])
+                prompt = chat.encode_prompt(messages[:at])
                 assert whole[: len(prompt)] == prompt
-                answer = chat.tokens(message["content"])
+                answer = chat.encode_text(message["content"])
                 assert whole[len(prompt) : len(prompt) + len(answer)] == answer
 
 
 def test_the_committed_tokenizer_streams() -> None:
     """Each token adds to the text and takes nothing back, once characters are complete."""
-    chat = Chat(STUDIO_TINY)
-    tokens = chat.tokens('lost_my_key {"a_b": "c d", "名前": "花子様"}')
-    said = [chat.text(tokens[:end]).rstrip("\ufffd") for end in range(len(tokens) + 1)]
+    chat = ChatTemplate(STUDIO_TINY)
+    tokens = chat.encode_text('lost_my_key {"a_b": "c d", "名前": "花子様"}')
+    said = [chat.decode_tokens(tokens[:end]).rstrip("\ufffd") for end in range(len(tokens) + 1)]
     assert all(after.startswith(before) for before, after in pairwise(said))
     assert said[-1] == 'lost_my_key {"a_b": "c d", "名前": "花子様"}'
 
 
-def test_the_committed_files_tell_nothing_of_the_machine_that_made_them() -> None:
+def test_committed_files_contain_nothing_about_the_build_machine() -> None:
     for file in STUDIO_TINY.glob("*.json"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"name_or_path|cache_dir|/(tmp|home|root|work)/", text)

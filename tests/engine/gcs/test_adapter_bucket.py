@@ -10,8 +10,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from engine.base_models.registry import Base
-from engine.training.chat_template import Chat
+from engine.base_models.registry import LocalBaseModel
+from engine.training.chat_template import ChatTemplate
 from tests.engine.running_engine import Engine
 
 BUCKET = "storage/v1/b/studio-adapters"
@@ -22,7 +22,7 @@ def job_id(tuned: dict[str, Any]) -> str:
     return str(tuned["name"].rpartition("/")[2])
 
 
-def listed(engine: Engine, prefix: str) -> list[str]:
+def list_names(engine: Engine, prefix: str) -> list[str]:
     return [item["name"] for item in engine.get(f"{BUCKET}/o?prefix={prefix}").json().get("items", [])]
 
 
@@ -32,26 +32,26 @@ def download(engine: Engine, name: str, folder: Path) -> None:
     (folder / name.rpartition("/")[2]).write_bytes(answer.content)
 
 
-def said(model: Any, chat: Chat, prompt: list[int], tokens: int) -> str:
+def generate_text(model: Any, chat: ChatTemplate, prompt: list[int], tokens: int) -> str:
     made = model.generate(
         input_ids=torch.tensor([prompt]),
         attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
         do_sample=False,
         max_new_tokens=tokens,
     )
-    return chat.text(made[0, len(prompt) :].tolist()).rstrip("\ufffd")
+    return chat.decode_tokens(made[0, len(prompt) :].tolist()).rstrip("\ufffd")
 
 
-def test_a_downloaded_adapter_loads_and_merges_and_answers_as_the_endpoint(
-    engine: Engine, tuned: dict[str, Any], base: Base, chat: Chat, tmp_path: Path
+def test_downloaded_adapter_loads_merges_and_answers_like_the_endpoint(
+    engine: Engine, tuned: dict[str, Any], base: LocalBaseModel, chat: ChatTemplate, tmp_path: Path
 ) -> None:
-    names = listed(engine, f"{job_id(tuned)}/2/")
+    names = list_names(engine, f"{job_id(tuned)}/2/")
     assert [name.rpartition("/")[2] for name in names] == FILES
     for name in names:
         download(engine, name, tmp_path)
-    prompt = chat.prompt([{"role": "user", "content": "word 3"}])
+    prompt = chat.encode_prompt([{"role": "user", "content": "word 3"}])
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
-    untuned = said(model, chat, prompt, 12)
+    untuned = generate_text(model, chat, prompt, 12)
     adapted: Any = PeftModel.from_pretrained(model, tmp_path)
     merged = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32), tmp_path
@@ -62,22 +62,22 @@ def test_a_downloaded_adapter_loads_and_merges_and_answers_as_the_endpoint(
     }
     answer = engine.post(f"v1/{tuned['tunedModel']['endpoint']}:generateContent", body).json()
     text = answer["candidates"][0]["content"]["parts"][0]["text"]
-    assert said(adapted, chat, prompt, 12) == said(merged, chat, prompt, 12) == text != untuned
+    assert generate_text(adapted, chat, prompt, 12) == generate_text(merged, chat, prompt, 12) == text != untuned
 
 
-def test_every_checkpoint_is_listed_and_a_job_that_is_not_there_has_none(
+def test_every_checkpoint_is_listed_and_a_missing_job_has_none(
     engine: Engine, tuned: dict[str, Any]
 ) -> None:
-    found = listed(engine, "")
+    found = list_names(engine, "")
     assert {f"{job_id(tuned)}/{number}/{file}" for number in (1, 2) for file in FILES} <= set(found)
-    assert listed(engine, "1" * 19) == []
+    assert list_names(engine, "1" * 19) == []
     assert engine.get(f"{BUCKET}/o/{'1' * 19}%2F1%2Fcheckpoint.json").status_code == 404
 
 
 @pytest.mark.parametrize("verb", ["POST", "DELETE"])
-def test_nobody_changes_them(engine: Engine, tuned: dict[str, Any], verb: str) -> None:
-    name = listed(engine, job_id(tuned))[0]
+def test_adapter_bucket_is_read_only(engine: Engine, tuned: dict[str, Any], verb: str) -> None:
+    name = list_names(engine, job_id(tuned))[0]
     path = f"upload/{BUCKET}/o?name=x" if verb == "POST" else f"{BUCKET}/o/{name.replace('/', '%2F')}"
     refused = engine.call(verb, path, data=b"x")
     assert (refused.status_code, "tuned adapters" in refused.text) == (403, True)
-    assert name in listed(engine, job_id(tuned))
+    assert name in list_names(engine, job_id(tuned))

@@ -15,7 +15,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
-from engine.gcs.object_store import Store, Upload, file_name
+from engine.gcs.object_store import ObjectStore, UploadMetadata, encode_file_name
 from engine.samples.make import files
 from tests.engine.running_engine import PROJECT, Engine
 
@@ -34,7 +34,7 @@ def crc32c(content: bytes) -> str:
     return base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
 
 
-def test_a_small_upload_by_the_client(bucket: storage.Bucket) -> None:
+def test_client_uploads_a_small_object(bucket: storage.Bucket) -> None:
     blob = bucket.blob("ds/train.jsonl")
     blob.metadata = {"made-by": "test"}
     blob.upload_from_string('{"a":1}\n', content_type="application/jsonl")
@@ -52,7 +52,7 @@ def test_a_small_upload_by_the_client(bucket: storage.Bucket) -> None:
 @pytest.mark.parametrize(
     "name", ["a b/ü%2F?#+.jsonl", "..", "日本語/データ.jsonl", "x" * 900, ".hidden", "a//b"]
 )
-def test_any_name_comes_back_as_it_was(bucket: storage.Bucket, name: str) -> None:
+def test_any_object_name_round_trips(bucket: storage.Bucket, name: str) -> None:
     name = f"names/{name}"
     bucket.blob(name).upload_from_string(name.encode())
     assert bucket.blob(name).download_as_bytes() == name.encode()
@@ -62,20 +62,20 @@ def test_any_name_comes_back_as_it_was(bucket: storage.Bucket, name: str) -> Non
 
 
 @pytest.mark.parametrize("chunk", [None, 256 * KIB])
-def test_a_resumable_upload_by_the_client(bucket: storage.Bucket, chunk: int | None) -> None:
+def test_client_uploads_in_a_resumable_session(bucket: storage.Bucket, chunk: int | None) -> None:
     content = bytes(range(256)) * (9 * 4 * KIB)
     blob = bucket.blob("big.bin", chunk_size=chunk and 16 * chunk)
     blob.upload_from_file(io.BytesIO(content), size=len(content))
     assert bucket.blob("big.bin").download_as_bytes() == content
 
 
-def test_an_upload_of_unknown_size(bucket: storage.Bucket) -> None:
+def test_upload_of_unknown_size_succeeds(bucket: storage.Bucket) -> None:
     content = b"x" * 300_000
     bucket.blob("unknown.bin", chunk_size=256 * KIB).upload_from_file(io.BytesIO(content))
     assert bucket.blob("unknown.bin").download_as_bytes() == content
 
 
-def test_overwriting_only_what_is_expected(bucket: storage.Bucket) -> None:
+def test_overwrite_requires_the_expected_generation(bucket: storage.Bucket) -> None:
     blob = bucket.blob("once.txt")
     blob.upload_from_string(b"first", if_generation_match=0)
     first = blob.generation
@@ -89,7 +89,7 @@ def test_overwriting_only_what_is_expected(bucket: storage.Bucket) -> None:
         blob.delete(if_generation_match=first)
 
 
-def test_listing_by_prefix_and_delimiter_in_pages(bucket: storage.Bucket) -> None:
+def test_objects_are_listed_by_prefix_and_delimiter_in_pages(bucket: storage.Bucket) -> None:
     for name in ("l/a", "l/b/1", "l/b/2", "l/c", "l/d/1"):
         bucket.blob(name).upload_from_string(b"")
     listed = bucket.client.list_blobs(bucket, prefix="l/", delimiter="/", page_size=2)
@@ -98,7 +98,7 @@ def test_listing_by_prefix_and_delimiter_in_pages(bucket: storage.Bucket) -> Non
     assert "by-the-client" in [found.name for found in bucket.client.list_buckets()]
 
 
-def test_a_missing_object_in_storages_own_words(engine: Engine, bucket: storage.Bucket) -> None:
+def test_missing_object_error_matches_cloud_storage(engine: Engine, bucket: storage.Bucket) -> None:
     assert bucket.get_blob("nope") is None
     error = engine.get("storage/v1/b/by-the-client/o/nope").json()["error"]
     assert error == {
@@ -113,14 +113,14 @@ def test_a_missing_object_in_storages_own_words(engine: Engine, bucket: storage.
     assert engine.get("storage/v1/nowhere").json()["error"]["errors"][0]["reason"] == "notFound"
 
 
-def test_every_valid_bucket_exists_and_can_be_made_once(engine: Engine) -> None:
+def test_every_valid_bucket_exists_and_can_be_created_once(engine: Engine) -> None:
     assert engine.get("storage/v1/b/never-written?projection=noAcl").json()["name"] == "never-written"
     assert engine.get("storage/v1/b/never-written/o").json() == {"kind": "storage#objects"}
     assert engine.post("storage/v1/b?project=p", {"name": "made"}).json()["id"] == "made"
     assert engine.post("storage/v1/b?project=p", {"name": "made"}).status_code == 409
 
 
-def test_a_hash_that_does_not_match_refuses_the_upload(engine: Engine) -> None:
+def test_upload_with_a_wrong_hash_is_refused(engine: Engine) -> None:
     body = (
         b'--b\r\ncontent-type: application/json\r\n\r\n{"name": "wrong", "crc32c": "AAAAAA=="}\r\n'
         b"--b\r\ncontent-type: text/plain\r\n\r\nhello\r\n--b--"
@@ -149,7 +149,7 @@ class Session:
         return self.engine.call("PUT", self.path, data=content, headers={"Content-Range": f"bytes {span}"})
 
 
-def test_a_session_tells_where_it_stands_and_goes_on(engine: Engine) -> None:
+def test_session_reports_its_range_and_resumes(engine: Engine) -> None:
     session = Session(engine, "resumed.txt", **{"X-Upload-Content-Type": "text/plain"})
     nothing = session.put(b"", "*/10")
     assert (nothing.status_code, nothing.headers.get("Range")) == (308, None)
@@ -171,14 +171,14 @@ def test_a_session_can_be_cancelled(engine: Engine) -> None:
     assert session.put(b"", "*/10").status_code == 404
 
 
-def test_a_body_that_breaks_off_is_kept_for_its_continuation(engine: Engine) -> None:
+def test_interrupted_body_is_kept_and_can_be_continued(engine: Engine) -> None:
     session = Session(engine, "broken.txt")
     begun = session.put(b"01234", "0-9/10")
     assert (begun.status_code, begun.headers["Range"]) == (308, "bytes=0-4")
     assert session.put(b"56789", "5-9/10").status_code == 200
 
 
-def test_a_body_in_pieces_of_unknown_length(engine: Engine) -> None:
+def test_chunked_body_of_unknown_length_is_stored(engine: Engine) -> None:
     path = "upload/storage/v1/b/data/o?uploadType=media&name=pieces"
     made = engine.call("POST", path, data=iter([b"one ", b"two"]))
     assert (made.status_code, made.json()["size"]) == (200, "7")
@@ -198,7 +198,7 @@ def test_a_body_in_pieces_of_unknown_length(engine: Engine) -> None:
         ("lines=1-2", 200, b"0123456789"),
     ],
 )
-def test_ranges(engine: Engine, span: str, status: int, content: bytes | None) -> None:
+def test_range_header_returns_the_requested_bytes(engine: Engine, span: str, status: int, content: bytes | None) -> None:
     engine.upload("ranges.txt", "0123456789")
     response = engine.get("storage/v1/b/data/o/ranges.txt?alt=media", headers={"Range": span})
     assert response.status_code == status
@@ -209,7 +209,7 @@ def test_ranges(engine: Engine, span: str, status: int, content: bytes | None) -
 
 @pytest.mark.parametrize("folder", ["", "gemini-1_5/text/"])
 @pytest.mark.parametrize("kind", ["train", "validation"])
-def test_the_reference_pages_samples_can_be_read_and_tuned_on(engine: Engine, folder: str, kind: str) -> None:
+def test_samples_of_the_reference_page_can_be_read_and_tuned_on(engine: Engine, folder: str, kind: str) -> None:
     name = f"ai-platform/generative_ai/{folder}sft_{kind}_data.jsonl"
     path = f"storage/v1/b/cloud-samples-data/o/{name.replace('/', '%2F')}"
     content = engine.get(f"{path}?alt=media").text
@@ -224,25 +224,25 @@ def test_the_reference_pages_samples_can_be_read_and_tuned_on(engine: Engine, fo
     engine.post(f"v1/{job.json()['name']}:cancel")
 
 
-def test_the_committed_samples_are_what_their_script_writes() -> None:
+def test_committed_samples_match_their_script() -> None:
     for name, content in files().items():
         assert (Path("engine/samples") / name).read_text() == content
 
 
-def test_a_pinned_object_outlives_its_deletion(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    staged = store.staged()
+def test_pinned_object_survives_deletion(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+    staged = store.new_staging_path()
     staged.write_bytes(b"kept")
-    made = store.put(staged, Upload("data", "name"))
-    with store.pinned(made) as path:
+    made = store.put(staged, UploadMetadata("data", "name"))
+    with store.pin_generation(made) as path:
         store.delete("data", "name", None, None)
         assert path.read_bytes() == b"kept"
     assert store.find("data", "name") is None
     assert not list(store.staging.iterdir())
 
 
-def test_names_on_disk_never_meet() -> None:
+def test_file_names_on_disk_never_collide() -> None:
     names = [".", "%2E", "a/b", "a%2Fb", "x" * 300, "x" * 301, "=staging", "a=b"]
-    assert len({file_name(name) for name in names}) == len(names)
-    assert all(len(file_name(name)) <= 200 for name in names)
-    assert not any("/" in file_name(name) or file_name(name).startswith(".") for name in names)
+    assert len({encode_file_name(name) for name in names}) == len(names)
+    assert all(len(encode_file_name(name)) <= 200 for name in names)
+    assert not any("/" in encode_file_name(name) or encode_file_name(name).startswith(".") for name in names)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from engine.base_models.registry import BUILT_IN
-from engine.inference.detokenizer import Decoding
-from engine.training.chat_template import Chat
+from engine.inference.detokenizer import Detokenizer
+from engine.training.chat_template import ChatTemplate
 from tests.engine.tiny_base import write_base
 
 WORDS = ["▁", "▁▁", "▁a", "▁日", "a", "b", "\ufffd", "é", "日本", '"', "_", "."]
@@ -54,13 +54,13 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.fixture(scope="module", params=MAKERS)
-def chat(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Chat:
-    return Chat(MAKERS[request.param](tmp_path_factory.mktemp("tokenizers") / request.param))
+def chat(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ChatTemplate:
+    return ChatTemplate(MAKERS[request.param](tmp_path_factory.mktemp("tokenizers") / request.param))
 
 
-def spoken(chat: Chat, tokens: Sequence[int]) -> list[str]:
+def decode_stepwise(chat: ChatTemplate, tokens: Sequence[int]) -> list[str]:
     """What is sure after each token, and at the end all of the text."""
-    decoding, sure = Decoding(chat), []
+    decoding, sure = Detokenizer(chat), []
     for token in tokens:
         decoding.add(token)
         sure.append(decoding.sure)
@@ -70,43 +70,43 @@ def spoken(chat: Chat, tokens: Sequence[int]) -> list[str]:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(st.integers(0, 2**16), max_size=40))
 @example(numbers=[])
-def test_pieces_say_what_a_whole_decode_says(chat: Chat, numbers: list[int]) -> None:
+def test_streamed_text_equals_the_full_decode(chat: ChatTemplate, numbers: list[int]) -> None:
     """Any tokens in any order: halves of characters, specials, bytes that are none, spaces in rows."""
     size = len(chat._tokenizer)
     tokens = [number % size for number in numbers]
-    *sure, whole = spoken(chat, tokens)
-    assert whole == chat.text(tokens)
+    *sure, whole = decode_stepwise(chat, tokens)
+    assert whole == chat.decode_tokens(tokens)
     assert all(whole.startswith(beginning) for beginning in sure)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_pieces_say_the_same_where_spelling_depends_on_neighbours(chat: Chat, data: st.DataObject) -> None:
+def test_streamed_text_equals_the_full_decode_where_spelling_depends_on_neighbors(chat: ChatTemplate, data: st.DataObject) -> None:
     """Only the tokens that are spelled by their neighbours: spaces, quotes, underscores, single bytes."""
     vocabulary = chat._tokenizer.get_vocab()
     awkward = sorted(id for token, id in vocabulary.items() if set(token) <= set('▁Ġ_"日æĹ¥\ufffd'))
     awkward += sorted(chat.byte_tokens)[65:67] + sorted(chat.byte_tokens)[227:232] + sorted(chat.unspoken)
     tokens = data.draw(st.lists(st.sampled_from(awkward), max_size=30))
-    *sure, whole = spoken(chat, tokens)
-    assert whole == chat.text(tokens)
+    *sure, whole = decode_stepwise(chat, tokens)
+    assert whole == chat.decode_tokens(tokens)
     assert all(whole.startswith(beginning) for beginning in sure)
 
 
-def test_ordinary_text_is_sure_at_once(chat: Chat) -> None:
+def test_ordinary_text_is_emitted_at_once(chat: ChatTemplate) -> None:
     vocabulary = chat._tokenizer.get_vocab()
     letter = vocabulary["a"]
-    assert spoken(chat, [letter] * 5) == ["a" * count for count in (1, 2, 3, 4, 5, 5)]
+    assert decode_stepwise(chat, [letter] * 5) == ["a" * count for count in (1, 2, 3, 4, 5, 5)]
 
 
-def test_the_work_grows_with_the_answer_and_not_with_its_square(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
+def test_decoding_cost_is_linear_in_the_answer(
+    chat: ChatTemplate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, text = [], Chat.text
+    decoded, text = [], ChatTemplate.decode_tokens
 
-    def counted(self: Chat, tokens: Sequence[int]) -> str:
+    def count_tokens(self: ChatTemplate, tokens: Sequence[int]) -> str:
         decoded.append(len(tokens))
         return text(self, tokens)
 
-    monkeypatch.setattr(Chat, "text", counted)
-    spoken(chat, [chat._tokenizer.get_vocab()["a"]] * 1000)
+    monkeypatch.setattr(ChatTemplate, "text", count_tokens)
+    decode_stepwise(chat, [chat._tokenizer.get_vocab()["a"]] * 1000)
     assert sum(decoded) <= 4 * 1000

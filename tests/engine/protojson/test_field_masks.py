@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.protojson.errors import ApiError
-from engine.protojson.field_masks import changes
+from engine.protojson.field_masks import resolve_update_mask
 
 FIELDS = ("displayName", "description", "labels")
 CURRENT = {"displayName": "n", "labels": {"a": "1", "b": "2"}}
@@ -32,8 +32,8 @@ CURRENT = {"displayName": "n", "labels": {"a": "1", "b": "2"}}
         ("*", {"displayName": "m"}, {"displayName": "m", "description": "", "labels": {}}),
     ],
 )
-def test_changes(mask: str, body: dict[str, Any], changed: dict[str, Any]) -> None:
-    assert changes(mask, body, CURRENT, FIELDS) == changed
+def test_update_mask_selects_changes(mask: str, body: dict[str, Any], changed: dict[str, Any]) -> None:
+    assert resolve_update_mask(mask, body, CURRENT, FIELDS) == changed
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_changes(mask: str, body: dict[str, Any], changed: dict[str, Any]) -> No
         ("displayName.x", "display_name has no fields of its own."),
     ],
 )
-def test_what_cannot_be_changed(mask: str, message: str) -> None:
+def test_unchangeable_field_is_refused(mask: str, message: str) -> None:
     with pytest.raises(ApiError, match=message) as caught:
-        changes(mask, {}, CURRENT, FIELDS)
+        resolve_update_mask(mask, {}, CURRENT, FIELDS)
     assert caught.value.violations[0].field == "update_mask"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.protojson.errors import ApiError
-from engine.protojson.filters import filter_of
-from engine.protojson.pagination import in_order
+from engine.protojson.filters import compile_filter
+from engine.protojson.pagination import sort_resources
 
 JOBS: list[dict[str, Any]] = [
     {"name": "a", "state": "JOB_STATE_RUNNING", "labels": {"team": "red", "tune-type": "sft"}},
@@ -18,8 +18,8 @@ JOBS: list[dict[str, Any]] = [
 RUN = {"name": "r", "schemaTitle": "system.ExperimentRun", "parentContexts": ["projects/p/contexts/e"]}
 
 
-def kept(text: str) -> str:
-    keeps = filter_of(text)
+def filter_names(text: str) -> str:
+    keeps = compile_filter(text)
     return "".join(job["name"] for job in [*JOBS, RUN] if keeps(job))
 
 
@@ -52,8 +52,8 @@ def kept(text: str) -> str:
         ),
     ],
 )
-def test_a_filter_keeps(text: str, names: str) -> None:
-    assert kept(text) == names
+def test_filter_keeps_matching_resources(text: str, names: str) -> None:
+    assert filter_names(text) == names
 
 
 @pytest.mark.parametrize(
@@ -71,24 +71,24 @@ def test_a_filter_keeps(text: str, names: str) -> None:
         "(" * 60 + "a=b",
     ],
 )
-def test_what_is_no_filter_is_refused(text: str) -> None:
+def test_invalid_filter_is_refused(text: str) -> None:
     with pytest.raises(ApiError, match="Invalid filter") as caught:
-        filter_of(text)
+        compile_filter(text)
     assert caught.value.violations[0].field == "filter"
 
 
-def test_an_order_by_several_fields() -> None:
+def test_order_by_several_fields_sorts_by_each() -> None:
     models = [{"displayName": "b", "createTime": "1"}, {"displayName": "a", "createTime": "1"}]
     models.append({"displayName": "c", "createTime": "2"})
 
-    def ordered(text: str) -> str:
-        found = in_order(models, text, ("display_name", "create_time"))
+    def sort_names(text: str) -> str:
+        found = sort_resources(models, text, ("display_name", "create_time"))
         return "".join(model["displayName"] for model in found)
 
-    assert ordered("") == "bac"
-    assert ordered("display_name") == "abc"
-    assert ordered("displayName desc") == "cba"
-    assert ordered("create_time desc, display_name") == "cab"
+    assert sort_names("") == "bac"
+    assert sort_names("display_name") == "abc"
+    assert sort_names("displayName desc") == "cba"
+    assert sort_names("create_time desc, display_name") == "cab"
     for wrong in ("name", "display_name down", "display_name desc now"):
         with pytest.raises(ApiError, match="Invalid order_by"):
-            ordered(wrong)
+            sort_names(wrong)

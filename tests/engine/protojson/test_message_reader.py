@@ -11,25 +11,25 @@ from hypothesis import strategies as st
 
 from engine.protojson.enums import ENUMS
 from engine.protojson.errors import ApiError
-from engine.protojson.lenient_json import parse
-from engine.protojson.message_reader import normalise
+from engine.protojson.lenient_json import parse_json
+from engine.protojson.message_reader import normalize_message
 from engine.protojson.schema import MESSAGES, ONEOFS
 
 
-def tuning_job(**fields: Any) -> dict[str, Any]:
-    return normalise("TuningJob", fields, "tuning_job")
+def normalize_job(**fields: Any) -> dict[str, Any]:
+    return normalize_message("TuningJob", fields, "tuning_job")
 
 
-def hyper_parameters(**fields: Any) -> dict[str, Any]:
-    found: dict[str, Any] = tuning_job(supervisedTuningSpec={"hyperParameters": fields})[
+def normalize_hyper_parameters(**fields: Any) -> dict[str, Any]:
+    found: dict[str, Any] = normalize_job(supervisedTuningSpec={"hyperParameters": fields})[
         "supervisedTuningSpec"
     ]["hyperParameters"]
     return found
 
 
-def refusal(message: str, value: Any, root: str = "") -> ApiError:
+def catch_error(message: str, value: Any, root: str = "") -> ApiError:
     with pytest.raises(ApiError) as caught:
-        normalise(message, value, root)
+        normalize_message(message, value, root)
     return caught.value
 
 
@@ -42,8 +42,8 @@ def test_every_type_in_the_schema_is_known() -> None:
             assert set(members) <= set(MESSAGES[message])
 
 
-def test_both_spellings_mixed_at_every_depth() -> None:
-    job = tuning_job(
+def test_snake_and_camel_case_can_be_mixed_at_every_depth() -> None:
+    job = normalize_job(
         base_model="m",
         supervisedTuningSpec={
             "training_dataset_uri": "gs://b/t.jsonl",
@@ -64,8 +64,8 @@ def test_both_spellings_mixed_at_every_depth() -> None:
 
 
 @pytest.mark.parametrize("value", [3, "3", 3.0, "3.0"])
-def test_64_bit_integers_come_out_as_strings(value: Any) -> None:
-    assert hyper_parameters(epochCount=value) == {"epochCount": "3"}
+def test_64_bit_integers_are_normalized_to_strings(value: Any) -> None:
+    assert normalize_hyper_parameters(epochCount=value) == {"epochCount": "3"}
 
 
 @pytest.mark.parametrize(
@@ -78,50 +78,50 @@ def test_64_bit_integers_come_out_as_strings(value: Any) -> None:
         (6, "ADAPTER_SIZE_TWO"),
     ],
 )
-def test_enums_come_out_as_names(value: Any, name: str) -> None:
-    assert hyper_parameters(adapterSize=value) == {"adapterSize": name}
+def test_enums_are_normalized_to_names(value: Any, name: str) -> None:
+    assert normalize_hyper_parameters(adapterSize=value) == {"adapterSize": name}
 
 
 def test_doubles_and_booleans_may_be_strings() -> None:
-    assert hyper_parameters(learningRateMultiplier="1.5") == {"learningRateMultiplier": 1.5}
-    job = tuning_job(supervisedTuningSpec={"exportLastCheckpointOnly": "true"})
+    assert normalize_hyper_parameters(learningRateMultiplier="1.5") == {"learningRateMultiplier": 1.5}
+    job = normalize_job(supervisedTuningSpec={"exportLastCheckpointOnly": "true"})
     assert job["supervisedTuningSpec"] == {"exportLastCheckpointOnly": True}
 
 
-def test_null_is_unset_and_what_only_the_service_sends_is_forgotten() -> None:
-    assert tuning_job(description=None, state=4, name="x", error={"any": "thing"}) == {}
+def test_null_and_output_only_fields_are_ignored() -> None:
+    assert normalize_job(description=None, state=4, name="x", error={"any": "thing"}) == {}
 
 
 def test_a_lone_object_is_a_list_of_one() -> None:
     body = {"contents": {"role": "USER", "parts": {"text": "hi"}}}
-    assert normalise("GenerateContentRequest", body) == {
+    assert normalize_message("GenerateContentRequest", body) == {
         "contents": [{"role": "USER", "parts": [{"text": "hi"}]}]
     }
 
 
 def test_lists_in_lists_are_flattened_and_null_in_a_list_is_an_empty_element() -> None:
     body = {"contents": [[{"parts": []}], None], "generationConfig": {"stopSequences": ["a", ["b"], None]}}
-    assert normalise("GenerateContentRequest", body) == {
+    assert normalize_message("GenerateContentRequest", body) == {
         "contents": [{"parts": []}, {}],
         "generationConfig": {"stopSequences": ["a", "b", ""]},
     }
 
 
-def test_the_callers_own_keys_are_left_alone() -> None:
+def test_keys_of_maps_are_unchanged() -> None:
     args = {"snake_key": {"camelKey": [1, [2]], "none": None}}
     body = {
         "labels": {"client_request_id": "a", "camelCase": "b"},
         "contents": [{"parts": [{"functionCall": {"name": "f", "args": args}}]}],
         "generation_config": {"response_schema": {"any_of": []}},
     }
-    read = normalise("GenerateContentRequest", body)
+    read = normalize_message("GenerateContentRequest", body)
     assert read["labels"] == body["labels"]
     assert read["contents"][0]["parts"][0]["functionCall"]["args"] == args
     assert read["generationConfig"]["responseSchema"] == {"any_of": []}
 
 
-def test_an_unknown_field_in_googles_words() -> None:
-    error = refusal("TuningJob", {"foo": 1, "supervisedTuningSpec": {"bar": 2}}, "tuning_job")
+def test_unknown_field_error_matches_googles_wording() -> None:
+    error = catch_error("TuningJob", {"foo": 1, "supervisedTuningSpec": {"bar": 2}}, "tuning_job")
     wanted = [
         (
             "tuning_job",
@@ -135,7 +135,7 @@ def test_an_unknown_field_in_googles_words() -> None:
     ]
     assert [(violation.field, violation.description) for violation in error.violations] == wanted
     assert error.message == "\n".join(description for _, description in wanted)
-    assert refusal("GenerateContentRequest", {"foo": 1}).message == (
+    assert catch_error("GenerateContentRequest", {"foo": 1}).message == (
         'Invalid JSON payload received. Unknown name "foo": Cannot find field.'
     )
 
@@ -153,9 +153,9 @@ def test_an_unknown_field_in_googles_words() -> None:
         ({"adapterSize": {}}, ".AdapterSize), an object"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named_with_its_path(fields: dict[str, Any], message: str) -> None:
+def test_value_of_the_wrong_type_is_reported_with_its_path(fields: dict[str, Any], message: str) -> None:
     body = {"supervisedTuningSpec": {"hyperParameters": fields}}
-    error = refusal("TuningJob", body, "tuning_job")
+    error = catch_error("TuningJob", body, "tuning_job")
     assert error.violations[0].field.startswith("tuning_job.supervised_tuning_spec.hyper_parameters.")
     assert error.message.startswith(f"Invalid value at '{error.violations[0].field}' (")
     assert message in error.message
@@ -171,15 +171,15 @@ def test_a_value_of_the_wrong_type_is_named_with_its_path(fields: dict[str, Any]
         ({"labels": []}, "tuning_job.labels"),
     ],
 )
-def test_a_value_of_the_wrong_shape(body: Any, field: str) -> None:
-    assert [violation.field for violation in refusal("TuningJob", body, "tuning_job").violations] == [field]
+def test_value_of_the_wrong_shape_is_refused(body: Any, field: str) -> None:
+    assert [violation.field for violation in catch_error("TuningJob", body, "tuning_job").violations] == [field]
 
 
 def test_two_members_of_a_oneof_exclude_each_other() -> None:
-    error = refusal("TuningJob", {"baseModel": "m", "preTunedModel": {"tuned_model_name": "n"}}, "tuning_job")
+    error = catch_error("TuningJob", {"baseModel": "m", "preTunedModel": {"tuned_model_name": "n"}}, "tuning_job")
     assert "oneof field 'source_model' is already set" in error.message
     part = {"contents": [{"parts": [{"text": "a", "inlineData": {"data": ""}}]}]}
-    assert refusal("GenerateContentRequest", part).violations[0].field == "contents[0].parts[0]"
+    assert catch_error("GenerateContentRequest", part).violations[0].field == "contents[0].parts[0]"
 
 
 LENIENT = [
@@ -195,8 +195,8 @@ LENIENT = [
 
 
 @pytest.mark.parametrize(("text", "value"), LENIENT)
-def test_json_as_googles_front_end_reads_it(text: str, value: Any) -> None:
-    assert parse(text) == value
+def test_lenient_json_is_parsed(text: str, value: Any) -> None:
+    assert parse_json(text) == value
 
 
 @pytest.mark.parametrize(
@@ -216,9 +216,9 @@ def test_json_as_googles_front_end_reads_it(text: str, value: Any) -> None:
         ("", 1, 1),
     ],
 )
-def test_a_syntax_error_names_its_place(text: str, line: int, column: int) -> None:
+def test_syntax_error_names_line_and_column(text: str, line: int, column: int) -> None:
     with pytest.raises(ApiError, match=f"Line {line}, column {column}:") as caught:
-        parse(text)
+        parse_json(text)
     assert caught.value.message.startswith("Invalid JSON payload received. ")
 
 
@@ -230,32 +230,32 @@ TREES = st.recursive(
 
 
 @given(TREES)
-def test_all_json_is_read_as_it_is_on_both_ways(value: Any) -> None:
+def test_strict_and_lenient_parsers_agree_on_all_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False)
-    assert parse(text) == value
-    assert parse(f"[{text},]") == [value]
+    assert parse_json(text) == value
+    assert parse_json(f"[{text},]") == [value]
 
 
-def test_what_was_read_is_read_again_as_the_same() -> None:
+def test_normalization_is_idempotent() -> None:
     body = {
         "base_model": "m",
         "labels": {"a": "b"},
         "supervisedTuningSpec": {"hyper_parameters": {"epochCount": 3, "adapterSize": 2}},
     }
-    once = tuning_job(**body)
-    assert tuning_job(**once) == once
+    once = normalize_job(**body)
+    assert normalize_job(**once) == once
 
 
 @pytest.mark.parametrize("ending", ["", ","])
 @pytest.mark.parametrize(("depth", "accepted"), [(100, True), (101, False), (50_000, False)])
-def test_nesting_has_an_end(depth: int, accepted: bool, ending: str) -> None:
+def test_too_deep_nesting_is_refused(depth: int, accepted: bool, ending: str) -> None:
     text = (
         "[" * (depth + 1) + ending.join("]" * (depth + 1))
         if ending
         else "[" * (depth + 1) + "]" * (depth + 1)
     )
     if accepted:
-        assert json.dumps(parse(text)).count("[") == depth + 1
+        assert json.dumps(parse_json(text)).count("[") == depth + 1
     else:
         with pytest.raises(ApiError, match="too deep"):
-            parse(text)
+            parse_json(text)

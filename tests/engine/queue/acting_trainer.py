@@ -41,7 +41,7 @@ def main(folder: JobFolder) -> None:
             sys.exit(1)
         case "crashes on its way":  # each time one save point further
             step = max(folder.save_points(), default=0) + 1
-            folder.save_point(step).mkdir(parents=True)
+            folder.save_point_path(step).mkdir(parents=True)
             if step < 6:
                 os.kill(os.getpid(), signal.SIGKILL)
             folder.write_result("SUCCEEDED")

@@ -51,14 +51,14 @@ def before_the_rename_of_save_point_6() -> None:
     """All of it is written, and it has not got its name."""
     from engine.queue import atomic_files
 
-    original = atomic_files.sync
+    original = atomic_files.sync_to_disk
 
     def sync(path: Path) -> None:
         if path.name == "000006.tmp":
             die()
         original(path)
 
-    atomic_files.sync = sync
+    atomic_files.sync_to_disk = sync
 
 
 def between_checkpoint_and_save_point_6() -> None:
@@ -68,19 +68,19 @@ def between_checkpoint_and_save_point_6() -> None:
 def inside_a_line_of_metrics() -> None:
     from engine.training import metrics_log
 
-    original = metrics_log.Recorder.add
+    original = metrics_log.PointWriter.add
 
-    def add(self: metrics_log.Recorder, step: int, values: Any) -> None:
+    def add(self: metrics_log.PointWriter, step: int, values: Any) -> None:
         if step == 8:
             self._file.write(b'{"series": "/train_total_l')
             self._file.flush()
             die()
         original(self, step, values)
 
-    metrics_log.Recorder.add = add  # type: ignore[method-assign]
+    metrics_log.PointWriter.add = add  # type: ignore[method-assign]
 
 
-def short_of_memory() -> None:
+def limit_memory() -> None:
     """What the process has already, and a little more: the limit is the kernel's own."""
     import resource
 
@@ -95,14 +95,14 @@ def _before_call(count: int, owner: str, name: str) -> None:
     place = pkgutil.resolve_name(owner)
     original, calls = getattr(place, name), 0
 
-    def counted(*arguments: Any, **named: Any) -> Any:
+    def count_call(*arguments: Any, **named: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == count:
             die()
         return original(*arguments, **named)
 
-    setattr(place, name, counted)
+    setattr(place, name, count_call)
 
 
 def train_with(mishap: Mishap, folder: JobFolder) -> int:

@@ -17,73 +17,73 @@ def test_a_new_job_is_pending_and_has_its_own_copy_of_the_data(make_job: MakeJob
     sent = (tmp_path / "train-1.jsonl").read_bytes()
     (tmp_path / "train-1.jsonl").unlink()
     assert folder.state["state"] == "JOB_STATE_PENDING"
-    assert folder.training.read_bytes() == sent
-    assert folder.validation is not None
+    assert folder.training_file.read_bytes() == sent
+    assert folder.validation_file is not None
     assert folder.job["base"] == "studio-tiny"
 
 
-def test_reads_of_what_is_not_there_yet_are_empty(make_job: MakeJob) -> None:
+def test_missing_files_read_as_empty(make_job: MakeJob) -> None:
     folder = make_job(validation=0)
-    assert (folder.progress, folder.stats, folder.result, folder.checkpoints(), folder.metrics()) == (
+    assert (folder.progress, folder.stats, folder.result, folder.checkpoints(), folder.read_points()) == (
         {},
         {},
         {},
         [],
         [],
     )
-    assert (folder.validation, folder.cancel_asked, folder.finished) == (None, False, False)
+    assert (folder.validation_file, folder.is_cancel_requested, folder.is_finished) == (None, False, False)
 
 
-def test_jobs_are_listed_oldest_first_and_only_when_whole(make_job: MakeJob, tmp_path: Path) -> None:
+def test_only_complete_jobs_are_listed_oldest_first(make_job: MakeJob, tmp_path: Path) -> None:
     made = [make_job().id for _ in range(3)]
     (tmp_path / "root/jobs/9.tmp").mkdir()
     write_json(tmp_path / "root/jobs/9.tmp/job.json", {"id": "9", "createTime": ""})
     assert [folder.id for folder in JobFolder.all(tmp_path / "root")] == made
 
 
-def test_an_id_that_is_taken_is_refused_and_the_first_job_kept(make_job: MakeJob, tmp_path: Path) -> None:
+def test_duplicate_job_id_is_refused_and_the_first_job_stays(make_job: MakeJob, tmp_path: Path) -> None:
     folder = make_job()
     with pytest.raises(OSError):
-        JobFolder.create(tmp_path / "root", {**folder.job, "model": "other"}, folder.training, None)
+        JobFolder.create(tmp_path / "root", {**folder.job, "model": "other"}, folder.training_file, None)
     assert folder.job["model"] == "studio-tiny"
     assert not list(tmp_path.glob("root/jobs/*.tmp"))
 
 
-def test_a_state_keeps_what_was_known_and_forgets_what_is_none(make_job: MakeJob) -> None:
+def test_write_state_keeps_other_keys_and_removes_none_values(make_job: MakeJob) -> None:
     folder = make_job()
     folder.write_state("RUNNING", pid=7, startTime="then")
     folder.write_state("SUCCEEDED", pid=None)
     state = folder.state
     assert state.pop("updateTime").endswith("Z")
     assert state == {"state": "JOB_STATE_SUCCEEDED", "startTime": "then"}
-    assert folder.finished
+    assert folder.is_finished
 
 
-def test_points_come_back_in_order_and_from_a_step_on(make_job: MakeJob) -> None:
+def test_points_are_read_in_order_and_after_a_step(make_job: MakeJob) -> None:
     folder = make_job()
-    recorder = metrics_log.Recorder(folder.path / "metrics.jsonl")
+    recorder = metrics_log.PointWriter(folder.path / "metrics.jsonl")
     for step in (1, 2, 3):
         recorder.add(step, {"/train_total_loss": step / 2, "/train_num_predictions": 4.0})
     recorder.close()
-    assert [(point["step"], point["value"]) for point in folder.metrics(since_step=2)] == [(3, 1.5), (3, 4.0)]
-    assert len(folder.metrics()) == 6
+    assert [(point["step"], point["value"]) for point in folder.read_points(since_step=2)] == [(3, 1.5), (3, 4.0)]
+    assert len(folder.read_points()) == 6
 
 
-def test_a_torn_last_line_is_not_read_and_goes_when_the_points_are_cut_back(make_job: MakeJob) -> None:
+def test_torn_last_line_is_ignored_and_removed_by_truncation(make_job: MakeJob) -> None:
     folder = make_job()
     path = folder.path / "metrics.jsonl"
-    recorder = metrics_log.Recorder(path)
+    recorder = metrics_log.PointWriter(path)
     recorder.add(1, {"/a": 0.5})
     recorder.add(2, {"/a": 0.25})
     recorder.close()
     path.write_bytes(path.read_bytes() + b'{"series": "/a", "st')
-    assert [point["step"] for point in folder.metrics()] == [1, 2]
-    metrics_log.cut_back(path, 1)
+    assert [point["step"] for point in folder.read_points()] == [1, 2]
+    metrics_log.truncate_after(path, 1)
     assert path.read_bytes().count(b"\n") == 1
-    assert [point["step"] for point in folder.metrics()] == [1]
+    assert [point["step"] for point in folder.read_points()] == [1]
 
 
-def test_a_folder_appears_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_new_folder_is_atomic(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "new") as folder:
         write_bytes(folder / "half", b"")
         1 / 0  # noqa: B018

@@ -19,7 +19,7 @@ from engine.queue.atomic_files import write_json
 from engine.queue.job_folder import JobFolder
 from engine.queue.runner import Runner
 from tests.engine.job_folders import series
-from tests.engine.running_engine import PROJECT, running
+from tests.engine.running_engine import PROJECT, run_engine
 from tests.paths import ROOT
 
 MakeJob = Callable[..., JobFolder]
@@ -54,20 +54,20 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
         runner.stop()
 
 
-def wait(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "It did not happen."
         time.sleep(0.02)
 
 
-def state(folder: JobFolder) -> str:
+def read_state(folder: JobFolder) -> str:
     return str(folder.state["state"]).removeprefix("JOB_STATE_")
 
 
-def trainer(folder: JobFolder) -> psutil.Process:
+def find_trainer(folder: JobFolder) -> psutil.Process:
     """Its process, once it has started and shown life."""
-    wait(lambda: "pid" in folder.state and folder.progress)
+    wait_for(lambda: "pid" in folder.state and folder.progress)
     return psutil.Process(folder.state["pid"])
 
 
@@ -75,8 +75,8 @@ def test_the_second_job_is_pending_until_the_first_ends(act: Act, start: Callabl
     first, second = act("works"), act("works")
     start()
     seen = set()
-    while not second.finished:
-        seen.add((state(first), state(second)))
+    while not second.is_finished:
+        seen.add((read_state(first), read_state(second)))
         time.sleep(0.01)
     assert ("RUNNING", "PENDING") in seen
     assert ("RUNNING", "RUNNING") not in seen
@@ -84,36 +84,36 @@ def test_the_second_job_is_pending_until_the_first_ends(act: Act, start: Callabl
     assert "pid" not in first.state
 
 
-def test_a_job_that_comes_later_is_heard_of(act: Act, start: Callable[..., Runner]) -> None:
+def test_later_job_is_started(act: Act, start: Callable[..., Runner]) -> None:
     runner = start()
     folder = act("works")
     runner.wake()
-    wait(lambda: state(folder) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == "SUCCEEDED")
 
 
-def test_as_many_trainers_as_are_allowed(
+def test_engine_jobs_limits_concurrent_trainers(
     act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENGINE_JOBS", "2")
     folders = [act("works on") for _ in range(3)]
     start()
-    wait(lambda: state(folders[1]) == "RUNNING")
-    assert [state(folder) for folder in folders] == ["RUNNING", "RUNNING", "PENDING"]
+    wait_for(lambda: read_state(folders[1]) == "RUNNING")
+    assert [read_state(folder) for folder in folders] == ["RUNNING", "RUNNING", "PENDING"]
 
 
-def test_the_trainers_own_reason_is_the_jobs(act: Act, start: Callable[..., Runner]) -> None:
+def test_job_error_is_the_trainers_reason(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("refuses")
     start()
-    wait(lambda: state(folder) == "FAILED")
+    wait_for(lambda: read_state(folder) == "FAILED")
     assert folder.state["error"] == {"code": 3, "message": "There is nothing to learn."}
 
 
-def test_a_trainer_that_crashes_is_started_four_times_and_then_the_job_fails(
+def test_job_fails_after_its_trainer_crashes_four_times(
     act: Act, start: Callable[..., Runner]
 ) -> None:
     folder = act("crashes")
     start()
-    wait(lambda: state(folder) == "FAILED")
+    wait_for(lambda: read_state(folder) == "FAILED")
     assert (folder.path / "trainer.log").read_text().count("ValueError") == 4
     assert folder.state["error"]["code"] == 13
     message = folder.state["error"]["message"]
@@ -124,18 +124,18 @@ def test_a_trainer_that_crashes_is_started_four_times_and_then_the_job_fails(
 def test_a_trainer_that_makes_progress_may_crash_more_often(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("crashes on its way")
     start()
-    wait(lambda: state(folder) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == "SUCCEEDED")
     assert folder.save_points() == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.fault
-def test_a_silent_trainer_is_ended_and_the_job_fails_in_the_end(
+def test_silent_trainer_is_killed_and_the_job_fails(
     act: Act, start: Callable[..., Runner]
 ) -> None:
     folder = act("falls silent")
     start(patience=0.3)
-    first = trainer(folder)
-    wait(lambda: state(folder) == "FAILED")
+    first = find_trainer(folder)
+    wait_for(lambda: read_state(folder) == "FAILED")
     assert not first.is_running()
     assert "was silent for" in folder.state["error"]["message"]
 
@@ -144,84 +144,84 @@ def test_a_silent_trainer_is_ended_and_the_job_fails_in_the_end(
 def test_a_stopped_trainer_is_replaced(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("works on")
     start(patience=0.5)
-    first = trainer(folder)
+    first = find_trainer(folder)
     first.suspend()
-    wait(lambda: folder.state.get("pid", first.pid) != first.pid)
+    wait_for(lambda: folder.state.get("pid", first.pid) != first.pid)
     assert not first.is_running()
     assert folder.state["restarts"] == 1
 
 
 @pytest.mark.parametrize("part", ["works on", "hears nothing"])
-def test_cancel_ends_the_trainer_however_deaf(act: Act, start: Callable[..., Runner], part: str) -> None:
+def test_cancel_kills_a_trainer_that_ignores_it(act: Act, start: Callable[..., Runner], part: str) -> None:
     folder = act(part)
     runner = start(grace=0.3)
-    process = trainer(folder)
+    process = find_trainer(folder)
     seen = set()
-    folder.ask_cancel()
+    folder.request_cancel()
     runner.wake()
-    while not folder.finished:
-        seen.add(state(folder))
+    while not folder.is_finished:
+        seen.add(read_state(folder))
         time.sleep(0.01)
     assert "CANCELLING" in seen
     assert folder.state["error"]["code"] == 1
-    assert state(folder) == "CANCELLED"
+    assert read_state(folder) == "CANCELLED"
     assert not process.is_running()
 
 
-def test_cancel_of_a_waiting_job_needs_no_trainer(act: Act, start: Callable[..., Runner]) -> None:
+def test_cancel_of_a_pending_job_starts_no_trainer(act: Act, start: Callable[..., Runner]) -> None:
     running, waiting = act("works on"), act("works")
     runner = start()
-    wait(lambda: state(running) == "RUNNING")
-    waiting.ask_cancel()
+    wait_for(lambda: read_state(running) == "RUNNING")
+    waiting.request_cancel()
     runner.wake()
-    wait(lambda: state(waiting) == "CANCELLED")
+    wait_for(lambda: read_state(waiting) == "CANCELLED")
     assert "startTime" not in waiting.state
-    assert state(running) == "RUNNING"
+    assert read_state(running) == "RUNNING"
 
 
-def test_a_job_that_ended_before_its_cancel_was_heard_has_succeeded(
+def test_job_that_ends_before_its_cancel_succeeds(
     act: Act, start: Callable[..., Runner]
 ) -> None:
     folder = act("works")
     folder.write_result("SUCCEEDED")
-    folder.ask_cancel()
+    folder.request_cancel()
     start()
-    wait(lambda: folder.finished)
-    assert state(folder) == "SUCCEEDED"
+    wait_for(lambda: folder.is_finished)
+    assert read_state(folder) == "SUCCEEDED"
 
 
-def test_a_runner_that_stops_leaves_no_trainer_and_the_next_goes_on(
+def test_stopped_runner_leaves_no_trainer_and_the_next_resumes(
     act: Act, start: Callable[..., Runner]
 ) -> None:
     folder = act("works on")
     runner = start()
-    process = trainer(folder)
+    process = find_trainer(folder)
     runner.stop()
     assert not process.is_running()
-    assert state(folder) == "RUNNING"
+    assert read_state(folder) == "RUNNING"
     started = folder.state["startTime"]
     start()
-    wait(lambda: folder.state["pid"] != process.pid)
+    wait_for(lambda: folder.state["pid"] != process.pid)
     assert folder.state["startTime"] == started
     assert "restarts" not in folder.state
 
 
 @pytest.mark.fault
-def test_a_trainer_that_outlived_its_engine_is_ended_first(act: Act, start: Callable[..., Runner]) -> None:
+def test_leftover_trainer_of_a_dead_engine_is_killed_first(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("works")
     leftover = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     folder.write_state("RUNNING", pid=leftover.pid, pidStarted=psutil.Process(leftover.pid).create_time())
     start()
     leftover.wait(10)
-    wait(lambda: state(folder) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == "SUCCEEDED")
 
 
-def test_a_process_that_took_over_the_number_is_left_alone(act: Act, start: Callable[..., Runner]) -> None:
+def test_other_process_with_a_reused_pid_is_not_killed(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("works")
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     folder.write_state("RUNNING", pid=stranger.pid, pidStarted=1.0)
     start()
-    wait(lambda: state(folder) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == "SUCCEEDED")
     assert stranger.poll() is None
     stranger.kill()
     stranger.wait()
@@ -232,19 +232,19 @@ def test_a_full_disk_does_not_end_the_queue(
 ) -> None:
     folder, write, calls = act("works"), JobFolder.write_state, itertools.count(1)
 
-    def full(self: JobFolder, state: str, **changes: Any) -> None:
+    def fail_first_writes(self: JobFolder, state: str, **changes: Any) -> None:
         if next(calls) in (1, 3):  # 2 is the RUNNING before the trainer starts, 3 is the one with its pid
             raise OSError(28, "No space left on device")
         write(self, state, **changes)
 
-    monkeypatch.setattr(JobFolder, "write_state", full)
+    monkeypatch.setattr(JobFolder, "write_state", fail_first_writes)
     monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
-    wait(lambda: state(folder) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == "SUCCEEDED")
     assert next(calls) > 5
 
 
-def test_a_job_that_cannot_be_read_does_not_end_the_queue(
+def test_unreadable_job_does_not_end_the_queue(
     act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, broken = act("works"), act("works")
@@ -254,7 +254,7 @@ def test_a_job_that_cannot_be_read_does_not_end_the_queue(
     start()
     time.sleep(0.3)
     (broken.path / "job.json").write_bytes(about)
-    wait(lambda: state(folder) == state(broken) == "SUCCEEDED")
+    wait_for(lambda: read_state(folder) == read_state(broken) == "SUCCEEDED")
 
 
 ENGINE = """
@@ -267,27 +267,27 @@ time.sleep(600)
 
 
 @pytest.mark.fault
-def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
+def test_killing_engine_and_trainer_loses_nothing(
     make_job: MakeJob, start: Callable[..., Runner], tmp_path: Path
 ) -> None:
     """A real training of 300 steps: first its engine is killed, then itself, and it ends all the same."""
     folder = make_job(epochs=100)
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "root")], cwd=ROOT)
-    wait(lambda: folder.metrics(since_step=20), 120)
-    process = trainer(folder)
+    wait_for(lambda: folder.read_points(since_step=20), 120)
+    process = find_trainer(folder)
     engine.kill()
     engine.wait()
-    wait(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
-    assert (state(folder), folder.result) == ("RUNNING", {})
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert (read_state(folder), folder.result) == ("RUNNING", {})
     at_first_death = folder.save_points()[-1]
 
     start()
-    wait(lambda: folder.metrics(since_step=at_first_death + 20), 120)
+    wait_for(lambda: folder.read_points(since_step=at_first_death + 20), 120)
     second = folder.state["pid"]
     assert second != process.pid
     os.kill(second, signal.SIGKILL)
-    wait(lambda: folder.finished, 120)
-    assert (state(folder), folder.state["restarts"]) == ("SUCCEEDED", 1)
+    wait_for(lambda: folder.is_finished, 120)
+    assert (read_state(folder), folder.state["restarts"]) == ("SUCCEEDED", 1)
     for name in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions"):
         assert list(series(folder, f"/train_{name}")) == list(range(1, 301))
         assert list(series(folder, f"/eval_{name}")) == list(range(0, 301, 3))
@@ -295,11 +295,11 @@ def test_engine_and_trainer_are_killed_and_nothing_is_missing_in_the_end(
 
 
 @pytest.mark.fault
-def test_an_engine_killed_between_a_create_and_its_start_forgets_no_job(
+def test_job_survives_an_engine_killed_before_it_starts(
     base_folder: Path, tmp_path: Path
 ) -> None:
     """The second job is accepted and waits for its turn when every process is killed at once."""
-    with running(tmp_path / "root") as engine:
+    with run_engine(tmp_path / "root") as engine:
         first, second = engine.tune(epochs=200), engine.tune(epochs=2)
         found = engine.wait(second, ("JOB_STATE_PENDING",))
         assert "startTime" not in found
@@ -308,7 +308,7 @@ def test_an_engine_killed_between_a_create_and_its_start_forgets_no_job(
         for process in processes:
             process.kill()
         psutil.wait_procs(processes, 10)
-    with running(tmp_path / "root") as engine:
+    with run_engine(tmp_path / "root") as engine:
         engine.post(f"v1/{first['name']}:cancel").raise_for_status()
         ended = engine.wait(second)
         assert ended["state"] == "JOB_STATE_SUCCEEDED"

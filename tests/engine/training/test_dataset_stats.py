@@ -3,17 +3,17 @@
 import json
 from pathlib import Path
 
-from engine.training.chat_template import Chat
-from engine.training.dataset import read
-from engine.training.dataset_stats import distribution, supervised_tuning_data_stats
+from engine.training.chat_template import ChatTemplate
+from engine.training.dataset import read_dataset
+from engine.training.dataset_stats import summarize_counts, supervised_tuning_data_stats
 from tests.engine.tiny_base import example
 
 
-def test_the_sums_are_those_of_the_lines_that_are_learned_from(chat: Chat, tmp_path: Path) -> None:
+def test_sums_cover_only_the_usable_lines(chat: ChatTemplate, tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     lines = [json.dumps(example("hi", "yes", system="Say.")), "{", json.dumps(example("x" * 500, "no"))]
     path.write_text("\n".join(lines))
-    stats = supervised_tuning_data_stats(read(path, chat, 1_000), steps=7)
+    stats = supervised_tuning_data_stats(read_dataset(path, chat, 1_000), steps=7)
     assert stats["tuningDatasetExampleCount"] == "3"
     assert stats["tuningStepCount"] == "7"
     assert stats["totalTuningCharacterCount"] == str(len("Say.hiyes") + 500 + len("no"))
@@ -29,15 +29,15 @@ def test_the_sums_are_those_of_the_lines_that_are_learned_from(chat: Chat, tmp_p
     assert stats["userDatasetExamples"][2]["parts"][0]["text"] == "x" * 400 + "..."
 
 
-def test_where_nothing_was_dropped_nothing_is_said_of_it(chat: Chat, tmp_path: Path) -> None:
+def test_dropped_fields_are_absent_where_nothing_was_dropped(chat: ChatTemplate, tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text(json.dumps(example("hi", "yes")))
-    stats = supervised_tuning_data_stats(read(path, chat, 1_000), steps=1)
+    stats = supervised_tuning_data_stats(read_dataset(path, chat, 1_000), steps=1)
     assert not {"totalTruncatedExampleCount", "truncatedExampleIndices", "droppedExampleReasons"} & set(stats)
 
 
-def test_buckets_are_inclusive_ranges_without_the_empty_ones() -> None:
-    told = distribution([1, 2, 2, 30])
+def test_buckets_are_inclusive_and_empty_ones_are_omitted() -> None:
+    told = summarize_counts([1, 2, 2, 30])
     assert (told["sum"], told["min"], told["max"], told["median"]) == ("35", 1.0, 30.0, 2.0)
     assert told["buckets"] == [
         {"count": 3.0, "left": 1.0, "right": 5.0},
@@ -46,4 +46,4 @@ def test_buckets_are_inclusive_ranges_without_the_empty_ones() -> None:
 
 
 def test_equal_numbers_share_one_bucket() -> None:
-    assert distribution([4, 4])["buckets"] == [{"count": 2.0, "left": 4.0, "right": 4.0}]
+    assert summarize_counts([4, 4])["buckets"] == [{"count": 2.0, "left": 4.0, "right": 4.0}]

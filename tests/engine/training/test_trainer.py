@@ -16,14 +16,14 @@ from peft import PeftModel
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from engine.base_models.registry import Base
+from engine.base_models.registry import LocalBaseModel
 from engine.queue.job_folder import Checkpoint, JobFolder
 from engine.training import dataset as data
 from engine.training import save_points
-from engine.training.batches import Batch, epoch
-from engine.training.chat_template import Chat
-from engine.training.dataset import Tokens
-from engine.training.trainer import Training, exhausted, run
+from engine.training.batches import Batch, shuffle_batches
+from engine.training.chat_template import ChatTemplate
+from engine.training.dataset import TokenSequence
+from engine.training.trainer import Training, explain_exhaustion, run
 from tests.engine.job_folders import series, values, weights
 from tests.engine.queue import kill_points
 from tests.engine.tiny_base import RECOMMENDED, example, write_base
@@ -36,7 +36,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def recount(base: Base, checkpoint: Checkpoint, dataset: data.Dataset) -> tuple[float, float, int]:
+def recount(base: LocalBaseModel, checkpoint: Checkpoint, dataset: data.Dataset) -> tuple[float, float, int]:
     """Loss, accuracy and number over target tokens, one example at a time, without padding."""
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=torch.float32)
     adapted = PeftModel.from_pretrained(model, checkpoint.folder).eval()
@@ -52,30 +52,30 @@ def recount(base: Base, checkpoint: Checkpoint, dataset: data.Dataset) -> tuple[
     return loss / count, correct / count, count
 
 
-def test_the_last_evaluation_is_what_a_recount_with_the_exported_adapter_gives(
-    trained: JobFolder, base: Base, chat: Chat
+def test_last_evaluation_matches_a_recount_with_the_exported_adapter(
+    trained: JobFolder, base: LocalBaseModel, chat: ChatTemplate
 ) -> None:
-    assert trained.validation is not None
-    loss, accuracy, count = recount(base, trained.checkpoints()[-1], data.read(trained.validation, chat, 128))
+    assert trained.validation_file is not None
+    loss, accuracy, count = recount(base, trained.checkpoints()[-1], data.read_dataset(trained.validation_file, chat, 128))
     assert series(trained, "/eval_total_loss")[12] == pytest.approx(loss, rel=1e-5)
     assert series(trained, "/eval_fraction_of_correct_next_step_preds")[12] == pytest.approx(accuracy)
     assert series(trained, "/eval_num_predictions")[12] == count
 
 
-def test_train_values_are_those_from_before_the_update(make_job: MakeJob, base: Base, chat: Chat) -> None:
+def test_train_metrics_are_measured_before_the_update(make_job: MakeJob, base: LocalBaseModel, chat: ChatTemplate) -> None:
     folder = make_job(train=4, epochs=3)
     run(folder)
-    dataset = data.read(folder.training, chat, 128)
+    dataset = data.read_dataset(folder.training_file, chat, 128)
     loss, _, count = recount(base, folder.checkpoints()[1], dataset)
     assert series(folder, "/train_total_loss")[3] == pytest.approx(loss, rel=1e-5)
     assert series(folder, "/train_num_predictions")[3] == count
 
 
-def test_without_the_engines_own_reading_transformers_counts_the_same(make_job: MakeJob, base: Base) -> None:
+def test_plain_transformers_computes_the_same_metrics(make_job: MakeJob, base: LocalBaseModel) -> None:
     """From the file to the numbers by nothing but the tokenizer, its template, the model and the adapter."""
     folder = make_job(train=4, epochs=2, validation=5)
     run(folder)
-    assert folder.validation is not None
+    assert folder.validation_file is not None
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
     last = folder.checkpoints()[-1].folder
 
@@ -100,9 +100,9 @@ def test_without_the_engines_own_reading_transformers_counts_the_same(make_job: 
         return sum(losses) / len(losses), sum(right) / len(right), len(right)
 
     for which, step, path, adapter in (
-        ("train", 1, folder.training, None),
-        ("eval", 0, folder.validation, None),
-        ("eval", 2, folder.validation, last),
+        ("train", 1, folder.training_file, None),
+        ("eval", 0, folder.validation_file, None),
+        ("eval", 2, folder.validation_file, last),
     ):
         loss, accuracy, number = count(path, adapter)
         assert series(folder, f"/{which}_total_loss")[step] == pytest.approx(loss, rel=1e-5)
@@ -111,9 +111,9 @@ def test_without_the_engines_own_reading_transformers_counts_the_same(make_job: 
         assert series(folder, f"/{which}_num_predictions")[step] == number
 
 
-def test_the_six_series_have_their_steps_and_the_loss_falls(trained: JobFolder) -> None:
+def test_six_series_have_the_planned_steps_and_the_loss_falls(trained: JobFolder) -> None:
     names = ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions")
-    assert {point["series"] for point in trained.metrics()} == {
+    assert {point["series"] for point in trained.read_points()} == {
         f"/{w}_{n}" for w in ("train", "eval") for n in names
     }
     for name in names:
@@ -123,7 +123,7 @@ def test_the_six_series_have_their_steps_and_the_loss_falls(trained: JobFolder) 
     assert losses[12] < 0.6 * losses[0]
 
 
-def test_progress_stats_and_checkpoints_tell_of_the_whole_run(trained: JobFolder) -> None:
+def test_progress_stats_and_checkpoints_cover_the_whole_run(trained: JobFolder) -> None:
     progress = trained.progress
     assert (progress["stage"], progress["step"], progress["steps"]) == ("POST_PROCESSING", 12, 12)
     assert (progress["epoch"], progress["adapterSize"], progress["batchSize"]) == (4, 4, 4)
@@ -135,14 +135,14 @@ def test_progress_stats_and_checkpoints_tell_of_the_whole_run(trained: JobFolder
     assert trained.save_points() == []
 
 
-def test_without_validation_data_only_the_train_series_and_only_the_last_checkpoint_if_asked(
+def test_without_validation_data_there_are_only_train_series(
     make_job: MakeJob,
 ) -> None:
     chosen = {"adapterSize": "ADAPTER_SIZE_ONE"}
     folder = make_job(epochs=2, validation=0, hyper_parameters=chosen, exportLastCheckpointOnly=True)
     run(folder)
     assert folder.result == {"outcome": "SUCCEEDED"}
-    assert {point["series"].split("_")[0] for point in folder.metrics()} == {"/train"}
+    assert {point["series"].split("_")[0] for point in folder.read_points()} == {"/train"}
     assert [(each.checkpoint_id, each.step) for each in folder.checkpoints()] == [("1", 6)]
     assert folder.progress["adapterSize"] == 1
 
@@ -162,7 +162,7 @@ def test_without_validation_data_only_the_train_series_and_only_the_last_checkpo
         kill_points.inside_a_line_of_metrics,
     ],
 )
-def test_killed_at_any_moment_and_started_again_it_ends_the_same_to_the_bit(
+def test_training_killed_at_any_moment_resumes_bit_for_bit(
     make_job: MakeJob, trained: JobFolder, mishap: Callable[[], None]
 ) -> None:
     folder = make_job()
@@ -171,11 +171,11 @@ def test_killed_at_any_moment_and_started_again_it_ends_the_same_to_the_bit(
     assert max(folder.save_points(), default=0) in (0, 3, 6)
     run(folder)
     assert folder.result == {"outcome": "SUCCEEDED"}
-    assert values(folder.metrics()) == values(trained.metrics())
+    assert values(folder.read_points()) == values(trained.read_points())
     assert weights(folder) == weights(trained)
 
 
-def test_tuning_on_begins_with_the_weights_of_before_and_resumes_to_the_bit(
+def test_continued_tuning_starts_from_the_given_weights_and_resumes_bit_for_bit(
     make_job: MakeJob, trained: JobFolder
 ) -> None:
     before = trained.checkpoints()[-1].folder / "adapter_model.safetensors"
@@ -184,30 +184,30 @@ def test_tuning_on_begins_with_the_weights_of_before_and_resumes_to_the_bit(
     assert series(whole, "/eval_total_loss")[0] == series(trained, "/eval_total_loss")[12]
     assert kill_points.train_with(kill_points.before_update_5, killed) == -signal.SIGKILL
     run(killed)
-    assert values(killed.metrics()) == values(whole.metrics())
+    assert values(killed.read_points()) == values(whole.read_points())
     assert weights(killed) == weights(whole)
 
 
-def test_a_stop_that_is_no_cancel_leaves_no_result_and_the_rest_for_later(
+def test_stop_without_cancel_leaves_no_result_and_can_resume(
     make_job: MakeJob, trained: JobFolder
 ) -> None:
     folder = make_job()
-    run(folder, asked_to_stop=lambda: bool(folder.metrics(since_step=6)))
+    run(folder, asked_to_stop=lambda: bool(folder.read_points(since_step=6)))
     assert folder.result == {}
     assert folder.save_points() == [3, 6]
     run(folder)
-    assert values(folder.metrics()) == values(trained.metrics())
+    assert values(folder.read_points()) == values(trained.read_points())
     assert weights(folder) == weights(trained)
 
 
-def test_a_cancel_is_heard_at_the_next_step_and_keeps_the_adapters_so_far(
+def test_cancel_takes_effect_at_the_next_step_and_keeps_the_adapters(
     make_job: MakeJob, trained: JobFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, update = make_job(), Training.update
 
     def cancel_in_step_8(self: Training, *arguments: Any) -> dict[str, float]:
-        if self.folder.metrics(since_step=6):
-            folder.ask_cancel()
+        if self.folder.read_points(since_step=6):
+            folder.request_cancel()
         return update(self, *arguments)
 
     monkeypatch.setattr(Training, "update", cancel_in_step_8)
@@ -220,16 +220,16 @@ def test_a_cancel_is_heard_at_the_next_step_and_keeps_the_adapters_so_far(
 def test_at_most_two_save_points_are_kept(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, write, seen = make_job(), save_points.write, []
 
-    def watched(*arguments: Any) -> None:
+    def write_and_record(*arguments: Any) -> None:
         write(*arguments)
         seen.append(folder.save_points())
 
-    monkeypatch.setattr(save_points, "write", watched)
+    monkeypatch.setattr(save_points, "write", write_and_record)
     run(folder)
     assert seen == [[3], [3, 6], [6, 9], [9, 12]]
 
 
-def test_a_long_epoch_is_saved_within(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_points_are_written_within_a_long_epoch(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, seen = make_job(epochs=1, train=24), []
     monkeypatch.setattr(save_points, "write", lambda folder, step, *others: seen.append(step))
     monkeypatch.setattr("engine.training.trainer.SAVE_EVERY", 0.0)
@@ -237,7 +237,7 @@ def test_a_long_epoch_is_saved_within(make_job: MakeJob, monkeypatch: pytest.Mon
     assert seen == [1, 2, 3, 4, 5, 6]
 
 
-def test_data_without_one_usable_example_fails_and_names_file_line_and_reason(make_job: MakeJob) -> None:
+def test_data_without_a_usable_example_fails_with_file_line_and_reason(make_job: MakeJob) -> None:
     folder = make_job(train=[example("x" * 200, "yes"), {"contents": []}])
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 3)
@@ -246,25 +246,25 @@ def test_data_without_one_usable_example_fails_and_names_file_line_and_reason(ma
     assert "Line 2: contents is missing or empty" in message
 
 
-def test_an_empty_validation_file_fails_and_says_so(make_job: MakeJob) -> None:
+def test_empty_validation_file_fails_with_a_reason(make_job: MakeJob) -> None:
     folder = make_job()
-    assert folder.validation is not None
-    folder.validation.write_text("\n")
+    assert folder.validation_file is not None
+    folder.validation_file.write_text("\n")
     run(folder)
     assert (
         folder.result["message"] == "No example of validation.jsonl can be learned from. The file is empty."
     )
 
 
-def test_a_loss_that_is_no_number_fails_and_says_what_to_lower(make_job: MakeJob) -> None:
+def test_nan_loss_fails_and_says_what_to_lower(make_job: MakeJob) -> None:
     folder = make_job(hyper_parameters={"learningRateMultiplier": 1e30})
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 3)
     assert "lower learningRateMultiplier" in folder.result["message"]
-    assert all(value == value and abs(value) < 1e30 for _, _, value in values(folder.metrics()))
+    assert all(value == value and abs(value) < 1e30 for _, _, value in values(folder.read_points()))
 
 
-def test_a_base_that_is_gone_fails_and_names_it(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_base_model_fails_and_is_named(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_job()
     monkeypatch.setenv("ENGINE_BASES", "")
     monkeypatch.setattr("engine.base_models.registry.BUILT_IN", Path("/nowhere"))
@@ -281,7 +281,7 @@ def test_a_base_that_is_gone_fails_and_names_it(make_job: MakeJob, monkeypatch: 
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory"),
     ],
 )
-def test_what_the_machine_runs_out_of_fails_the_job_with_a_reason(
+def test_exhausted_disk_or_memory_fails_the_job_with_a_reason(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     def fail(*arguments: Any) -> None:
@@ -294,9 +294,9 @@ def test_what_the_machine_runs_out_of_fails_the_job_with_a_reason(
     assert reason in folder.result["message"]
 
 
-def test_other_errors_are_not_dressed_up() -> None:
-    assert exhausted(PermissionError(errno.EACCES, "no")) is None
-    assert exhausted(RuntimeError("shapes do not match")) is None
+def test_other_errors_are_raised_unchanged() -> None:
+    assert explain_exhaustion(PermissionError(errno.EACCES, "no")) is None
+    assert explain_exhaustion(RuntimeError("shapes do not match")) is None
 
 
 def test_a_template_that_splits_conversations_trains_on_each_answer(
@@ -313,33 +313,33 @@ def test_a_template_that_splits_conversations_trains_on_each_answer(
     assert len(series(folder, "/train_total_loss")) == 8 // RECOMMENDED["batchSize"]
 
 
-def sequences(*sizes: int) -> list[Tokens]:
-    return [Tokens([5] * size, [False] * (size - 2) + [True] * 2) for size in sizes]
+def make_sequences(*sizes: int) -> list[TokenSequence]:
+    return [TokenSequence([5] * size, [False] * (size - 2) + [True] * 2) for size in sizes]
 
 
-def test_an_epoch_holds_each_sequence_once_in_an_order_of_its_seed() -> None:
-    all_of_them = sequences(*range(3, 103))
-    first, again, other = (epoch(all_of_them, 8, seed) for seed in (1, 1, 2))
+def test_epoch_has_each_sequence_once_in_seeded_order() -> None:
+    all_of_them = make_sequences(*range(3, 103))
+    first, again, other = (shuffle_batches(all_of_them, 8, seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
     assert sorted(len(one) for batch in first for one in batch) == list(range(3, 103))
     assert sorted(map(len, first)) == [4] + [8] * 12
 
 
-def test_likes_share_a_batch_so_that_padding_is_spared() -> None:
-    all_of_them = sequences(*([4] * 32 + [60] * 32))
-    assert sum(len({len(one) for one in batch}) > 1 for batch in epoch(all_of_them, 8, seed=0)) == 0
+def test_sequences_of_similar_length_share_a_batch() -> None:
+    all_of_them = make_sequences(*([4] * 32 + [60] * 32))
+    assert sum(len({len(one) for one in batch}) > 1 for batch in shuffle_batches(all_of_them, 8, seed=0)) == 0
 
 
-def test_a_batch_is_as_wide_as_its_longest_and_knows_where_targets_are() -> None:
-    batch = Batch.of(sequences(4, 9), pad=0, device=torch.device("cpu"))
+def test_batch_is_padded_to_its_longest_and_marks_targets() -> None:
+    batch = Batch.from_sequences(make_sequences(4, 9), pad=0, device=torch.device("cpu"))
     assert batch.ids.shape == (2, 9)
     assert batch.real.sum(1).tolist() == [4, 9]
     assert batch.columns.tolist() == [1, 2, 6, 7]
     assert batch.labels.tolist() == [[5, 5, -100, -100], [-100, -100, 5, 5]]
 
 
-def test_an_unfinished_checkpoint_of_a_dead_trainer_is_no_checkpoint(
+def test_unfinished_checkpoint_of_a_dead_trainer_is_ignored(
     make_job: MakeJob, trained: JobFolder
 ) -> None:
     folder = make_job()

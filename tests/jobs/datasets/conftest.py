@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
 from studio.models import Project
 from tests.engine.running_engine import Engine
@@ -30,7 +30,7 @@ def make(project: Project, tuner: User) -> Callable[..., Dataset]:
                 "generation": str(next(generation)),
                 "crc32c": "AAAAAA==",
                 "size": len(content),
-                "report": check([content], name=name).to_json(),
+                "report": check_file([content], name=name).to_json(),
                 **usual,
                 **fields,
             }

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.datasets.gcs_paths import File, Folder, crumbs, inside, is_place, parent, shelf, typed
+from jobs.datasets.gcs_paths import File, Folder, build_breadcrumbs, join_folder, is_folder_uri, get_parent_folder, build_listing, parse_folder_uri
 from studio.vertex.errors import BadName
 from studio.vertex.storage import Listing, ObjectInfo
 
 
-def info(uri: str) -> ObjectInfo:
+def make_info(uri: str) -> ObjectInfo:
     return ObjectInfo(uri, 5, 1, "", "", datetime(2026, 11, 27, tzinfo=UTC), "")
 
 
@@ -26,34 +26,34 @@ def info(uri: str) -> ObjectInfo:
         ("gs://bucket/a/", "gs://bucket/a/"),
     ],
 )
-def test_what_is_typed_becomes_a_place(text: str, place: str) -> None:
-    assert typed(text) == place
-    assert not place or is_place(place)
+def test_typed_text_becomes_a_folder_uri(text: str, place: str) -> None:
+    assert parse_folder_uri(text) == place
+    assert not place or is_folder_uri(place)
 
 
 @pytest.mark.parametrize(
     "text",
     ["b", "gs://", "../x", "gs://bucket/../", "gs://bucket/a/%2e%2e/", "http://bucket/", "Bucket", "a\x00b"],
 )
-def test_what_is_no_place(text: str) -> None:
-    assert not is_place(f"{text}/")
+def test_invalid_folder_uris_are_rejected(text: str) -> None:
+    assert not is_folder_uri(f"{text}/")
     if text != "gs://":
         with pytest.raises(BadName):
-            typed(text)
+            parse_folder_uri(text)
 
 
-def test_a_new_folder_is_inside_and_nowhere_else() -> None:
-    assert inside("gs://bucket/a/", " /new/deep/ ") == "gs://bucket/a/new/deep/"
-    assert inside("gs://bucket/", "") == "gs://bucket/"
+def test_new_folder_stays_inside_its_parent() -> None:
+    assert join_folder("gs://bucket/a/", " /new/deep/ ") == "gs://bucket/a/new/deep/"
+    assert join_folder("gs://bucket/", "") == "gs://bucket/"
     for folder in ("..", "../b", "a/../../b", "%2e%2e", "a\\b", "a\nb"):
         with pytest.raises(BadName):
-            inside("gs://bucket/a/", folder)
+            join_folder("gs://bucket/a/", folder)
 
 
-def test_the_way_down_to_a_place() -> None:
-    assert crumbs("") == []
+def test_breadcrumbs_lead_to_the_folder() -> None:
+    assert build_breadcrumbs("") == []
     steps = ["gs://bucket/", "gs://bucket/a/", "gs://bucket/a/b c/"]
-    assert crumbs("gs://bucket/a/b c/") == [
+    assert build_breadcrumbs("gs://bucket/a/b c/") == [
         Folder(name, uri) for name, uri in zip(["bucket", "a", "b c"], steps, strict=True)
     ]
 
@@ -67,19 +67,19 @@ def test_the_way_down_to_a_place() -> None:
         ("", ""),
     ],
 )
-def test_the_folder_of_a_file(uri: str, folder: str) -> None:
-    assert parent(uri) == folder
+def test_parent_folder_of_a_file(uri: str, folder: str) -> None:
+    assert get_parent_folder(uri) == folder
 
 
-def test_a_shelf_names_what_lies_there_and_leaves_out_what_leads_astray() -> None:
+def test_listing_has_files_and_folders_but_no_invalid_names() -> None:
     """The console makes a folder as an empty object; names like `a//` cannot be walked through."""
     listing = Listing(
-        (info("gs://bucket/a/"), info("gs://bucket/a/x.jsonl"), info("gs://bucket/a/y.csv")),
+        (make_info("gs://bucket/a/"), make_info("gs://bucket/a/x.jsonl"), make_info("gs://bucket/a/y.csv")),
         ("a/..//", "a/../", "a/deep/"),
         "more",
     )
-    found = shelf("gs://bucket/a/", listing)
+    found = build_listing("gs://bucket/a/", listing)
     assert found.folders == (Folder("deep", "gs://bucket/a/deep/"),)
-    assert [(file.name, file.fits) for file in found.files] == [("x.jsonl", True), ("y.csv", False)]
+    assert [(file.name, file.is_selectable) for file in found.files] == [("x.jsonl", True), ("y.csv", False)]
     assert found.next_page == "more" and not found.is_empty
     assert isinstance(found.files[0], File)

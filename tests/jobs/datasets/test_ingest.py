@@ -19,7 +19,7 @@ from jobs.models import TuningJob
 from studio.models import AuditEntry, Project
 from studio.vertex.errors import Conflict, NotFound
 from tests.engine.running_engine import Engine
-from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, chat, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, openai_chat, example, line
 
 pytestmark = pytest.mark.django_db
 OTHER = line(example("Second?"))
@@ -31,34 +31,34 @@ def stored(project: Project, tuner: User, on_engine: Engine) -> Callable[..., Da
     """stored(content) -> an uploaded dataset with its object."""
 
     def store(content: bytes = FAULTY, name: str = "messages.jsonl") -> Dataset:
-        return ingest.upload(project, tuner, io.BytesIO(content), name)
+        return ingest.ingest_upload(project, tuner, io.BytesIO(content), name)
 
     return store
 
 
-def content(dataset: Dataset) -> bytes:
+def read_content(dataset: Dataset) -> bytes:
     return dataset.project.storage().open(dataset.uri).read()
 
 
-def sent(browser: Client, dataset: Dataset, deed: str) -> bytes:
+def download(browser: Client, dataset: Dataset, deed: str) -> bytes:
     answer = browser.get(f"{dataset.get_absolute_url()}{deed}/")
     assert answer.status_code == 200 and answer.headers["Content-Disposition"].startswith("attachment;")
     return b"".join(answer.streaming_content)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
-def test_a_sample_is_added_once(browser: Client, project: Project, on_engine: Engine, sample: object) -> None:
+def test_sample_is_added_once(browser: Client, project: Project, on_engine: Engine, sample: object) -> None:
     name = sample.name  # type: ignore[attr-defined]
     for _click in range(2):
         assert browser.post("/p/local/datasets/samples/", {"name": name}).status_code == 302
     training, validation = Dataset.objects.order_by("pk")
     assert training.source == validation.source == Dataset.Source.SAMPLE
     assert (str(training), str(validation)) == (f"{name}-train.jsonl", f"{name}-validation.jsonl")
-    assert training.checked.ok and training.checked.examples == sample.counts["train"]  # type: ignore[attr-defined]
-    assert validation.checked.examples == sample.counts["validation"]  # type: ignore[attr-defined]
+    assert training.parsed_report.ok and training.parsed_report.examples == sample.counts["train"]  # type: ignore[attr-defined]
+    assert validation.parsed_report.examples == sample.counts["validation"]  # type: ignore[attr-defined]
 
 
-def test_a_draft_begins_with_a_sample(browser: Client, project: Project, on_engine: Engine) -> None:
+def test_draft_starts_with_a_sample(browser: Client, project: Project, on_engine: Engine) -> None:
     answer = browser.post("/p/local/jobs/new/", {"sample": "orders_ja"})
     draft = TuningJob.objects.get()
     assert answer.headers["Location"] == draft.get_absolute_url()
@@ -71,10 +71,10 @@ def test_a_draft_begins_with_a_sample(browser: Client, project: Project, on_engi
     assert str(draft.training) == "captain_byte-train.jsonl" and draft.validation_enabled
 
 
-def test_files_are_added_in_both_ways(browser: Client, project: Project, on_engine: Engine) -> None:
+def test_files_are_added_by_upload_and_by_uri(browser: Client, project: Project, on_engine: Engine) -> None:
     answer = browser.post("/p/local/datasets/add/", {"file": SimpleUploadedFile("my data.jsonl", GOOD)})
     uploaded = Dataset.objects.get()
-    assert answer.headers["Location"] == uploaded.get_absolute_url() and content(uploaded) == GOOD
+    assert answer.headers["Location"] == uploaded.get_absolute_url() and read_content(uploaded) == GOOD
     uri = on_engine.upload("library/there.jsonl", GOOD, bucket="library-data")
     browser.post("/p/local/datasets/add/", {"uri": uri})
     assert Dataset.objects.get(uri=uri).source == Dataset.Source.EXISTING
@@ -89,7 +89,7 @@ def test_files_are_added_in_both_ways(browser: Client, project: Project, on_engi
         ({}, "Choose a JSONL file."),
     ],
 )
-def test_what_cannot_be_added_is_said_and_kept(
+def test_rejected_file_is_explained_and_input_is_kept(
     browser: Client, project: Project, on_engine: Engine, posted: dict[str, str], sentence: str
 ) -> None:
     answer = browser.post("/p/local/datasets/add/", posted)
@@ -97,60 +97,60 @@ def test_what_cannot_be_added_is_said_and_kept(
     assert answer.status_code == 422 and sentence in page and posted.get("uri", "") in page
 
 
-def test_the_original_is_sent_as_it_is(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_original_is_downloaded_unchanged(browser: Client, stored: Callable[..., Dataset]) -> None:
     dataset = stored()
-    assert sent(browser, dataset, "file") == FAULTY
+    assert download(browser, dataset, "file") == FAULTY
     answer = browser.get(f"{dataset.get_absolute_url()}file/")
     assert answer.headers["Content-Length"] == str(len(FAULTY))
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     answer.close()
 
 
-def test_all_problems_are_sent_as_a_table(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_all_problems_are_downloaded_as_csv(browser: Client, stored: Callable[..., Dataset]) -> None:
     rows = list(
-        csv.DictReader(io.StringIO(sent(browser, stored(GOOD + COMMA * 130), "problems").decode("utf-8-sig")))
+        csv.DictReader(io.StringIO(download(browser, stored(GOOD + COMMA * 130), "problems").decode("utf-8-sig")))
     )
     assert len(rows) == 130, "more than the report keeps"
     assert rows[-1]["line"] == "131" and rows[-1]["code"] == "json_trailing_comma"
     assert rows[0]["cure"] == "Remove the comma before the bracket."
 
 
-def test_no_cell_begins_like_a_formula(browser: Client, stored: Callable[..., Dataset]) -> None:
-    sheet = sent(browser, stored(b"=cmd|' /C calc'!A0\n" + GOOD), "problems").decode("utf-8-sig")
+def test_csv_cells_are_escaped_against_formulas(browser: Client, stored: Callable[..., Dataset]) -> None:
+    sheet = download(browser, stored(b"=cmd|' /C calc'!A0\n" + GOOD), "problems").decode("utf-8-sig")
     [row] = csv.DictReader(io.StringIO(sheet))
     assert row["line"] == "1" and not any(cell.startswith(("=", "+", "-", "@")) for cell in row.values())
 
 
-def test_a_cleaned_file_is_sent_and_kept(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_cleaned_file_is_downloaded_and_added(browser: Client, stored: Callable[..., Dataset]) -> None:
     dataset = stored()
-    assert sent(browser, dataset, "cleaned") == GOOD + OTHER
+    assert download(browser, dataset, "cleaned") == GOOD + OTHER
     answer = browser.post(f"{dataset.get_absolute_url()}keep-cleaned/")
     made = Dataset.objects.get(parent=dataset)
     assert answer.headers["Location"] == made.get_absolute_url()
     assert (made.source, made.derivation) == (Dataset.Source.DERIVED, {"how": "cleaned"})
-    assert content(made) == GOOD + OTHER and str(made) == "messages-cleaned.jsonl"
-    assert made.checked.ok and not made.checked.counts and made.checked.examples == 2
-    assert content(dataset) == FAULTY, "the original stays"
+    assert read_content(made) == GOOD + OTHER and str(made) == "messages-cleaned.jsonl"
+    assert made.parsed_report.ok and not made.parsed_report.counts and made.parsed_report.examples == 2
+    assert read_content(dataset) == FAULTY, "the original stays"
     assert AuditEntry.objects.filter(action="dataset.clean", detail__uri=made.uri).count() == 1
     assert "made from messages.jsonl" in browser.get("/p/local/datasets/").content.decode()
 
 
-def test_a_chat_is_converted(browser: Client, stored: Callable[..., Dataset]) -> None:
-    dataset = stored(b"".join(line(chat(f"Question {number}?")) for number in range(3)))
+def test_openai_chat_is_converted(browser: Client, stored: Callable[..., Dataset]) -> None:
+    dataset = stored(b"".join(line(openai_chat(f"Question {number}?")) for number in range(3)))
     browser.post(f"{dataset.get_absolute_url()}keep-cleaned/")
     made = Dataset.objects.get(parent=dataset)
-    assert made.derivation == {"how": "converted"} and made.checked.ok and made.checked.examples == 3
-    said = [json.loads(each)["contents"][0]["parts"][0]["text"] for each in content(made).splitlines()]
+    assert made.derivation == {"how": "converted"} and made.parsed_report.ok and made.parsed_report.examples == 3
+    said = [json.loads(each)["contents"][0]["parts"][0]["text"] for each in read_content(made).splitlines()]
     assert said == ["Question 0?", "Question 1?", "Question 2?"]
 
 
-def test_nothing_is_kept_where_nothing_is_usable(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_cleaning_a_file_without_usable_lines_adds_nothing(browser: Client, stored: Callable[..., Dataset]) -> None:
     dataset = stored(COMMA)
     answer = browser.post(f"{dataset.get_absolute_url()}keep-cleaned/", follow=True)
     assert "nothing would be left" in answer.content.decode() and Dataset.objects.count() == 1
 
 
-def test_a_dataset_is_checked_again(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_dataset_is_checked_again(browser: Client, stored: Callable[..., Dataset]) -> None:
     dataset = stored()
     fresh = dataset.report
     Dataset.objects.update(report={"examples": 1})
@@ -159,7 +159,7 @@ def test_a_dataset_is_checked_again(browser: Client, stored: Callable[..., Datas
     assert dataset.report == json.loads(json.dumps(fresh)) and dataset.checked_at is not None
 
 
-def test_a_deleted_upload_takes_its_object_along(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_deleting_an_upload_deletes_its_object(browser: Client, stored: Callable[..., Dataset]) -> None:
     dataset = stored()
     assert "its file is deleted" in browser.get(f"{dataset.get_absolute_url()}delete/").content.decode()
     assert browser.post(f"{dataset.get_absolute_url()}delete/").status_code == 302
@@ -169,7 +169,7 @@ def test_a_deleted_upload_takes_its_object_along(browser: Client, stored: Callab
     assert entry.detail == {"uri": dataset.uri, "generation": dataset.generation}
 
 
-def test_an_object_that_was_replaced_stays(
+def test_replaced_object_is_not_deleted(
     browser: Client, stored: Callable[..., Dataset], on_engine: Engine
 ) -> None:
     dataset = stored()
@@ -178,22 +178,22 @@ def test_an_object_that_was_replaced_stays(
     with pytest.raises(Conflict):
         dataset.project.storage().delete(dataset.uri, int(dataset.generation))
     answer = browser.post(f"{dataset.get_absolute_url()}delete/", follow=True)
-    assert "stays in the bucket" in answer.content.decode() and content(dataset) == OTHER
+    assert "stays in the bucket" in answer.content.decode() and read_content(dataset) == OTHER
 
 
-def test_an_existing_file_is_only_forgotten(
+def test_deleting_an_existing_file_keeps_its_object(
     browser: Client, project: Project, tuner: User, on_engine: Engine
 ) -> None:
-    dataset = ingest.existing(project, tuner, on_engine.upload("library/kept.jsonl", GOOD))
+    dataset = ingest.ingest_existing(project, tuner, on_engine.upload("library/kept.jsonl", GOOD))
     assert (
         "The file stays in the bucket."
         in browser.get(f"{dataset.get_absolute_url()}delete/").content.decode()
     )
     browser.post(f"{dataset.get_absolute_url()}delete/")
-    assert not Dataset.objects.exists() and content(dataset) == GOOD
+    assert not Dataset.objects.exists() and read_content(dataset) == GOOD
 
 
-def test_an_object_that_another_project_has_stays(
+def test_object_shared_with_another_project_is_not_deleted(
     browser: Client, project: Project, stored: Callable[..., Dataset]
 ) -> None:
     dataset = stored()
@@ -202,4 +202,4 @@ def test_an_object_that_another_project_has_stays(
         project=elsewhere, uri=dataset.uri, generation=dataset.generation, size=1, source="sample"
     )
     browser.post(f"{dataset.get_absolute_url()}delete/")
-    assert content(dataset) == FAULTY
+    assert read_content(dataset) == FAULTY

@@ -33,7 +33,7 @@ def page(browser: Client) -> Callable[..., str]:
     return get
 
 
-def shown(html: str) -> list[str]:
+def list_names(html: str) -> list[str]:
     return re.findall(r'id="open-\d+"[^>]*>([^<]+)<', html)
 
 
@@ -48,7 +48,7 @@ def job(project: Project, owner: User, **fields: Any) -> TuningJob:
     return TuningJob.objects.create(project=project, owner=owner, **{**usual, **fields})
 
 
-def test_an_empty_library_offers_the_samples(page: Callable[..., str]) -> None:
+def test_empty_library_offers_the_samples(page: Callable[..., str]) -> None:
     html = page()
     assert "No datasets in this project yet" in html
     for sample in samples():
@@ -56,13 +56,13 @@ def test_an_empty_library_offers_the_samples(page: Callable[..., str]) -> None:
     assert "CC BY 4.0" in html and "480 examples, 120 more for validation." in html
 
 
-def test_samples_speak_japanese(page: Callable[..., str]) -> None:
+def test_samples_are_described_in_japanese(page: Callable[..., str]) -> None:
     html = page(**{"Accept-Language": "ja"})
     assert "銀行への問い合わせ" in html and "お店への丁寧な日本語の注文を、1 行に要約します。" in html
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
-def test_a_sample_says_of_itself_what_is_so(sample: sample_data.SampleData) -> None:
+def test_sample_description_matches_its_files(sample: sample_data.SampleData) -> None:
     for part in ("train", "validation"):
         lines = sample.path(part).read_bytes().splitlines()
         assert len(lines) == sample.counts[part], "the README tells another number"
@@ -73,12 +73,12 @@ def test_a_sample_says_of_itself_what_is_so(sample: sample_data.SampleData) -> N
             assert ("CC BY 4.0" in sample.licence) == ("CC BY 4.0" in readme)
 
 
-def test_every_folder_of_samples_is_described() -> None:
+def test_every_sample_folder_is_described() -> None:
     folders = {path.parent.name for path in sample_data.FOLDER.glob("*/train.jsonl")}
     assert folders == {sample.name for sample in samples()}
 
 
-def test_a_row_says_what_a_dataset_is(make: Make, page: Callable[..., str], project: Project) -> None:
+def test_row_shows_a_dataset(make: Make, page: Callable[..., str], project: Project) -> None:
     good = make("good.jsonl", GOOD)
     faulty = make("faulty.jsonl", GOOD + COMMA * 2, parent=good, source=Dataset.Source.DERIVED)
     job(project, good.owner, training=good, validation=good)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def test_a_row_says_what_a_dataset_is(make: Make, page: Callable[..., str], proj
     assert "2 problems" in row(html, faulty) and "made from good.jsonl" in row(html, faulty)
 
 
-def test_tokens_say_whether_they_are_estimated(make: Make, page: Callable[..., str]) -> None:
+def test_token_counts_say_whether_they_are_estimated(make: Make, page: Callable[..., str]) -> None:
     estimated, counted = make("a.jsonl"), make("b.jsonl", calibration={"gemini-2.5-flash": 2.0})
     tokens = estimated.report["tokens"]["total"]
     html = page()
@@ -97,20 +97,20 @@ def test_tokens_say_whether_they_are_estimated(make: Make, page: Callable[..., s
     assert "Calibrated by the count of gemini-2.5-flash" in html
 
 
-def test_a_report_of_an_older_version_leaves_no_gap(make: Make, page: Callable[..., str]) -> None:
+def test_row_with_a_report_of_an_older_version_is_complete(make: Make, page: Callable[..., str]) -> None:
     old = make("old.jsonl", report={"examples": 7, "errors": 0, "warnings": 0}, calibration={"m": 1.5})
     bare = make("bare.jsonl", report={})
     assert " 7 " in row(page(), old) and "Not checked" in row(page(), bare)
 
 
-def test_rows_are_found_and_filtered(
+def test_rows_are_searched_and_filtered(
     make: Make, page: Callable[..., str], person: Callable[..., User]
 ) -> None:
     make("intents.jsonl")
     make("orders.jsonl", owner=person(Role.ADMIN), uri="gs://data/Team/orders.jsonl")
-    assert shown(page()) == ["orders.jsonl", "intents.jsonl"]
-    assert shown(page("?whose=mine")) == ["intents.jsonl"]
-    assert shown(page("?q=team")) == ["orders.jsonl"], "the folder counts, too, in any case"
+    assert list_names(page()) == ["orders.jsonl", "intents.jsonl"]
+    assert list_names(page("?whose=mine")) == ["intents.jsonl"]
+    assert list_names(page("?q=team")) == ["orders.jsonl"], "the folder counts, too, in any case"
     assert "No datasets match" in page("?q=%00nothing&whose=mine")
 
 
@@ -134,21 +134,21 @@ def test_rows_are_sorted(
     make("a.jsonl", GOOD * 3)
     last = make("c.jsonl", GOOD, uri="gs://data/c.jsonl")
     job(project, tuner, training=last)
-    assert shown(page(f"?sort={sort}")) == names
+    assert list_names(page(f"?sort={sort}")) == names
 
 
-def test_pages_follow_each_other(
+def test_library_is_paginated(
     make: Make, page: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(library, "PAGE", 2)
     for number in range(3):
         make(f"{number}.jsonl")
-    assert (shown(page()), shown(page("?page=2"))) == (["2.jsonl", "1.jsonl"], ["0.jsonl"])
+    assert (list_names(page()), list_names(page("?page=2"))) == (["2.jsonl", "1.jsonl"], ["0.jsonl"])
     assert "1–2 / 3" in page() and 'href="?page=2"' in page()
 
 
 @pytest.mark.parametrize("rows", [1, 50])
-def test_the_number_of_queries_does_not_grow(
+def test_query_count_does_not_grow_with_rows(
     make: Make,
     browser: Client,
     project: Project,
@@ -166,7 +166,7 @@ def test_the_number_of_queries_does_not_grow(
         assert browser.get(ADDRESS).status_code == 200
 
 
-def test_drafts_of_others_are_not_counted(
+def test_drafts_of_other_users_are_not_counted(
     make: Make, page: Callable[..., str], project: Project, person: Callable[..., User], tuner: User
 ) -> None:
     used = make("used.jsonl")
@@ -175,7 +175,7 @@ def test_drafts_of_others_are_not_counted(
     assert "1 job " in row(page(), used)
 
 
-def test_viewers_are_offered_nothing_to_change(
+def test_viewers_see_no_edit_actions(
     make: Make, person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
     browser = browser_of(person(Role.VIEWER))

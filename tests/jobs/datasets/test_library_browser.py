@@ -29,7 +29,7 @@ DRAWN = """id => {
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
-def until(page: Page, look: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_until(page: Page, look: Callable[[], Any], seconds: float = 20) -> Any:
     """Waits from outside: a condition that the page itself evaluates is refused by its policy."""
     for _ in range(round(seconds * 10)):
         if found := look():
@@ -50,16 +50,16 @@ def test_distributions_are_drawn_and_follow_the_theme(
     dataset = make("words.jsonl", CONTENT)
     page = visit(dataset.get_absolute_url())
     for spread in ReportPage(dataset).spreads:
-        drawn = until(page, lambda id=spread.id: page.evaluate(DRAWN, id))
+        drawn = wait_until(page, lambda id=spread.id: page.evaluate(DRAWN, id))
         assert drawn["y"] == spread.figure["data"][0]["y"]
         assert drawn["labels"] == [note["text"] for note in spread.figure["layout"]["annotations"]]
     light = page.evaluate(DRAWN, "tokens")["color"]
     page.locator("[data-theme-switch]").click()
-    until(page, lambda: page.evaluate(DRAWN, "tokens")["color"] != light)
+    wait_until(page, lambda: page.evaluate(DRAWN, "tokens")["color"] != light)
     assert page.evaluate(SIDEWAYS) <= 0
 
 
-def test_problems_open_and_the_address_is_copied(
+def test_problems_expand_and_uri_is_copied(
     visit: Callable[[str], Page], make: Callable[..., Dataset]
 ) -> None:
     dataset = make("words.jsonl", CONTENT)
@@ -71,7 +71,7 @@ def test_problems_open_and_the_address_is_copied(
 
 
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
-def test_everything_is_there_without_javascript(
+def test_report_page_works_without_javascript(
     visit: Callable[[str], Page], make: Callable[..., Dataset]
 ) -> None:
     dataset = make("words.jsonl", CONTENT)
@@ -87,7 +87,7 @@ def test_everything_is_there_without_javascript(
 
 
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
-def test_rows_are_short_entries_on_a_phone(
+def test_rows_are_compact_on_a_phone(
     visit: Callable[[str], Page], make: Callable[..., Dataset]
 ) -> None:
     made = make("a-name-that-is-far-too-long-for-a-phone-and-has-to-be-cut-somewhere.jsonl", CONTENT)
@@ -110,7 +110,7 @@ def test_rows_are_short_entries_on_a_phone(
     ids=["en-light", "en-dark", "ja-light", "ja-dark"],
     indirect=True,
 )
-def test_nothing_stands_in_anybodys_way(visit: Callable[[str], Page], make: Callable[..., Dataset]) -> None:
+def test_pages_have_no_layout_or_accessibility_errors(visit: Callable[[str], Page], make: Callable[..., Dataset]) -> None:
     empty = visit("/p/local/datasets/")
     assert grave_problems(empty) == []
     dataset = make("words.jsonl", CONTENT)
@@ -118,5 +118,5 @@ def test_nothing_stands_in_anybodys_way(visit: Callable[[str], Page], make: Call
     for path in ("/p/local/datasets/", address, "/p/local/datasets/add/", f"{address}delete/"):
         page = visit(path)
         if path == address:
-            until(page, lambda: page.evaluate(DRAWN, "turns"))  # noqa: B023
+            wait_until(page, lambda: page.evaluate(DRAWN, "turns"))  # noqa: B023
         assert grave_problems(page) == [], path

@@ -12,7 +12,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.base_models.registry import Base
+from engine.base_models.registry import LocalBaseModel
 from jobs.estimates.estimate import NEAR, Data, Past, Range, estimate
 from jobs.estimates.presentation import figures
 from studio.vertex import catalog
@@ -187,6 +187,6 @@ def test_the_catalogue_recommends_what_the_engine_does() -> None:
     assert TINY.recommended is not None
     told = (TINY.recommended.steps, TINY.recommended.batch_size, TINY.recommended.max_epochs)
     assert told == (kept["steps"], kept["batchSize"], kept["maxEpochs"])
-    base = Base.read(folder)
+    base = LocalBaseModel.from_folder(folder)
     for examples in (1, 7, 8, 9, 100, 480, 3200, 10**6):
         assert TINY.recommended.epochs(examples) == base.recommended_epochs(examples)

@@ -17,7 +17,7 @@ from studio.models import AuditEntry, Project, Role
 from studio.vertex import job_states
 from tests.engine.running_engine import Engine
 from tests.jobs.conftest import PLACE, remote_job
-from tests.studio.vertex.double import Answer, Double, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
 pytestmark = pytest.mark.django_db
 MODEL = f"{PLACE}/models/110@1"
@@ -83,9 +83,9 @@ def test_it_asks_without_javascript_too(browser: Client, job: TuningJob) -> None
 
 
 def test_the_job_follows_what_the_service_took(
-    browser: Client, job: TuningJob, tuner: User, service: Double
+    browser: Client, job: TuningJob, tuner: User, service: FakeVertexServer
 ) -> None:
-    service.will(json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(remote(default=1)))
+    service.queue_answers(json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(remote(default=1)))
     assert "Checkpoint 1 is the default now." in choose(browser, job)
     said, read = service.asked
     assert (said.method, said.path, said.query) == ("PATCH", f"/v1/{MODEL}", [])
@@ -103,10 +103,10 @@ def test_the_job_follows_what_the_service_took(
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_refusal_is_a_banner_and_changes_nothing(
-    browser: Client, job: TuningJob, service: Double, language: str
+    browser: Client, job: TuningJob, service: FakeVertexServer, language: str
 ) -> None:
     error = {"code": 400, "status": "FAILED_PRECONDITION", "message": "The model is being deployed."}
-    service.will(json_answer({"error": error}, status=400))
+    service.queue_answers(json_answer({"error": error}, status=400))
     page = choose(browser, job, headers={"Accept-Language": language})
     assert 'role="alert"' in page
     assert "The model is being deployed." in page
@@ -118,9 +118,9 @@ def test_a_refusal_is_a_banner_and_changes_nothing(
 
 @pytest.mark.parametrize("done", [True, False])
 def test_an_answer_that_was_lost_is_looked_up(
-    browser: Client, job: TuningJob, service: Double, done: bool
+    browser: Client, job: TuningJob, service: FakeVertexServer, done: bool
 ) -> None:
-    service.will(Answer(reset=True), json_answer(remote(default=1 if done else 2)))
+    service.queue_answers(Answer(reset=True), json_answer(remote(default=1 if done else 2)))
     page = choose(browser, job)
     assert [asked.method for asked in service.asked] == ["PATCH", "GET"], "never sent twice by itself"
     assert ("Checkpoint 1 is the default now." in page) is done
@@ -129,9 +129,9 @@ def test_an_answer_that_was_lost_is_looked_up(
 
 
 def test_a_job_that_cannot_be_read_again_is_not_called_changed(
-    browser: Client, job: TuningJob, service: Double
+    browser: Client, job: TuningJob, service: FakeVertexServer
 ) -> None:
-    service.will(json_answer({"defaultCheckpointId": "1"}), Answer(503), Answer(503))
+    service.queue_answers(json_answer({"defaultCheckpointId": "1"}), Answer(503), Answer(503))
     page = choose(browser, job)
     assert "Checkpoint 1 is the model’s default now; the job still names another endpoint." in page
     assert chosen() == 1
@@ -146,7 +146,7 @@ def test_a_job_that_cannot_be_read_again_is_not_called_changed(
     ],
 )
 def test_where_there_is_nothing_to_choose_it_says_so(
-    browser: Client, job: TuningJob, service: Double, made: dict[str, Any], checkpoint: str, words: str
+    browser: Client, job: TuningJob, service: FakeVertexServer, made: dict[str, Any], checkpoint: str, words: str
 ) -> None:
     TuningJob.objects.update(remote=made)
     assert words in choose(browser, job, checkpoint)
@@ -173,7 +173,7 @@ def test_on_the_engine_the_endpoint_of_the_job_changes(
         location="us-central1",
         epoch_count=2,
         adapter_size=4,
-        training=ingest.existing(project, tuner, on_engine.upload_examples("default-train.jsonl", 8)),
+        training=ingest.ingest_existing(project, tuner, on_engine.upload_examples("default-train.jsonl", 8)),
     )
     job.start(tuner)
     job.refresh_from_db()

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
 from jobs.job_page.dataset_tab import Data
 from jobs.job_page.details_tab import sections
@@ -357,7 +357,7 @@ def test_both_files_stand_with_our_own_check(
             crc32c="AAAAAA==",
             size=len(content),
             source=Dataset.Source.UPLOAD,
-            report=check([content]).to_json(),
+            report=check_file([content]).to_json(),
         )
         TuningJob.objects.filter(pk=job.pk).update(**{purpose: dataset})
     page = main_of(read(job, "data"))

@@ -31,7 +31,7 @@ def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
         location="us-central1",
         epoch_count=1,
         adapter_size=4,
-        training=ingest.existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
+        training=ingest.ingest_existing(project, tuner, on_engine.upload_examples("studio-train.jsonl", 8)),
     )
     draft.start(tuner)
     draft.refresh_from_db()

@@ -18,7 +18,7 @@ from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from tests.jobs.conftest import PLACE, remote_job
-from tests.studio.vertex.double import Answer, Asked, Double, json_answer
+from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, json_answer
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def due_now() -> None:
     Sweep.objects.update(due_at=timezone.now())
 
 
-def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: Double) -> None:
+def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: FakeVertexServer) -> None:
     jobs = [known(project, tuner, number) for number in range(1, 8)]
     service.otherwise = lambda asked: json_answer(
         {"tuningJobs": [remote_job(number, job_states.SUCCEEDED) for number in range(1, 8)]}
@@ -54,7 +54,7 @@ def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, serv
 
 
 def test_pages_are_read_until_every_active_job_was_seen(
-    project: Project, tuner: User, service: Double
+    project: Project, tuner: User, service: FakeVertexServer
 ) -> None:
     job = known(project, tuner, 150)
     pages = [
@@ -62,7 +62,7 @@ def test_pages_are_read_until_every_active_job_was_seen(
         for n in range(3)
     ]
 
-    def answer(asked: Asked) -> Answer:
+    def answer(asked: ReceivedRequest) -> Answer:
         token = int(dict(asked.query).get("pageToken", 0))
         following = {"nextPageToken": str(token + 1)} if token < 2 else {}
         return json_answer({"tuningJobs": pages[token], **following})
@@ -77,7 +77,7 @@ def test_pages_are_read_until_every_active_job_was_seen(
     assert len(service.asked) == 2, "later ones stop where all active jobs were seen"
 
 
-def test_it_is_not_asked_before_it_is_due(project: Project, tuner: User, service: Double) -> None:
+def test_it_is_not_asked_before_it_is_due(project: Project, tuner: User, service: FakeVertexServer) -> None:
     known(project, tuner, 1)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
     tasks.poll_due()
@@ -98,7 +98,7 @@ def test_the_pace_follows_what_is_going_on(project: Project, tuner: User, settin
     assert polling.pace(sweep, now).total_seconds() == 10
 
 
-def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: User, service: Double) -> None:
+def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: User, service: FakeVertexServer) -> None:
     job = known(project, tuner, 1)
     service.otherwise = lambda asked: json_answer(
         {"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}, 403
@@ -119,7 +119,7 @@ def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: Use
     assert well.read_at is not None
 
 
-def test_five_failures_earn_a_rest(project: Project, tuner: User, service: Double) -> None:
+def test_five_failures_earn_a_rest(project: Project, tuner: User, service: FakeVertexServer) -> None:
     known(project, tuner, 1)
     service.otherwise = lambda asked: json_answer({}, 503)
     for _failure in range(5):
@@ -132,10 +132,10 @@ def test_five_failures_earn_a_rest(project: Project, tuner: User, service: Doubl
     assert rest > timedelta(seconds=28)
 
 
-def test_deleted_means_missing_twice_and_not_found(project: Project, tuner: User, service: Double) -> None:
+def test_deleted_means_missing_twice_and_not_found(project: Project, tuner: User, service: FakeVertexServer) -> None:
     job = known(project, tuner, 1)
     gone = json_answer({"error": {"code": 404, "message": "Gone.", "status": "NOT_FOUND"}}, 404)
-    service.will(json_answer({}), json_answer({}), gone)
+    service.queue_answers(json_answer({}), json_answer({}), gone)
     tasks.poll_due()
     job.refresh_from_db()
     assert (job.misses, job.gone_at) == (1, None)
@@ -146,9 +146,9 @@ def test_deleted_means_missing_twice_and_not_found(project: Project, tuner: User
     assert len(service.asked) == 3
 
 
-def test_a_late_list_is_not_a_deletion(project: Project, tuner: User, service: Double) -> None:
+def test_a_late_list_is_not_a_deletion(project: Project, tuner: User, service: FakeVertexServer) -> None:
     job = known(project, tuner, 1)
-    service.will(json_answer({}), json_answer({"tuningJobs": [remote_job(1)]}))
+    service.queue_answers(json_answer({}), json_answer({"tuningJobs": [remote_job(1)]}))
     tasks.poll_due()
     due_now()
     tasks.poll_due()

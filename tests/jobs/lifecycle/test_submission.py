@@ -18,7 +18,7 @@ from jobs.models import Submission, Sweep, TuningJob
 from studio.models import AuditEntry
 from studio.vertex import job_states
 from tests.jobs.conftest import NAME, PLACE, remote_job
-from tests.studio.vertex.double import Answer, Double, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +36,8 @@ def ready(draft: TuningJob, tuner: User) -> TuningJob:
 
 
 @pytest.fixture
-def lost(ready: TuningJob, service: Double) -> TuningJob:
-    service.will(Answer(reset=True))
+def lost(ready: TuningJob, service: FakeVertexServer) -> TuningJob:
+    service.queue_answers(Answer(reset=True))
     tasks.submit_ready()
     ready.refresh_from_db()
     assert ready.is_lost and len(service.asked) == 1
@@ -46,8 +46,8 @@ def lost(ready: TuningJob, service: Double) -> TuningJob:
 
 
 @pytest.fixture
-def running(ready: TuningJob, service: Double) -> TuningJob:
-    service.will(json_answer(remote_job()))
+def running(ready: TuningJob, service: FakeVertexServer) -> TuningJob:
+    service.queue_answers(json_answer(remote_job()))
     tasks.submit_ready()
     ready.refresh_from_db()
     service.asked.clear()
@@ -58,12 +58,12 @@ def due_again(job: TuningJob) -> None:
     TuningJob.objects.filter(pk=job.pk).update(next_try_at=timezone.now() - timedelta(seconds=1))
 
 
-def posts(service: Double) -> int:
+def posts(service: FakeVertexServer) -> int:
     return sum(asked.method == "POST" for asked in service.asked)
 
 
-def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: Double) -> None:
-    service.will(json_answer(remote_job(state=job_states.PENDING)))
+def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: FakeVertexServer) -> None:
+    service.queue_answers(json_answer(remote_job(state=job_states.PENDING)))
     tasks.submit_ready()
     ready.refresh_from_db()
     assert (ready.submission, ready.name, ready.state) == (Submission.CREATED, NAME, job_states.PENDING)
@@ -81,8 +81,8 @@ def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: Do
     ],
     ids=lambda answer: str(answer.status),
 )
-def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: Double, answer: Answer) -> None:
-    service.will(answer)
+def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: FakeVertexServer, answer: Answer) -> None:
+    service.queue_answers(answer)
     tasks.submit_ready()
     tasks.submit_ready()
     ready.refresh_from_db()
@@ -128,9 +128,9 @@ def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: Double
     ],
 )
 def test_an_answer_that_tells_nothing_is_never_sent_again(
-    ready: TuningJob, service: Double, answer: Answer
+    ready: TuningJob, service: FakeVertexServer, answer: Answer
 ) -> None:
-    service.will(answer)
+    service.queue_answers(answer)
     for _turn in range(3):
         tasks.submit_ready()
     ready.refresh_from_db()
@@ -147,8 +147,8 @@ def test_what_was_certainly_not_sent_goes_back_to_the_queue(ready: TuningJob, se
     assert ready.next_try_at is not None and ready.next_try_at > timezone.now()
 
 
-def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: Double) -> None:
-    service.will(refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job()))
+def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: FakeVertexServer) -> None:
+    service.queue_answers(refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job()))
     before = timezone.now()
     tasks.submit_ready()
     tasks.submit_ready()
@@ -162,7 +162,7 @@ def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: Dou
 
 
 def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
-    ready: TuningJob, service: Double
+    ready: TuningJob, service: FakeVertexServer
 ) -> None:
     assert submission.claim(ready)
     tasks.resolve_unknown()
@@ -183,10 +183,10 @@ def labelled(job: TuningJob, number: int, created: str) -> dict[str, Any]:
     return remote_job(number, labels={"studio-submission": job.submission_id}, createTime=created)
 
 
-def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: Double) -> None:
+def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: FakeVertexServer) -> None:
     due_again(lost)
     other = remote_job(7, labels={"studio-submission": "0" * 32})
-    service.will(json_answer({"tuningJobs": [other, labelled(lost, 8, "2026-11-23T10:00:00Z")]}))
+    service.queue_answers(json_answer({"tuningJobs": [other, labelled(lost, 8, "2026-11-23T10:00:00Z")]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
     assert (lost.submission, lost.name, lost.state) == (
@@ -198,11 +198,11 @@ def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: Double) -> N
 
 
 def test_of_two_jobs_with_our_label_the_older_is_ours_and_the_other_is_told(
-    lost: TuningJob, service: Double
+    lost: TuningJob, service: FakeVertexServer
 ) -> None:
     due_again(lost)
     late, early = labelled(lost, 9, "2026-11-23T10:00:09Z"), labelled(lost, 8, "2026-11-23T10:00:00Z")
-    service.will(json_answer({"tuningJobs": [late, early]}))
+    service.queue_answers(json_answer({"tuningJobs": [late, early]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
     assert lost.name == early["name"] and lost.twins == [late["name"]]
@@ -210,7 +210,7 @@ def test_of_two_jobs_with_our_label_the_older_is_ours_and_the_other_is_told(
 
 
 def test_the_search_ends_after_ten_minutes_and_a_person_decides(
-    lost: TuningJob, service: Double, tuner: User
+    lost: TuningJob, service: FakeVertexServer, tuner: User
 ) -> None:
     service.otherwise = lambda asked: json_answer({})
     planned = []
@@ -232,7 +232,7 @@ def test_the_search_ends_after_ten_minutes_and_a_person_decides(
     assert lost.is_created and posts(service) == 1
 
 
-def test_a_search_that_fails_is_not_one_that_found_nothing(lost: TuningJob, service: Double) -> None:
+def test_a_search_that_fails_is_not_one_that_found_nothing(lost: TuningJob, service: FakeVertexServer) -> None:
     service.otherwise = lambda asked: refusal(503, "UNAVAILABLE")
     due_again(lost)
     tasks.resolve_unknown()
@@ -241,9 +241,9 @@ def test_a_search_that_fails_is_not_one_that_found_nothing(lost: TuningJob, serv
     assert lost.next_try_at is not None
 
 
-def test_cancel_is_sent_once(running: TuningJob, service: Double, tuner: User) -> None:
+def test_cancel_is_sent_once(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
-    service.will(json_answer({}))
+    service.queue_answers(json_answer({}))
     tasks.send_cancels()
     tasks.send_cancels()
     running.refresh_from_db()
@@ -251,9 +251,9 @@ def test_cancel_is_sent_once(running: TuningJob, service: Double, tuner: User) -
     assert running.cancel_sent_at is not None and not running.is_final
 
 
-def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: Double, tuner: User) -> None:
+def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
-    service.will(Answer(reset=True), json_answer({}))
+    service.queue_answers(Answer(reset=True), json_answer({}))
     tasks.send_cancels()
     running.refresh_from_db()
     assert running.cancel_sent_at is None and running.trouble
@@ -263,35 +263,35 @@ def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: 
     assert running.cancel_sent_at is not None and posts(service) == 2
 
 
-def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: Double, tuner: User) -> None:
+def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
-    service.will(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
+    service.queue_answers(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
     tasks.send_cancels()
     running.refresh_from_db()
     assert running.state == job_states.SUCCEEDED
 
 
-def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: Double, tuner: User) -> None:
+def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
-    service.will(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
+    service.queue_answers(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
     tasks.send_cancels()
     running.refresh_from_db()
     assert running.can_cancel and running.trouble["code"] == 403
 
 
 def test_a_cancel_during_the_search_follows_the_adoption(
-    lost: TuningJob, service: Double, tuner: User
+    lost: TuningJob, service: FakeVertexServer, tuner: User
 ) -> None:
     assert lost.request_cancel(tuner)
     due_again(lost)
-    service.will(json_answer({"tuningJobs": [labelled(lost, 1, "")]}), json_answer({}))
+    service.queue_answers(json_answer({"tuningJobs": [labelled(lost, 1, "")]}), json_answer({}))
     tasks.resolve_unknown()
     tasks.send_cancels()
     assert service.asked[-1].path == f"/v1/{NAME}:cancel"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_clicks_start_one_job(draft: TuningJob, tuner: User, service: Double) -> None:
+def test_twenty_clicks_start_one_job(draft: TuningJob, tuner: User, service: FakeVertexServer) -> None:
     service.otherwise = lambda asked: json_answer(remote_job())
     together = Barrier(20)
     started: list[bool] = []

@@ -229,8 +229,8 @@ def full(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
         project=project,
         owner=tuner,
         **{**fields, "kms_key_name": "", "submission_id": "shown-in-curl"},
-        training=ingest.existing(project, tuner, on_engine.upload_examples("curl-train.jsonl", 8)),
-        validation=ingest.existing(project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)),
+        training=ingest.ingest_existing(project, tuner, on_engine.upload_examples("curl-train.jsonl", 8)),
+        validation=ingest.ingest_existing(project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)),
     )
 
 

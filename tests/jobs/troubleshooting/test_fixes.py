@@ -234,7 +234,7 @@ def test_a_draft_has_nothing_to_mend(browser: Client, draft: TuningJob) -> None:
 
 @pytest.fixture
 def on_real_data(project: Project, tuner: User, on_engine: Engine) -> Dataset:
-    return ingest.existing(project, tuner, on_engine.upload_examples("mend-train.jsonl", 8))
+    return ingest.ingest_existing(project, tuner, on_engine.upload_examples("mend-train.jsonl", 8))
 
 
 REFUSED_BY_ENGINE = {

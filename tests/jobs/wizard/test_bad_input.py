@@ -22,7 +22,7 @@ from jobs.wizard.autofocus import focus
 from jobs.wizard.model_step.display_name import checked_name
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import AuditEntry, Project
-from tests.studio.vertex.double import Double
+from tests.studio.vertex.double import FakeVertexServer
 
 pytestmark = pytest.mark.django_db
 FAMILY = "👩‍👩‍👧‍👦"
@@ -252,7 +252,7 @@ def test_a_draft_that_never_was_mine_is_not_made_up(
     ],
 )
 def test_data_that_come_after_the_start_are_said_to_be_too_late(
-    browser: Client, draft: TuningJob, tuner: User, service: Double, name: str, values: dict[str, str]
+    browser: Client, draft: TuningJob, tuner: User, service: FakeVertexServer, name: str, values: dict[str, str]
 ) -> None:
     draft.start(tuner)
     answer = browser.post(address(name, draft), values)
@@ -304,7 +304,7 @@ ADDRESSES = {
 @pytest.mark.parametrize("uri", ADDRESSES.values(), ids=ADDRESSES.keys())
 @pytest.mark.parametrize("purpose", ["training", "validation"])
 def test_an_address_that_is_none_is_refused_before_anybody_is_asked(
-    browser: Client, draft: TuningJob, service: Double, uri: str, purpose: str
+    browser: Client, draft: TuningJob, service: FakeVertexServer, uri: str, purpose: str
 ) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(validation_enabled=True)
     answer = browser.post(address("locate", draft), {"purpose": purpose, "uri": uri})

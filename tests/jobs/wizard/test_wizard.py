@@ -13,12 +13,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs.datasets.ingest import safe_name
+from jobs.datasets.ingest import sanitize_filename
 from jobs.datasets.models import Dataset
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from tests.engine.running_engine import Engine
-from tests.studio.vertex.double import Double
+from tests.studio.vertex.double import FakeVertexServer
 
 pytestmark = pytest.mark.django_db
 
@@ -222,7 +222,7 @@ def test_an_existing_file_is_found_and_checked_once(
     ],
 )
 def test_a_path_that_is_none_is_refused_and_kept(
-    browser: Client, draft: TuningJob, service: Double, uri: str
+    browser: Client, draft: TuningJob, service: FakeVertexServer, uri: str
 ) -> None:
     answer = browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
     assert answer.status_code == 422
@@ -321,4 +321,4 @@ def test_tune_again_opens_a_draft_of_mine(browser: Client, draft: TuningJob, tun
     ],
 )
 def test_names_of_objects_are_of_our_making(given: str, name: str) -> None:
-    assert safe_name(given) == name
+    assert sanitize_filename(given) == name

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.studio.vertex.double import Answer, Asked, Double, json_answer
+from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, json_answer
 
 PLACE = "projects/local/locations/us-central1"
 EXPERIMENT = f"{PLACE}/metadataStores/default/contexts/tuning-1"
@@ -20,7 +20,7 @@ Point = tuple[int, float, float]
 class Board:
     """`series` is what it serves, by metric; `fault` is answered instead of anything else."""
 
-    def __init__(self, double: Double, caller: BaseDatabaseWrapper) -> None:
+    def __init__(self, double: FakeVertexServer, caller: BaseDatabaseWrapper) -> None:
         self.double, self.caller = double, caller
         self.series: dict[str, list[Point]] = {}
         self.fault: Answer | None = None
@@ -33,7 +33,7 @@ class Board:
         self.double.asked.clear()
         return paths
 
-    def answer_request(self, asked: Asked) -> Answer:
+    def answer_request(self, asked: ReceivedRequest) -> Answer:
         if self.caller.savepoint_ids:
             return Answer(599, "asked inside a transaction")
         if self.fault:

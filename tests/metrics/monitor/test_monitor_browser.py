@@ -264,7 +264,7 @@ def test_setting_the_better_default_checkpoint_updates_the_page(
     """From the note's button through the dialog to the service; tag and note follow what it answers."""
     said = make_ended_job(default=2)
     job = create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=said)
-    board.double.will(
+    board.double.queue_answers(
         json_answer({"name": said["tunedModel"]["model"], "defaultCheckpointId": "3"}),
         json_answer({**make_ended_job(default=3), "name": job.name}),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
-from tests.engine.running_engine import Engine, running
+from tests.engine.running_engine import Engine, run_engine
 from tests.metrics.recorded import MULTIPLIERS, recording_path
 from tests.paths import SAMPLES, STUDIO_TINY
 
@@ -18,7 +18,7 @@ MOST_SECONDS = 3600
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with running(Path(folder) / "root", ENGINE_BASES=str(STUDIO_TINY)) as engine:
+        with run_engine(Path(folder) / "root", ENGINE_BASES=str(STUDIO_TINY)) as engine:
             for multiplier in MULTIPLIERS:
                 record_run(engine, multiplier)
 

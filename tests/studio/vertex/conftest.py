@@ -9,19 +9,19 @@ import pytest
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from studio.vertex.storage import Storage
-from tests.studio.vertex.double import Double, serving
+from tests.studio.vertex.double import FakeVertexServer, run_server
 
 CANARY = "canary-token-4711"
 
 
 @pytest.fixture
-def double() -> Iterator[Double]:
-    with serving() as server:
+def double() -> Iterator[FakeVertexServer]:
+    with run_server() as server:
         yield server
 
 
 @pytest.fixture
-def place(double: Double) -> Place:
+def place(double: FakeVertexServer) -> Place:
     return Place(backend="engine", project_id="myproject", engine_url=double.url, token=CANARY)
 
 

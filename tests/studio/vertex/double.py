@@ -40,7 +40,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     method: str
     path: str
     query: list[tuple[str, str]]
@@ -52,16 +52,16 @@ class Asked:
         return json.loads(self.content) if self.content else None
 
 
-class Double:
+class FakeVertexServer:
     """Tell it what it `will` answer, in order, and `otherwise`; look at what it was `asked`."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.answers: deque[Answer] = deque()
-        self.otherwise: Callable[[Asked], Answer] = lambda asked: Answer(599, "no answer left")
-        self.asked: list[Asked] = []
+        self.otherwise: Callable[[ReceivedRequest], Answer] = lambda asked: Answer(599, "no answer left")
+        self.asked: list[ReceivedRequest] = []
 
-    def will(self, *answers: Answer) -> None:
+    def queue_answers(self, *answers: Answer) -> None:
         self.answers.extend(answers)
 
 
@@ -69,11 +69,11 @@ def json_answer(body: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(status, body, {"Content-Type": "application/json; charset=UTF-8", **headers})
 
 
-def exchanges(capture: str) -> list[dict[str, Any]]:
+def load_exchanges(capture: str) -> list[dict[str, Any]]:
     return json.loads((CAPTURES / f"{capture}.json").read_text(encoding="utf-8"))["exchanges"]
 
 
-def recorded(exchange: dict[str, Any], url: str = "") -> Answer:
+def replay_answer(exchange: dict[str, Any], url: str = "") -> Answer:
     """The captured answer, to be played by the double at `url`."""
     response = exchange["response"]
     body = response["body"]
@@ -85,10 +85,10 @@ def recorded(exchange: dict[str, Any], url: str = "") -> Answer:
 
 
 @contextmanager
-def serving() -> Iterator[Double]:
+def run_server() -> Iterator[FakeVertexServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
-    server.double = double = Double(server.server_address[1])  # type: ignore[attr-defined]
+    server.double = double = FakeVertexServer(server.server_address[1])  # type: ignore[attr-defined]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -104,11 +104,11 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _serve(self) -> None:
-        double: Double = self.server.double  # type: ignore[attr-defined]
+        double: FakeVertexServer = self.server.double  # type: ignore[attr-defined]
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         target = urlsplit(self.path)
         query = parse_qsl(target.query, keep_blank_values=True)
-        asked = Asked(self.command, target.path, query, dict(self.headers), content)
+        asked = ReceivedRequest(self.command, target.path, query, dict(self.headers), content)
         double.asked.append(asked)
         answer = double.answers.popleft() if double.answers else double.otherwise(asked)
         time.sleep(answer.pause)

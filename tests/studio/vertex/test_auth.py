@@ -18,17 +18,17 @@ from studio.vertex import auth
 from studio.vertex.auth import Place, base_url, session
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadName, CredentialsFailed, OutcomeUnknown, Unauthenticated, VertexError
-from tests.studio.vertex.double import Answer, Double, exchanges, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, load_exchanges, json_answer
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1"
 HOST = "https://us-central1-aiplatform.googleapis.com"
 ENGINE = Place(backend="engine", project_id="p", engine_url="http://127.0.0.1:1")
 
 
-class Rerouted(HTTPAdapter):
+class ReroutingAdapter(HTTPAdapter):
     """Carries what is meant for Google to the double; `hosts` are the addresses it was meant for."""
 
-    def __init__(self, double: Double) -> None:
+    def __init__(self, double: FakeVertexServer) -> None:
         super().__init__()
         self.double = double
         self.hosts: list[str] = []
@@ -51,7 +51,7 @@ def private_key() -> str:
 
 
 @pytest.fixture
-def key_file(tmp_path: Path, private_key: str, double: Double) -> Path:
+def key_file(tmp_path: Path, private_key: str, double: FakeVertexServer) -> Path:
     """A service account's key whose token service is the double."""
     path = tmp_path / "secret-place.json"
     content = {
@@ -70,13 +70,13 @@ def google(key_file: Path) -> Place:
 
 
 @pytest.fixture
-def rerouted(google: Place, double: Double) -> Rerouted:
-    adapter = Rerouted(double)
+def rerouted(google: Place, double: FakeVertexServer) -> ReroutingAdapter:
+    adapter = ReroutingAdapter(double)
     session(google).mount("https://", adapter)
     return adapter
 
 
-def token(value: str) -> Answer:
+def token_answer(value: str) -> Answer:
     return json_answer({"access_token": value, "expires_in": 3600, "token_type": "Bearer"})
 
 
@@ -100,10 +100,10 @@ def test_the_engine_is_one_host_for_every_location() -> None:
     assert base_url(ENGINE, "europe-west4") == base_url(ENGINE, "us-central1") == "http://127.0.0.1:1"
 
 
-def test_a_service_account_signs_in_and_its_token_goes_to_google(
-    google: Place, double: Double, rerouted: Rerouted
+def test_service_account_token_is_sent_to_google(
+    google: Place, double: FakeVertexServer, rerouted: ReroutingAdapter
 ) -> None:
-    double.will(token("first"), json_answer({"name": JOB}), json_answer({"name": JOB}))
+    double.queue_answers(token_answer("first"), json_answer({"name": JOB}), json_answer({"name": JOB}))
     for _ in range(2):
         assert Vertex(google).get_tuning_job(JOB) == {"name": JOB}
     assert [asked.path for asked in double.asked] == ["/token", f"/v1beta1/{JOB}", f"/v1beta1/{JOB}"]
@@ -112,37 +112,37 @@ def test_a_service_account_signs_in_and_its_token_goes_to_google(
     assert "x-goog-user-project" not in double.asked[1].headers
 
 
-def test_the_quota_project_is_named(google: Place, key_file: Path, double: Double) -> None:
-    wanted = exchanges("rest.authorized-session.quota-project")[0]["request"]["headers"]
+def test_the_quota_project_is_named(google: Place, key_file: Path, double: FakeVertexServer) -> None:
+    wanted = load_exchanges("rest.authorized-session.quota-project")[0]["request"]["headers"]
     place = Place("google", "myproject", credentials_file=str(key_file), quota_project="qp")
-    session(place).mount("https://", Rerouted(double))
-    double.will(token("t"), json_answer({}))
+    session(place).mount("https://", ReroutingAdapter(double))
+    double.queue_answers(token_answer("t"), json_answer({}))
     Vertex(place).get(JOB)
     assert double.asked[1].headers["x-goog-user-project"] == wanted["x-goog-user-project"]
 
 
-def test_a_401_renews_the_token_and_sends_once_more(
-    google: Place, double: Double, rerouted: Rerouted
+def test_401_renews_the_token_and_retries_once(
+    google: Place, double: FakeVertexServer, rerouted: ReroutingAdapter
 ) -> None:
-    double.will(token("old"), Answer(401), token("new"), json_answer({"name": JOB}))
+    double.queue_answers(token_answer("old"), Answer(401), token_answer("new"), json_answer({"name": JOB}))
     assert Vertex(google).create_tuning_job("us-central1", {"a": 1}) == {"name": JOB}
     sent = [asked for asked in double.asked if asked.path != "/token"]
     assert [asked.headers["authorization"] for asked in sent] == ["Bearer old", "Bearer new"]
     assert [asked.body for asked in sent] == [{"a": 1}, {"a": 1}]
 
 
-def test_a_second_401_is_the_answer(google: Place, double: Double, rerouted: Rerouted) -> None:
+def test_second_401_is_raised(google: Place, double: FakeVertexServer, rerouted: ReroutingAdapter) -> None:
     no = json_answer({"error": {"code": 401, "message": "no", "status": "UNAUTHENTICATED"}}, 401)
-    double.will(token("old"), no, token("new"), no)
+    double.queue_answers(token_answer("old"), no, token_answer("new"), no)
     with pytest.raises(Unauthenticated):
         Vertex(google).create_tuning_job("us-central1", {})
     assert len(double.asked) == 4
 
 
-def test_a_refused_renewal_is_a_matter_of_credentials(
-    google: Place, double: Double, rerouted: Rerouted
+def test_refused_token_renewal_is_a_credentials_error(
+    google: Place, double: FakeVertexServer, rerouted: ReroutingAdapter
 ) -> None:
-    double.will(json_answer({"error": "invalid_grant", "error_description": "Invalid JWT"}, 400))
+    double.queue_answers(json_answer({"error": "invalid_grant", "error_description": "Invalid JWT"}, 400))
     with pytest.raises(CredentialsFailed, match="no longer valid"):
         Vertex(google).get_tuning_job(JOB)
     assert rerouted.hosts == []
@@ -162,14 +162,14 @@ def test_a_refused_renewal_is_a_matter_of_credentials(
     ],
 )
 def test_google_credentials_are_for_google_only(
-    google: Place, double: Double, rerouted: Rerouted, url: str
+    google: Place, double: FakeVertexServer, rerouted: ReroutingAdapter, url: str
 ) -> None:
     with pytest.raises(BadName):
         session(google).request("GET", url)
     assert rerouted.hosts == double.asked == []
 
 
-def test_an_operators_host_gets_no_google_credentials_either(key_file: Path, double: Double) -> None:
+def test_custom_host_gets_no_google_credentials(key_file: Path, double: FakeVertexServer) -> None:
     overrides = (("us-central1", double.url),)
     place = Place("google", "p", credentials_file=str(key_file), host_overrides=overrides)
     with pytest.raises(BadName, match="not sent to"):
@@ -177,66 +177,66 @@ def test_an_operators_host_gets_no_google_credentials_either(key_file: Path, dou
     assert double.asked == []
 
 
-def test_the_engines_token_is_for_the_engine_only(double: Double) -> None:
+def test_the_engines_token_is_for_the_engine_only(double: FakeVertexServer) -> None:
     place = Place(backend="engine", project_id="p", engine_url=double.url, token="t")
     with pytest.raises(BadName):
         session(place).request("GET", "http://127.0.0.1:9/")
 
 
-def test_a_redirect_is_not_followed(place: Place, double: Double) -> None:
-    double.will(Answer(302, headers={"Location": f"{double.url}/elsewhere"}))
+def test_a_redirect_is_not_followed(place: Place, double: FakeVertexServer) -> None:
+    double.queue_answers(Answer(302, headers={"Location": f"{double.url}/elsewhere"}))
     with pytest.raises(OutcomeUnknown, match="redirect"):
         Vertex(place).get_tuning_job(JOB)
     assert len(double.asked) == 1
 
 
-def test_the_engine_says_no_to_a_wrong_token_once(place: Place, double: Double) -> None:
-    double.will(json_answer({"error": {"code": 401, "message": "no"}}, 401))
+def test_wrong_engine_token_is_not_retried(place: Place, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer({"error": {"code": 401, "message": "no"}}, 401))
     with pytest.raises(Unauthenticated):
         Vertex(place).create_tuning_job("us-central1", {})
     assert len(double.asked) == 1
 
 
-def test_without_a_token_no_header_is_sent(double: Double) -> None:
-    double.will(json_answer({}))
+def test_without_a_token_no_header_is_sent(double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer({}))
     Vertex(Place(backend="engine", project_id="p", engine_url=double.url)).get(JOB)
     assert "authorization" not in {name.lower() for name in double.asked[0].headers}
 
 
-def test_the_engine_is_reached_past_a_proxy(
-    place: Place, double: Double, monkeypatch: pytest.MonkeyPatch
+def test_engine_requests_bypass_the_proxy(
+    place: Place, double: FakeVertexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    double.will(json_answer({"name": JOB}))
+    double.queue_answers(json_answer({"name": JOB}))
     assert Vertex(place).get(JOB) == {"name": JOB}
 
 
-def no_file(tmp_path: Path) -> str:
+def missing_key_file(tmp_path: Path) -> str:
     return str(tmp_path / "secret-place.json")
 
 
-def no_json(tmp_path: Path) -> str:
+def invalid_json_key(tmp_path: Path) -> str:
     (tmp_path / "secret-place.json").write_text("{")
-    return no_file(tmp_path)
+    return missing_key_file(tmp_path)
 
 
-def no_key(tmp_path: Path) -> str:
+def invalid_private_key(tmp_path: Path) -> str:
     (tmp_path / "secret-place.json").write_text('{"type": "authorized_user"}')
-    return no_file(tmp_path)
+    return missing_key_file(tmp_path)
 
 
-@pytest.mark.parametrize("make", [no_file, no_json, no_key])
-def test_a_bad_key_file_is_told_without_its_path(tmp_path: Path, make: Any) -> None:
+@pytest.mark.parametrize("make", [missing_key_file, invalid_json_key, invalid_private_key])
+def test_bad_key_file_error_hides_the_path(tmp_path: Path, make: Any) -> None:
     with pytest.raises(CredentialsFailed) as caught:
         session(Place("google", "p", credentials_file=make(tmp_path)))
     assert_no_path(caught.value)
 
 
-def test_missing_default_credentials_are_told_without_a_path(
+def test_missing_default_credentials_error_hides_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", no_file(tmp_path))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", missing_key_file(tmp_path))
     with pytest.raises(CredentialsFailed, match="No usable Google credentials") as caught:
         session(Place("google", "without-defaults"))
     assert_no_path(caught.value)
@@ -255,7 +255,7 @@ def test_a_replaced_key_is_read_again(google: Place, key_file: Path) -> None:
     assert session(google) is not first
 
 
-class Timed(HTTPAdapter):
+class TimeoutRecorder(HTTPAdapter):
     """Remembers the time limit that each request goes out with."""
 
     def __init__(self) -> None:
@@ -267,10 +267,10 @@ class Timed(HTTPAdapter):
         return super().send(request, **options)
 
 
-def test_every_request_has_a_time_limit(place: Place, double: Double) -> None:
-    timed = Timed()
+def test_every_request_has_a_time_limit(place: Place, double: FakeVertexServer) -> None:
+    timed = TimeoutRecorder()
     session(place).mount("http://", timed)
-    double.will(json_answer({}), json_answer({}), json_answer({}))
+    double.queue_answers(json_answer({}), json_answer({}), json_answer({}))
     session(place).get(f"{double.url}/x")
     session(place).get(f"{double.url}/x", timeout=None)
     session(place).get(f"{double.url}/x", timeout=3)

@@ -17,7 +17,7 @@ def test_every_model_is_listed_once_per_backend() -> None:
         assert len(ids) == len(set(ids))
 
 
-def test_the_backends_offer_their_models() -> None:
+def test_each_backend_offers_its_own_models() -> None:
     google = {model.id for model in catalog.models("google")}
     assert {model.id for model in catalog.models("engine")} == google | {"studio-tiny"}
     assert google >= {"gemini-1.5-pro-002", "gemini-1.5-flash-002", "gemini-1.0-pro-002", "gemini-2.5-flash"}
@@ -25,7 +25,7 @@ def test_the_backends_offer_their_models() -> None:
 
 
 @pytest.mark.parametrize("id", EVERY)
-def test_an_entry_is_complete_and_makes_sense(id: str) -> None:
+def test_entry_is_complete_and_consistent(id: str) -> None:
     model = EVERY[id]
     assert model.title
     assert model.description("en") != model.description("ja-JP")
@@ -63,20 +63,20 @@ def test_the_models_of_the_reference_page_are_marked_retired_and_come_last() -> 
     )
 
 
-def test_the_newest_family_answers_elsewhere_than_it_is_tuned() -> None:
+def test_newest_models_serve_in_other_locations_than_they_tune_in() -> None:
     model = catalog.get("gemini-3.5-flash", "google")
     assert model
     assert model.regions == ("us-central1", "europe-west4")
     assert model.serving_locations == ("us", "eu")
 
 
-def test_get_knows_only_what_the_backend_offers() -> None:
+def test_get_returns_only_models_of_the_backend() -> None:
     assert catalog.get("studio-tiny", "google") is None
     assert catalog.get("studio-tiny") == catalog.get("studio-tiny", "engine")
     assert catalog.get("gemini-0.9") is None
 
 
-def test_adapter_size_names_and_ranks_go_both_ways() -> None:
+def test_adapter_size_names_and_ranks_convert_both_ways() -> None:
     assert catalog.ADAPTER_SIZES["ADAPTER_SIZE_FOUR"] == 4
     assert catalog.ADAPTER_SIZE_NAMES[2] == "ADAPTER_SIZE_TWO"
     assert len(catalog.ADAPTER_SIZE_NAMES) == len(catalog.ADAPTER_SIZES) == 6

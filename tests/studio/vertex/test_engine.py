@@ -18,7 +18,7 @@ from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadRequest, Conflict, NotFound
 from studio.vertex.storage import Storage
-from tests.engine.running_engine import running
+from tests.engine.running_engine import run_engine
 from tests.engine.tiny_base import example, write_base
 
 LOCATION = "us-central1"
@@ -33,7 +33,7 @@ METRICS = ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("engine")
     base = write_base(folder / "studio-tiny")
-    with running(folder / "root", ENGINE_BASES=str(base), ENGINE_THREADS="1") as engine:
+    with run_engine(folder / "root", ENGINE_BASES=str(base), ENGINE_THREADS="1") as engine:
         yield Place(backend="engine", project_id="local", engine_url=engine.url)
 
 
@@ -59,7 +59,7 @@ def spec(storage: Storage) -> dict[str, Any]:
     }
 
 
-def job_of(spec: dict[str, Any], submission: str) -> dict[str, Any]:
+def make_job_body(spec: dict[str, Any], submission: str) -> dict[str, Any]:
     return {
         "baseModel": "studio-tiny",
         "supervisedTuningSpec": spec,
@@ -67,7 +67,7 @@ def job_of(spec: dict[str, Any], submission: str) -> dict[str, Any]:
     }
 
 
-def ended(vertex: Vertex, name: str) -> dict[str, Any]:
+def wait_for_end(vertex: Vertex, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         job = vertex.get_tuning_job(name)
@@ -79,10 +79,10 @@ def ended(vertex: Vertex, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def tuned(vertex: Vertex, spec: dict[str, Any]) -> dict[str, Any]:
-    return ended(vertex, vertex.create_tuning_job(LOCATION, job_of(spec, "first"))["name"])
+    return wait_for_end(vertex, vertex.create_tuning_job(LOCATION, make_job_body(spec, "first"))["name"])
 
 
-def test_a_large_object_with_an_odd_name_comes_back_as_it_went(storage: Storage, tmp_path: Path) -> None:
+def test_large_object_with_an_odd_name_round_trips(storage: Storage, tmp_path: Path) -> None:
     path, uri = tmp_path / "large", "gs://demo/a b/ü 日 100%?#.jsonl"
     path.write_bytes(os.urandom(17 * 1024 * 1024 + 5))
     with path.open("rb") as file:
@@ -109,7 +109,7 @@ def test_an_object_is_not_overwritten_by_accident(storage: Storage) -> None:
     assert "demo" in storage.buckets()
 
 
-def test_a_job_succeeds_and_its_curves_are_read(vertex: Vertex, tuned: dict[str, Any]) -> None:
+def test_job_succeeds_and_its_metrics_are_read(vertex: Vertex, tuned: dict[str, Any]) -> None:
     assert tuned["state"] == job_states.SUCCEEDED
     run = vertex.tensorboard_run(tuned["experiment"])
     assert run
@@ -133,7 +133,7 @@ def test_a_job_is_found_by_its_label_in_its_location(vertex: Vertex, tuned: dict
 
 
 def test_a_wrong_request_names_its_fields(vertex: Vertex, spec: dict[str, Any]) -> None:
-    wrong = job_of(spec | {"trainingDatasetUri": "gs://demo/none.jsonl"}, "wrong")
+    wrong = make_job_body(spec | {"trainingDatasetUri": "gs://demo/none.jsonl"}, "wrong")
     with pytest.raises(BadRequest) as caught:
         vertex.create_tuning_job(LOCATION, wrong)
     assert [violation.field for violation in caught.value.violations] == [
@@ -141,7 +141,7 @@ def test_a_wrong_request_names_its_fields(vertex: Vertex, spec: dict[str, Any]) 
     ]
 
 
-def test_a_tuned_model_answers_at_once_and_in_pieces(vertex: Vertex, tuned: dict[str, Any]) -> None:
+def test_tuned_model_answers_unary_and_streaming(vertex: Vertex, tuned: dict[str, Any]) -> None:
     endpoint = tuned["tunedModel"]["endpoint"]
     whole = vertex.generate_content(endpoint, QUESTION)
     with closing(vertex.stream_generate_content(endpoint, QUESTION)) as stream:
@@ -168,9 +168,9 @@ def text_of(*answers: dict[str, Any]) -> str:
 
 def test_a_job_is_cancelled(vertex: Vertex, spec: dict[str, Any]) -> None:
     long = spec | {"hyperParameters": {"epochCount": "100"}}
-    job = vertex.create_tuning_job(LOCATION, job_of(long, "cancelled"))
+    job = vertex.create_tuning_job(LOCATION, make_job_body(long, "cancelled"))
     assert vertex.cancel_tuning_job(job["name"]) == {}
-    job = ended(vertex, job["name"])
+    job = wait_for_end(vertex, job["name"])
     assert (job["state"], job["error"]["code"]) == (job_states.CANCELLED, 1)
     with pytest.raises(BadRequest):
         vertex.cancel_tuning_job(job["name"])

@@ -14,13 +14,13 @@ from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError, Violation
 from tests.studio.vertex.conftest import CANARY
-from tests.studio.vertex.double import Answer, Double, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1"
 FIELD = "tuning_job.supervised_tuning_spec.training_dataset_uri"
 
 
-def google(code: int, status: str, *details: dict[str, Any]) -> Answer:
+def error_answer(code: int, status: str, *details: dict[str, Any]) -> Answer:
     error = {"code": code, "message": f"message of {code}", "status": status, "details": list(details)}
     return json_answer({"error": error}, code)
 
@@ -37,20 +37,20 @@ DISABLED = {
 HTML = {"Content-Type": "text/html"}
 
 REFUSALS = {
-    "400": (google(400, "INVALID_ARGUMENT", VIOLATIONS), errors.BadRequest),
-    "401": (google(401, "UNAUTHENTICATED"), errors.Unauthenticated),
-    "403": (google(403, "PERMISSION_DENIED", DISABLED), errors.PermissionDenied),
-    "404": (google(404, "NOT_FOUND"), errors.NotFound),
-    "409": (google(409, "ALREADY_EXISTS"), errors.Conflict),
-    "422": (google(422, ""), errors.Refused),
-    "429": (google(429, "RESOURCE_EXHAUSTED"), errors.TooManyRequests),
+    "400": (error_answer(400, "INVALID_ARGUMENT", VIOLATIONS), errors.BadRequest),
+    "401": (error_answer(401, "UNAUTHENTICATED"), errors.Unauthenticated),
+    "403": (error_answer(403, "PERMISSION_DENIED", DISABLED), errors.PermissionDenied),
+    "404": (error_answer(404, "NOT_FOUND"), errors.NotFound),
+    "409": (error_answer(409, "ALREADY_EXISTS"), errors.Conflict),
+    "422": (error_answer(422, ""), errors.Refused),
+    "429": (error_answer(429, "RESOURCE_EXHAUSTED"), errors.TooManyRequests),
 }
 UNKNOWN = {
-    "408": google(408, ""),
-    "499": google(499, "CANCELLED"),
-    "500": google(500, "INTERNAL"),
-    "503": google(503, "UNAVAILABLE"),
-    "504": google(504, "DEADLINE_EXCEEDED"),
+    "408": error_answer(408, ""),
+    "499": error_answer(499, "CANCELLED"),
+    "500": error_answer(500, "INTERNAL"),
+    "503": error_answer(503, "UNAVAILABLE"),
+    "504": error_answer(504, "DEADLINE_EXCEEDED"),
     "502 html": Answer(502, "<html>Bad Gateway</html>", HTML),
     "404 html": Answer(404, "<html>Not Found</html>", HTML),
     "200 html": Answer(200, "<html>Sign in</html>", HTML),
@@ -69,9 +69,9 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_clear_no_is_refused_and_asked_once(vertex: Vertex, double: Double, case: str) -> None:
+def test_clear_refusal_is_raised_without_retry(vertex: Vertex, double: FakeVertexServer, case: str) -> None:
     answer, kind = REFUSALS[case]
-    double.will(answer)
+    double.queue_answers(answer)
     with pytest.raises(VertexError) as caught:
         vertex.create_tuning_job("us-central1", {"baseModel": "m"})
     assert type(caught.value) is kind
@@ -82,10 +82,10 @@ def test_a_clear_no_is_refused_and_asked_once(vertex: Vertex, double: Double, ca
 
 
 @pytest.mark.parametrize("case", UNKNOWN)
-def test_an_unclear_outcome_is_unknown_and_the_post_is_not_repeated(
-    hasty: Vertex, double: Double, case: str
+def test_unclear_outcome_is_unknown_and_the_post_is_not_retried(
+    hasty: Vertex, double: FakeVertexServer, case: str
 ) -> None:
-    double.will(UNKNOWN[case])
+    double.queue_answers(UNKNOWN[case])
     with pytest.raises(VertexError) as caught:
         hasty.create_tuning_job("us-central1", {"baseModel": "m"})
     assert type(caught.value) is errors.OutcomeUnknown
@@ -95,8 +95,8 @@ def test_an_unclear_outcome_is_unknown_and_the_post_is_not_repeated(
 
 
 @pytest.mark.parametrize("case", [*REFUSALS, *UNKNOWN])
-def test_no_error_tells_the_token(hasty: Vertex, double: Double, case: str) -> None:
-    double.will(UNKNOWN[case] if case in UNKNOWN else REFUSALS[case][0])
+def test_errors_never_contain_the_token(hasty: Vertex, double: FakeVertexServer, case: str) -> None:
+    double.queue_answers(UNKNOWN[case] if case in UNKNOWN else REFUSALS[case][0])
     with pytest.raises(VertexError) as caught:
         hasty.create_tuning_job("us-central1", {})
     assert double.asked[0].headers["authorization"] == f"Bearer {CANARY}"
@@ -105,16 +105,16 @@ def test_no_error_tells_the_token(hasty: Vertex, double: Double, case: str) -> N
     assert CANARY not in repr(hasty.place)
 
 
-def test_a_bad_request_names_its_fields(vertex: Vertex, double: Double) -> None:
-    double.will(REFUSALS["400"][0])
+def test_a_bad_request_names_its_fields(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(REFUSALS["400"][0])
     with pytest.raises(errors.BadRequest) as caught:
         vertex.create_tuning_job("us-central1", {})
     assert caught.value.violations == (Violation(FIELD, "should be JSONL"), Violation("base_model", ""))
     assert caught.value.status == "INVALID_ARGUMENT"
 
 
-def test_a_disabled_service_says_so(vertex: Vertex, double: Double) -> None:
-    double.will(REFUSALS["403"][0])
+def test_disabled_service_is_reported(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(REFUSALS["403"][0])
     with pytest.raises(errors.PermissionDenied) as caught:
         vertex.create_tuning_job("us-central1", {})
     assert caught.value.reason == "SERVICE_DISABLED"
@@ -124,9 +124,9 @@ def test_a_disabled_service_says_so(vertex: Vertex, double: Double) -> None:
     ("header", "seconds"), [("7", 7.0), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
 )
 def test_retry_after_is_seconds_or_a_date(
-    vertex: Vertex, double: Double, header: str, seconds: float | None
+    vertex: Vertex, double: FakeVertexServer, header: str, seconds: float | None
 ) -> None:
-    double.will(json_answer({"error": {"code": 429, "message": "wait"}}, 429, **{"Retry-After": header}))
+    double.queue_answers(json_answer({"error": {"code": 429, "message": "wait"}}, 429, **{"Retry-After": header}))
     with pytest.raises(errors.TooManyRequests) as caught:
         vertex.get_tuning_job(JOB)
     assert caught.value.retry_after == seconds
@@ -143,52 +143,52 @@ def test_retry_after_is_seconds_or_a_date(
         None,
     ],
 )
-def test_an_odd_error_body_does_not_hide_the_error(vertex: Vertex, double: Double, body: Any) -> None:
-    double.will(json_answer(body, 403))
+def test_malformed_error_body_does_not_hide_the_error(vertex: Vertex, double: FakeVertexServer, body: Any) -> None:
+    double.queue_answers(json_answer(body, 403))
     with pytest.raises(errors.PermissionDenied) as caught:
         vertex.get_tuning_job(JOB)
     assert caught.value.message
 
 
-def test_a_read_believes_a_refusal_in_any_words(vertex: Vertex, double: Double) -> None:
-    double.will(Answer(404, "<html>gone</html>", HTML))
+def test_read_accepts_a_refusal_with_any_body(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(Answer(404, "<html>gone</html>", HTML))
     with pytest.raises(errors.NotFound):
         vertex.get_tuning_job(JOB)
 
 
 @pytest.mark.parametrize("first", ["reset", "503", "502 html", "cut", "200 html"])
-def test_a_read_is_tried_once_more_when_that_may_help(vertex: Vertex, double: Double, first: str) -> None:
-    double.will(UNKNOWN[first], json_answer({"name": JOB}))
+def test_read_is_retried_once_after_a_transient_error(vertex: Vertex, double: FakeVertexServer, first: str) -> None:
+    double.queue_answers(UNKNOWN[first], json_answer({"name": JOB}))
     assert vertex.get_tuning_job(JOB) == {"name": JOB}
     assert len(double.asked) == 2
 
 
 @pytest.mark.parametrize("first", ["silence", "504", "504 cut", "redirect"])
-def test_a_read_is_not_tried_again_when_it_would_only_take_longer(
-    hasty: Vertex, double: Double, first: str
+def test_read_is_not_retried_after_a_timeout(
+    hasty: Vertex, double: FakeVertexServer, first: str
 ) -> None:
-    double.will(UNKNOWN[first])
+    double.queue_answers(UNKNOWN[first])
     with pytest.raises(errors.OutcomeUnknown):
         hasty.get_tuning_job(JOB)
     assert len(double.asked) == 1
 
 
-def test_the_second_try_of_a_read_is_the_last(vertex: Vertex, double: Double) -> None:
-    double.will(UNKNOWN["503"], UNKNOWN["503"], json_answer({}))
+def test_read_is_retried_only_once(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(UNKNOWN["503"], UNKNOWN["503"], json_answer({}))
     with pytest.raises(errors.OutcomeUnknown):
         vertex.get_tuning_job(JOB)
     assert len(double.asked) == 2
 
 
-def test_a_body_that_drips_ends_at_the_time_limit(hasty: Vertex, double: Double) -> None:
-    double.will(Answer(200, " " * 200, drip=0.05))
+def test_slow_body_ends_at_the_time_limit(hasty: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(Answer(200, " " * 200, drip=0.05))
     begin = time.monotonic()
     with pytest.raises(errors.OutcomeUnknown, match="too long"):
         hasty.create_tuning_job("us-central1", {})
     assert time.monotonic() - begin < 4.0
 
 
-def test_nothing_is_sent_where_nobody_listens() -> None:
+def test_refused_connection_counts_as_not_sent() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         place = Place(
@@ -200,13 +200,13 @@ def test_nothing_is_sent_where_nobody_listens() -> None:
     assert type(caught.value) is errors.NotSent
 
 
-def test_nothing_is_sent_to_an_unknown_name() -> None:
+def test_unknown_host_counts_as_not_sent() -> None:
     place = Place(backend="engine", project_id="p", engine_url="http://nobody.invalid:80")
     with pytest.raises(errors.NotSent, match="name is unknown"):
         Vertex(place).create_tuning_job("us-central1", {})
 
 
-def test_nothing_is_sent_without_a_tls_handshake(double: Double) -> None:
+def test_failed_tls_handshake_counts_as_not_sent(double: FakeVertexServer) -> None:
     place = Place(backend="engine", project_id="p", engine_url=double.url.replace("http:", "https:"))
     with pytest.raises(errors.NotSent, match="TLS"):
         Vertex(place).create_tuning_job("us-central1", {})
@@ -214,14 +214,14 @@ def test_nothing_is_sent_without_a_tls_handshake(double: Double) -> None:
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": {1, 2}}])
-def test_nothing_is_sent_that_is_not_json(vertex: Vertex, double: Double, body: dict[str, Any]) -> None:
+def test_body_that_is_not_json_is_not_sent(vertex: Vertex, double: FakeVertexServer, body: dict[str, Any]) -> None:
     with pytest.raises(errors.NotSent, match="JSON"):
         vertex.create_tuning_job("us-central1", body)
     assert double.asked == []
 
 
-def test_a_very_long_message_is_cut(vertex: Vertex, double: Double) -> None:
-    double.will(json_answer({"error": {"code": 400, "message": "x" * 100_000}}, 400))
+def test_very_long_message_is_truncated(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer({"error": {"code": 400, "message": "x" * 100_000}}, 400))
     with pytest.raises(errors.BadRequest) as caught:
         vertex.get_tuning_job(JOB)
     assert len(caught.value.message) == errors.MESSAGE_LIMIT

@@ -11,7 +11,7 @@ import pytest
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadName, BadRequest, NotFound, OutcomeUnknown
 from studio.vertex.time_series import TimeSeries
-from tests.studio.vertex.double import Answer, Asked, Double, exchanges, json_answer, recorded
+from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, load_exchanges, json_answer, replay_answer
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1002"
 EXPERIMENT = (
@@ -24,65 +24,65 @@ RUN = (
 )
 
 
-def after_version(path: str) -> str:
+def strip_version(path: str) -> str:
     return re.sub(r"^/v1(beta1)?/", "", path)
 
 
-def same(asked: Asked, exchange: dict[str, Any]) -> None:
+def assert_same_request(asked: ReceivedRequest, exchange: dict[str, Any]) -> None:
     """Method, path after the version, query, and body as a value."""
     wanted = exchange["request"]
     query = [(name, value) for name, value in wanted["query"] if name != "$alt"]
-    assert (asked.method, after_version(asked.path)) == (wanted["method"], after_version(wanted["path"]))
+    assert (asked.method, strip_version(asked.path)) == (wanted["method"], strip_version(wanted["path"]))
     assert asked.query == [tuple(pair) for pair in query]
     assert asked.body == wanted["body"]
 
 
-def test_create_sends_the_body_as_it_is(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("page-curl.tuningJobs.create-snake")
-    double.will(recorded(exchange))
+def test_create_sends_the_body_unchanged(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("page-curl.tuningJobs.create-snake")
+    double.queue_answers(replay_answer(exchange))
     job = vertex.create_tuning_job("us-central1", exchange["request"]["body"])
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert double.asked[0].path.startswith("/v1/")
     assert double.asked[0].headers["Content-Type"].startswith("application/json")
     assert job == exchange["response"]["body"]
 
 
-def test_get_reads_through_v1beta1(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("page-curl.tuningJobs.get")
-    double.will(recorded(exchange))
+def test_get_uses_v1beta1(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("page-curl.tuningJobs.get")
+    double.queue_answers(replay_answer(exchange))
     assert vertex.get_tuning_job(JOB) == exchange["response"]["body"]
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert double.asked[0].path.startswith("/v1beta1/")
 
 
-def test_cancel_has_no_body(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("page-curl.tuningJobs.cancel")
-    double.will(recorded(exchange))
+def test_cancel_has_no_body(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("page-curl.tuningJobs.cancel")
+    double.queue_answers(replay_answer(exchange))
     assert vertex.cancel_tuning_job(JOB) == {}
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert double.asked[0].headers["Content-Length"] == "0"
 
 
-def test_list_with_a_filter(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("genai-2.34.0.tunings.list-filter")
-    double.will(recorded(exchange))
+def test_list_sends_the_filter(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("genai-2.34.0.tunings.list-filter")
+    double.queue_answers(replay_answer(exchange))
     jobs = list(vertex.list_tuning_jobs("us-central1", filter="labels.a=b", page_size=10))
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert jobs == exchange["response"]["body"]["tuningJobs"]
 
 
-def test_list_turns_every_page(vertex: Vertex, double: Double) -> None:
-    pages = exchanges("sdk-2.7.0-more.gapic-v1.list-pages")
-    double.will(*map(recorded, pages))
+def test_list_follows_every_page(vertex: Vertex, double: FakeVertexServer) -> None:
+    pages = load_exchanges("sdk-2.7.0-more.gapic-v1.list-pages")
+    double.queue_answers(*map(replay_answer, pages))
     jobs = list(vertex.list_tuning_jobs("us-central1", page_size=2))
     assert len(double.asked) == len(pages)
     for asked, exchange in zip(double.asked, pages, strict=True):
-        same(asked, exchange)
+        assert_same_request(asked, exchange)
     assert jobs == [job for exchange in pages for job in exchange["response"]["body"]["tuningJobs"]]
 
 
-def test_a_page_may_be_empty_and_a_token_may_come_back(vertex: Vertex, double: Double) -> None:
-    double.will(
+def test_empty_page_and_repeated_page_token_end_correctly(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(
         json_answer({"nextPageToken": "a"}),
         json_answer({"tuningJobs": [{"name": "1"}], "nextPageToken": "b"}),
         json_answer({"tuningJobs": [{"name": "2"}], "nextPageToken": "a"}),
@@ -91,8 +91,8 @@ def test_a_page_may_be_empty_and_a_token_may_come_back(vertex: Vertex, double: D
     assert [dict(asked.query).get("pageToken") for asked in double.asked] == [None, "a", "b"]
 
 
-def test_a_filter_that_is_not_taken_is_left_out(vertex: Vertex, double: Double) -> None:
-    double.will(
+def test_refused_filter_is_left_out_on_retry(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(
         json_answer({"error": {"code": 400, "message": "bad filter", "status": "INVALID_ARGUMENT"}}, 400),
         json_answer({"tuningJobs": [{"name": "1"}]}),
     )
@@ -100,15 +100,15 @@ def test_a_filter_that_is_not_taken_is_left_out(vertex: Vertex, double: Double) 
     assert [dict(asked.query).get("filter") for asked in double.asked] == ["x", None]
 
 
-def test_a_list_that_is_refused_without_a_filter_stays_refused(vertex: Vertex, double: Double) -> None:
-    double.will(json_answer({"error": {"code": 400, "message": "no"}}, 400))
+def test_list_refused_without_a_filter_raises(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer({"error": {"code": 400, "message": "no"}}, 400))
     with pytest.raises(BadRequest):
         list(vertex.list_tuning_jobs("us-central1"))
     assert len(double.asked) == 1
 
 
-def test_an_expired_page_token_is_an_error_and_not_a_second_list(vertex: Vertex, double: Double) -> None:
-    double.will(
+def test_expired_page_token_raises(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(
         json_answer({"tuningJobs": [{"name": "1"}], "nextPageToken": "a"}),
         json_answer({"error": {"code": 400, "message": "page token expired"}}, 400),
     )
@@ -117,63 +117,63 @@ def test_an_expired_page_token_is_an_error_and_not_a_second_list(vertex: Vertex,
     assert len(double.asked) == 2
 
 
-def test_a_missing_job_is_not_found(vertex: Vertex, double: Double) -> None:
-    exchange = exchanges("sdk-2.7.0.sft.get-404")[-1]
-    double.will(recorded(exchange))
+def test_missing_job_raises_not_found(vertex: Vertex, double: FakeVertexServer) -> None:
+    exchange = load_exchanges("sdk-2.7.0.sft.get-404")[-1]
+    double.queue_answers(replay_answer(exchange))
     with pytest.raises(NotFound, match="424242") as caught:
         vertex.get_tuning_job("projects/myproject/locations/us-central1/tuningJobs/424242")
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert caught.value.status == "NOT_FOUND"
 
 
 @pytest.mark.parametrize(("written", "read"), [(r'"\ud83d"', "\ud83d"), ("-Infinity", -math.inf)])
-def test_json_that_is_not_quite_json_is_read_all_the_same(
-    vertex: Vertex, double: Double, written: str, read: Any
+def test_almost_valid_json_is_read(
+    vertex: Vertex, double: FakeVertexServer, written: str, read: Any
 ) -> None:
-    double.will(Answer(200, f'{{"name": {written}}}'))
+    double.queue_answers(Answer(200, f'{{"name": {written}}}'))
     assert vertex.get(JOB)["name"] == read
 
 
-def test_json_without_a_bottom_is_a_failure_that_is_told(vertex: Vertex, double: Double) -> None:
-    double.will(*[Answer(200, '{"a":' * 100_000)] * 2)
+def test_too_deeply_nested_json_raises(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(*[Answer(200, '{"a":' * 100_000)] * 2)
     with pytest.raises(OutcomeUnknown):
         vertex.get(JOB)
 
 
-def test_generate_content(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("page-curl.endpoints.generateContent")
-    double.will(recorded(exchange))
+def test_generate_content_sends_the_captured_request(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("page-curl.endpoints.generateContent")
+    double.queue_answers(replay_answer(exchange))
     endpoint = "projects/myproject/locations/us-central1/endpoints/888002"
     answer = vertex.generate_content(endpoint, exchange["request"]["body"])
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert answer == exchange["response"]["body"]
 
 
-def test_count_tokens(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("genai-2.34.0.endpoint.count_tokens")
-    double.will(recorded(exchange))
+def test_count_tokens_sends_the_captured_request(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("genai-2.34.0.endpoint.count_tokens")
+    double.queue_answers(replay_answer(exchange))
     endpoint = "projects/123456789012/locations/us-central1/endpoints/888008"
     assert vertex.count_tokens(endpoint, exchange["request"]["body"])["totalTokens"] == 5
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
 
 
-def test_a_base_model_has_a_resource_too(vertex: Vertex) -> None:
+def test_publisher_model_returns_the_resource_name(vertex: Vertex) -> None:
     assert vertex.publisher_model("us-central1", "gemini-2.5-flash") == (
         "projects/myproject/locations/us-central1/publishers/google/models/gemini-2.5-flash"
     )
 
 
-def test_the_metrics_are_found_as_googles_notebook_finds_them(vertex: Vertex, double: Double) -> None:
-    [context] = exchanges("sdk-2.7.0.notebook-metrics.1-experiment")
-    [children] = exchanges("sdk-2.7.0.notebook-metrics.2-contexts.list")
-    listed, read = exchanges("sdk-2.7.0.notebook-metrics.5-read")
-    double.will(*map(recorded, (context, children, listed)))
+def test_metrics_are_found_like_in_googles_notebook(vertex: Vertex, double: FakeVertexServer) -> None:
+    [context] = load_exchanges("sdk-2.7.0.notebook-metrics.1-experiment")
+    [children] = load_exchanges("sdk-2.7.0.notebook-metrics.2-contexts.list")
+    listed, read = load_exchanges("sdk-2.7.0.notebook-metrics.5-read")
+    double.queue_answers(*map(replay_answer, (context, children, listed)))
     series = vertex.list_time_series(EXPERIMENT)
-    same(double.asked[0], context)
-    same(double.asked[2], listed)
+    assert_same_request(double.asked[0], context)
+    assert_same_request(double.asked[2], listed)
     # The SDK writes the project's id where the server's own name has its number: both are the same.
     children["request"]["path"] = children["request"]["path"].replace("myproject", "123456789012")
-    same(double.asked[1], children)
+    assert_same_request(double.asked[1], children)
     assert [one["displayName"] for one in series] == [
         "/train_total_loss",
         "/train_fraction_of_correct_next_step_preds",
@@ -185,9 +185,9 @@ def test_the_metrics_are_found_as_googles_notebook_finds_them(vertex: Vertex, do
     assert series[0]["maxStep"] == 20
     assert series[0]["name"] == f"{RUN}/timeSeries/101"
 
-    double.will(recorded(read))
+    double.queue_answers(replay_answer(read))
     curves = vertex.read_time_series(series)
-    same(double.asked[3], read)
+    assert_same_request(double.asked[3], read)
     assert [(step, value) for step, _, value in curves["/train_total_loss"]] == [
         (1, 2.0),
         (2, 1.0),
@@ -196,9 +196,9 @@ def test_the_metrics_are_found_as_googles_notebook_finds_them(vertex: Vertex, do
     assert curves["/train_total_loss"][0][1] == pytest.approx(1795380892.627758, abs=1e-6)
 
 
-def test_a_known_run_saves_two_requests(vertex: Vertex, double: Double) -> None:
-    listed = exchanges("sdk-2.7.0.notebook-metrics.5-read")[0]
-    double.will(recorded(listed))
+def test_a_known_run_saves_two_requests(vertex: Vertex, double: FakeVertexServer) -> None:
+    listed = load_exchanges("sdk-2.7.0.notebook-metrics.5-read")[0]
+    double.queue_answers(replay_answer(listed))
     assert len(vertex.list_time_series(RUN)) == 6
     assert len(double.asked) == 1
 
@@ -206,33 +206,33 @@ def test_a_known_run_saves_two_requests(vertex: Vertex, double: Double) -> None:
 @pytest.mark.parametrize(
     "metadata", [{}, {"backing_tensorboard_resource": "projects/1/locations/l/tensorboards/5"}]
 )
-def test_before_the_first_run_there_are_no_series(
-    vertex: Vertex, double: Double, metadata: dict[str, str]
+def test_series_are_empty_before_the_first_run(
+    vertex: Vertex, double: FakeVertexServer, metadata: dict[str, str]
 ) -> None:
-    double.will(json_answer({"name": EXPERIMENT, "metadata": metadata}), json_answer({}))
+    double.queue_answers(json_answer({"name": EXPERIMENT, "metadata": metadata}), json_answer({}))
     assert vertex.list_time_series(EXPERIMENT) == []
 
 
-def curve(number: int, max_step: int = 10) -> TimeSeries:
+def make_series(number: int, max_step: int = 10) -> TimeSeries:
     return TimeSeries(
         name=f"{RUN}/timeSeries/{number}", displayName=f"/{number}", maxStep=max_step, maxWallTime=""
     )
 
 
-def test_at_most_twenty_series_a_read(vertex: Vertex, double: Double) -> None:
-    double.will(json_answer({}), json_answer({"timeSeriesData": [{"tensorboardTimeSeriesId": "21"}]}))
-    assert vertex.read_time_series([curve(number) for number in range(22)])["/21"] == []
+def test_series_are_read_twenty_at_a_time(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer({}), json_answer({"timeSeriesData": [{"tensorboardTimeSeriesId": "21"}]}))
+    assert vertex.read_time_series([make_series(number) for number in range(22)])["/21"] == []
     assert [len(asked.query) for asked in double.asked] == [20, 2]
 
 
-def test_a_long_series_is_read_whole_instead_of_sampled(vertex: Vertex, double: Double) -> None:
+def test_long_series_is_read_in_full_instead_of_sampled(vertex: Vertex, double: FakeVertexServer) -> None:
     values = [{"step": "1", "scalar": {"value": 1.5}}]
-    double.will(
+    double.queue_answers(
         json_answer({"timeSeriesData": {"values": values}}),
         json_answer({"timeSeriesData": {"values": []}}),
         json_answer({"timeSeriesData": [{"tensorboardTimeSeriesId": "3", "values": values}]}),
     )
-    curves = vertex.read_time_series([curve(1, 1000), curve(2, 10_000), curve(3, 999)])
+    curves = vertex.read_time_series([make_series(1, 1000), make_series(2, 10_000), make_series(3, 999)])
     assert curves == {"/1": [(1, 0.0, 1.5)], "/2": [], "/3": [(1, 0.0, 1.5)]}
     assert [asked.path.rpartition(":")[2] for asked in double.asked] == ["read", "read", "batchRead"]
     assert [asked.query[0][1] for asked in double.asked[:2]] == ["10000", "-1"]
@@ -250,15 +250,15 @@ def test_a_long_series_is_read_whole_instead_of_sampled(vertex: Vertex, double: 
         "",
     ],
 )
-def test_a_name_that_is_none_never_becomes_an_address(vertex: Vertex, double: Double, name: str) -> None:
+def test_invalid_resource_name_is_never_requested(vertex: Vertex, double: FakeVertexServer, name: str) -> None:
     with pytest.raises(BadName):
         vertex.get(name)
     assert double.asked == []
 
 
 @pytest.mark.parametrize("location", ["", "evil.example#", "us-central1.evil", "../x", "US"])
-def test_a_location_that_is_none_never_becomes_an_address(
-    vertex: Vertex, double: Double, location: str
+def test_invalid_location_is_never_requested(
+    vertex: Vertex, double: FakeVertexServer, location: str
 ) -> None:
     with pytest.raises(BadName):
         vertex.create_tuning_job(location, {})

@@ -12,8 +12,8 @@ import pytest
 
 from studio.vertex.errors import VertexError
 from studio.vertex.storage import Storage
-from tests.studio.vertex.double import Asked, Double, exchanges, json_answer
-from tests.studio.vertex.test_same_requests import told
+from tests.studio.vertex.double import ReceivedRequest, FakeVertexServer, load_exchanges, json_answer
+from tests.studio.vertex.test_same_requests import comparable_query
 
 Json = dict[str, Any]
 
@@ -57,8 +57,8 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.capture)
-def test_our_request_for_an_object_is_theirs(storage: Storage, double: Double, case: Case) -> None:
-    wanted = exchanges(case.capture)[case.request]["request"]
+def test_object_requests_match_the_client_library(storage: Storage, double: FakeVertexServer, case: Case) -> None:
+    wanted = load_exchanges(case.capture)[case.request]["request"]
     double.otherwise = lambda asked: json_answer({"size": "1", "generation": "7"})
     # What came back is no object that was sent, and is refused; only what was asked is looked at.
     with suppress(VertexError):
@@ -66,20 +66,20 @@ def test_our_request_for_an_object_is_theirs(storage: Storage, double: Double, c
     asked = next(one for one in double.asked if one.path == wanted["path"])
     assert asked.method == wanted["method"]
     query = dict(map(tuple, wanted["query"])) | case.ours_too
-    assert told(asked.query) == told(list(query.items()))
-    assert parts(asked) == parts_of(wanted)
+    assert comparable_query(asked.query) == comparable_query(list(query.items()))
+    assert received_parts(asked) == captured_parts(wanted)
 
 
-def parts(asked: Asked) -> Any:
-    return multipart(asked.content.decode()) if b"--=" in asked.content[:3] else asked.body
+def received_parts(asked: ReceivedRequest) -> Any:
+    return split_multipart(asked.content.decode()) if b"--=" in asked.content[:3] else asked.body
 
 
-def parts_of(wanted: Json) -> Any:
+def captured_parts(wanted: Json) -> Any:
     body = wanted["body"]
-    return multipart(body["_raw"]) if isinstance(body, dict) and "_raw" in body else body
+    return split_multipart(body["_raw"]) if isinstance(body, dict) and "_raw" in body else body
 
 
-def multipart(text: str) -> list[str]:
+def split_multipart(text: str) -> list[str]:
     """The parts, without the boundary, which each client draws anew."""
     boundary = text.partition("\r\n")[0]
     return text.split(boundary)

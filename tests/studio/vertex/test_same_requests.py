@@ -17,12 +17,12 @@ from urllib.parse import unquote
 import pytest
 
 from engine.protojson import lenient_json
-from engine.protojson.message_reader import normalise
+from engine.protojson.message_reader import normalize_message
 from jobs.chat.request import generate_request
 from jobs.request.body import LABEL, tuning_request
 from studio.vertex.client import Vertex
-from tests.studio.vertex.double import Double, exchanges, json_answer
-from tests.studio.vertex.test_requests import EXPERIMENT, RUN, after_version, curve
+from tests.studio.vertex.double import FakeVertexServer, load_exchanges, json_answer
+from tests.studio.vertex.test_requests import EXPERIMENT, RUN, strip_version, make_series
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Case:
     request: int = 0
 
 
-def draft(base_model: str, training: str, **chosen: Any) -> Json:
+def build_job_body(base_model: str, training: str, **chosen: Any) -> Json:
     """The body that the wizard's answers become."""
     validation = chosen.pop("validation", None)
     defaults = {
@@ -72,8 +72,8 @@ def draft(base_model: str, training: str, **chosen: Any) -> Json:
     return body
 
 
-def creates(capture: str, *only_theirs: str, **chosen: Any) -> Case:
-    body = draft(**chosen)
+def create_case(capture: str, *only_theirs: str, **chosen: Any) -> Case:
+    body = build_job_body(**chosen)
     return Case(
         capture, lambda vertex: vertex.create_tuning_job("us-central1", body), "TuningJob", only_theirs
     )
@@ -109,15 +109,15 @@ BY_GENAI = {
     "tuned_model_display_name": "tuned",
 }
 CREATES = [
-    creates("sdk-1.95.1.sft.train", **OF_THE_PAGE),
-    creates("sdk-2.7.0.sft.train", **OF_THE_PAGE),
-    creates("page-curl.tuningJobs.create-camel", **{**OF_THE_PAGE, **BY_CURL}),
-    creates("page-curl.tuningJobs.create-snake", **IN_SNAKE_CASE),
-    creates("genai-2.34.0.tunings.tune", "description", "labels", **BY_GENAI),
-    creates(
+    create_case("sdk-1.95.1.sft.train", **OF_THE_PAGE),
+    create_case("sdk-2.7.0.sft.train", **OF_THE_PAGE),
+    create_case("page-curl.tuningJobs.create-camel", **{**OF_THE_PAGE, **BY_CURL}),
+    create_case("page-curl.tuningJobs.create-snake", **IN_SNAKE_CASE),
+    create_case("genai-2.34.0.tunings.tune", "description", "labels", **BY_GENAI),
+    create_case(
         "genai-2.34.0.tunings.tune-minimal", base_model="gemini-2.5-flash", training="gs://b/train.jsonl"
     ),
-    creates(
+    create_case(
         "sdk-2.7.0-more.discovery-client.tuningJobs.create",
         base_model="gemini-2.5-flash",
         training="gs://b/t.jsonl",
@@ -138,11 +138,11 @@ class Settings:
     generation_config: Json = field(default_factory=dict)
 
 
-def question(*turns: Turn, system: str = "", **generation_config: Any) -> Json:
+def build_question(*turns: Turn, system: str = "", **generation_config: Any) -> Json:
     return generate_request(turns, Settings(system, generation_config))
 
 
-def generates(capture: str, resource: str, body: Json, *only_theirs: str) -> Case:
+def generate_case(capture: str, resource: str, body: Json, *only_theirs: str) -> Case:
     act: Callable[[Vertex], Any] = lambda vertex: vertex.generate_content(resource, body)  # noqa: E731
     return Case(capture, act, "GenerateContentRequest", only_theirs)
 
@@ -162,58 +162,58 @@ WORDS = {
 PROBABILITIES = tuple(
     f"generationConfig.{name}" for name in ("candidateCount", "logprobs", "responseLogprobs")
 )
-TALK = question(Turn("hi", "yo"), Turn("again"), **WORDS)
-SAY_HI, WHY = question(Turn("hi")), question(Turn("Why is sky blue?"))
-BRIEF = question(Turn("hi"), system="be brief")
+TALK = build_question(Turn("hi", "yo"), Turn("again"), **WORDS)
+SAY_HI, WHY = build_question(Turn("hi")), build_question(Turn("Why is sky blue?"))
+BRIEF = build_question(Turn("hi"), system="be brief")
 GENERATES = [
-    generates(
+    generate_case(
         "sdk-1.95.1.model.generate_content-config",
         f"{ENDPOINTS}/888003",
         TALK,
         "safetySettings",
         *PROBABILITIES,
     ),
-    generates(
+    generate_case(
         "sdk-2.7.0.model.generate_content-config",
         f"{ENDPOINTS}/888006",
         TALK,
         "safetySettings",
         *PROBABILITIES,
     ),
-    generates("sdk-2.7.0.model.generate_content", f"{ENDPOINTS}/888006", WHY),
-    generates("sdk-2.7.0.chat.send_message", f"{ENDPOINTS}/888006", question(Turn("hello"))),
-    generates("sdk-1.95.1.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
-    generates("sdk-2.7.0.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
-    generates("genai-2.34.0.endpoint.generate_content", f"{ENDPOINTS}/888008", WHY),
-    generates(
+    generate_case("sdk-2.7.0.model.generate_content", f"{ENDPOINTS}/888006", WHY),
+    generate_case("sdk-2.7.0.chat.send_message", f"{ENDPOINTS}/888006", build_question(Turn("hello"))),
+    generate_case("sdk-1.95.1.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
+    generate_case("sdk-2.7.0.base-model.generate_content", publisher("gemini-1.5-pro-002"), BRIEF),
+    generate_case("genai-2.34.0.endpoint.generate_content", f"{ENDPOINTS}/888008", WHY),
+    generate_case(
         "genai-2.34.0.endpoint.generate_content-config",
         f"{ENDPOINTS}/888008",
-        question(Turn("Why is sky blue?"), system="be brief", **WORDS),
+        build_question(Turn("Why is sky blue?"), system="be brief", **WORDS),
         *("safetySettings", "labels", "generationConfig.thinkingConfig", *PROBABILITIES),
     ),
-    generates(
+    generate_case(
         "genai-2.34.0.chat.send_message-2",
         f"{ENDPOINTS}/888008",
-        question(Turn("hello", "Rayleigh scattering."), Turn("again")),
+        build_question(Turn("hello", "Rayleigh scattering."), Turn("again")),
     ),
-    generates("genai-2.34.0.base.generate_content", publisher("gemini-2.5-flash"), SAY_HI),
-    generates(
+    generate_case("genai-2.34.0.base.generate_content", publisher("gemini-2.5-flash"), SAY_HI),
+    generate_case(
         "page-curl.endpoints.generateContent",
         "projects/myproject/locations/us-central1/endpoints/888002",
-        question(Turn("Why is sky blue?"), temperature=0.5, topP=0.95, topK=40, maxOutputTokens=128),
+        build_question(Turn("Why is sky blue?"), temperature=0.5, topP=0.95, topK=40, maxOutputTokens=128),
     ),
 ]
 
 
-def streams(capture: str, endpoint: str, body: Json) -> Case:
-    def act(vertex: Vertex) -> None:
+def stream_case(capture: str, endpoint: str, body: Json) -> Case:
+    def open_stream(vertex: Vertex) -> None:
         with closing(vertex.stream_generate_content(f"{ENDPOINTS}/{endpoint}", body)) as stream:
             next(stream, None)
 
-    return Case(capture, act, "GenerateContentRequest")
+    return Case(capture, open_stream, "GenerateContentRequest")
 
 
-def counts(capture: str, endpoint: str, *only_theirs: str) -> Case:
+def count_case(capture: str, endpoint: str, *only_theirs: str) -> Case:
     return Case(
         capture,
         lambda vertex: vertex.count_tokens(f"{ENDPOINTS}/{endpoint}", SAY_HI),
@@ -223,46 +223,46 @@ def counts(capture: str, endpoint: str, *only_theirs: str) -> Case:
 
 
 TALKS = [
-    streams("genai-2.34.0.endpoint.generate_content_stream", "888008", question(Turn("Why?"))),
-    streams("rest.streamGenerateContent.sse", "888003", SAY_HI),
-    counts("genai-2.34.0.endpoint.count_tokens", "888008"),
-    counts("sdk-1.95.1.model.count_tokens", "888003", "model"),
-    counts("sdk-2.7.0.model.count_tokens", "888006", "model"),
+    stream_case("genai-2.34.0.endpoint.generate_content_stream", "888008", build_question(Turn("Why?"))),
+    stream_case("rest.streamGenerateContent.sse", "888003", SAY_HI),
+    count_case("genai-2.34.0.endpoint.count_tokens", "888008"),
+    count_case("sdk-1.95.1.model.count_tokens", "888003", "model"),
+    count_case("sdk-2.7.0.model.count_tokens", "888006", "model"),
 ]
 
 
-def gets(capture: str, name: str) -> Case:
+def get_case(capture: str, name: str) -> Case:
     return Case(capture, lambda vertex: vertex.get_tuning_job(name))
 
 
-def cancels(capture: str, name: str) -> Case:
+def cancel_case(capture: str, name: str) -> Case:
     return Case(capture, lambda vertex: vertex.cancel_tuning_job(name))
 
 
-def lists(capture: str, filter: str | None = None) -> Case:
+def list_case(capture: str, filter: str | None = None) -> Case:
     return Case(capture, lambda vertex: list(vertex.list_tuning_jobs("us-central1", filter)))
 
 
 OURS = JOBS.replace("123456789012", "myproject")
 ASKS = [
-    gets("page-curl.tuningJobs.get", f"{OURS}/1002"),
-    gets("sdk-1.95.1.sft.get-shortid", f"{OURS}/1003"),
-    gets("sdk-2.7.0.sft.get-shortid", f"{OURS}/1006"),
-    gets("sdk-2.7.0.sft.get", f"{JOBS}/1006"),
-    gets("genai-2.34.0.tunings.get", f"{JOBS}/1008"),
-    cancels("page-curl.tuningJobs.cancel", f"{OURS}/1002"),
-    cancels("sdk-1.95.1.sft.cancel", f"{JOBS}/1004"),
-    cancels("sdk-2.7.0.sft.cancel", f"{JOBS}/1007"),
-    cancels("genai-2.34.0.tunings.cancel", f"{JOBS}/1011"),
-    lists("page-curl.tuningJobs.list"),
-    lists("sdk-2.7.0.sft.list"),
-    lists("genai-2.34.0.apiv1.tunings.list"),
-    lists("genai-2.34.0.tunings.list-filter", "labels.a=b"),
+    get_case("page-curl.tuningJobs.get", f"{OURS}/1002"),
+    get_case("sdk-1.95.1.sft.get-shortid", f"{OURS}/1003"),
+    get_case("sdk-2.7.0.sft.get-shortid", f"{OURS}/1006"),
+    get_case("sdk-2.7.0.sft.get", f"{JOBS}/1006"),
+    get_case("genai-2.34.0.tunings.get", f"{JOBS}/1008"),
+    cancel_case("page-curl.tuningJobs.cancel", f"{OURS}/1002"),
+    cancel_case("sdk-1.95.1.sft.cancel", f"{JOBS}/1004"),
+    cancel_case("sdk-2.7.0.sft.cancel", f"{JOBS}/1007"),
+    cancel_case("genai-2.34.0.tunings.cancel", f"{JOBS}/1011"),
+    list_case("page-curl.tuningJobs.list"),
+    list_case("sdk-2.7.0.sft.list"),
+    list_case("genai-2.34.0.apiv1.tunings.list"),
+    list_case("genai-2.34.0.tunings.list-filter", "labels.a=b"),
 ]
 METRICS = [
     Case("sdk-2.7.0.job.experiment", lambda vertex: vertex.get(EXPERIMENT)),
     Case("sdk-2.7.0.notebook-metrics.5-read", lambda vertex: vertex.list_time_series(RUN)),
-    Case("rest.tensorboards.batchRead", lambda vertex: vertex.read_time_series([curve(101), curve(201)])),
+    Case("rest.tensorboards.batchRead", lambda vertex: vertex.read_time_series([make_series(101), make_series(201)])),
     Case("sdk-2.7.0.model.get", lambda vertex: vertex.get(model_name())),
     Case("genai-2.34.0.models.get-tuned", lambda vertex: vertex.get(model_name("777008@1"))),
     Case(
@@ -281,52 +281,52 @@ def model_name(model: str = "777006@1") -> str:
 @pytest.mark.parametrize(
     "case", [*CREATES, *GENERATES, *TALKS, *ASKS, *METRICS], ids=lambda case: case.capture
 )
-def test_our_request_is_theirs(vertex: Vertex, double: Double, case: Case) -> None:
-    wanted = exchanges(case.capture)[case.request]["request"]
+def test_requests_match_the_client_library(vertex: Vertex, double: FakeVertexServer, case: Case) -> None:
+    wanted = load_exchanges(case.capture)[case.request]["request"]
     double.otherwise = lambda asked: json_answer({"name": "1"})
     with pytest.MonkeyPatch.context() as patch:
         # What comes back to a stream is no stream; only what was asked is looked at.
         patch.setattr("studio.vertex.client.elements", lambda response: iter(()))
         case.act(vertex)
     [asked] = double.asked
-    assert (asked.method, unquote(after_version(asked.path))) == (
+    assert (asked.method, unquote(strip_version(asked.path))) == (
         wanted["method"],
-        unquote(after_version(wanted["path"])),
+        unquote(strip_version(wanted["path"])),
     )
-    assert told(asked.query) == told(wanted["query"])
-    theirs = canonical(case.message, wanted["body"])
+    assert comparable_query(asked.query) == comparable_query(wanted["query"])
+    theirs = normalize_body(case.message, wanted["body"])
     for path in case.only_theirs:
-        drop(theirs, path.split("."))
-    assert canonical(case.message, asked.body) == theirs
+        remove_field(theirs, path.split("."))
+    assert normalize_body(case.message, asked.body) == theirs
 
 
-def told(query: list[Any]) -> list[tuple[str, str]]:
+def comparable_query(query: list[Any]) -> list[tuple[str, str]]:
     return sorted((name, value) for name, value in query if name not in HOW_TO_PRINT and value != "json")
 
 
-def canonical(message: str, body: Any) -> Json:
+def normalize_body(message: str, body: Any) -> Json:
     """The body in its one form, without what means the same as nothing."""
     raw = body["_raw"] if isinstance(body, dict) and "_raw" in body else None
-    read = normalise(message, lenient_json.parse(raw) if raw else body or {})
+    read = normalize_message(message, lenient_json.parse_json(raw) if raw else body or {})
     # Vertex AI ignores the role of an instruction, and reads the page's own USER as user.
     read.get("systemInstruction", {}).pop("role", None)
     for content in read.get("contents", []):
         content["role"] = content["role"].lower()
-    return meaning(read)
+    return drop_empty(read)
 
 
-def meaning(value: Any) -> Any:
+def drop_empty(value: Any) -> Any:
     if isinstance(value, list):
-        return [meaning(inner) for inner in value]
+        return [drop_empty(inner) for inner in value]
     if not isinstance(value, dict):
         return value
-    inner = {key: meaning(child) for key, child in value.items()}
+    inner = {key: drop_empty(child) for key, child in value.items()}
     return {key: child for key, child in inner.items() if child not in ({}, [], None) and child is not False}
 
 
-def drop(body: Json, path: list[str]) -> None:
+def remove_field(body: Json, path: list[str]) -> None:
     """Take the field out; it must be there, or the list of what is only theirs is too long."""
     if len(path) > 1:
-        drop(body[path[0]], path[1:])
+        remove_field(body[path[0]], path[1:])
     else:
         del body[path[0]]

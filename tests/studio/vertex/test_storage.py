@@ -25,13 +25,13 @@ from studio.vertex.errors import (
     VertexError,
 )
 from studio.vertex.storage import BLOCK, GsUri, Storage, parse_gs_uri
-from tests.studio.vertex.double import Answer, Asked, Double, exchanges, json_answer, recorded
+from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, load_exchanges, json_answer, replay_answer
 
 URI = "gs://demo/ds/train.jsonl"
 MEBIBYTE = 1024 * 1024
 
 
-def same(asked: Asked, exchange: dict[str, Any]) -> None:
+def assert_same_request(asked: ReceivedRequest, exchange: dict[str, Any]) -> None:
     """Method, path, and everything the query says but how to print."""
     wanted = exchange["request"]
     assert (asked.method, asked.path) == (wanted["method"], wanted["path"])
@@ -39,7 +39,7 @@ def same(asked: Asked, exchange: dict[str, Any]) -> None:
     assert dict(asked.query) | {"prettyPrint": "false"} == query | {"prettyPrint": "false"}
 
 
-def resource(content: bytes, name: str = "ds/train.jsonl", generation: str = "7") -> dict[str, str]:
+def make_object(content: bytes, name: str = "ds/train.jsonl", generation: str = "7") -> dict[str, str]:
     return {
         "bucket": "demo",
         "name": name,
@@ -52,12 +52,12 @@ def resource(content: bytes, name: str = "ds/train.jsonl", generation: str = "7"
     }
 
 
-def no(code: int, reason: str) -> Answer:
+def error_answer(code: int, reason: str) -> Answer:
     entry = {"domain": "global", "reason": reason, "message": f"because {reason}"}
     return json_answer({"error": {"code": code, "message": f"because {reason}", "errors": [entry]}}, code)
 
 
-class Endless(io.RawIOBase):
+class GeneratedFile(io.RawIOBase):
     """`size` bytes that are made while they are read; remembers the largest portion asked for."""
 
     def __init__(self, size: int) -> None:
@@ -86,27 +86,27 @@ class Endless(io.RawIOBase):
         return portion
 
 
-def test_buckets(storage: Storage, double: Double) -> None:
-    [exchange] = exchanges("gcs-3.17.list_buckets-client_options")
-    double.will(recorded(exchange))
+def test_buckets_are_listed(storage: Storage, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("gcs-3.17.list_buckets-client_options")
+    double.queue_answers(replay_answer(exchange))
     assert storage.buckets() == ("demo",)
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
 
 
-def test_a_listing(storage: Storage, double: Double) -> None:
-    [exchange] = exchanges("gcs-3.17.list_blobs")
-    double.will(recorded(exchange))
+def test_objects_are_listed(storage: Storage, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("gcs-3.17.list_blobs")
+    double.queue_answers(replay_answer(exchange))
     listing = storage.list("demo", "ds/", limit=100)
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert [found.uri for found in listing.objects] == [
         f"gs://demo/ds/{name}.jsonl" for name in ("train", "t2", "big", "big2")
     ]
     assert listing.complete
 
 
-def test_a_listing_tells_folders_and_that_there_is_more(storage: Storage, double: Double) -> None:
-    double.will(
-        json_answer({"items": [resource(b"", "a")], "prefixes": ["b/", "a/"], "nextPageToken": "more"})
+def test_listing_has_folders_and_a_next_page(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(
+        json_answer({"items": [make_object(b"", "a")], "prefixes": ["b/", "a/"], "nextPageToken": "more"})
     )
     listing = storage.list("demo", limit=1)
     assert listing.prefixes == ("a/", "b/")
@@ -114,11 +114,11 @@ def test_a_listing_tells_folders_and_that_there_is_more(storage: Storage, double
     assert len(double.asked) == 1
 
 
-def test_the_next_page_of_a_listing_is_asked_for_by_its_token(storage: Storage, double: Double) -> None:
+def test_next_page_is_requested_by_its_token(storage: Storage, double: FakeVertexServer) -> None:
     """A page may hold folders only; it is one request all the same."""
-    double.will(
+    double.queue_answers(
         json_answer({"prefixes": ["a/", "b/"], "nextPageToken": "a b+/="}),
-        json_answer({"items": [resource(b"", "z.jsonl")]}),
+        json_answer({"items": [make_object(b"", "z.jsonl")]}),
     )
     first = storage.list("demo", "ds/", limit=2)
     assert (first.objects, first.prefixes, first.next_page) == ((), ("a/", "b/"), "a b+/=")
@@ -128,125 +128,125 @@ def test_the_next_page_of_a_listing_is_asked_for_by_its_token(storage: Storage, 
     assert {dict(asked.query)["maxResults"] for asked in double.asked} == {"2"}
 
 
-def test_a_listing_that_is_not_allowed(storage: Storage, double: Double) -> None:
-    double.will(no(403, "forbidden"), no(404, "notFound"))
+def test_forbidden_listing_raises(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(error_answer(403, "forbidden"), error_answer(404, "notFound"))
     with pytest.raises(PermissionDenied):
         storage.list("demo")
     with pytest.raises(NotFound):
         storage.list("demo")
 
 
-def test_stat(storage: Storage, double: Double) -> None:
-    [exchange] = exchanges("gcs-3.17.get_blob")
-    double.will(recorded(exchange))
+def test_stat_returns_object_metadata(storage: Storage, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("gcs-3.17.get_blob")
+    double.queue_answers(replay_answer(exchange))
     info = storage.stat(URI)
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     assert (info.uri, info.size, info.generation, info.crc32c) == (URI, 8, 1, "M3Q35g==")
     assert info.updated
 
 
-def test_the_library_asks_nothing_of_its_own(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"1")), json_answer(resource(b"1")))
+def test_library_sends_no_extra_requests(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"1")), json_answer(make_object(b"1")))
     storage.stat(URI)
     storage.stat(URI, generation=7)
     assert [asked.path for asked in double.asked] == ["/storage/v1/b/demo/o/ds%2Ftrain.jsonl"] * 2
     assert dict(double.asked[1].query)["generation"] == "7"
 
 
-def test_a_small_upload_is_one_request_that_overwrites_nothing(storage: Storage, double: Double) -> None:
-    [exchange] = exchanges("gcs-3.17.upload_if_generation_match_0")
+def test_a_small_upload_is_one_request_that_overwrites_nothing(storage: Storage, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("gcs-3.17.upload_if_generation_match_0")
     content = b'{"a":1}\n'
-    double.will(json_answer(resource(content, "ds/t2.jsonl")))
+    double.queue_answers(json_answer(make_object(content, "ds/t2.jsonl")))
     info = storage.upload(io.BytesIO(content), "gs://demo/ds/t2.jsonl", "application/jsonl")
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     parts = double.asked[0].content.split(b"\r\n")
     assert b'{"name": "ds/t2.jsonl", "crc32c": "M3Q35g=="}' in parts
     assert content in parts
     assert (info.generation, info.size) == (7, 8)
 
 
-def test_overwriting_must_be_asked_for(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"1")))
+def test_overwriting_must_be_asked_for(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"1")))
     storage.upload(io.BytesIO(b"1"), URI, "application/jsonl", overwrite=True)
     assert "ifGenerationMatch" not in dict(double.asked[0].query)
 
 
-def test_an_object_that_exists_is_a_conflict(storage: Storage, double: Double) -> None:
-    double.will(no(412, "conditionNotMet"))
+def test_an_object_that_exists_is_a_conflict(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(error_answer(412, "conditionNotMet"))
     with pytest.raises(Conflict) as caught:
         storage.upload(io.BytesIO(b"1"), URI, "application/jsonl")
     assert caught.value.reason == "conditionNotMet"
 
 
-def test_a_small_upload_is_not_repeated(storage: Storage, double: Double) -> None:
-    double.will(no(503, "backendError"))
+def test_small_upload_is_not_retried(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(error_answer(503, "backendError"))
     with pytest.raises(OutcomeUnknown):
         storage.upload(io.BytesIO(b"1"), URI, "application/jsonl")
     assert len(double.asked) == 1
 
 
-def session_at(double: Double) -> Answer:
+def session_answer(double: FakeVertexServer) -> Answer:
     location = f"{double.url}/upload/storage/v1/b/demo/o?uploadType=resumable&upload_id=secret-upload"
     return Answer(200, headers={"Location": location})
 
 
-def ranges(double: Double) -> list[str]:
+def list_ranges(double: FakeVertexServer) -> list[str]:
     return [asked.headers["content-range"] for asked in double.asked if asked.method == "PUT"]
 
 
-def test_a_large_upload_goes_in_blocks_and_tells_how_far_it_is(storage: Storage, double: Double) -> None:
-    file, told = Endless(9 * MEBIBYTE), []
-    done = resource(b"x" * file.size)
-    double.will(session_at(double), Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}), json_answer(done))
+def test_large_upload_is_sent_in_blocks_and_reports_progress(storage: Storage, double: FakeVertexServer) -> None:
+    file, told = GeneratedFile(9 * MEBIBYTE), []
+    done = make_object(b"x" * file.size)
+    double.queue_answers(session_answer(double), Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}), json_answer(done))
     info = storage.upload(file, URI, "application/jsonl", progress=told.append)  # type: ignore[arg-type]
-    first, last = exchanges("gcs-3.17.upload_resumable_chunked_4MiB")[1], f"bytes {BLOCK}-9437183/9437184"
+    first, last = load_exchanges("gcs-3.17.upload_resumable_chunked_4MiB")[1], f"bytes {BLOCK}-9437183/9437184"
     same_but_condition = dict(double.asked[0].query)
     assert same_but_condition.pop("ifGenerationMatch") == "0"
     assert same_but_condition == dict(map(tuple, first["request"]["query"]))
     assert double.asked[0].body == {"name": "ds/train.jsonl"}
-    assert ranges(double) == [f"bytes 0-{BLOCK - 1}/9437184", last]
+    assert list_ranges(double) == [f"bytes 0-{BLOCK - 1}/9437184", last]
     assert (info.size, info.crc32c) == (file.size, done["crc32c"])
     assert file.largest <= BLOCK
     assert told[-1] == file.size
     assert told == sorted(told)
 
 
-def test_a_block_that_got_lost_is_sent_again(storage: Storage, double: Double) -> None:
+def test_lost_block_is_sent_again(storage: Storage, double: FakeVertexServer) -> None:
     size = 9 * MEBIBYTE
-    double.will(
-        session_at(double),
+    double.queue_answers(
+        session_answer(double),
         Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}),
-        no(503, "backendError"),
+        error_answer(503, "backendError"),
         Answer(reset=True),
-        json_answer(resource(b"x" * size)),
+        json_answer(make_object(b"x" * size)),
     )
-    assert storage.upload(Endless(size), URI, "application/jsonl").size == size  # type: ignore[arg-type]
+    assert storage.upload(GeneratedFile(size), URI, "application/jsonl").size == size  # type: ignore[arg-type]
     assert [asked.method for asked in double.asked] == ["POST", "PUT", "PUT", "PUT", "PUT"]
 
 
-def test_an_upload_that_arrives_damaged_is_told(storage: Storage, double: Double) -> None:
+def test_damaged_upload_raises(storage: Storage, double: FakeVertexServer) -> None:
     size = 9 * MEBIBYTE
-    double.will(
-        session_at(double),
+    double.queue_answers(
+        session_answer(double),
         Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}),
-        json_answer(resource(b"y" * size)),
+        json_answer(make_object(b"y" * size)),
         Answer(204),
     )
     with pytest.raises(OutcomeUnknown, match="checksum"):
-        storage.upload(Endless(size), URI, "application/jsonl")  # type: ignore[arg-type]
+        storage.upload(GeneratedFile(size), URI, "application/jsonl")  # type: ignore[arg-type]
 
 
-def test_an_uploads_secret_address_is_not_told(storage: Storage, double: Double) -> None:
-    double.will(session_at(double), no(403, "forbidden"))
+def test_errors_hide_the_upload_session_url(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(session_answer(double), error_answer(403, "forbidden"))
     with pytest.raises(PermissionDenied) as caught:
-        storage.upload(Endless(9 * MEBIBYTE), URI, "application/jsonl")  # type: ignore[arg-type]
+        storage.upload(GeneratedFile(9 * MEBIBYTE), URI, "application/jsonl")  # type: ignore[arg-type]
     assert "secret-upload" not in "".join(traceback.format_exception(caught.value))
 
 
-def served(content: bytes, generation: str) -> Callable[[Asked], Answer]:
+def serve_ranges(content: bytes, generation: str) -> Callable[[ReceivedRequest], Answer]:
     """Answers ranged reads of `content` as Cloud Storage does."""
 
-    def answer(asked: Asked) -> Answer:
+    def answer_range(asked: ReceivedRequest) -> Answer:
         first, last = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))
         if first >= len(content):
             return Answer(416, "out of range")
@@ -254,88 +254,88 @@ def served(content: bytes, generation: str) -> Callable[[Asked], Answer]:
         span = f"bytes {first}-{first + len(part) - 1}/{len(content)}"
         return Answer(206, part, {"Content-Range": span, "X-Goog-Generation": generation})
 
-    return answer
+    return answer_range
 
 
-def test_reading_pins_the_generation_and_goes_block_by_block(storage: Storage, double: Double) -> None:
+def test_read_pins_the_generation_and_reads_in_blocks(storage: Storage, double: FakeVertexServer) -> None:
     content = b"".join(b"%0100d\n" % line for line in range(100_000))
-    double.will(json_answer(resource(content)))
-    double.otherwise = served(content, "7")
+    double.queue_answers(json_answer(make_object(content)))
+    double.otherwise = serve_ranges(content, "7")
     with storage.open(URI) as file:
         lines = sum(1 for _ in file)
     assert lines == 100_000
     reads = double.asked[1:]
-    assert {asked.path for asked in reads} == {exchanges("gcs-3.17.download_as_bytes")[0]["request"]["path"]}
+    assert {asked.path for asked in reads} == {load_exchanges("gcs-3.17.download_as_bytes")[0]["request"]["path"]}
     assert {dict(asked.query)["generation"] for asked in reads} == {"7"}
     assert len(reads) == 2
 
 
-def test_a_given_generation_is_the_one_that_is_read(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"one\ntwo", generation="3")))
-    double.otherwise = served(b"one\ntwo", "3")
+def test_read_uses_the_given_generation(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"one\ntwo", generation="3")))
+    double.otherwise = serve_ranges(b"one\ntwo", "3")
     with storage.open(URI, generation=3) as file:
         assert file.readline() == b"one\n"
         assert file.read() == b"two"
     assert {dict(asked.query)["generation"] for asked in double.asked} == {"3"}
 
 
-def test_an_empty_object_reads_as_nothing(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"")))
+def test_an_empty_object_reads_as_nothing(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"")))
     assert storage.open(URI).read() == b""
     assert len(double.asked) == 1
 
 
-def test_an_object_that_is_shorter_than_it_was_said_to_be(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"one\ntwo")))
-    double.otherwise = served(b"one", "7")
+def test_object_shorter_than_its_size_raises(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"one\ntwo")))
+    double.otherwise = serve_ranges(b"one", "7")
     with storage.open(URI) as file, pytest.raises(OutcomeUnknown, match="before its size"):
         file.read()
 
 
-def test_an_object_that_vanishes_while_it_is_read(storage: Storage, double: Double) -> None:
-    double.will(json_answer(resource(b"1")), Answer(404, "No such object: demo/ds/train.jsonl"))
+def test_object_deleted_while_reading_raises(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer(make_object(b"1")), Answer(404, "No such object: demo/ds/train.jsonl"))
     with storage.open(URI) as file, pytest.raises(NotFound):
         file.read()
 
 
-def test_delete(storage: Storage, double: Double) -> None:
-    exchange = exchanges("gcs-3.17.delete")[0]
-    double.will(Answer(204), no(404, "notFound"))
+def test_delete_sends_the_captured_request(storage: Storage, double: FakeVertexServer) -> None:
+    exchange = load_exchanges("gcs-3.17.delete")[0]
+    double.queue_answers(Answer(204), error_answer(404, "notFound"))
     storage.delete("gs://demo/ds/t2.jsonl")
-    same(double.asked[0], exchange)
+    assert_same_request(double.asked[0], exchange)
     storage.delete("gs://demo/ds/t2.jsonl")
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (no(403, "forbidden"), PermissionDenied),
-        (no(404, "notFound"), NotFound),
+        (error_answer(403, "forbidden"), PermissionDenied),
+        (error_answer(404, "notFound"), NotFound),
         (Answer(404, "<html>"), NotFound),
         (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), OutcomeUnknown),
     ],
 )
-def test_a_failing_read(storage: Storage, double: Double, answer: Answer, kind: type[VertexError]) -> None:
-    double.will(answer)
+def test_failing_stat_raises_without_retry(storage: Storage, double: FakeVertexServer, answer: Answer, kind: type[VertexError]) -> None:
+    double.queue_answers(answer)
     with pytest.raises(VertexError) as caught:
         storage.stat(URI)
     assert type(caught.value) is kind
     assert len(double.asked) == 1
 
 
-def test_a_read_survives_a_short_breakdown(storage: Storage, double: Double) -> None:
-    double.will(no(503, "backendError"), Answer(reset=True), json_answer(resource(b"1")))
+def test_read_survives_a_short_outage(storage: Storage, double: FakeVertexServer) -> None:
+    double.queue_answers(error_answer(503, "backendError"), Answer(reset=True), json_answer(make_object(b"1")))
     assert storage.stat(URI).size == 1
 
 
-def test_a_store_that_is_not_there_is_told_within_seconds() -> None:
+def test_unreachable_store_fails_within_seconds() -> None:
     begin = time.monotonic()
     with pytest.raises(NotSent):
         Storage(Place("engine", "p", engine_url="http://127.0.0.1:9")).buckets()
     assert time.monotonic() - begin < 10
 
 
-def test_without_credentials_nothing_is_asked() -> None:
+def test_without_credentials_nothing_is_requested() -> None:
     with pytest.raises(CredentialsFailed):
         Storage(Place("google", "p", credentials_file="/nowhere/key.json")).buckets()
 
@@ -350,7 +350,7 @@ def test_without_credentials_nothing_is_asked() -> None:
         "gs://cloud-samples-data/ai-platform/generative_ai/sft_train_data.jsonl",
     ],
 )
-def test_an_address(uri: str) -> None:
+def test_gs_uri_is_parsed(uri: str) -> None:
     parsed = parse_gs_uri(uri)
     assert str(parsed) == uri
     assert parsed == GsUri(*uri.removeprefix("gs://").split("/", 1))
@@ -391,6 +391,6 @@ def test_an_address(uri: str) -> None:
         "gs://" + "b" * 64 + "/x",
     ],
 )
-def test_what_is_no_address(uri: str) -> None:
+def test_invalid_gs_uri_is_refused(uri: str) -> None:
     with pytest.raises(BadName):
         parse_gs_uri(uri)

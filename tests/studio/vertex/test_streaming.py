@@ -12,36 +12,36 @@ import pytest
 from studio.vertex.client import Vertex
 from studio.vertex.errors import NotFound, StreamBroken, TooManyRequests
 from studio.vertex.streaming import events
-from tests.studio.vertex.double import Answer, Double, exchanges, json_answer, recorded
+from tests.studio.vertex.double import Answer, FakeVertexServer, load_exchanges, json_answer, replay_answer
 
 ENDPOINT = "projects/123456789012/locations/us-central1/endpoints/888003"
 BODY = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}
 
 
-def piece(text: str, finish: str | None = None) -> dict[str, Any]:
+def make_chunk(text: str, finish: str | None = None) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"role": "model", "parts": [{"text": text}]}}
     return {"candidates": [candidate | ({"finishReason": finish} if finish else {})]}
 
 
-def sse(*items: dict[str, Any], line_end: str = "\r\n") -> bytes:
+def format_sse(*items: dict[str, Any], line_end: str = "\r\n") -> bytes:
     return "".join(f"data: {json.dumps(item, ensure_ascii=False)}{line_end * 2}" for item in items).encode()
 
 
-def streamed(*chunks: bytes, cut: bool = False) -> Answer:
+def stream_answer(*chunks: bytes, cut: bool = False) -> Answer:
     return Answer(200, headers={"Content-Type": "text/event-stream"}, chunks=list(chunks), cut=cut)
 
 
-def texts(vertex: Vertex) -> list[str]:
+def read_texts(vertex: Vertex) -> list[str]:
     return [
         element["candidates"][0]["content"]["parts"][0]["text"]
         for element in vertex.stream_generate_content(ENDPOINT, BODY)
     ]
 
 
-def test_the_captured_stream(vertex: Vertex, double: Double) -> None:
-    [exchange] = exchanges("rest.streamGenerateContent.sse")
-    double.will(recorded(exchange))
-    assert texts(vertex) == ["Rayleigh ", "scattering."]
+def test_captured_stream_is_read(vertex: Vertex, double: FakeVertexServer) -> None:
+    [exchange] = load_exchanges("rest.streamGenerateContent.sse")
+    double.queue_answers(replay_answer(exchange))
+    assert read_texts(vertex) == ["Rayleigh ", "scattering."]
     wanted = exchange["request"]
     asked = double.asked[0]
     assert (asked.method, asked.path, asked.query) == (
@@ -53,16 +53,16 @@ def test_the_captured_stream(vertex: Vertex, double: Double) -> None:
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\n"])
-def test_the_wire_may_cut_anywhere_also_inside_a_character(
-    vertex: Vertex, double: Double, line_end: str
+def test_stream_can_be_split_anywhere_even_inside_a_character(
+    vertex: Vertex, double: FakeVertexServer, line_end: str
 ) -> None:
-    whole = sse(piece("空は"), piece("青い 🙂", "STOP"), line_end=line_end)
-    double.will(streamed(*(bytes([byte]) for byte in whole)))
-    assert texts(vertex) == ["空は", "青い 🙂"]
+    whole = format_sse(make_chunk("空は"), make_chunk("青い 🙂", "STOP"), line_end=line_end)
+    double.queue_answers(stream_answer(*(bytes([byte]) for byte in whole)))
+    assert read_texts(vertex) == ["空は", "青い 🙂"]
 
 
-def test_the_first_piece_is_there_before_the_last_is_sent(vertex: Vertex, double: Double) -> None:
-    double.will(Answer(200, sse(piece("a"), piece("b", "STOP")), drip=0.002))
+def test_first_chunk_arrives_before_the_last_is_sent(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(Answer(200, format_sse(make_chunk("a"), make_chunk("b", "STOP")), drip=0.002))
     begin = time.monotonic()
     stream = vertex.stream_generate_content(ENDPOINT, BODY)
     next(stream)
@@ -71,66 +71,66 @@ def test_the_first_piece_is_there_before_the_last_is_sent(vertex: Vertex, double
     assert first < 0.8 * (time.monotonic() - begin)
 
 
-def test_a_stream_without_an_end_is_broken(vertex: Vertex, double: Double) -> None:
-    double.will(streamed(sse(piece("half"))))
+def test_stream_without_an_end_raises(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(stream_answer(format_sse(make_chunk("half"))))
     got = []
     with pytest.raises(StreamBroken):
         for element in vertex.stream_generate_content(ENDPOINT, BODY):
             got.append(element)
-    assert got == [piece("half")]
+    assert got == [make_chunk("half")]
     assert len(double.asked) == 1
 
 
 @pytest.mark.parametrize("tail", [b"", b'data: {"candidates"', b"data: {]\r\n\r\n", b"data: 5\r\n\r\n"])
-def test_a_stream_that_is_cut_or_garbled_is_broken(vertex: Vertex, double: Double, tail: bytes) -> None:
-    double.will(streamed(sse(piece("half")), *([tail] if tail else []), cut=True))
+def test_cut_or_garbled_stream_raises(vertex: Vertex, double: FakeVertexServer, tail: bytes) -> None:
+    double.queue_answers(stream_answer(format_sse(make_chunk("half")), *([tail] if tail else []), cut=True))
     with pytest.raises(StreamBroken):
-        texts(vertex)
+        read_texts(vertex)
     assert len(double.asked) == 1
 
 
-def test_silence_in_the_middle_is_broken(hasty: Vertex, double: Double) -> None:
-    first, rest = sse(piece("half")), sse(piece("x", "STOP"))
-    double.will(Answer(200, first + rest, drip=0.5))
+def test_silence_in_mid_stream_raises(hasty: Vertex, double: FakeVertexServer) -> None:
+    first, rest = format_sse(make_chunk("half")), format_sse(make_chunk("x", "STOP"))
+    double.queue_answers(Answer(200, first + rest, drip=0.5))
     with pytest.raises(StreamBroken, match="in time"):
-        texts(hasty)
+        read_texts(hasty)
 
 
-def test_an_error_in_the_middle_is_that_error(vertex: Vertex, double: Double) -> None:
+def test_error_in_mid_stream_is_raised(vertex: Vertex, double: FakeVertexServer) -> None:
     error = {"error": {"code": 429, "message": "Resource exhausted", "status": "RESOURCE_EXHAUSTED"}}
-    double.will(streamed(sse(piece("half"), error)))
+    double.queue_answers(stream_answer(format_sse(make_chunk("half"), error)))
     with pytest.raises(TooManyRequests, match="Resource exhausted"):
-        texts(vertex)
+        read_texts(vertex)
 
 
-def test_a_breakdown_in_the_middle_is_broken_and_keeps_its_words(vertex: Vertex, double: Double) -> None:
-    double.will(
-        streamed(sse(piece("half"), {"error": {"code": 500, "message": "oops", "status": "INTERNAL"}}))
+def test_outage_in_mid_stream_raises_with_its_message(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(
+        stream_answer(format_sse(make_chunk("half"), {"error": {"code": 500, "message": "oops", "status": "INTERNAL"}}))
     )
     with pytest.raises(StreamBroken, match="oops") as caught:
-        texts(vertex)
+        read_texts(vertex)
     assert caught.value.code == 500
 
 
-def test_a_refusal_comes_before_the_first_piece(vertex: Vertex, double: Double) -> None:
-    double.will(json_answer([{"error": {"code": 404, "message": "no endpoint", "status": "NOT_FOUND"}}], 404))
+def test_refusal_is_raised_before_the_first_chunk(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(json_answer([{"error": {"code": 404, "message": "no endpoint", "status": "NOT_FOUND"}}], 404))
     with pytest.raises(NotFound, match="no endpoint"):
         next(vertex.stream_generate_content(ENDPOINT, BODY))
 
 
-def test_a_blocked_prompt_is_an_end(vertex: Vertex, double: Double) -> None:
+def test_blocked_prompt_ends_the_stream(vertex: Vertex, double: FakeVertexServer) -> None:
     blocked = {"promptFeedback": {"blockReason": "SAFETY"}}
-    double.will(streamed(sse(blocked)))
+    double.queue_answers(stream_answer(format_sse(blocked)))
     assert list(vertex.stream_generate_content(ENDPOINT, BODY)) == [blocked]
 
 
-def test_closing_hangs_up(vertex: Vertex, double: Double) -> None:
-    double.will(Answer(200, sse(piece("a")) + b" " * 10_000, drip=0.001), json_answer({"totalTokens": 1}))
+def test_closing_the_stream_closes_the_connection(vertex: Vertex, double: FakeVertexServer) -> None:
+    double.queue_answers(Answer(200, format_sse(make_chunk("a")) + b" " * 10_000, drip=0.001), json_answer({"totalTokens": 1}))
     with closing(vertex.stream_generate_content(ENDPOINT, BODY)) as stream:
-        assert next(stream) == piece("a")
+        assert next(stream) == make_chunk("a")
     assert vertex.count_tokens(ENDPOINT, BODY) == {"totalTokens": 1}
 
 
-def test_comments_other_fields_and_split_data_are_read_as_the_format_says() -> None:
+def test_sse_comments_other_fields_and_split_data_are_parsed() -> None:
     wire = b": hello\nevent: x\ndata: a\ndata:b\n\nid: 1\n\ndata: c\n\ndata: lost"
     assert list(events(iter([wire[:9], wire[9:]]))) == [b"a\nb", b"c"]

@@ -8,39 +8,39 @@ from typing import Any
 from studio.vertex.time_series import points, time_series
 
 
-def value(step: str | None, second: int, scalar: Any = 1.0) -> dict[str, Any]:
+def make_point(step: str | None, second: int, scalar: Any = 1.0) -> dict[str, Any]:
     written = {"wallTime": f"2026-11-22T20:53:{second:02}.5Z", "scalar": {"value": scalar}}
     return written | ({"step": step} if step else {})
 
 
-def test_the_latest_point_of_a_step_counts_in_whatever_order_they_come() -> None:
-    early, late = value("3", 1, 0.1), value("3", 2, 0.2)
+def test_latest_point_of_a_step_wins_in_any_order() -> None:
+    early, late = make_point("3", 1, 0.1), make_point("3", 2, 0.2)
     assert points([early, late]) == points([late, early])
     assert [(step, number) for step, _, number in points([late, early])] == [(3, 0.2)]
 
 
-def test_points_ascend_by_number_and_not_by_text() -> None:
-    found = points([value("10", 3), value("9", 2), value(None, 1)])
+def test_points_are_sorted_numerically() -> None:
+    found = points([make_point("10", 3), make_point("9", 2), make_point(None, 1)])
     assert [step for step, _, _ in found] == [0, 9, 10]
 
 
-def test_what_is_left_out_is_zero() -> None:
+def test_missing_fields_are_zero() -> None:
     assert points([{}]) == [(0, 0.0, 0.0)]
     assert points([{"step": "2", "scalar": {}}]) == [(2, 0.0, 0.0)]
 
 
-def test_numbers_that_json_writes_as_text() -> None:
-    found = [number for _, _, number in points([value("1", 1, "NaN"), value("2", 1, "-Infinity")])]
+def test_nan_and_infinity_are_read_from_text() -> None:
+    found = [number for _, _, number in points([make_point("1", 1, "NaN"), make_point("2", 1, "-Infinity")])]
     assert math.isnan(found[0])
     assert found[1] == -math.inf
 
 
-def test_wall_times_may_have_nanoseconds_and_are_seconds() -> None:
+def test_wall_times_with_nanoseconds_become_seconds() -> None:
     [(_, seconds, _)] = points([{"wallTime": "1970-01-01T00:01:00.123456789Z"}])
     assert abs(seconds - 60.123456) < 1e-6
 
 
-def test_a_series_that_has_no_point_yet() -> None:
+def test_series_without_points_is_empty() -> None:
     assert time_series({"name": "n", "displayName": "/d"}) == {
         "name": "n",
         "displayName": "/d",

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.datasets.check.distributions import Figures
-from jobs.datasets.check.duplicates import Repeats
-from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, UNUSUAL, count_keys, plain
+from jobs.datasets.check.distributions import LengthStats
+from jobs.datasets.check.duplicates import DuplicateFinder
+from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, NOT_PLAIN, count_keys, extract_plain_texts
 
 Ints = NDArray[np.int64]
 PENDING = 2**14
@@ -28,7 +28,7 @@ ONE_BY_ONE = WEIGHTS.tolist()
 WORD = 2**64
 
 
-def none() -> Ints:
+def empty_ints() -> Ints:
     return np.zeros(0, np.int64)
 
 
@@ -37,22 +37,22 @@ class Rows:
     """Questions with their answers, as `plain` has kinds of them; sizes are in bytes of UTF-8."""
 
     kinds: bytes = b""
-    asked: Ints = field(default_factory=none)
-    answered: Ints = field(default_factory=none)
-    questions: Ints = field(default_factory=none)
-    answers: Ints = field(default_factory=none)
+    asked: Ints = field(default_factory=empty_ints)
+    answered: Ints = field(default_factory=empty_ints)
+    questions: Ints = field(default_factory=empty_ints)
+    answers: Ints = field(default_factory=empty_ints)
 
     @classmethod
-    def of(cls, kinds: bytes, asked: list[str], answered: list[str]) -> Rows:
+    def from_texts(cls, kinds: bytes, asked: list[str], answered: list[str]) -> Rows:
         """Raises ValueError for an empty text."""
-        lengths = sizes(asked), sizes(answered)
+        lengths = count_bytes(asked), count_bytes(answered)
         if 0 in lengths[0] or lengths[1].count(0) != kinds.count(SYSTEM):
             raise ValueError
         columns = [np.array(column, np.int64) for column in lengths]
-        return cls(kinds, columns[0], columns[1], hashes(asked), hashes(answered))
+        return cls(kinds, columns[0], columns[1], hash_texts(asked), hash_texts(answered))
 
     @classmethod
-    def joined(cls, parts: list[Rows]) -> Rows:
+    def concatenate(cls, parts: list[Rows]) -> Rows:
         return cls(
             b"".join(part.kinds for part in parts),
             np.concatenate([part.asked for part in parts]),
@@ -62,10 +62,10 @@ class Rows:
         )
 
 
-class Tally:
+class ExampleBuffer:
     """Hands on what it knows of examples, by many at once and in order."""
 
-    def __init__(self, figures: Figures, repeats: Repeats) -> None:
+    def __init__(self, figures: LengthStats, repeats: DuplicateFinder) -> None:
         self.figures, self.repeats = figures, repeats
         self.lines: list[Ints] = []
         self.rows: list[Rows] = []
@@ -83,14 +83,14 @@ class Tally:
     def flush(self) -> None:
         if not self.count:
             return
-        lines, found = np.concatenate(self.lines), examples_of(Rows.joined(self.rows))
+        lines, found = np.concatenate(self.lines), build_examples(Rows.concatenate(self.rows))
         self.lines, self.rows, self.count = [], [], 0
         self.figures.extend(lines, found.asked + found.answered, found.turns)
         self.repeats.extend(lines, found.prompts, found.answers)
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class ExampleColumns:
     """One entry for each example: bytes that are asked and answered, and those of the last answer alone, how
     many turns, and the hashes of all but the last turn, and of the last turn."""
 
@@ -102,7 +102,7 @@ class Examples:
     answers: Ints
 
 
-def examples_of(rows: Rows) -> Examples:
+def build_examples(rows: Rows) -> ExampleColumns:
     """Of at least one example."""
     kinds = np.frombuffer(rows.kinds, np.uint8)
     starts = np.flatnonzero(kinds != LATER)
@@ -116,7 +116,7 @@ def examples_of(rows: Rows) -> Examples:
     place = np.arange(len(kinds)) - np.repeat(starts - 1 + instructed, counts)
     weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
     weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
-    return Examples(
+    return ExampleColumns(
         asked=np.add.reduceat(rows.asked, starts),
         answered=np.add.reduceat(rows.answered, starts),
         last_answered=rows.answered[last],
@@ -126,23 +126,23 @@ def examples_of(rows: Rows) -> Examples:
     )
 
 
-def sizes(texts: list[str]) -> list[int]:
+def count_bytes(texts: list[str]) -> list[int]:
     return [len(text) if text.isascii() else len(text.encode()) for text in texts]
 
 
-def hashes(texts: list[str]) -> Ints:
+def hash_texts(texts: list[str]) -> Ints:
     return np.fromiter(map(hash, texts), np.int64, len(texts))
 
 
-def digests(value: Any) -> tuple[int, int]:
+def hash_example(value: Any) -> tuple[int, int]:
     """Hashes of one example of whatever shape: of all but the last turn, and of the last turn."""
     try:
-        texts, keys = plain(value)
+        texts, keys = extract_plain_texts(value)
         if keys != count_keys(value):
             raise ValueError
-    except UNUSUAL:
+    except NOT_PLAIN:
         *before, last = value["contents"]
-        return hash(written({**value, "contents": before})), hash(written(last))
+        return hash(dump_canonical({**value, "contents": before})), hash(dump_canonical(last))
     answer = texts.pop()
     weights = cycle(ONE_BY_ONE)
     if len(texts) == 1 or texts[1]:
@@ -151,5 +151,5 @@ def digests(value: Any) -> tuple[int, int]:
     return (prompt if prompt < WORD // 2 else prompt - WORD), hash(answer)
 
 
-def written(value: Any) -> str:
+def dump_canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True)

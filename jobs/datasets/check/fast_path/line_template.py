@@ -15,7 +15,7 @@ from typing import Any
 from orjson import loads
 
 from jobs.datasets.check.fast_path.columns import Rows
-from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, UNUSUAL, count_keys, plain
+from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, NOT_PLAIN, count_keys, extract_plain_texts
 
 MARK = b"@"
 SEPARATORS = ((", ", ": "), (",", ":"))
@@ -29,7 +29,7 @@ BETWEEN = b'",\n"'
 TEXT, GAP = itemgetter(0), itemgetter(2)
 
 
-class Spelling:
+class LineTemplate:
     """`gaps` are what stands before, between and after the texts of two questions with their answers, by the
     kind of the line's first row; `opening` ends each of them but the last, which is `end`. Of the rest,
     `beginnings` says what kind a line is of, and `texts` what text follows."""
@@ -42,7 +42,7 @@ class Spelling:
 
     def learn(self, content: bytes, value: Any) -> None:
         """From a line and its value, if it is plain. Another spelling takes the place of this one."""
-        gaps = gaps_of(content, value)
+        gaps = find_gaps(content, value)
         if not gaps:
             return
         common = gaps[-4:]
@@ -58,7 +58,7 @@ class Spelling:
             self.texts[self.gaps[SYSTEM][1]] = INSTRUCTED
         self.texts = {gap[len(CLOSING) : -len(opening)]: text for gap, text in self.texts.items()}
 
-    def rows(self, content: bytes) -> Rows:
+    def parse_rows(self, content: bytes) -> Rows:
         """Of whole lines. Raises one of UNUSUAL where they are not all in this spelling, and plain.
 
         Texts are read with a quote, a comma, a newline and a quote between them. No string holds a newline:
@@ -66,7 +66,7 @@ class Spelling:
         begins and ends inside strings, and is one string unless a quote stands in it; then the list has more
         values than there are texts, or one that is no text.
         """
-        kind, pieces = self._cut(content)
+        kind, pieces = self._split_texts(content)
         parts = [piece.rpartition(CLOSING) for piece in pieces[:-1]]
         order = bytes([kind, *map(self.texts.__getitem__, map(GAP, parts))])
         if not EXAMPLES.fullmatch(order):
@@ -84,9 +84,9 @@ class Spelling:
         asked, answered = read[::2], read[1::2]
         if len(read) != count or any(map(str.isspace, asked)) or any(map(str.isspace, answered)):
             raise ValueError
-        return Rows.of(order[::2], asked, answered)
+        return Rows.from_texts(order[::2], asked, answered)
 
-    def _cut(self, content: bytes) -> tuple[int, list[bytes]]:
+    def _split_texts(self, content: bytes) -> tuple[int, list[bytes]]:
         """The first row's kind, and the texts, each but the last one with the gap that follows."""
         pieces = content.split(self.opening)
         kind, last = self.beginnings[pieces.pop(0)], pieces[-1].removesuffix(b"\n")
@@ -96,12 +96,12 @@ class Spelling:
         return kind, pieces
 
 
-def gaps_of(content: bytes, value: Any) -> list[bytes]:
+def find_gaps(content: bytes, value: Any) -> list[bytes]:
     """Empty where the line is not plain, its keys stand in another order, or it is spelled as none is."""
     try:
-        if plain(value)[1] != count_keys(value) or [*value][-1] != "contents":
+        if extract_plain_texts(value)[1] != count_keys(value) or [*value][-1] != "contents":
             return []
-    except UNUSUAL:
+    except NOT_PLAIN:
         return []
     marked = [{"text": MARK.decode()}]
     changed: dict[str, Any] = {"contents": 2 * [{**turn, "parts": marked} for turn in value["contents"][:2]]}

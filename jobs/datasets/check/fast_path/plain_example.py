@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-UNUSUAL = (ValueError, KeyError, TypeError, AttributeError)
+NOT_PLAIN = (ValueError, KeyError, TypeError, AttributeError)
 """What `orjson.loads` and `plain` raise for whatever is not in the commonest shape."""
 SPACE, QUOTE, COLON, BACKSLASH = b' ":\\'
 FIRST, LATER, SYSTEM = b"FLS"
 """Kinds of rows: a line's first question with its answer, a later one, and a system instruction with ""."""
 
 
-def plain(value: Any) -> tuple[list[str], int]:
+def extract_plain_texts(value: Any) -> tuple[list[str], int]:
     """The texts in pairs, the system instruction first with "" where there is one, and how many keys were
     read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text that is no
     text, says so by itself.
@@ -54,7 +54,7 @@ def plain(value: Any) -> tuple[list[str], int]:
     return texts, keys + 3 * len(contents)
 
 
-def most_keys(content: bytes | memoryview) -> int | None:
+def count_raw_keys(content: bytes | memoryview) -> int | None:
     """How many keys lines of JSON have, those that are repeated in an object included, of which orjson
     silently keeps the last; None where that cannot be told quickly.
 

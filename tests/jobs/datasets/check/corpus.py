@@ -26,7 +26,7 @@ def turn(role: Any, text: Any) -> dict[str, Any]:
     return {"role": role, "parts": [{"text": text}]}
 
 
-def of(*turns: Any) -> bytes:
+def conversation_line(*turns: Any) -> bytes:
     return json.dumps({"contents": turns}).encode()
 
 
@@ -46,7 +46,7 @@ def short_lines() -> Iterator[bytes]:
         yield b"".join(b"%b\n" % FINE.replace(b"top up", b"%d" % n) for n in range(start, start + 1000))
 
 
-def nested(depth: int) -> list[bytes]:
+def deeply_nested(depth: int) -> list[bytes]:
     return [FINE + b'\n{"contents": ' + b"[" * depth + b"]" * depth + b"}"]
 
 
@@ -72,8 +72,8 @@ BYTES: dict[str, tuple[Callable[[], Chunks], list[Expected], int]] = {
     ),
     "line of 100 MB": (long_line, [("line_too_long", 2, "")], 2),
     "a million short lines": (short_lines, [], SHORT_LINES),
-    "depth 5,000": (lambda: nested(5000), [("too_deep", 2, "")], 1),
-    "depth 100,000": (lambda: nested(100_000), [("too_deep", 2, "")], 1),
+    "depth 5,000": (lambda: deeply_nested(5000), [("too_deep", 2, "")], 1),
+    "depth 100,000": (lambda: deeply_nested(100_000), [("too_deep", 2, "")], 1),
     "integer of 5,000 digits": (
         lambda: [FINE + b'\n{"contents": ' + b"1" * 5000 + b"}"],
         [("number_too_large", 2, "")],
@@ -95,24 +95,24 @@ MEANING: dict[str, tuple[Callable[[], Chunks], list[Expected], int]] = {
     "array at the top": (lambda: [FINE + b"\n[" + OTHER + b"]"], [("not_object", 2, "")], 1),
     "scalar line": (lambda: [FINE + b"\n3"], [("not_object", 2, "")], 1),
     "contents missing": (lambda: [FINE + b"\n{}"], [("contents_missing", 2, "contents")], 1),
-    "contents empty": (lambda: [FINE + b"\n" + of()], [("contents_empty", 2, "contents")], 1),
+    "contents empty": (lambda: [FINE + b"\n" + conversation_line()], [("contents_empty", 2, "contents")], 1),
     "wrong role": (
-        lambda: [FINE + b"\n" + of(turn("user", "a"), turn("bot", "b"))],
+        lambda: [FINE + b"\n" + conversation_line(turn("user", "a"), turn("bot", "b"))],
         [("role_unknown", 2, "contents[1].role")],
         1,
     ),
     "two user turns": (
-        lambda: [FINE + b"\n" + of(turn("user", "a"), turn("user", "b"), turn("model", "c"))],
+        lambda: [FINE + b"\n" + conversation_line(turn("user", "a"), turn("user", "b"), turn("model", "c"))],
         [("role_twice", 2, "contents[1].role")],
         1,
     ),
     "ends on the user": (
-        lambda: [FINE + b"\n" + of(turn("user", "a"), turn("model", "b"), turn("user", "c"))],
+        lambda: [FINE + b"\n" + conversation_line(turn("user", "a"), turn("model", "b"), turn("user", "c"))],
         [("last_not_model", 2, "contents[2].role")],
         1,
     ),
     "parts empty": (
-        lambda: [FINE + b"\n" + of({"role": "user", "parts": []}, turn("model", "b"))],
+        lambda: [FINE + b"\n" + conversation_line({"role": "user", "parts": []}, turn("model", "b"))],
         [("parts_empty", 2, "contents[0].parts")],
         1,
     ),
@@ -138,7 +138,7 @@ MEANING: dict[str, tuple[Callable[[], Chunks], list[Expected], int]] = {
         lambda: [
             FINE
             + b"\n"
-            + of(
+            + conversation_line(
                 {
                     "role": "user",
                     "parts": [{"fileData": {"mimeType": "text/plain", "fileUri": "file:///etc/passwd"}}],
@@ -154,22 +154,22 @@ MEANING: dict[str, tuple[Callable[[], Chunks], list[Expected], int]] = {
 CASES = BYTES | MEANING
 
 
-def growth() -> float:
+def measure_memory_growth() -> float:
     """MB by which this process grew over all cases."""
-    from jobs.datasets.check.checker import check
+    from jobs.datasets.check.checker import check_file
 
-    check([FINE])
-    before = peak()
+    check_file([FINE])
+    before = read_peak_memory()
     for chunks, _expected, _examples in CASES.values():
-        check(chunks())
-    return peak() - before
+        check_file(chunks())
+    return read_peak_memory() - before
 
 
-def peak() -> float:
+def read_peak_memory() -> float:
     """MB; getrusage would tell of the process that this one was forked from."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":
-    print(growth())
+    print(measure_memory_growth())

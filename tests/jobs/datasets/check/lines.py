@@ -19,7 +19,7 @@ def example(question: str = "Where is my <b>card</b>?", answer: str = "card_arri
     }
 
 
-def chat(question: str, answer: str = "card_arrival") -> dict[str, Any]:
+def openai_chat(question: str, answer: str = "card_arrival") -> dict[str, Any]:
     """In OpenAI's form."""
     return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs.datasets.check.checker import PROBLEMS_KEPT, all_problems, check
+from jobs.datasets.check.checker import MAX_PROBLEMS_PER_CODE, iter_problems, check_file
 from jobs.datasets.check.lines import LINE_LIMIT
-from jobs.datasets.check.messages import SENTENCES, words
-from jobs.datasets.check.model_limits import judge
+from jobs.datasets.check.messages import SENTENCES, describe_problem
+from jobs.datasets.check.model_limits import check_model_limits
 from jobs.datasets.check.report import Report
 from studio.formats import format_size
 from studio.vertex.catalog import get
@@ -32,7 +32,7 @@ def turns(*pairs: tuple[Any, Any]) -> bytes:
     return line(contents=[{"role": role, "parts": parts} for role, parts in pairs])
 
 
-def said(role: Any, text: Any) -> tuple[Any, Any]:
+def role_and_text(role: Any, text: Any) -> tuple[Any, Any]:
     return (role, [{"text": text}])
 
 
@@ -71,44 +71,44 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
     "contents empty": (line(contents=[]), "contents_empty", "contents", 1),
     "turn a text": (line(contents=["hi", MODEL]), "turn_not_object", "contents[0]", 1),
     "role missing": (
-        turns((None, [{"text": "a"}]), said("model", "b")),
+        turns((None, [{"text": "a"}]), role_and_text("model", "b")),
         "role_missing",
         "contents[0].role",
         1,
     ),
-    "assistant": (turns(said("user", "a"), said("assistant", "b")), "role_assistant", "contents[1].role", 1),
-    "system": (turns(said("system", "a"), said("model", "b")), "role_system", "contents[0].role", 1),
-    "wrong role": (turns(said("user", "a"), said("bot", "b")), "role_unknown", "contents[1].role", 1),
-    "model first": (turns(said("model", "a")), "first_not_user", "contents[0].role", 1),
+    "assistant": (turns(role_and_text("user", "a"), role_and_text("assistant", "b")), "role_assistant", "contents[1].role", 1),
+    "system": (turns(role_and_text("system", "a"), role_and_text("model", "b")), "role_system", "contents[0].role", 1),
+    "wrong role": (turns(role_and_text("user", "a"), role_and_text("bot", "b")), "role_unknown", "contents[1].role", 1),
+    "model first": (turns(role_and_text("model", "a")), "first_not_user", "contents[0].role", 1),
     "two users": (
-        turns(said("user", "a"), said("user", "b"), said("model", "c")),
+        turns(role_and_text("user", "a"), role_and_text("user", "b"), role_and_text("model", "c")),
         "role_twice",
         "contents[1].role",
         1,
     ),
-    "ends on user": (turns(said("user", "a")), "last_not_model", "contents[0].role", 1),
-    "no parts": (turns(("user", []), said("model", "b")), "parts_empty", "contents[0].parts", 1),
-    "part a text": (turns(("user", ["a"]), said("model", "b")), "part_not_object", "contents[0].parts[0]", 1),
+    "ends on user": (turns(role_and_text("user", "a")), "last_not_model", "contents[0].role", 1),
+    "no parts": (turns(("user", []), role_and_text("model", "b")), "parts_empty", "contents[0].parts", 1),
+    "part a text": (turns(("user", ["a"]), role_and_text("model", "b")), "part_not_object", "contents[0].parts[0]", 1),
     "part unknown": (
-        turns(("user", [{"txt": 1}]), said("model", "b")),
+        turns(("user", [{"txt": 1}]), role_and_text("model", "b")),
         "part_unknown",
         "contents[0].parts[0]",
         1,
     ),
     "text null": (
-        turns(said("user", None), said("model", "b")),
+        turns(role_and_text("user", None), role_and_text("model", "b")),
         "text_not_text",
         "contents[0].parts[0].text",
         1,
     ),
     "text blank": (
-        turns(said("user", "a"), said("model", " ")),
+        turns(role_and_text("user", "a"), role_and_text("model", " ")),
         "text_empty",
         "contents[1].parts[0].text",
         1,
     ),
     "surrogate": (
-        turns(said("user", "\ud800"), said("model", "b")),
+        turns(role_and_text("user", "\ud800"), role_and_text("model", "b")),
         "lone_surrogate",
         "contents[0].parts[0].text",
         1,
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
     "surrogate elsewhere": (line(labels=["\ud800"]), "lone_surrogate", "labels[0]", 1),
     "surrogate in a key": (line(**{"\ud800": 1}), "lone_surrogate", "\ufffd", 1),
     "parts an object": (
-        turns(("user", {"text": "a"}), said("model", "b")),
+        turns(("user", {"text": "a"}), role_and_text("model", "b")),
         "parts_not_list",
         "contents[0].parts",
         1,
@@ -128,7 +128,7 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
         1,
     ),
     "file uri": (
-        turns(("user", [{"fileData": {"fileUri": "file:///etc/passwd"}}]), said("model", "b")),
+        turns(("user", [{"fileData": {"fileUri": "file:///etc/passwd"}}]), role_and_text("model", "b")),
         "file_uri",
         "contents[0].parts[0].fileData.fileUri",
         1,
@@ -139,11 +139,11 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
 
 
 @pytest.mark.parametrize(("content", "code", "field", "number"), CASES.values(), ids=CASES.keys())
-def test_a_fault_has_line_field_and_cure(content: bytes, code: str, field: str, number: int) -> None:
-    report = check([content])
+def test_error_has_line_field_and_fix(content: bytes, code: str, field: str, number: int) -> None:
+    report = check_file([content])
     problem = next(problem for problem in report.problems if problem.code == code)
     assert (problem.line, problem.field, problem.severity) == (number, field, "error")
-    told = words(problem)
+    told = describe_problem(problem)
     assert told.what and told.cure and "%(" not in told.what
     assert not report.ok
 
@@ -157,7 +157,7 @@ WARNINGS = {
         1,
     ),
     "more in a part": (
-        turns(("user", [{"text": "a", "x": 1}]), said("model", "b")),
+        turns(("user", [{"text": "a", "x": 1}]), role_and_text("model", "b")),
         "unknown_field",
         "contents[0].parts[0].x",
         1,
@@ -174,17 +174,17 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize(("content", "code", "field", "number"), WARNINGS.values(), ids=WARNINGS.keys())
-def test_a_warning_stops_nothing(content: bytes, code: str, field: str, number: int) -> None:
-    report = check([content])
+def test_warning_does_not_block_the_file(content: bytes, code: str, field: str, number: int) -> None:
+    report = check_file([content])
     (problem,) = report.problems
     assert (problem.code, problem.severity, problem.field, problem.line) == (code, "warning", field, number)
     assert report.ok
-    assert words(problem).cure and "%(" not in words(problem).what
+    assert describe_problem(problem).cure and "%(" not in describe_problem(problem).what
 
 
 @pytest.mark.parametrize("name", ["train.jsonl.txt", "Train.JSONL.json"])
-def test_a_name_with_an_ending_too_many(name: str) -> None:
-    report = check([FINE], name=name)
+def test_name_with_an_extra_suffix_warns(name: str) -> None:
+    report = check_file([FINE], name=name)
     (problem,) = report.problems
     assert (problem.code, problem.severity, problem.field, problem.line) == (
         "name_ending",
@@ -192,24 +192,24 @@ def test_a_name_with_an_ending_too_many(name: str) -> None:
         "name",
         0,
     )
-    assert f"Rename it to {name[:11]};" in words(problem).cure
+    assert f"Rename it to {name[:11]};" in describe_problem(problem).cure
 
 
 @pytest.mark.parametrize("name", ["", "train.jsonl", "train.json", "a.jsonl.d/train.jsonl"])
-def test_a_name_as_it_should_be(name: str) -> None:
-    assert not check([FINE], name=name).problems
+def test_correct_name_has_no_warning(name: str) -> None:
+    assert not check_file([FINE], name=name).problems
 
 
-def answered(question: str, answer: str) -> bytes:
-    return turns(said("user", question), said("model", answer))
+def example_line(question: str, answer: str) -> bytes:
+    return turns(role_and_text("user", question), role_and_text("model", answer))
 
 
-def test_what_is_repeated_names_the_first_line() -> None:
+def test_duplicate_names_the_first_line() -> None:
     lines = [
-        answered(*pair) for pair in (("a", "1"), ("b", "1"), ("a", "2"), ("a", "2"), ("a", "1"), ("a", "3"))
+        example_line(*pair) for pair in (("a", "1"), ("b", "1"), ("a", "2"), ("a", "2"), ("a", "1"), ("a", "3"))
     ]
     filler = [line(contents=[{"role": "user", "parts": [{"text": f"{n}"}]}, MODEL]) for n in range(9)]
-    report = check([b"\n".join([*filler, *lines])])
+    report = check_file([b"\n".join([*filler, *lines])])
     found = {(problem.code, problem.line - 9, problem.params["first"] - 9) for problem in report.problems}
     assert found == {
         ("prompt_conflict", 3, 1),
@@ -220,16 +220,16 @@ def test_what_is_repeated_names_the_first_line() -> None:
     assert report.duplicates == 2
 
 
-def test_the_same_said_in_another_spelling_is_a_duplicate() -> None:
+def test_same_example_in_another_json_spelling_is_a_duplicate() -> None:
     spaced = json.dumps(GOOD, separators=(" , ", " : ")).encode()
     escaped = FINE.replace(b"How", b"\\u0048ow")
-    assert check([b"\n".join([FINE, spaced, escaped])]).duplicates == 2
+    assert check_file([b"\n".join([FINE, spaced, escaped])]).duplicates == 2
 
 
-def test_what_conversion_would_mend_is_counted() -> None:
+def test_convertible_lines_are_counted() -> None:
     chat = b'{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}'
     broken = b'{"messages": [{"role": "assistant", "content": "b"}]}'
-    report = check([b"\n".join([chat, chat, broken, FINE])])
+    report = check_file([b"\n".join([chat, chat, broken, FINE])])
     assert report.convertible == {"openai_messages": 2} and report.counts["openai_messages"] == 3
 
 
@@ -239,14 +239,14 @@ def test_what_conversion_would_mend_is_counted() -> None:
         FINE,
         FINE + b"\r\n" + line(systemInstruction={"parts": [{"text": "x"}]}) + b"\r\n",
         line(system_instruction={"parts": [{"text": "x"}]}),
-        turns(said("USER", "a"), said("model", "b"), said("user", "c"), said("model", "d")),
-        turns(said("user", "a\u2028b\u0085c\fd"), said("model", "b")),
-        turns(said("user", "<script>alert(1)</script>"), said("model", "b")),
+        turns(role_and_text("USER", "a"), role_and_text("model", "b"), role_and_text("user", "c"), role_and_text("model", "d")),
+        turns(role_and_text("user", "a\u2028b\u0085c\fd"), role_and_text("model", "b")),
+        turns(role_and_text("user", "<script>alert(1)</script>"), role_and_text("model", "b")),
         b"\n" + FINE + b"\n\n",
     ],
 )
-def test_what_is_right_is_taken(content: bytes) -> None:
-    report = check([content])
+def test_valid_lines_are_accepted(content: bytes) -> None:
+    report = check_file([content])
     assert not report.problems and report.examples >= 1
 
 
@@ -267,8 +267,8 @@ def test_every_code_has_a_case() -> None:
     assert tried | judged == SENTENCES.keys()
 
 
-def test_counts_tokens_turns_and_samples() -> None:
-    report = check([b"\n".join(line(n=n) if n % 2 else FINE for n in range(20))])
+def test_report_has_tokens_turns_and_samples() -> None:
+    report = check_file([b"\n".join(line(n=n) if n % 2 else FINE for n in range(20))])
     assert (report.lines, report.examples, report.duplicates) == (20, 20, 9)
     size = -(-len("How do I top up?top_up") // 4)
     assert (report.tokens.count, report.tokens.total, report.tokens.median) == (20, 20 * size, size)
@@ -277,28 +277,28 @@ def test_counts_tokens_turns_and_samples() -> None:
     assert report.longest[0] == (1, size)
 
 
-def test_every_problem_is_counted_and_the_first_of_each_kind_are_kept() -> None:
+def test_all_problems_are_counted_and_the_first_of_each_code_are_kept() -> None:
     content = b"\n".join([line(weight=n) for n in range(300)] + [b"{}"] * 300)
-    report = check([content])
+    report = check_file([content])
     assert (report.warnings, report.errors) == (300, 300)
     assert [problem.line for problem in report.problems] == [*range(1, 21), *range(301, 321)]
-    assert PROBLEMS_KEPT == 20
-    assert [problem.line for problem in all_problems([content])] == [*range(1, 601)]
+    assert MAX_PROBLEMS_PER_CODE == 20
+    assert [problem.line for problem in iter_problems([content])] == [*range(1, 601)]
 
 
-def test_the_mark_shows_the_fault() -> None:
-    before, fault, after = check([b'{"contents": [1,]}']).problems[0].excerpt
+def test_excerpt_marks_the_fault() -> None:
+    before, fault, after = check_file([b'{"contents": [1,]}']).problems[0].excerpt
     assert (before, fault, after) == ('{"contents": [1', ",", "]}")
 
 
-def test_a_report_survives_its_row() -> None:
-    report = check([FINE + b"\n{}\n" + line(weight=1)])
+def test_report_survives_json_round_trip() -> None:
+    report = check_file([FINE + b"\n{}\n" + line(weight=1)])
     assert Report.from_json(json.loads(json.dumps(report.to_json()))) == report
     assert Report.from_json({}) == Report()
 
 
-def test_the_size_of_what_is_no_text_is_all_of_it() -> None:
-    assert check([b"\x00\x00\n", b"\x00" * 7]).bytes == 10
+def test_size_of_a_binary_file_is_complete() -> None:
+    assert check_file([b"\x00\x00\n", b"\x00" * 7]).bytes == 10
 
 
 TINY, FLASH = get("studio-tiny", "engine"), get("gemini-2.5-flash", "google")
@@ -323,21 +323,21 @@ assert TINY and FLASH
         (Report(examples=480, modalities=["function"]), FLASH, "training", ["functions_uncertain"]),
     ],
 )
-def test_a_models_limits(report: Report, model: Any, purpose: Any, codes: list[str]) -> None:
-    judged = judge(report, model, purpose)
+def test_model_limits(report: Report, model: Any, purpose: Any, codes: list[str]) -> None:
+    judged = check_model_limits(report, model, purpose)
     assert [problem.code for problem in judged] == codes
-    assert all("%(" not in words(problem).what for problem in judged)
+    assert all("%(" not in describe_problem(problem).what for problem in judged)
 
 
-def test_a_problem_of_the_model_names_line_field_and_calibrated_tokens() -> None:
+def test_model_limit_problem_names_line_field_and_calibrated_tokens() -> None:
     place = (9, "contents[0].parts[1]")
     report = Report(examples=480, longest=[(7, 2000)], modalities=["file"], where={"file": place})
-    found = {problem.code: problem for problem in judge(report, TINY, "training", ratio=0.6)}
+    found = {problem.code: problem for problem in check_model_limits(report, TINY, "training", ratio=0.6)}
     assert (found["example_too_long"].line, found["example_too_long"].params["tokens"]) == (7, 1200)
     assert (found["files_unsupported"].line, found["files_unsupported"].field) == place
 
 
-def test_a_report_of_an_older_version_still_loads() -> None:
+def test_report_of_an_older_version_loads() -> None:
     kept = {"lines": 9, "examples": 4, "characters": 400, "longest": 200, "longest_line": 3, "duplicates": 1}
     report = Report.from_json({**kept, "lengths": {"40": 2, "120": 1, "200": 1}})
     assert (report.examples, report.tokens.count, report.tokens.total) == (4, 4, 100)

@@ -33,7 +33,7 @@ def run(*arguments: Any) -> tuple[str, int]:
     return out.getvalue(), code
 
 
-def test_json_for_scripts(file: Path) -> None:
+def test_json_output(file: Path) -> None:
     out, code = run(file, "--json")
     found = json.loads(out)
     assert (
@@ -48,7 +48,7 @@ def test_json_for_scripts(file: Path) -> None:
     assert found["tokens"]["count"] == 3 and found["tokens"]["estimated"] is True
 
 
-def test_text_for_people(file: Path) -> None:
+def test_text_output(file: Path) -> None:
     out, code = run(file)
     assert code == 1
     assert f"{file}: 3 examples in 4 lines" in out
@@ -56,14 +56,14 @@ def test_text_for_people(file: Path) -> None:
     assert f"{file}:4: warning: the field “weight” is not known" in out
 
 
-def test_warnings_alone_are_no_failure(file: Path) -> None:
+def test_warnings_alone_exit_with_0(file: Path) -> None:
     file.write_bytes(FINE + b"\n" + FINE)
     out, code = run(file, "--model", "studio-tiny", "--json")
     found = json.loads(out)["problems"]
     assert code == 0 and {problem["code"] for problem in found} == {"duplicate", "very_few"}
 
 
-def test_a_models_limit_is_an_error(file: Path) -> None:
+def test_exceeded_model_limit_is_an_error(file: Path) -> None:
     contents = [{"fileData": {"fileUri": "gs://b/a.png", "mimeType": "image/png"}}]
     value = json.loads(FINE)
     value["contents"][0]["parts"] = contents
@@ -85,18 +85,18 @@ def test_a_validation_file_is_checked_and_compared(file: Path) -> None:
     assert "validation line 1: training line 2" in run(file, "--validation", other)[0]
 
 
-def test_more_than_is_shown_is_told(file: Path) -> None:
+def test_hidden_problems_are_counted(file: Path) -> None:
     file.write_bytes(b"{}\n" * 25)
     assert f"{file}: 5 more of the kind contents_missing" in run(file)[0]
 
 
 @pytest.mark.parametrize("arguments", [["nothing.jsonl"], [__file__, "--model", "no-model"], []])
-def test_what_it_cannot_do_is_said(arguments: list[str]) -> None:
+def test_invalid_arguments_are_explained(arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         run(*arguments)
 
 
-def test_it_needs_no_database_and_speaks_the_terminals_language(file: Path, tmp_path: Path) -> None:
+def test_command_needs_no_database_and_uses_the_terminal_language(file: Path, tmp_path: Path) -> None:
     where = {"STATE_DIR": str(tmp_path / "state"), "DATABASE_URL": "postgres://x@127.0.0.1:1/none"}
     done = subprocess.run(
         [sys.executable, "manage.py", "check_dataset", file],

@@ -10,9 +10,9 @@ import time
 import pytest
 from django.utils import translation
 
-from jobs.datasets.check.checker import all_problems, check
-from jobs.datasets.check.messages import words
-from jobs.datasets.transform.clean import cleaned
+from jobs.datasets.check.checker import iter_problems, check_file
+from jobs.datasets.check.messages import describe_problem
+from jobs.datasets.transform.clean import clean_file
 from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING
 from tests.paths import ROOT
 
@@ -22,10 +22,10 @@ SLOW = {"line of 100 MB", "a million short lines"}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_case_has_its_message(case: str) -> None:
+def test_case_has_its_expected_problems(case: str) -> None:
     chunks, expected, examples = CASES[case]
     started = time.process_time()
-    report = check(chunks())
+    report = check_file(chunks())
     took = time.process_time() - started
     assert [(problem.code, problem.line, problem.field) for problem in report.problems] == expected
     assert report.examples == examples
@@ -33,26 +33,26 @@ def test_a_case_has_its_message(case: str) -> None:
         assert problem.severity == ("warning" if problem.code in WARNINGS else "error")
         for language in ("en", "ja"):
             with translation.override(language):
-                told = words(problem)
+                told = describe_problem(problem)
                 assert told.what and told.cure and "%(" not in told.what + told.cure
     json.dumps(report.to_json()).encode()
     assert took <= MOST_SECONDS or case in SLOW
 
 
 @pytest.mark.parametrize("case", sorted(CASES.keys() - SLOW))
-def test_a_case_can_be_listed_and_cleaned(case: str) -> None:
+def test_case_can_be_listed_and_cleaned(case: str) -> None:
     chunks, _expected, examples = CASES[case]
-    assert list(all_problems(chunks())) == check(chunks()).problems
-    clean = check(cleaned(chunks()))
+    assert list(iter_problems(chunks())) == check_file(chunks()).problems
+    clean = check_file(clean_file(chunks()))
     assert clean.examples == examples
     assert set(clean.counts) <= ({"unknown_field"} if examples else {"empty"})
 
 
-def test_all_cases_are_there() -> None:
+def test_corpus_has_all_cases() -> None:
     assert (len(BYTES), len(MEANING)) == (27, 14)  # UTF-16 stands there in both of its orders
 
 
-def test_memory_stays_small_over_all_cases() -> None:
+def test_memory_stays_bounded_over_all_cases() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "tests.jobs.datasets.check.corpus"],
         cwd=ROOT,

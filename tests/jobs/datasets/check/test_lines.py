@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 
 from jobs.datasets.check import checker as checking
 from jobs.datasets.check import lines as reading
-from jobs.datasets.check.checker import all_problems, check
+from jobs.datasets.check.checker import iter_problems, check_file
 from jobs.datasets.check.distributions import Histogram
-from jobs.datasets.check.fast_path.block_counter import Counted
-from jobs.datasets.check.fast_path.line_template import Spelling
-from jobs.datasets.check.fast_path.plain_example import UNUSUAL, most_keys, plain
+from jobs.datasets.check.fast_path.block_counter import BlockCount
+from jobs.datasets.check.fast_path.line_template import LineTemplate
+from jobs.datasets.check.fast_path.plain_example import NOT_PLAIN, count_raw_keys, extract_plain_texts
 from jobs.datasets.check.lines import Block
-from jobs.datasets.check.messages import words
+from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Report
-from jobs.datasets.transform.clean import cleaned
-from tests.jobs.datasets.check.corpus import FINE, OTHER, example, of, turn
+from jobs.datasets.transform.clean import clean_file
+from tests.jobs.datasets.check.corpus import FINE, OTHER, example, conversation_line, turn
 
-FULL = checking.SAMPLES_KEPT * (FINE + b"\n")
+FULL = checking.MAX_SAMPLES * (FINE + b"\n")
 """What fills the samples, so that lines after it may go the quick way."""
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
@@ -52,16 +52,16 @@ def conversations(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def written(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> bytes:
+def dump_json(draw: st.DrawFn, values: st.SearchStrategy[Any]) -> bytes:
     """JSON in one of the spellings that libraries write."""
     separators = draw(st.sampled_from([(", ", ": "), (",", ":"), (", ", " : "), (" ,\t", "  :")]))
     return json.dumps(draw(values), ensure_ascii=draw(st.booleans()), separators=separators).encode()
 
 
 @st.composite
-def odd(draw: st.DrawFn) -> bytes:
+def odd_line(draw: st.DrawFn) -> bytes:
     """A line that is almost right: something doubled, dropped, renamed or replaced in its bytes."""
-    line = draw(written(conversations()))
+    line = draw(dump_json(conversations()))
     old, new = draw(
         st.sampled_from(
             [
@@ -108,28 +108,28 @@ BORROWING = [
 ]
 """Lines that are nothing alone, and together look like others."""
 lines = st.one_of(
-    written(conversations()),
-    odd(),
+    dump_json(conversations()),
+    odd_line(),
     st.binary(max_size=40),
     st.sampled_from(BORROWING),
     st.sampled_from(
-        [FINE, OTHER, b"", b"\r", b'{"a":', example("x", weight=1), of(), b"[1]", b"3", b":", b" :", b'":']
+        [FINE, OTHER, b"", b"\r", b'{"a":', example("x", weight=1), conversation_line(), b"[1]", b"3", b":", b" :", b'":']
     ),
 )
 
 
-def carefully(chunks: list[bytes]) -> Report:
+def check_on_slow_path(chunks: list[bytes]) -> Report:
     """As if no line were of the commonest shape."""
 
-    def count(block: Block, _spelling: Spelling) -> Iterator[Counted]:
-        yield Counted(others=list(enumerate(block.lines, block.number)))
+    def count(block: Block, _spelling: LineTemplate) -> Iterator[BlockCount]:
+        yield BlockCount(others=list(enumerate(block.lines, block.number)))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checking, "count", count)
-        return check(chunks)
+        return check_file(chunks)
 
 
-def cuts(content: bytes, places: list[int]) -> Iterator[bytes]:
+def cut_content(content: bytes, places: list[int]) -> Iterator[bytes]:
     edges = sorted({0, len(content), *(place % (len(content) + 1) for place in places)})
     for left, right in pairwise(edges):
         yield content[left:right]
@@ -137,24 +137,24 @@ def cuts(content: bytes, places: list[int]) -> Iterator[bytes]:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(lines, max_size=12), st.lists(st.integers(0, 10**6), max_size=6), st.booleans())
-def test_cuts_and_ways_do_not_matter(pieces: list[bytes], places: list[int], full: bool) -> None:
+def test_chunking_and_fast_path_do_not_change_the_report(pieces: list[bytes], places: list[int], full: bool) -> None:
     content = (FULL if full else b"") + b"\n".join(pieces)
-    whole = check([content])
+    whole = check_file([content])
     json.dumps(whole.to_json()).encode()
     for problem in whole.problems:
-        words(problem)
-    assert check(cuts(content, places)) == whole
-    assert carefully([content]) == whole
+        describe_problem(problem)
+    assert check_file(cut_content(content, places)) == whole
+    assert check_on_slow_path([content]) == whole
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "BLOCK", 32)
-        assert check(cuts(content, places)) == whole
-    assert Counter(problem.code for problem in all_problems([content])) == whole.counts
+        assert check_file(cut_content(content, places)) == whole
+    assert Counter(problem.code for problem in iter_problems([content])) == whole.counts
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(written(conversations()), min_size=1, max_size=12))
-def test_sound_conversations_are_taken_and_counted(pieces: list[bytes]) -> None:
-    report = check([FULL + b"\n".join(pieces)])
+@given(st.lists(dump_json(conversations()), min_size=1, max_size=12))
+def test_valid_conversations_are_accepted_and_counted(pieces: list[bytes]) -> None:
+    report = check_file([FULL + b"\n".join(pieces)])
     values = [json.loads(piece) for piece in [*FULL.splitlines(), *pieces]]
     sizes = [naive_size(value) for value in values]
     tokens = [-(-size // 4) for size in sizes]
@@ -187,33 +187,33 @@ def system_text(value: dict[str, Any]) -> str:
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(lines, max_size=12))
-def test_what_is_cleaned_has_no_fault_and_stays_as_it_is(pieces: list[bytes]) -> None:
+def test_cleaned_file_has_no_errors_and_cleaning_is_idempotent(pieces: list[bytes]) -> None:
     content = b"\n".join([*pieces, b'{"prompt": "a", "completion": "b"}'])
-    before = check([content])
-    once = b"".join(cleaned([content]))
-    report = check([once])
+    before = check_file([content])
+    once = b"".join(clean_file([content]))
+    report = check_file([once])
     assert not report.errors or report.counts == {"empty": 1}
     assert report.duplicates == 0 and report.lines == report.examples
     mended = sum(before.convertible.values())
     least = before.examples - before.duplicates
     assert least <= report.examples <= least + mended
-    assert b"".join(cleaned([once])) == once
+    assert b"".join(clean_file([once])) == once
 
 
 @settings(deadline=None)
-@given(written(conversations()))
+@given(dump_json(conversations()))
 def test_keys_are_never_undercounted(line: bytes) -> None:
     def count(value: Any) -> int:
         if isinstance(value, dict):
             return len(value) + sum(map(count, value.values()))
         return sum(map(count, value)) if isinstance(value, list) else 0
 
-    most = most_keys(line)
+    most = count_raw_keys(line)
     assert most is None or most >= count(json.loads(line))
 
 
 @st.composite
-def changed(draw: st.DrawFn) -> list[bytes]:
+def changed_lines(draw: st.DrawFn) -> list[bytes]:
     """Lines of one spelling, with bytes put in anywhere: keys, ends of texts, escapes, whitespace."""
     separators = draw(st.sampled_from([(", ", ": "), (",", ":")]))
     found = [
@@ -248,9 +248,9 @@ PUT_IN = [
 
 
 @settings(deadline=None, max_examples=300)
-@given(changed())
-def test_a_spelling_takes_only_what_has_every_key_once(pieces: list[bytes]) -> None:
-    spelling = Spelling()
+@given(changed_lines())
+def test_template_accepts_only_lines_with_unique_keys(pieces: list[bytes]) -> None:
+    spelling = LineTemplate()
     for piece in pieces:
         try:
             spelling.learn(piece, json.loads(piece))
@@ -258,31 +258,31 @@ def test_a_spelling_takes_only_what_has_every_key_once(pieces: list[bytes]) -> N
             continue
     content = b"\n".join(pieces)
     try:
-        rows = spelling.rows(content)
-    except UNUSUAL:
+        rows = spelling.parse_rows(content)
+    except NOT_PLAIN:
         return
-    values = [json.loads(line, object_pairs_hook=once) for line in content.split(b"\n")]
-    texts = [text for value in values for text in plain(value)[0]]
+    values = [json.loads(line, object_pairs_hook=reject_repeats) for line in content.split(b"\n")]
+    texts = [text for value in values for text in extract_plain_texts(value)[0]]
     assert rows.asked.tolist() == [len(text.encode()) for text in texts[::2]]
     assert rows.answers.tolist() == [hash(text) for text in texts[1::2]]
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def reject_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
 
 
 @settings(deadline=None)
 @given(conversations(), st.sampled_from([(", ", ": "), (",", ":")]))
-def test_a_line_has_the_spelling_that_was_learned_from_it(value: Any, separators: Any) -> None:
+def test_line_matches_the_template_learned_from_it(value: Any, separators: Any) -> None:
     """Unless the instruction comes last."""
     line = json.dumps(value, separators=separators).encode()
-    spelling = Spelling()
+    spelling = LineTemplate()
     spelling.learn(line, value)
     assert bool(spelling.gaps) == ([*value][-1] == "contents")
     if spelling.gaps:
-        answers = [hash(text) for text in plain(value)[0][1::2]]
-        assert spelling.rows(line + b"\n" + line).answers.tolist() == 2 * answers
+        answers = [hash(text) for text in extract_plain_texts(value)[0][1::2]]
+        assert spelling.parse_rows(line + b"\n" + line).answers.tolist() == 2 * answers
 
 
 json_values = st.recursive(
@@ -301,17 +301,17 @@ json_values = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(json_values)
-def test_no_json_breaks_it(value: Any) -> None:
-    report = check([json.dumps(value).encode()])
+def test_any_json_can_be_checked(value: Any) -> None:
+    report = check_file([json.dumps(value).encode()])
     assert report.lines == 1
     assert report.examples == (1 if report.ok else 0)
     for problem in report.problems:
-        words(problem)
+        describe_problem(problem)
 
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6)))
-def test_great_values_are_counted_as_exactly_as_small_ones(values: list[int]) -> None:
+def test_large_values_are_counted_exactly(values: list[int]) -> None:
     import numpy as np
 
     histogram = Histogram()
@@ -322,11 +322,11 @@ def test_great_values_are_counted_as_exactly_as_small_ones(values: list[int]) ->
     assert (spread.minimum, spread.maximum) == (min(values, default=0), max(values, default=0))
 
 
-def test_lines_that_borrow_from_each_other_are_told_apart() -> None:
+def test_key_counts_of_neighboring_lines_are_not_mixed_up() -> None:
     """Together they are JSON, with as many values as lines: an object over two lines, and a line of two."""
     content = FULL + b"\n".join([b'{"x":[', b"1]}", FINE + b",0," + OTHER])
-    report = check([content])
-    assert report.examples == checking.SAMPLES_KEPT
+    report = check_file([content])
+    assert report.examples == checking.MAX_SAMPLES
     assert [(problem.line, problem.code) for problem in report.problems if problem.severity == "error"] == [
         (6, "json_cut"),
         (7, "json_extra"),

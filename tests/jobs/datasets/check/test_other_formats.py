@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.datasets.check.checker import check
-from jobs.datasets.check.other_formats import convert
+from jobs.datasets.check.checker import check_file
+from jobs.datasets.check.other_formats import convert_example
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
 BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -109,19 +109,19 @@ LOSSY: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_converts(name: str) -> None:
+def test_other_formats_are_converted(name: str) -> None:
     value, expected = CASES[name]
-    assert convert(value) == expected
+    assert convert_example(value) == expected
 
 
 @pytest.mark.parametrize("name", LOSSY)
-def test_leaves_alone_what_it_would_lose(name: str) -> None:
-    assert convert(LOSSY[name]) is None
+def test_lossy_examples_are_not_converted(name: str) -> None:
+    assert convert_example(LOSSY[name]) is None
 
 
 @BUSY
 @given(st.sampled_from([OPENAI, LEGACY]), st.booleans(), st.lists(TEXTS, max_size=1), st.data())
-def test_every_conversation_is_kept_text_by_text(
+def test_conversion_keeps_every_text(
     roles: dict[str, str], in_parts: bool, system: list[str], data: st.DataObject
 ) -> None:
     sides = {side: role for role, side in roles.items()}
@@ -134,17 +134,17 @@ def test_every_conversation_is_kept_text_by_text(
             for side, text in told
         ]
     }
-    found = convert(value)
+    found = convert_example(value)
     assert found == gemini(*turns, system="".join(system))
-    assert not check([json.dumps(found).encode()]).problems
+    assert not check_file([json.dumps(found).encode()]).problems
 
 
 @BUSY
 @given(TEXTS, TEXTS, st.sampled_from([("input_text", "output_text"), ("prompt", "completion")]))
-def test_every_pair_is_kept(asked: str, answered: str, names: tuple[str, str]) -> None:
-    found = convert(dict(zip(names, (asked, answered), strict=True)))
+def test_conversion_keeps_every_pair(asked: str, answered: str, names: tuple[str, str]) -> None:
+    found = convert_example(dict(zip(names, (asked, answered), strict=True)))
     assert found == gemini(("user", asked), ("model", answered))
-    assert not check([json.dumps(found).encode()]).problems
+    assert not check_file([json.dumps(found).encode()]).problems
 
 
 PARTS = st.text(max_size=3) | st.builds(lambda text: [{"type": "text", "text": text}], st.text(max_size=3))
@@ -161,6 +161,6 @@ MESSAGES = st.fixed_dictionaries(
         optional={"context": st.text(max_size=2), "tools": st.lists(st.none(), max_size=1)},
     )
 )
-def test_anything_converts_without_errors_or_not_at_all(value: dict[str, Any]) -> None:
-    found = convert(value)
-    assert found is None or not check([json.dumps(found).encode()]).errors
+def test_converted_examples_have_no_errors(value: dict[str, Any]) -> None:
+    found = convert_example(value)
+    assert found is None or not check_file([json.dumps(found).encode()]).errors

@@ -12,14 +12,14 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from jobs.datasets.diff import results as diff_results
-from jobs.datasets.diff.diff import diff
+from jobs.datasets.diff.diff import diff_files
 from jobs.datasets.models import Dataset
 from jobs.models import Changes, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project
 from tests.axe import grave_problems
 from tests.jobs.datasets.check.lines import COMMA, example, line
-from tests.jobs.datasets.test_library_browser import SIDEWAYS, until
+from tests.jobs.datasets.test_library_browser import SIDEWAYS, wait_until
 from tests.jobs.job_page.test_tabs import FULL
 from tests.visits import chrome as chrome
 from tests.visits import visit as visit
@@ -57,9 +57,9 @@ def pair(make: Callable[..., Dataset]) -> tuple[Dataset, Dataset]:
     """Compared already: no store stands behind them."""
     before = make("intents.jsonl", content(1))
     after = make("intents-v2.jsonl", content(2), crc32c="BBBBBB==")
-    found = diff(lambda: iter([content(1)]), lambda: iter([content(2)]))
+    found = diff_files(lambda: iter([content(1)]), lambda: iter([content(2)]))
     Changes.objects.create(before=before, after=after, found=found.to_json())
-    assert diff_results.kept(before, after) == found
+    assert diff_results.find_diff(before, after) == found
     return before, after
 
 
@@ -81,7 +81,7 @@ def job(project: Project, tuner: User, pair: tuple[Dataset, Dataset]) -> TuningJ
     return made
 
 
-def keep(page: Page, name: str, request: pytest.FixtureRequest) -> None:
+def save_screenshot(page: Page, name: str, request: pytest.FixtureRequest) -> None:
     if PICTURES:
         page.screenshot(path=Path(PICTURES) / f"{name}-{request.node.callspec.id}.png", full_page=True)
 
@@ -95,7 +95,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("visit", LOOKS.values(), ids=LOOKS, indirect=True)
-def test_changes_and_tabs_stand_in_nobodys_way(
+def test_changes_and_tabs_pages_have_no_layout_or_accessibility_errors(
     visit: Callable[[str], Page],
     pair: tuple[Dataset, Dataset],
     job: TuningJob,
@@ -113,13 +113,13 @@ def test_changes_and_tabs_stand_in_nobodys_way(
             if fold.evaluate("summary => !summary.parentElement.open"):
                 fold.click()
         boxes = page.locator("[data-spread]")
-        until(page, lambda: page.locator("[data-spread].js-plotly-plot").count() == boxes.count())  # noqa: B023
-        keep(page, name, request)
+        wait_until(page, lambda: page.locator("[data-spread].js-plotly-plot").count() == boxes.count())  # noqa: B023
+        save_screenshot(page, name, request)
         assert page.evaluate(SIDEWAYS) <= 0, path
         assert grave_problems(page) == [], path
 
 
-def test_the_way_from_a_report_to_the_changes(
+def test_compare_form_leads_from_report_to_changes(
     visit: Callable[[str], Page], pair: tuple[Dataset, Dataset]
 ) -> None:
     page = visit(pair[1].get_absolute_url())
@@ -129,7 +129,7 @@ def test_the_way_from_a_report_to_the_changes(
     expect(page.locator("ins", has_text="confirm").first).to_be_visible()
 
 
-def test_the_part_stands_on_another_page(visit: Callable[[str], Page], pair: tuple[Dataset, Dataset]) -> None:
+def test_changes_fragment_works_on_another_page(visit: Callable[[str], Page], pair: tuple[Dataset, Dataset]) -> None:
     page = visit(pair[0].get_absolute_url())
     address = f"/p/local/datasets/{pair[0].pk}/changes/{pair[1].pk}/"
     page.evaluate(
@@ -147,10 +147,10 @@ def test_the_part_stands_on_another_page(visit: Callable[[str], Page], pair: tup
     assert page.locator("html").count() == 1 and page.locator("h1").count() == 1
 
 
-def test_the_answer_is_copied_as_json(visit: Callable[[str], Page], job: TuningJob) -> None:
+def test_answer_is_copied_as_json(visit: Callable[[str], Page], job: TuningJob) -> None:
     page = visit(f"/p/local/jobs/{job.pk}/details/")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_text("Everything the service answered").click()
     page.get_by_role("button", name="Copy JSON").click()
-    copied = until(page, lambda: page.evaluate("navigator.clipboard.readText()"))
+    copied = wait_until(page, lambda: page.evaluate("navigator.clipboard.readText()"))
     assert page.evaluate("text => JSON.parse(text).name", copied) == FULL["name"]

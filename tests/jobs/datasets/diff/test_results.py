@@ -22,7 +22,7 @@ from jobs.datasets import ingest
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff import word_diff as changed_words_module
 from jobs.datasets.diff.results import AT_ONCE
-from jobs.datasets.diff.word_diff import changed_words
+from jobs.datasets.diff.word_diff import diff_words
 from jobs.datasets.models import Dataset
 from jobs.models import Changes
 from studio.models import Project, Role
@@ -50,7 +50,7 @@ def store(on_engine: Engine, project: Project, tuner: User) -> Store:
 
     def put(body: bytes, name: str = "train.jsonl") -> Dataset:
         file = SimpleUploadedFile(f"{random.randrange(10**9)}-{name}", body)
-        return ingest.upload(project, tuner, file, str(file.name))
+        return ingest.ingest_upload(project, tuner, file, str(file.name))
 
     return put
 
@@ -64,80 +64,80 @@ def address(name: str, before: Dataset, after: Dataset) -> str:
     return reverse(f"datasets:{name}", args=["local", before.pk, after.pk])
 
 
-def read(browser: Client, pair: tuple[Dataset, Dataset], **headers: str) -> str:
+def get_page(browser: Client, pair: tuple[Dataset, Dataset], **headers: str) -> str:
     answer = browser.get(address("changes", *pair), headers=headers)
     assert answer.status_code == 200
     return " ".join(answer.content.decode().split())
 
 
-def counts(html: str) -> list[str]:
+def parse_counts(html: str) -> list[str]:
     return re.findall(r"<dt>(?:Edited|Added|Removed|Unchanged)</dt><dd>(\d+)</dd>", html)
 
 
 # ---- the page ----
 
 
-def test_small_files_are_compared_at_once_and_once(
+def test_small_files_are_compared_on_the_first_visit_and_only_once(
     browser: Client, pair: tuple[Dataset, Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    html = read(browser, pair)
-    assert counts(html) == ["1", "1", "2", "1"] and "Line 2 → 2" in html
+    html = get_page(browser, pair)
+    assert parse_counts(html) == ["1", "1", "2", "1"] and "Line 2 → 2" in html
     assert "It is <ins>not </ins>on <ins>its</ins> way." in html and "on <del>the</del> way." in html
     assert "gone &lt;b&gt;x&lt;/b&gt;" in html, "nothing of a file is markup"
     assert "1 line of" in html and "a comma follows the last item" in html
     monkeypatch.setattr(diff_results, "source", lambda dataset: pytest.fail("read again"))
-    assert counts(read(browser, pair)) == ["1", "1", "2", "1"]
+    assert parse_counts(get_page(browser, pair)) == ["1", "1", "2", "1"]
     assert Changes.objects.count() == 1
 
 
-def test_htmx_gets_the_part_alone(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
-    part = read(browser, pair, **{"HX-Request": "true"})
-    assert part.startswith("<div") and "<html" not in part and counts(part) == ["1", "1", "2", "1"]
+def test_htmx_request_gets_only_the_fragment(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
+    part = get_page(browser, pair, **{"HX-Request": "true"})
+    assert part.startswith("<div") and "<html" not in part and parse_counts(part) == ["1", "1", "2", "1"]
     assert f'id="changes-{pair[0].pk}-{pair[1].pk}"' in part
 
 
-def test_the_other_way_round_is_another_comparison(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
-    read(browser, pair)
-    assert counts(read(browser, pair[::-1])) == ["1", "2", "1", "1"]
+def test_swapped_datasets_are_compared_separately(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
+    get_page(browser, pair)
+    assert parse_counts(get_page(browser, pair[::-1])) == ["1", "2", "1", "1"]
     assert Changes.objects.count() == 2
 
 
-def test_the_same_data_is_told_without_reading(browser: Client, make: Store, settings: Settings) -> None:
+def test_same_data_is_detected_without_reading_files(browser: Client, make: Store, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     pair = make("a.jsonl"), make("b.jsonl")
-    assert "a.jsonl and b.jsonl are the same data" in read(browser, pair)
+    assert "a.jsonl and b.jsonl are the same data" in get_page(browser, pair)
     answer = browser.get(address("changes_csv", *pair))
     assert len(b"".join(answer.streaming_content).splitlines()) == 1  # type: ignore[attr-defined]
     assert not Changes.objects.exists()
 
 
-def test_another_order_is_said_to_be_the_same_examples(browser: Client, store: Store) -> None:
-    html = read(browser, (store(content(OLD)), store(content(OLD[::-1]))))
+def test_reordered_lines_are_reported_as_the_same_examples(browser: Client, store: Store) -> None:
+    html = get_page(browser, (store(content(OLD)), store(content(OLD[::-1]))))
     assert "Both files hold the same examples." in html and "All changes as CSV" not in html
 
 
-def test_large_files_are_read_when_it_is_asked_for(
+def test_large_files_are_compared_only_on_request(
     browser: Client,
     pair: tuple[Dataset, Dataset],
     person: Callable[..., User],
     browser_of: Callable[..., Client],
 ) -> None:
     Dataset.objects.filter(pk=pair[0].pk).update(size=AT_ONCE)
-    before = read(browser, pair)
-    assert "takes some minutes" in before and not counts(before)
+    before = get_page(browser, pair)
+    assert "takes some minutes" in before and not parse_counts(before)
     assert f'method="post" action="{address("changes", *pair)}"' in before
     viewer = browser_of(person(Role.VIEWER))
     answer = viewer.post(address("changes", *pair), follow=True)
     assert answer.redirect_chain == [(address("changes", *pair), 302)]
-    assert counts(" ".join(answer.content.decode().split())) == ["1", "1", "2", "1"]
+    assert parse_counts(" ".join(answer.content.decode().split())) == ["1", "1", "2", "1"]
 
 
-def test_a_deleted_file_says_so_and_what_is_known_stays(
+def test_deleted_file_is_reported_and_stored_diff_stays(
     browser: Client, pair: tuple[Dataset, Dataset]
 ) -> None:
     _old, new = pair
     new.project.storage().delete(new.uri)
-    html = read(browser, pair)
+    html = get_page(browser, pair)
     assert f"“{new}” was deleted or replaced: its generation {new.generation}" in html and "Try again" in html
     assert not Changes.objects.exists()
     assert browser.post(address("changes", *pair)).status_code == 200
@@ -145,19 +145,19 @@ def test_a_deleted_file_says_so_and_what_is_known_stays(
     assert "was deleted or replaced" in answer.content.decode()
 
 
-def test_the_version_that_was_checked_is_compared(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
+def test_checked_generation_is_compared(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
     _old, new = pair
     body = io.BytesIO(content(OLD))
     new.project.storage().upload(body, new.uri, ingest.TYPE, overwrite=True)
-    assert "was deleted or replaced" in read(browser, pair)
+    assert "was deleted or replaced" in get_page(browser, pair)
 
 
-def test_a_store_that_does_not_answer_is_said(browser: Client, make: Store, settings: Settings) -> None:
+def test_unreachable_storage_is_reported(browser: Client, make: Store, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
-    assert "The local engine is not answering." in read(browser, (make(), make(crc32c="BBBBBB==")))
+    assert "The local engine is not answering." in get_page(browser, (make(), make(crc32c="BBBBBB==")))
 
 
-def test_only_members_see_it(
+def test_only_members_see_the_changes_page(
     pair: tuple[Dataset, Dataset], person: Callable[..., User], browser_of: Callable[..., Client]
 ) -> None:
     stranger = browser_of(person(None))
@@ -172,7 +172,7 @@ def test_only_members_see_it(
 # ---- the file ----
 
 
-def test_every_change_leaves_as_csv(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
+def test_csv_has_every_change(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
     answer: Any = browser.get(address("changes_csv", *pair))
     assert "attachment" in answer["Content-Disposition"]
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
@@ -192,7 +192,7 @@ def row(change: str, before: str, after: str, prompt: str, old: str, new: str) -
 # ---- the way there ----
 
 
-def test_a_report_leads_to_the_comparison(browser: Client, make: Store) -> None:
+def test_report_page_links_to_the_comparison(browser: Client, make: Store) -> None:
     older, newer = make("old.jsonl"), make("new.jsonl")
     page = browser.get(newer.get_absolute_url()).content.decode()
     assert f'<option value="{older.pk}">old.jsonl' in page and f'<option value="{newer.pk}">' not in page
@@ -202,7 +202,7 @@ def test_a_report_leads_to_the_comparison(browser: Client, make: Store) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "٣٣٣", "-1", "9" * 40, "77"])
-def test_a_dataset_that_is_not_there_is_said(browser: Client, make: Store, wrong: str) -> None:
+def test_comparing_with_a_missing_dataset_shows_an_error(browser: Client, make: Store, wrong: str) -> None:
     dataset = make()
     answer = browser.get(
         reverse("datasets:compare", args=["local", dataset.pk]), {"with": wrong}, follow=True
@@ -211,7 +211,7 @@ def test_a_dataset_that_is_not_there_is_said(browser: Client, make: Store, wrong
     assert "This dataset is no longer in the library." in answer.content.decode()
 
 
-def test_what_was_made_from_another_links_to_the_changes(browser: Client, make: Store) -> None:
+def test_derived_dataset_links_to_its_changes(browser: Client, make: Store) -> None:
     parent = make("all.jsonl")
     child = make("cleaned.jsonl", parent=parent, derivation={"how": "cleaned"})
     assert address("changes", parent, child) in browser.get(child.get_absolute_url()).content.decode()
@@ -222,11 +222,11 @@ def test_what_was_made_from_another_links_to_the_changes(browser: Client, make: 
 
 @UNHURRIED
 @given(st.text("ab \n日本語.", max_size=40), st.text("ab \n日本語.", max_size=40))
-def test_the_pieces_make_both_texts(old: str, new: str) -> None:
-    for most in (changed_words_module.MOST, -1):
+def test_pieces_rebuild_both_texts(old: str, new: str) -> None:
+    for most in (changed_words_module.MAX_EQUAL_PAIRS, -1):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(changed_words_module, "MOST", most)
-            pieces = changed_words(old, new)
+            pieces = diff_words(old, new)
         assert "".join(text for kind, text in pieces if kind != "in") == old
         assert "".join(text for kind, text in pieces if kind != "out") == new
 
@@ -244,11 +244,11 @@ def test_the_pieces_make_both_texts(old: str, new: str) -> None:
         ("same", "same", [("same", "same")]),
     ],
 )
-def test_words_are_marked_and_characters_where_no_spaces_are(
+def test_words_are_marked_and_single_characters_in_japanese(
     old: str, new: str, pieces: list[tuple[str, str]]
 ) -> None:
     joined: list[tuple[str, str]] = []
-    for kind, text in changed_words(old, new):
+    for kind, text in diff_words(old, new):
         if joined and joined[-1][0] == kind:
             joined[-1] = (kind, joined[-1][1] + text)
         else:
@@ -256,10 +256,10 @@ def test_words_are_marked_and_characters_where_no_spaces_are(
     assert joined == pieces
 
 
-def test_endless_repetition_is_one_change() -> None:
+def test_long_repetition_is_one_change() -> None:
     """Searched word by word, it would take seconds."""
     old, new = "start " + "ha " * 300 + "end", "start " + "ha " * 100 + "ho " * 200 + "the end"
-    assert changed_words(old, new) == [
+    assert diff_words(old, new) == [
         ("same", "start " + "ha " * 100),
         ("out", "ha " * 199 + "ha"),
         ("in", "ho " * 200 + "the"),

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.datasets.leakage import detector, similarity_index
-from jobs.datasets.leakage.detector import PAIRS_KEPT, Leaks, find, leaked_lines
-from jobs.datasets.leakage.similarity_index import Index, normalised
+from jobs.datasets.leakage.detector import MAX_PAIRS, Leaks, find_leaks, find_leaked_lines
+from jobs.datasets.leakage.similarity_index import SimilarityIndex, normalize_text
 from tests.bench.leaks import message, rows
 from tests.paths import SAMPLES
 
@@ -26,35 +26,35 @@ def line(asked: str, answer: str = "yes", system: str = "", **more: Any) -> byte
     return json.dumps({**instruction, "contents": contents, **more}, ensure_ascii=False).encode() + b"\n"
 
 
-def pieces(text: str) -> frozenset[str]:
+def shingle(text: str) -> frozenset[str]:
     """Written apart from the product: every five characters, or the text itself."""
     return frozenset(text[at : at + 5] for at in range(max(1, len(text) - 4)))
 
 
-def alike(ours: frozenset[str], theirs: frozenset[str]) -> bool:
+def is_similar(ours: frozenset[str], theirs: frozenset[str]) -> bool:
     return 10 * len(ours & theirs) >= 8 * len(ours | theirs)
 
 
-def expected(training: list[str], validation: list[str]) -> dict[int, tuple[str, int]]:
+def find_by_brute_force(training: list[str], validation: list[str]) -> dict[int, tuple[str, int]]:
     """Validation line -> (kind, first training line), by comparing all with all; answers are the same."""
     found = {}
-    cut = [pieces(normalised(text)) for text in training]
+    cut = [shingle(normalize_text(text)) for text in training]
     for number, asked in enumerate(validation, 1):
-        own = pieces(normalised(asked))
+        own = shingle(normalize_text(asked))
         same = [at for at, text in enumerate(training, 1) if text == asked]
-        near = [at for at, theirs in enumerate(cut, 1) if normalised(asked) and alike(own, theirs)]
+        near = [at for at, theirs in enumerate(cut, 1) if normalize_text(asked) and is_similar(own, theirs)]
         if same or near:
             found[number] = ("example", same[0]) if same else ("near", near[0])
     return found
 
 
-def told(training: list[str], validation: list[str]) -> dict[int, tuple[str, int]]:
-    search = detector.search(map(line, training), map(line, validation))
-    assert search.leaks().affected == len(search.found)
+def find_pairs(training: list[str], validation: list[str]) -> dict[int, tuple[str, int]]:
+    search = detector.run_search(map(line, training), map(line, validation))
+    assert search.build_result().leak_count == len(search.found)
     return {pair.validation: (pair.kind, pair.training) for pair in search.found.values()}
 
 
-def asked_in(name: str) -> list[str]:
+def read_prompts(name: str) -> list[str]:
     lines = (SAMPLES / name).read_text().splitlines()
     return [json.loads(text)["contents"][-2]["parts"][0]["text"] for text in lines]
 
@@ -70,7 +70,7 @@ MANY = st.lists(TEXTS, max_size=30)
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(MANY, MANY)
 def test_small_sets_equal_brute_force(training: list[str], validation: list[str]) -> None:
-    assert told(training, validation) == expected(training, validation)
+    assert find_pairs(training, validation) == find_by_brute_force(training, validation)
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
@@ -83,11 +83,11 @@ def test_edited_copies_equal_brute_force(dice: random.Random, common: int, edits
         patch.setattr(detector, "BATCH", dice.choice([1, 300, 2**16]))
         shared = "".join(dice.choices("abcdefgh ", k=template))
         validation = [shared + message(dice) for _ in range(25)]
-        training = [edited(dice, dice.choice(validation), dice.randrange(edits)) for _ in range(40)]
-        assert told(training, validation) == expected(training, validation)
+        training = [edit_text(dice, dice.choice(validation), dice.randrange(edits)) for _ in range(40)]
+        assert find_pairs(training, validation) == find_by_brute_force(training, validation)
 
 
-def edited(dice: random.Random, text: str, edits: int) -> str:
+def edit_text(dice: random.Random, text: str, edits: int) -> str:
     characters = list(text)
     for _ in range(edits):
         at = dice.randrange(len(characters))
@@ -97,20 +97,20 @@ def edited(dice: random.Random, text: str, edits: int) -> str:
 
 @pytest.mark.parametrize("name", ["banking77", "captain_byte", "orders_ja", "table_bookings"])
 def test_samples_equal_brute_force(name: str) -> None:
-    training = asked_in(f"{name}/train.jsonl")
-    validation = asked_in(f"{name}/validation.jsonl")
-    kinds = {number: kind for number, (kind, _line) in told(training, validation).items()}
+    training = read_prompts(f"{name}/train.jsonl")
+    validation = read_prompts(f"{name}/validation.jsonl")
+    kinds = {number: kind for number, (kind, _line) in find_pairs(training, validation).items()}
     assert {number for number in kinds if kinds[number] == "near"} == {
-        number for number, (kind, _line) in expected(training, validation).items() if kind == "near"
+        number for number, (kind, _line) in find_by_brute_force(training, validation).items() if kind == "near"
     }
 
 
 def test_a_larger_set_equals_brute_force() -> None:
     dice = random.Random(8)
     validation = [message(dice) for _ in range(200)]
-    training = [edited(dice, dice.choice(validation), dice.randrange(30)) for _ in range(250)]
-    found = told(training, validation)
-    assert found == expected(training, validation)
+    training = [edit_text(dice, dice.choice(validation), dice.randrange(30)) for _ in range(250)]
+    found = find_pairs(training, validation)
+    assert found == find_by_brute_force(training, validation)
     assert 20 < len(found) < 180
 
 
@@ -139,81 +139,81 @@ APART = {
 
 
 @pytest.mark.parametrize("name", NEAR)
-def test_near_copies(name: str) -> None:
+def test_near_copies_are_found(name: str) -> None:
     training, validation = NEAR[name]
-    found = find([line("something else"), line(training)], [line("another"), line(validation)])
+    found = find_leaks([line("something else"), line(training)], [line("another"), line(validation)])
     assert (found.exact, found.near) == (0, 1)
     assert (found.near_pairs[0].training, found.near_pairs[0].validation) == (2, 2)
     assert 0.8 <= found.near_pairs[0].similarity <= 1
 
 
 @pytest.mark.parametrize("name", APART)
-def test_different_prompts(name: str) -> None:
+def test_different_prompts_are_not_found(name: str) -> None:
     training, validation = APART[name]
-    assert find([line(training)], [line(validation)]).affected == 0
+    assert find_leaks([line(training)], [line(validation)]).leak_count == 0
 
 
-def test_exact_with_and_without_the_answer() -> None:
+def test_exact_prompts_are_found_with_same_and_other_answers() -> None:
     training = [line("How are you?", "fine"), line("Who are you?", "me"), line("How are you?", "bad")]
-    found = find(training, [line("Who are you?", "you"), line("How are you?", "bad"), line("x")])
-    assert (found.exact, found.answered, found.near, found.affected) == (2, 1, 0, 2)
+    found = find_leaks(training, [line("Who are you?", "you"), line("How are you?", "bad"), line("x")])
+    assert (found.exact, found.answered, found.near, found.leak_count) == (2, 1, 0, 2)
     assert [(pair.kind, pair.training, pair.validation) for pair in found.exact_pairs] == [
         ("prompt", 2, 1),
         ("example", 3, 2),
     ]
 
 
-def test_another_instruction_makes_it_near() -> None:
-    found = find([line("How are you?", system="English")], [line("How are you?", system="Japanese")])
+def test_other_system_instruction_is_a_near_match() -> None:
+    found = find_leaks([line("How are you?", system="English")], [line("How are you?", system="Japanese")])
     assert (found.exact, found.near, found.near_pairs[0].similarity) == (0, 1, 1.0)
 
 
-def test_files_in_an_example_belong_to_it() -> None:
-    def shown(uri: str) -> bytes:
+def test_file_parts_distinguish_examples() -> None:
+    def file_line(uri: str) -> bytes:
         parts = [{"fileData": {"fileUri": uri, "mimeType": "image/png"}}]
         answer = {"role": "model", "parts": [{"text": "a cat"}]}
         return json.dumps({"contents": [{"role": "user", "parts": parts}, answer]}).encode() + b"\n"
 
-    assert find([shown("gs://a/1.png")], [shown("gs://a/2.png")]).affected == 0
-    assert find([shown("gs://a/1.png")], [shown("gs://a/1.png")]).exact == 1
+    assert find_leaks([file_line("gs://a/1.png")], [file_line("gs://a/2.png")]).leak_count == 0
+    assert find_leaks([file_line("gs://a/1.png")], [file_line("gs://a/1.png")]).exact == 1
 
 
-def test_lines_that_are_no_examples_are_passed_over() -> None:
+def test_broken_lines_are_skipped() -> None:
     broken = [b"\n", b"{]\n", b"3\n", b"{}\n", b'{"contents": 1}\n', b"\xff\n", b"x" * (2**20 + 1) + b"\n"]
     other = (
         b'{"messages": [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "yes"}]}\n'
     )
-    found = find([*broken, other], [b"\xef\xbb\xbf" + line("Hi there"), *broken])
+    found = find_leaks([*broken, other], [b"\xef\xbb\xbf" + line("Hi there"), *broken])
     assert (found.training, found.validation) == (1, 1)
     assert (found.exact_pairs[0].training, found.exact_pairs[0].validation) == (8, 1)
 
 
 @pytest.mark.parametrize("training, validation", [([], []), ([line("a")], []), ([], [line("a")])])
-def test_nothing_to_compare(training: list[bytes], validation: list[bytes]) -> None:
-    found = find(training, validation)
-    assert (found.training, found.validation, found.affected) == (len(training), len(validation), 0)
+def test_empty_files_have_no_leaks(training: list[bytes], validation: list[bytes]) -> None:
+    found = find_leaks(training, validation)
+    assert (found.training, found.validation, found.leak_count) == (len(training), len(validation), 0)
 
 
-def test_the_first_pairs_are_kept_and_all_are_counted() -> None:
+def test_first_pairs_are_kept_and_all_are_counted() -> None:
     asked = [f"Where is parcel number {number}{number}{number} now?" for number in range(100, 160)]
     same = [line(text) for text in asked[:30]]
     nearly = [line(text + "!") for text in asked[30:]]
-    found = find([*same, *nearly], [line(text) for text in asked])
+    found = find_leaks([*same, *nearly], [line(text) for text in asked])
     assert (found.exact, found.near) == (30, 30)
-    assert (len(found.exact_pairs), len(found.near_pairs)) == (PAIRS_KEPT, PAIRS_KEPT)
-    everything = leaked_lines([*same, *nearly], [line(text) for text in asked])
+    assert (len(found.exact_pairs), len(found.near_pairs)) == (MAX_PAIRS, MAX_PAIRS)
+    everything = find_leaked_lines([*same, *nearly], [line(text) for text in asked])
     assert everything == set(range(1, 61))
 
 
-def test_rows_that_are_all_alike_are_soon_done() -> None:
+def test_identical_rows_are_compared_fast() -> None:
     """A template that fills every prompt makes each line like each other."""
     template = "Read the message below and name its intent in one word, as in the list that you know. " * 3
     texts = [template + str(number) for number in range(3000)]
-    assert find(map(line, texts[:1500]), map(line, texts[1500:])).near == 1500
+    assert find_leaks(map(line, texts[:1500]), map(line, texts[1500:])).near == 1500
 
 
-def test_a_row_survives_storage() -> None:
-    found = find(
+def test_leaks_survive_json_round_trip() -> None:
+    found = find_leaks(
         [line("How are you?"), line("Where are you all?")], [line("How are you?"), line("where are you all?")]
     )
     assert (found.exact, found.near) == (1, 1)
@@ -222,41 +222,41 @@ def test_a_row_survives_storage() -> None:
 
 
 def test_excerpts_are_storable() -> None:
-    found = find([line("a\x00b" + "c" * 500)], [line("a\x00b" + "c" * 500)])
+    found = find_leaks([line("a\x00b" + "c" * 500)], [line("a\x00b" + "c" * 500)])
     assert found.exact_pairs[0].validation_text == "a\ufffdb" + "c" * 157 + "…"
 
 
-def test_very_long_prompts_are_compared_by_their_beginnings(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_very_long_prompts_are_cut_before_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector, "LONGEST", 200)
     monkeypatch.setattr(detector, "CHARACTERS", 1000)
     dice = random.Random(3)
     texts = ["".join(dice.choices("abcdefgh", k=200)) for _ in range(10)]
-    found = find([line(texts[3] + "xxxxxxxxxx")], map(line, texts))
+    found = find_leaks([line(texts[3] + "xxxxxxxxxx")], map(line, texts))
     assert (found.compared, found.near) == (100, 1)
 
 
-def test_a_prompt_that_is_a_book_is_compared_by_its_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_single_huge_prompt_is_cut_before_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector, "LONGEST", 100)
     book = "".join(random.Random(3).choices("abcdefgh", k=1000))
-    found = find([line(book[:100] + "x" * 900)], [line(book), line("short")])
+    found = find_leaks([line(book[:100] + "x" * 900)], [line(book), line("short")])
     assert (found.compared, found.near) == (100, 1)
-    assert find([line("a")], [line("b" * 100)]).compared == 0
+    assert find_leaks([line("a")], [line("b" * 100)]).compared == 0
 
 
-def test_training_takes_no_memory() -> None:
-    def training() -> Iterator[bytes]:
+def test_memory_does_not_grow_with_training_data() -> None:
+    def generate_training() -> Iterator[bytes]:
         yield from rows(1000, 1)
 
     held = list(rows(50, 2))
-    find(rows(100, 3), held)
+    find_leaks(rows(100, 3), held)
     tracemalloc.start()
-    find(training(), held)
+    find_leaks(generate_training(), held)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 12_000_000
 
 
-def test_an_index_finds_a_text_once() -> None:
-    index = Index(["how are you", "who are you"])
-    assert list(index.similar(["how are you", "how are you"])) == [(0, 0, 1.0)]
-    assert not list(index.similar(["how are you"]))
+def test_index_finds_a_text_once() -> None:
+    index = SimilarityIndex(["how are you", "who are you"])
+    assert list(index.find_similar(["how are you", "how are you"])) == [(0, 0, 1.0)]
+    assert not list(index.find_similar(["how are you"]))

@@ -13,14 +13,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from jobs.datasets.check.checker import check
+from jobs.datasets.check.checker import check_file
 from jobs.datasets.check.report import Distribution
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
-from jobs.datasets.report_page.page import ReportPage, made_how
+from jobs.datasets.report_page.page import ReportPage, describe_derivation
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
-from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, chat, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, openai_chat, example, line
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Dataset]
@@ -47,11 +47,11 @@ def page(browser: Client) -> Callable[[Dataset], str]:
     return get
 
 
-def text(html: str) -> str:
+def extract_text(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
-def test_a_report_tells_facts_counts_and_conversations(make: Make, page: Callable[..., str]) -> None:
+def test_report_shows_facts_counts_and_conversations(make: Make, page: Callable[..., str]) -> None:
     dataset = make("train.jsonl", GOOD + line(example("Second?")))
     html = page(dataset)
     assert f'data-copy="{dataset.uri}"' in html and "AAAAAA==" in html
@@ -60,7 +60,7 @@ def test_a_report_tells_facts_counts_and_conversations(make: Make, page: Callabl
     assert "Keep the cleaned file" not in html and "Check again" not in html
 
 
-def test_problems_are_grouped_counted_and_cut(make: Make, page: Callable[..., str]) -> None:
+def test_problems_are_grouped_counted_and_truncated(make: Make, page: Callable[..., str]) -> None:
     dataset = make("faulty.jsonl", GOOD + COMMA * 25 + UNANSWERED)
     groups = ReportPage(dataset).groups
     assert [(group.code, group.count, len(group.problems), group.more) for group in groups] == [
@@ -68,11 +68,11 @@ def test_problems_are_grouped_counted_and_cut(make: Make, page: Callable[..., st
         ("last_not_model", 1, 1, 0),
     ]
     assert groups[0].title == "This is not JSON: a comma follows the last item (column 16)."
-    said = text(page(dataset))
+    said = extract_text(page(dataset))
     assert "Remove the comma before the bracket." in said and "and 5 more" in said and "Line 21" in said
 
 
-def test_what_differs_within_a_kind_is_left_open(make: Make) -> None:
+def test_differing_params_of_a_group_become_an_ellipsis(make: Make) -> None:
     bot, human = example(), example()
     bot["contents"][1]["role"], human["contents"][0]["role"] = "bot", "human"
     [group] = ReportPage(make("roles.jsonl", line(bot) + line(human))).groups
@@ -83,16 +83,16 @@ def test_what_differs_within_a_kind_is_left_open(make: Make) -> None:
     ]
 
 
-def test_a_code_that_nobody_knows_breaks_no_page(make: Make, page: Callable[..., str]) -> None:
+def test_unknown_problem_code_does_not_break_the_page(make: Make, page: Callable[..., str]) -> None:
     dataset = make(content=COMMA)
     dataset.report["problems"][0]["code"] = "of the future"
     dataset.save()
     assert "Problems and warnings" in page(dataset)
 
 
-def test_conversion_is_offered_in_words(make: Make, page: Callable[..., str]) -> None:
-    chats = b"".join(line(chat(f"Question {number}?")) for number in range(12))
-    said = text(page(make("chats.jsonl", chats)))
+def test_conversion_offer_names_format_and_count(make: Make, page: Callable[..., str]) -> None:
+    chats = b"".join(line(openai_chat(f"Question {number}?")) for number in range(12))
+    said = extract_text(page(make("chats.jsonl", chats)))
     assert "12 lines are OpenAI chat." in said and "Convert" in said and "Keep the cleaned" not in said
 
 
@@ -101,16 +101,16 @@ def test_conversion_is_offered_in_words(make: Make, page: Callable[..., str]) ->
     [(GOOD * 2, True), (GOOD + COMMA, True), (b"\xef\xbb\xbf" + GOOD, True), (GOOD, False), (COMMA, False)],
     ids=["twice", "a fault", "a mark", "clean", "nothing left"],
 )
-def test_cleaning_is_offered_where_it_changes_something(make: Make, content: bytes, offered: bool) -> None:
-    assert ReportPage(make(content=content)).cleanable is offered
+def test_cleaning_is_offered_only_if_it_changes_the_file(make: Make, content: bytes, offered: bool) -> None:
+    assert ReportPage(make(content=content)).is_cleanable is offered
 
 
-def test_an_old_report_can_be_made_anew(make: Make, page: Callable[..., str]) -> None:
+def test_old_report_can_be_checked_again(make: Make, page: Callable[..., str]) -> None:
     old = make(report={"examples": 3, "problems": [], "samples": [], "lengths": {"20": 3}, "characters": 60})
-    assert "Check again" in text(page(old))
+    assert "Check again" in extract_text(page(old))
 
 
-def test_jobs_that_use_it_are_named(
+def test_jobs_using_the_dataset_are_listed(
     make: Make, page: Callable[..., str], project: Project, person: Callable[..., User], tuner: User
 ) -> None:
     dataset = make()
@@ -122,14 +122,14 @@ def test_jobs_that_use_it_are_named(
         project=project, owner=other, validation=dataset, tuned_model_display_name="a secret of Ana"
     )
     html = page(dataset)
-    assert mine.get_absolute_url() in html and "A draft of ana" in text(html)
+    assert mine.get_absolute_url() in html and "A draft of ana" in extract_text(html)
     assert "a secret of Ana" not in html
 
 
 # ---- figures ----
 
 
-def test_a_figure_has_every_example_and_the_six_marks() -> None:
+def test_figure_has_every_example_and_six_marks() -> None:
     figure = distribution_chart.figure(SPREAD, "tokens")
     [bars] = figure["data"]
     assert bars["y"] == [2, 2] and bars["x"] == [7.0, 21.0] and bars["width"] == [7, 7]
@@ -147,26 +147,26 @@ def test_a_figure_has_every_example_and_the_six_marks() -> None:
 
 
 @pytest.mark.parametrize("width", [distribution_chart.NARROW, distribution_chart.WIDE])
-def test_labels_do_not_meet(width: int) -> None:
+def test_labels_do_not_overlap(width: int) -> None:
     close = Distribution(100, 3950, 29, 32, 38, 39.3, 61, 74, [(29, 75, 100)])
-    reach = distribution_chart.span(close, [(29, 75, 100)])
-    placed = distribution_chart.labels(distribution_chart.marks(close), reach, width)
+    reach = distribution_chart.compute_x_range(close, [(29, 75, 100)])
+    placed = distribution_chart.place_labels(distribution_chart.marks(close), reach, width)
     assert len(placed) == 6
     for row in {label.row for label in placed}:
-        ends = [extent(label, reach, width) for label in placed if label.row == row]
+        ends = [label_extent(label, reach, width) for label in placed if label.row == row]
         assert all(left >= 0 and right <= width for left, right in ends)
         assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
 
-def extent(label: distribution_chart.Label, reach: tuple[float, float], width: float) -> tuple[float, float]:
+def label_extent(label: distribution_chart.PlacedLabel, reach: tuple[float, float], width: float) -> tuple[float, float]:
     length = len(label.mark.label) * distribution_chart.CHARACTER
     at = (label.mark.value - reach[0]) / (reach[1] - reach[0]) * width
     left = at - {"left": 0, "center": length / 2, "right": length}[label.anchor]
     return left, left + length
 
 
-def test_one_value_alone_is_drawn() -> None:
-    report = check([GOOD])
+def test_single_value_is_drawn() -> None:
+    report = check_file([GOOD])
     figure = distribution_chart.figure(report.turns, "turns")
     assert [note["text"] for note in figure["layout"]["annotations"]] == [
         "Min · p5 · Median · Mean · p95 · Max 2"
@@ -174,7 +174,7 @@ def test_one_value_alone_is_drawn() -> None:
     assert figure["data"][0]["x"] == [2.0] and figure["layout"]["xaxis"]["dtick"] == 1
 
 
-def test_a_calibrated_chart_says_by_whom(make: Make) -> None:
+def test_calibrated_chart_names_the_model(make: Make) -> None:
     page = ReportPage(make(calibration={"gemini-2.5-flash": 1.5}))
     words, tokens = page.tokens
     assert "gemini-2.5-flash" in words and tokens.total == round(page.report.tokens.total * 1.5)
@@ -193,27 +193,27 @@ def test_a_calibrated_chart_says_by_whom(make: Make) -> None:
         ({"how": "by hand"}, "by hand"),
     ],
 )
-def test_how_it_was_made_is_told(derivation: dict[str, Any], words: str) -> None:
-    assert made_how(derivation).startswith(words) and bool(made_how(derivation)) == bool(words)
+def test_derivation_is_described(derivation: dict[str, Any], words: str) -> None:
+    assert describe_derivation(derivation).startswith(words) and bool(describe_derivation(derivation)) == bool(words)
 
 
 # ---- deeds that need no store ----
 
 
-def test_tuning_begins_with_the_dataset(browser: Client, make: Make) -> None:
+def test_tune_creates_a_draft_with_the_dataset(browser: Client, make: Make) -> None:
     dataset = make()
     answer = browser.post(f"{dataset.get_absolute_url()}tune/")
     draft = TuningJob.objects.get()
     assert answer.headers["Location"] == draft.get_absolute_url() and draft.training == dataset
 
 
-def test_a_dataset_that_is_not_there_leaves_no_draft(browser: Client, project: Project) -> None:
+def test_missing_dataset_creates_no_draft(browser: Client, project: Project) -> None:
     assert browser.post("/p/local/datasets/77/tune/").status_code == 404
     assert not TuningJob.objects.exists()
 
 
 @pytest.mark.parametrize("submission", [Submission.DRAFT, Submission.CREATED])
-def test_a_used_dataset_is_not_deleted(
+def test_dataset_in_use_is_not_deleted(
     browser: Client, make: Make, project: Project, tuner: User, submission: str
 ) -> None:
     dataset = make()
@@ -232,7 +232,7 @@ def test_a_used_dataset_is_not_deleted(
     assert not AuditEntry.objects.filter(action="dataset.delete").exists()
 
 
-def test_only_the_owner_or_an_admin_deletes(
+def test_only_owner_or_admin_can_delete(
     browser: Client, make: Make, person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
     other = make(owner=person(Role.TUNER, "ana"), source=Dataset.Source.EXISTING)
@@ -243,7 +243,7 @@ def test_only_the_owner_or_an_admin_deletes(
     assert not Dataset.objects.filter(pk=other.pk).exists()
 
 
-def test_a_store_that_does_not_answer_loses_nothing(browser: Client, make: Make, settings: Settings) -> None:
+def test_unreachable_storage_does_not_lose_data(browser: Client, make: Make, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     dataset = make()
     for deed in ("file", "problems", "cleaned"):
@@ -259,7 +259,7 @@ def test_a_store_that_does_not_answer_loses_nothing(browser: Client, make: Make,
     assert "The local engine is not answering." in answer.content.decode()
 
 
-def test_the_wizard_takes_a_dataset_of_the_library(
+def test_wizard_accepts_a_library_dataset(
     browser: Client, make: Make, project: Project, tuner: User
 ) -> None:
     draft = TuningJob.objects.create(
@@ -282,6 +282,6 @@ def test_the_wizard_takes_a_dataset_of_the_library(
     assert draft.training is None
 
 
-def test_a_sample_that_is_none_is_said(browser: Client, project: Project) -> None:
+def test_unknown_sample_is_reported(browser: Client, project: Project) -> None:
     answer = browser.post("/p/local/datasets/samples/", {"name": "../banking77"}, follow=True)
     assert "There is no sample data of that name." in answer.content.decode()

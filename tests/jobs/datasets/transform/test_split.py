@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.datasets.transform.split import TooFew, cut, lines, share, split
+from jobs.datasets.transform.split import TooFew, plan_split, lines, count_held_out, split_lines
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=8), max_size=120)
 PERCENT = st.integers(1, 50)
@@ -24,41 +24,41 @@ def chunks(content: bytes, size: int) -> Iterator[bytes]:
         yield content[start : start + size]
 
 
-def parts(content: bytes, percent: int, seed: int, size: int = 7) -> tuple[list[bytes], list[bytes]]:
+def split_content(content: bytes, percent: int, seed: int, size: int = 7) -> tuple[list[bytes], list[bytes]]:
     """(training, validation) lines, with their newlines."""
-    made = cut(chunks(content, size), percent, seed)
+    made = plan_split(chunks(content, size), percent, seed)
     found: dict[str, list[bytes]] = {"training": [], "validation": []}
-    for part, line in split(chunks(content, size + 3), made):
+    for part, line in split_lines(chunks(content, size + 3), made):
         found[part].append(line)
     assert (len(found["training"]), len(found["validation"])) == (made.training, made.validation)
     return found["training"], found["validation"]
 
 
-def file_of(texts: list[str]) -> bytes:
+def join_lines(texts: list[str]) -> bytes:
     return "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
 
 
 @given(st.sets(st.text(max_size=8), min_size=2, max_size=150), PERCENT, SEED)
-def test_distinct_lines_are_parted_exactly(texts: set[str], percent: int, seed: int) -> None:
-    training, validation = parts(file_of(sorted(texts)), percent, seed)
-    assert len(validation) == share(len(texts), percent)
-    assert sorted(training + validation) == sorted(file_of(sorted(texts)).splitlines(keepends=True))
+def test_distinct_lines_are_split_exactly(texts: set[str], percent: int, seed: int) -> None:
+    training, validation = split_content(join_lines(sorted(texts)), percent, seed)
+    assert len(validation) == count_held_out(len(texts), percent)
+    assert sorted(training + validation) == sorted(join_lines(sorted(texts)).splitlines(keepends=True))
 
 
 @given(TEXTS, PERCENT, SEED, st.integers(1, 50))
-def test_any_lines_are_parted_and_repeated_ones_stay_together(
+def test_repeated_lines_stay_in_one_part(
     texts: list[str], percent: int, seed: int, size: int
 ) -> None:
-    content = file_of(texts)
+    content = join_lines(texts)
     if len(set(texts)) < 2:
         with pytest.raises(TooFew):
-            cut([content], percent, seed)
+            plan_split([content], percent, seed)
         return
-    training, validation = parts(content, percent, seed, size)
+    training, validation = split_content(content, percent, seed, size)
     assert Counter(training + validation) == Counter(content.splitlines(keepends=True))
     assert training and validation
     assert not set(training) & set(validation)
-    wanted = share(len(texts), percent)
+    wanted = count_held_out(len(texts), percent)
     rare = min(Counter(texts).values())
     assert len(validation) <= max(wanted, rare)
     if len(validation) < wanted:
@@ -67,23 +67,23 @@ def test_any_lines_are_parted_and_repeated_ones_stay_together(
 
 
 @given(st.permutations(range(40)), PERCENT, SEED)
-def test_the_order_of_the_lines_does_not_matter(order: list[int], percent: int, seed: int) -> None:
+def test_line_order_does_not_change_the_split(order: list[int], percent: int, seed: int) -> None:
     texts = [str(number % 31) for number in range(40)]
     shuffled = [texts[place] for place in order]
-    held = [sorted(parts(file_of(each), percent, seed)[1]) for each in (texts, shuffled)]
+    held = [sorted(split_content(join_lines(each), percent, seed)[1]) for each in (texts, shuffled)]
     assert held[0] == held[1]
 
 
-def test_the_same_seed_gives_the_same_parts_and_another_one_others() -> None:
+def test_same_seed_gives_same_parts_and_another_seed_other_parts() -> None:
     """Fixed for good: a part that was made before can be made again."""
-    content = file_of([f"example {number}" for number in range(480)])
-    first, again, other = (parts(content, 10, seed)[1] for seed in (0, 0, 1))
+    content = join_lines([f"example {number}" for number in range(480)])
+    first, again, other = (split_content(content, 10, seed)[1] for seed in (0, 0, 1))
     assert first == again != other
     assert len(first) == len(other) == 48
     assert [json.loads(line)["text"] for line in first[:3]] == ["example 1", "example 6", "example 11"]
 
 
-def test_lines_keep_their_order_and_every_byte_but_blank_ones_and_the_mark() -> None:
+def test_split_keeps_order_and_bytes_and_drops_blank_lines_and_bom() -> None:
     content = b'\xef\xbb\xbf{"a": 1} \r\n\n  \t\n{"b": "\xe2\x80\xa8\x0c"}\n{"c": 3}'
     assert list(lines([content])) == [b'{"a": 1} \r', b'{"b": "\xe2\x80\xa8\x0c"}', b'{"c": 3}']
     assert list(lines(chunks(content, 1))) == list(lines([content]))
@@ -102,29 +102,29 @@ def test_lines_keep_their_order_and_every_byte_but_blank_ones_and_the_mark() -> 
         (1000, 50, 500),
     ],
 )
-def test_the_share(total: int, percent: int, held: int) -> None:
-    assert share(total, percent) == held
+def test_held_out_count(total: int, percent: int, held: int) -> None:
+    assert count_held_out(total, percent) == held
 
 
-def test_where_every_line_is_repeated_the_part_is_smaller_not_larger() -> None:
-    training, validation = parts(file_of(["a"] * 6 + ["b"] * 6 + ["c"] * 4), 30, 0)
+def test_repeated_lines_make_the_held_out_part_smaller_not_larger() -> None:
+    training, validation = split_content(join_lines(["a"] * 6 + ["b"] * 6 + ["c"] * 4), 30, 0)
     assert (len(training), len(validation)) == (12, 4)
 
 
-def test_when_nothing_is_small_enough_the_least_repeated_line_is_held_out() -> None:
-    training, validation = parts(file_of(["a"] * 60 + ["b"] * 40), 10, 0)
+def test_least_repeated_line_is_held_out_if_none_fits() -> None:
+    training, validation = split_content(join_lines(["a"] * 60 + ["b"] * 40), 10, 0)
     assert (len(training), len(validation)) == (60, 40)
 
 
-def test_memory_grows_by_little_and_time_by_the_line() -> None:
+def test_memory_stays_bounded_and_time_is_linear() -> None:
     def examples(count: int) -> Iterator[bytes]:
         for start in range(0, count, 1000):
             yield b"".join(b'{"n": %d, "pad": "%0300d"}\n' % (n, n) for n in range(start, start + 1000))
 
     def measure(count: int) -> tuple[float, int]:
         begin = time.perf_counter()
-        made = cut(examples(count), 10, 0)
-        held = sum(part == "validation" for part, _line in split(examples(count), made))
+        made = plan_split(examples(count), 10, 0)
+        held = sum(part == "validation" for part, _line in split_lines(examples(count), made))
         assert held == made.validation == count // 10
         return time.perf_counter() - begin, count
 

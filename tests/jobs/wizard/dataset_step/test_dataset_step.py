@@ -18,12 +18,12 @@ from pytest_django import Settings
 
 from jobs.datasets.models import Dataset
 from jobs.datasets.uploads import resumable_upload
-from jobs.datasets.uploads.resumable_upload import Part
+from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
 from studio.models import Project, Role
 from tests.engine.running_engine import Engine
 from tests.engine.tiny_base import example
-from tests.studio.vertex.double import Answer, Double, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
 pytestmark = pytest.mark.django_db
 FORBIDDEN = json_answer({"error": {"code": 403, "message": "no", "errors": [{"reason": "forbidden"}]}}, 403)
@@ -179,7 +179,7 @@ def test_an_upload_goes_to_the_chosen_folder(browser: Client, empty: TuningJob, 
     ["http://bucket/", "gs://bucket/../x/", "gs://b/%2e%2e/", "gs:///x", "/etc/", "gs://bucket/a\\b/"],
 )
 def test_a_folder_that_is_none_is_said_at_its_field(
-    browser: Client, empty: TuningJob, service: Double, place: str
+    browser: Client, empty: TuningJob, service: FakeVertexServer, place: str
 ) -> None:
     for answer in (
         upload(browser, empty, lines(2), upload_to=place),
@@ -288,7 +288,7 @@ def test_parts_out_of_order_are_refused_and_say_where_to_go_on(browser: Client, 
 
 
 def test_a_connection_that_breaks_leaves_what_had_come(empty: TuningJob, tuner: User) -> None:
-    part = Part(tuner.pk, empty.pk, "training", "a.jsonl", 100)
+    part = UploadSession(tuner.pk, empty.pk, "training", "a.jsonl", 100)
     part.begin()
 
     class Broken:
@@ -307,7 +307,7 @@ def test_a_connection_that_breaks_leaves_what_had_come(empty: TuningJob, tuner: 
 def test_a_request_that_lingers_does_not_write_between_those_of_the_next(
     empty: TuningJob, tuner: User
 ) -> None:
-    part = Part(tuner.pk, empty.pk, "training", "a.jsonl", 100)
+    part = UploadSession(tuner.pk, empty.pk, "training", "a.jsonl", 100)
     part.begin()
     part.write(b"x" * 30, 0)
     with pytest.raises(resumable_upload.OutOfOrder):
@@ -383,9 +383,9 @@ def test_what_was_left_for_a_day_is_swept(
 ) -> None:
     token = begin(browser, empty).json()["token"]
     (own_uploads / "tmp1.upload").write_bytes(b"left by a killed process")
-    assert resumable_upload.sweep() == 0
+    assert resumable_upload.delete_stale_files() == 0
     monkeypatch.setattr(resumable_upload, "DAY", -1)
-    assert resumable_upload.sweep() == 2
+    assert resumable_upload.delete_stale_files() == 2
     assert put(browser, empty, token, 0, b"x", 100).status_code == 410
 
 
@@ -611,7 +611,7 @@ def test_the_browser_opens_near_what_is_typed(browser: Client, draft: TuningJob,
     ["gs://../", "http://169.254.169.254/", "gs://bucket/../", "gs://b/%2e%2e/", "file:///etc/", "gs://B/"],
 )
 def test_a_place_that_is_none_asks_nobody(
-    browser: Client, empty: TuningJob, service: Double, at: str
+    browser: Client, empty: TuningJob, service: FakeVertexServer, at: str
 ) -> None:
     page = look(browser, empty, at=at)
     assert "This is not a bucket or a folder." in page and f'value="{at}"' in page
@@ -620,19 +620,19 @@ def test_a_place_that_is_none_asks_nobody(
 
 
 def test_without_the_right_to_list_buckets_one_is_typed(
-    browser: Client, empty: TuningJob, service: Double
+    browser: Client, empty: TuningJob, service: FakeVertexServer
 ) -> None:
-    service.will(FORBIDDEN)
+    service.queue_answers(FORBIDDEN)
     page = look(browser, empty, at="")
     assert "lacks the permission storage.buckets.list" in page and 'name="at"' in page
-    service.will(FORBIDDEN)
+    service.queue_answers(FORBIDDEN)
     page = look(browser, empty, at="closed-bucket")
     assert "Storage Object Viewer" in page and "closed-bucket" in page
-    service.will(json_answer({"error": {"code": 404, "message": "no"}}, 404))
+    service.queue_answers(json_answer({"error": {"code": 404, "message": "no"}}, 404))
     assert "There is no bucket missing-bucket." in look(browser, empty, at="missing-bucket")
 
 
-def test_a_store_that_is_down_is_said(browser: Client, empty: TuningJob, service: Double) -> None:
+def test_a_store_that_is_down_is_said(browser: Client, empty: TuningJob, service: FakeVertexServer) -> None:
     service.otherwise = lambda asked: Answer(400, "what?")
     assert "did not accept" in look(browser, empty, at="gs://bucket/")
 

@@ -20,7 +20,7 @@ from jobs.datasets.leakage.detector import Leaks
 from jobs.datasets.models import Dataset
 from jobs.models import Overlap, TuningJob
 from tests.engine.running_engine import Engine
-from tests.studio.vertex.double import Double, json_answer
+from tests.studio.vertex.double import FakeVertexServer, json_answer
 
 pytestmark = pytest.mark.django_db
 FORBIDDEN = json_answer({"error": {"code": 403, "message": "no", "errors": [{"reason": "forbidden"}]}}, 403)
@@ -92,7 +92,7 @@ def unread(project: Any, owner: User, name: str, size: int = 9000, **report: Any
 
 
 @pytest.fixture
-def unreachable(draft: TuningJob, tuner: User, service: Double) -> TuningJob:
+def unreachable(draft: TuningJob, tuner: User, service: FakeVertexServer) -> TuningJob:
     draft.revise(validation=unread(draft.project, tuner, "validation"), validation_enabled=True)
     draft.refresh_from_db()
     service.otherwise = lambda asked: FORBIDDEN
@@ -130,9 +130,9 @@ def test_without_javascript_the_link_leads_back_to_the_page(browser: Client, cho
 
 def test_the_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.training and chosen.validation
-    first = leakage_results.overlap_of(chosen.training, chosen.validation)
+    first = leakage_results.get_or_compute_overlap(chosen.training, chosen.validation)
     monkeypatch.setattr(leakage_results, "content", lambda dataset: pytest.fail("read again"))
-    assert leakage_results.overlap_of(chosen.training, chosen.validation) == first
+    assert leakage_results.get_or_compute_overlap(chosen.training, chosen.validation) == first
     found = Leaks.from_json(first.found)
     assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
 
@@ -141,23 +141,23 @@ def test_two_at_once_keep_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyP
     """The other one is done while this one still reads."""
     training, validation = chosen.training, chosen.validation
     assert training and validation
-    reading = leakage_results.find
+    reading = leakage_results.find_leaks
 
     def interrupted(*contents: Any) -> Leaks:
         Overlap.objects.create(training=training, validation=validation, found={"validation": 4})
         return reading(*contents)
 
     monkeypatch.setattr(leakage_results, "find", interrupted)
-    assert leakage_results.overlap_of(training, validation).found == {"validation": 4}
+    assert leakage_results.get_or_compute_overlap(training, validation).found == {"validation": 4}
     assert Overlap.objects.count() == 1
 
 
-def test_the_same_data_is_told_without_reading(browser: Client, draft: TuningJob, service: Double) -> None:
+def test_the_same_data_is_told_without_reading(browser: Client, draft: TuningJob, service: FakeVertexServer) -> None:
     draft.revise(validation=draft.training, validation_enabled=True)
     page = page_of(browser, draft)
     assert "The validation dataset is the training dataset." in page
     assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
-    assert draft.training and leakage_results.overlap_of(draft.training, draft.training).found["exact"] == 480
+    assert draft.training and leakage_results.get_or_compute_overlap(draft.training, draft.training).found["exact"] == 480
     assert not service.asked
 
 
@@ -201,7 +201,7 @@ def test_leaks_are_left_out_in_a_new_file(browser: Client, chosen: TuningJob) ->
     rest = chosen.validation
     assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
     assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
-    assert b"".join(leakage_results.content(rest)) == lines(FRESH)
+    assert b"".join(leakage_results.read_chunks(rest)) == lines(FRESH)
     assert str(rest) == "validation-without-leaks.jsonl" and rest.checked.examples == 2
     assert "None of the 2 validation examples" in compare(browser, chosen)
     chosen.revise(validation=before)

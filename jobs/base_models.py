@@ -12,27 +12,27 @@ from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 from studio.vertex.errors import VertexError
 
-REMEMBERED = 30
+CACHE_SECONDS = 30
 """Seconds; a wizard asks at every change of a field."""
 
 
-def models(project: Project) -> tuple[BaseModel, ...]:
+def list_base_models(project: Project) -> tuple[BaseModel, ...]:
     """Best first. Without an answer of the engine, what the catalogue knows."""
     known = catalog.models(project.backend)
     if not project.on_engine:
-        return tuple(map(priced, known))
+        return tuple(map(apply_price, known))
     ids = {model.id for model in known}
-    more = (catalog.further(id) for id in listed(project) if id not in ids)
+    more = (catalog.describe_added_model(id) for id in fetch_engine_model_ids(project) if id not in ids)
     return (*known[:1], *more, *known[1:])
 
 
-def priced(model: BaseModel) -> BaseModel:
+def apply_price(model: BaseModel) -> BaseModel:
     """With the operator's price, where there is one."""
     price = settings.PRICES.by_model.get(model.id)
     return model if price is None else replace(model, price=price, price_as_of=settings.PRICES.as_of)
 
 
-def listed(project: Project) -> tuple[str, ...]:
+def fetch_engine_model_ids(project: Project) -> tuple[str, ...]:
     key = f"bases:{project.place().engine_url}"
     ids: tuple[str, ...] | None = cache.get(key)
     if ids is None:
@@ -41,5 +41,5 @@ def listed(project: Project) -> tuple[str, ...]:
         except VertexError:
             found = []
         ids = tuple(str(model.get("name") or "").rpartition("/")[2] for model in found)
-        cache.set(key, ids, REMEMBERED)
+        cache.set(key, ids, CACHE_SECONDS)
     return ids

@@ -21,9 +21,9 @@ from jobs import tuning_job_resource as vertex_job
 from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Changes, Dataset, Overlap
 from jobs.querysets import HANDED_OVER, Submission, TuningJobQuerySet
-from jobs.request.body import tuning_request
-from jobs.tuning_job_resource import Checkpoint, Progress, Setting
-from studio.celery import wake
+from jobs.request.body import build_request_body
+from jobs.tuning_job_resource import Checkpoint, Progress, HyperParameter
+from studio.celery import send_on_commit
 from studio.models import AuditEntry, Project
 from studio.vertex import job_states
 
@@ -122,39 +122,39 @@ class TuningJob(models.Model):
             if not draft.is_draft:
                 return False
             draft.submission = Submission.READY
-            draft.request = tuning_request(draft)
+            draft.request = build_request_body(draft)
             draft.submitted_at = timezone.now()
             draft.save(update_fields=["submission", "request", "submitted_at", "updated_at"])
-            draft.audit("tuning_job.start", user, request=draft.request)
-        wake("jobs.tasks.submit_ready")
+            draft.add_audit_entry("tuning_job.start", user, request=draft.request)
+        send_on_commit("jobs.tasks.submit_ready")
         return True
 
-    def revise(self, **chosen: Any) -> bool:
+    def update_draft(self, **chosen: Any) -> bool:
         """Changes the draft; False where it was started or discarded meanwhile."""
         drafts = TuningJob.objects.drafts().filter(pk=self.pk)
         return bool(drafts.update(updated_at=timezone.now(), **chosen))
 
-    def absorb(self, remote: dict[str, Any]) -> None:
+    def update_from_remote(self, remote: dict[str, Any]) -> None:
         """Takes the service's last word. A final state never changes; later answers may only add to it, and
         name another default checkpoint."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
             if job.gone_at is None:
-                job._take(remote)
-                job.save(update_fields=ABSORBED)
-        for field in ABSORBED:
+                job._apply_remote(remote)
+                job.save(update_fields=REMOTE_FIELDS)
+        for field in REMOTE_FIELDS:
             setattr(self, field, getattr(job, field))
 
-    def _take(self, remote: dict[str, Any]) -> None:
-        self.remote = vertex_job.followed(self.remote, remote) if self.is_final else remote
+    def _apply_remote(self, remote: dict[str, Any]) -> None:
+        self.remote = vertex_job.merge_final(self.remote, remote) if self.is_final else remote
         self.state = str(self.remote.get("state") or "")[:60]
-        self.error = vertex_job.part(self.remote, "error")
+        self.error = vertex_job.get_object(self.remote, "error")
         self.tuned_model_display_name = (
             self.tuned_model_display_name or str(self.remote.get("tunedModelDisplayName") or "")[:128]
         )
         self.seen_at = timezone.now()
         if self.is_final and self.ended_at is None:
-            self.ended_at = moment(self.remote.get("endTime")) or self.seen_at
+            self.ended_at = parse_timestamp(self.remote.get("endTime")) or self.seen_at
         self.misses, self.trouble = 0, {}
 
     def request_cancel(self, user: User) -> bool:
@@ -168,11 +168,11 @@ class TuningJob(models.Model):
             else:
                 job.cancel_asked_at, job.next_try_at = (
                     timezone.now(),
-                    job.next_try_at if job.is_lost else None,
+                    job.next_try_at if job.has_unknown_outcome else None,
                 )
             job.save(update_fields=["submission", "next_try_at", "trouble", "cancel_asked_at", "updated_at"])
-            job.audit("tuning_job.cancel", user)
-        wake("jobs.tasks.send_cancels")
+            job.add_audit_entry("tuning_job.cancel", user)
+        send_on_commit("jobs.tasks.send_cancels")
         return True
 
     def create_again(self, user: User) -> bool:
@@ -182,28 +182,28 @@ class TuningJob(models.Model):
                 pk=self.pk, submission=Submission.UNKNOWN, next_try_at__isnull=True
             ).update(submission=Submission.READY, looks=0, trouble={})
             if sent:
-                self.audit("tuning_job.create_again", user)
-        wake("jobs.tasks.submit_ready")
+                self.add_audit_entry("tuning_job.create_again", user)
+        send_on_commit("jobs.tasks.submit_ready")
         return bool(sent)
 
-    def look_again(self) -> None:
+    def search_again(self) -> None:
         TuningJob.objects.filter(pk=self.pk, submission=Submission.UNKNOWN).update(next_try_at=timezone.now())
-        wake("jobs.tasks.resolve_unknown")
+        send_on_commit("jobs.tasks.resolve_unknown")
 
     def copy_to_draft(self, user: User) -> TuningJob:
         """The same settings as a new draft of `user`."""
-        chosen = {field: getattr(self, field) for field in CHOSEN}
+        chosen = {field: getattr(self, field) for field in COPIED_FIELDS}
         with transaction.atomic():
             draft = TuningJob.objects.create(project_id=self.project_id, owner=user, **chosen)
-            draft.audit("tuning_job.tune_again", user, of=self.pk)
+            draft.add_audit_entry("tuning_job.tune_again", user, of=self.pk)
         return draft
 
     def discard(self, user: User) -> None:
         with transaction.atomic():
             if TuningJob.objects.drafts().filter(pk=self.pk).delete()[0]:
-                self.audit("tuning_job.discard", user, owner=self.owner_id)
+                self.add_audit_entry("tuning_job.discard", user, owner=self.owner_id)
 
-    def audit(self, action: str, user: User | None, **detail: Any) -> None:
+    def add_audit_entry(self, action: str, user: User | None, **detail: Any) -> None:
         AuditEntry.record(action, actor=user, project=self.project, subject=f"{self.pk} {self}", **detail)
 
     # ---- where it stands ----
@@ -217,7 +217,7 @@ class TuningJob(models.Model):
         return self.submission == Submission.CREATED
 
     @property
-    def is_lost(self) -> bool:
+    def has_unknown_outcome(self) -> bool:
         """The create call was not answered: there may be a job, or none."""
         return self.submission == Submission.UNKNOWN
 
@@ -236,33 +236,33 @@ class TuningJob(models.Model):
         return self.submission in HANDED_OVER or (self.is_created and self.state in job_states.CANCELLABLE)
 
     @property
-    def queued_long(self) -> bool:
+    def is_queued_long(self) -> bool:
         waits = (
             self.is_created and self.state in (job_states.QUEUED, job_states.PENDING) and not self.is_final
         )
-        return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > QUEUED_LONG
+        return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > LONG_QUEUE_TIME
 
     @property
     def can_create_again(self) -> bool:
-        return self.is_lost and self.next_try_at is None
+        return self.has_unknown_outcome and self.next_try_at is None
 
     # ---- what the service made of it ----
 
     @property
-    def epochs(self) -> Setting:
-        return Setting(self.epoch_count, vertex_job.epoch_count(self.remote))
+    def epochs(self) -> HyperParameter:
+        return HyperParameter(self.epoch_count, vertex_job.epoch_count(self.remote))
 
     @property
-    def adapter(self) -> Setting:
-        return Setting(self.adapter_size, vertex_job.adapter_size(self.remote))
+    def adapter(self) -> HyperParameter:
+        return HyperParameter(self.adapter_size, vertex_job.adapter_size(self.remote))
 
     @property
-    def learning_rate(self) -> Setting:
-        return Setting(self.learning_rate_multiplier, vertex_job.learning_rate_multiplier(self.remote))
+    def learning_rate(self) -> HyperParameter:
+        return HyperParameter(self.learning_rate_multiplier, vertex_job.learning_rate_multiplier(self.remote))
 
     @property
     def endpoint(self) -> str:
-        return vertex_job.endpoint(self.remote)
+        return vertex_job.default_endpoint(self.remote)
 
     @property
     def tuned_model(self) -> str:
@@ -283,7 +283,7 @@ class TuningJob(models.Model):
 
     @property
     def statistics(self) -> dict[str, Any]:
-        return vertex_job.statistics(self.remote)
+        return vertex_job.tuning_data_stats(self.remote)
 
     @property
     def progress(self) -> Progress:
@@ -291,7 +291,7 @@ class TuningJob(models.Model):
 
     @property
     def started_at(self) -> datetime | None:
-        return moment(self.remote.get("startTime"))
+        return parse_timestamp(self.remote.get("startTime"))
 
     @property
     def elapsed(self) -> float | None:
@@ -299,8 +299,8 @@ class TuningJob(models.Model):
         return seconds_between(self.started_at, self.ended_at or self.gone_at or timezone.now())
 
 
-QUEUED_LONG = timedelta(minutes=30)
-ABSORBED = (
+LONG_QUEUE_TIME = timedelta(minutes=30)
+REMOTE_FIELDS = (
     "remote",
     "state",
     "error",
@@ -311,7 +311,7 @@ ABSORBED = (
     "trouble",
     "updated_at",
 )
-CHOSEN = (
+COPIED_FIELDS = (
     "tuned_model_display_name",
     "description",
     "base_model",
@@ -358,7 +358,7 @@ def resource_id(name: Any) -> str:
     return str(name or "").rsplit("/", 1)[-1]
 
 
-def moment(text: Any) -> datetime | None:
+def parse_timestamp(text: Any) -> datetime | None:
     """A timestamp of the wire; None where it is absent or not one, or does not tell its zone."""
     try:
         found = parse_datetime(str(text or ""))

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from jobs.base_models import priced
+from jobs.base_models import apply_price
 from jobs.datasets.check.model_limits import Purpose, check_model_limits
 from jobs.datasets.check.report import Problem
 from studio.vertex import catalog
@@ -36,30 +36,30 @@ class Obstacle:
         return str(self.words)
 
 
-Words = str | Promise | Obstacle
+ObstacleText = str | Promise | Obstacle
 
 
-def base_model(job: TuningJob) -> BaseModel | None:
+def find_base_model(job: TuningJob) -> BaseModel | None:
     """An engine's further bases are taken at their word: the form offered only what it has."""
     if not job.base_model:
         return None
-    known = catalog.get(job.base_model, job.project.backend)
+    known = catalog.find_model(job.base_model, job.project.backend)
     if job.project.on_engine:
-        return known or catalog.further(job.base_model)
-    return known and priced(known)
+        return known or catalog.describe_added_model(job.base_model)
+    return known and apply_price(known)
 
 
-def regions(project: Project, model: BaseModel) -> list[str]:
+def list_tuning_regions(project: Project, model: BaseModel) -> list[str]:
     """Where the project may tune this model; all of its regions where the two lists have none in common."""
     return [region for region in project.regions if region in model.regions] or list(model.regions)
 
 
-def model_obstacles(job: TuningJob) -> Iterator[Words]:
-    model = base_model(job)
+def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:
+    model = find_base_model(job)
     if model is None:
         yield Obstacle(_("Choose a base model."), "base_model")
         return
-    if job.location not in regions(job.project, model):
+    if job.location not in list_tuning_regions(job.project, model):
         yield Obstacle(_("Choose a region."), "location")
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
         yield Obstacle(_("Choose an adapter size that the base model takes."), "adapter_size")
@@ -71,30 +71,30 @@ def model_obstacles(job: TuningJob) -> Iterator[Words]:
         yield Obstacle(_("Choose an encryption key in the region of the job."), "kms_key_name")
 
 
-def judged(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
+def find_limit_problems(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
     """What this base model has against the file, beside the file's own problems."""
-    model = base_model(job)
+    model = find_base_model(job)
     return check_model_limits(dataset.parsed_report, model, purpose, dataset.get_token_ratio(model.id) or 1.0) if model else []
 
 
-def error_count(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
+def count_errors(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
     """The true number, where the list is cut."""
-    ours = sum(problem.severity == "error" for problem in judged(job, dataset, purpose))
+    ours = sum(problem.severity == "error" for problem in find_limit_problems(job, dataset, purpose))
     return dataset.parsed_report.errors + ours
 
 
-def dataset_obstacles(job: TuningJob, purpose: Purpose) -> Iterator[Words]:
+def dataset_obstacles(job: TuningJob, purpose: Purpose) -> Iterator[ObstacleText]:
     if purpose == "validation" and not job.validation_enabled:
         return
     dataset: Dataset | None = getattr(job, purpose)
     if dataset is None:
         yield _("Choose a training dataset.") if purpose == "training" else _("Choose a validation dataset.")
-    elif errors := error_count(job, dataset, purpose):
+    elif errors := count_errors(job, dataset, purpose):
         yield ngettext("%(n)d problem in %(file)s.", "%(n)d problems in %(file)s.", errors) % {
             "n": errors,
             "file": dataset,
         }
 
 
-def obstacles(job: TuningJob) -> list[Words]:
+def obstacles(job: TuningJob) -> list[ObstacleText]:
     return [*model_obstacles(job), *dataset_obstacles(job, "training"), *dataset_obstacles(job, "validation")]

@@ -27,11 +27,11 @@ class Submission(models.TextChoices):
 
 
 HANDED_OVER = (Submission.READY, Submission.SENDING, Submission.UNKNOWN)
-STUCK = timedelta(seconds=40)
+SENDING_TIMEOUT = timedelta(seconds=40)
 """A create call is over after 35 s; a row that still says SENDING then belongs to a process that died."""
 
 
-WORKED_ON = timedelta(minutes=30)
+RECENT_EDIT = timedelta(minutes=30)
 
 
 class TuningJobQuerySet(models.QuerySet["TuningJob"]):
@@ -39,30 +39,30 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
         """Every job, and the person's own drafts: those of colleagues have a page of their own."""
         return self.exclude(~Q(owner_id=user.pk), submission=Submission.DRAFT)
 
-    def with_all(self) -> TuningJobQuerySet:
+    def with_related(self) -> TuningJobQuerySet:
         """With what every page of a job or draft names."""
         return self.select_related("project", "owner", "training", "validation")
 
     def drafts(self) -> TuningJobQuerySet:
         return self.filter(submission=Submission.DRAFT)
 
-    def uncounted(self, now: datetime) -> TuningJobQuerySet:
+    def with_uncounted_tokens(self, now: datetime) -> TuningJobQuerySet:
         """Drafts that somebody works on, whose model's service may be asked to count the training data."""
-        recent = Q(updated_at__gt=now - WORKED_ON) | Q(training__created_at__gt=now - WORKED_ON)
+        recent = Q(updated_at__gt=now - RECENT_EDIT) | Q(training__created_at__gt=now - RECENT_EDIT)
         return self.drafts().filter(recent, training__isnull=False).exclude(base_model="")
 
-    def ready(self, now: datetime) -> TuningJobQuerySet:
+    def due_for_submission(self, now: datetime) -> TuningJobQuerySet:
         """To be sent now."""
         return self.filter(submission=Submission.READY).filter(due_or_unset("next_try_at", now))
 
-    def stuck(self, now: datetime) -> TuningJobQuerySet:
-        return self.filter(submission=Submission.SENDING, claimed_at__lt=now - STUCK)
+    def stuck_while_sending(self, now: datetime) -> TuningJobQuerySet:
+        return self.filter(submission=Submission.SENDING, claimed_at__lt=now - SENDING_TIMEOUT)
 
-    def unknown(self, now: datetime) -> TuningJobQuerySet:
+    def due_for_search(self, now: datetime) -> TuningJobQuerySet:
         """To be looked for now."""
         return self.filter(submission=Submission.UNKNOWN, next_try_at__lte=now)
 
-    def cancels(self, now: datetime) -> TuningJobQuerySet:
+    def pending_cancels(self, now: datetime) -> TuningJobQuerySet:
         """Asked to be cancelled, and the service not told yet."""
         return (
             self.active()

@@ -26,34 +26,34 @@ class Status:
     spins: bool = False
 
 
-RUNS = "progress_activity"
+RUNNING_ICON = "progress_activity"
 BY_STATE = {
     job_states.QUEUED: Status(_("Queued"), "schedule"),
     job_states.PENDING: Status(_("Pending"), "schedule"),
-    job_states.RUNNING: Status(_("Running"), RUNS, "run", spins=True),
+    job_states.RUNNING: Status(_("Running"), RUNNING_ICON, "run", spins=True),
     job_states.SUCCEEDED: Status(_("Succeeded"), "check_circle", "ok"),
     job_states.PARTIALLY_SUCCEEDED: Status(_("Partially succeeded"), "check_circle", "warn"),
     job_states.FAILED: Status(_("Failed"), "error", "bad"),
-    job_states.CANCELLING: Status(_("Cancelling"), RUNS, "idle", spins=True),
+    job_states.CANCELLING: Status(_("Cancelling"), RUNNING_ICON, "idle", spins=True),
     job_states.CANCELLED: Status(_("Cancelled"), "do_not_disturb_on"),
     job_states.PAUSED: Status(_("Paused"), "pause"),
     job_states.EXPIRED: Status(_("Expired"), "do_not_disturb_on", "bad"),
-    job_states.UPDATING: Status(_("Updating"), RUNS, "run", spins=True),
+    job_states.UPDATING: Status(_("Updating"), RUNNING_ICON, "run", spins=True),
 }
 BY_SUBMISSION = {
     Submission.DRAFT: Status(_("Draft"), "edit"),
-    Submission.READY: Status(_("Starting"), RUNS, "run", spins=True),
-    Submission.SENDING: Status(_("Starting"), RUNS, "run", spins=True),
+    Submission.READY: Status(_("Starting"), RUNNING_ICON, "run", spins=True),
+    Submission.SENDING: Status(_("Starting"), RUNNING_ICON, "run", spins=True),
     Submission.REFUSED: Status(_("Refused"), "error", "bad"),
     Submission.UNKNOWN: Status(_("Outcome unknown"), "warning", "warn"),
 }
-GONE = Status(_("Deleted"), "delete")
+DELETED = Status(_("Deleted"), "delete")
 
 
 def status_of(job: TuningJob) -> Status:
     """A state that we do not know is shown as the service wrote it."""
     if job.gone_at:
-        return GONE
+        return DELETED
     if not job.is_created:
         return BY_SUBMISSION[Submission(job.submission)]
     if job.cancel_asked_at and not job.is_final:
@@ -63,7 +63,7 @@ def status_of(job: TuningJob) -> Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class RunProgress:
     """How far a run is; `left` in seconds, None where the pace is not known: it is never guessed."""
 
     step: int | None
@@ -71,21 +71,21 @@ class Work:
     left: float | None
 
 
-def work_of(job: TuningJob) -> Work:
+def get_run_progress(job: TuningJob) -> RunProgress:
     """The points tell the step sooner than the resource does."""
     told, drawn = job.progress, job.summary
-    step = max(filter(None, [counted(told.step), counted(drawn.get("step"))]), default=None)
-    steps, rate = counted(told.steps) or counted(drawn.get("steps")), drawn.get("rate")
+    step = max(filter(None, [positive_or_none(told.step), positive_or_none(drawn.get("step"))]), default=None)
+    steps, rate = positive_or_none(told.steps) or positive_or_none(drawn.get("steps")), drawn.get("rate")
     runs = job.state == job_states.RUNNING and not job.cancel_asked_at
     left = (steps - step) / rate if step and steps and rate and runs else None
-    return Work(step, steps, left if left and left > 0 else None)
+    return RunProgress(step, steps, left if left and left > 0 else None)
 
 
-def counted(steps: int | None) -> int | None:
+def positive_or_none(steps: int | None) -> int | None:
     return steps if steps and steps > 0 else None
 
 
-ALERTS: dict[str, str | Promise] = {
+ALERT_MESSAGES: dict[str, str | Promise] = {
     "not_a_number": _("A loss is not a number (NaN)."),
     "diverged": _("The loss diverges."),
     "plateau": _("The validation loss no longer falls."),
@@ -94,7 +94,7 @@ ALERTS: dict[str, str | Promise] = {
 """By the word that metrics writes into the summary."""
 
 
-def alert_words(job: TuningJob) -> list[str | Promise]:
+def describe_alerts(job: TuningJob) -> list[str | Promise]:
     """Of the kinds that are known; a job of an older version has none written."""
     kinds = job.summary.get("alerts")
-    return [words for kind, words in ALERTS.items() if kind in kinds] if isinstance(kinds, list) else []
+    return [words for kind, words in ALERT_MESSAGES.items() if kind in kinds] if isinstance(kinds, list) else []

@@ -21,9 +21,9 @@ def submit_ready() -> None:
 def resolve_unknown() -> None:
     now = timezone.now()
     for job in TuningJob.objects.stuck(now):
-        submission.lose_stuck(job)
+        submission.mark_stuck_unknown(job)
     for job in TuningJob.objects.unknown(now).select_related("project"):
-        submission.look(job)
+        submission.search_by_label(job)
 
 
 @shared_task
@@ -34,8 +34,8 @@ def send_cancels() -> None:
 
 @shared_task
 def poll_due() -> None:
-    for sweep in polling.due(timezone.now()):
-        polling.poll(sweep, timezone.now())
+    for sweep in polling.find_due_lists(timezone.now()):
+        polling.poll_job_list(sweep, timezone.now())
 
 
 @shared_task

@@ -25,7 +25,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class HyperParameter:
     """One hyper-parameter: what was asked for (None: as recommended) and what the service made of it."""
 
     requested: float | None
@@ -47,7 +47,7 @@ class Progress:
     epoch: int | None
 
 
-def part(remote: Mapping[str, Any], *path: str) -> Json:
+def get_object(remote: Mapping[str, Any], *path: str) -> Json:
     """The object at `path`, or {} where anything on the way is missing or of another shape."""
     here: Any = remote
     for key in path:
@@ -55,14 +55,14 @@ def part(remote: Mapping[str, Any], *path: str) -> Json:
     return here if isinstance(here, dict) else {}
 
 
-def whole(value: Any) -> int | None:
+def parse_int(value: Any) -> int | None:
     try:
         return None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
 
 
-def number(value: Any) -> float | None:
+def parse_float(value: Any) -> float | None:
     try:
         return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
@@ -70,11 +70,11 @@ def number(value: Any) -> float | None:
 
 
 def hyper_parameters(remote: Json) -> Json:
-    return part(remote, "supervisedTuningSpec", "hyperParameters")
+    return get_object(remote, "supervisedTuningSpec", "hyperParameters")
 
 
 def epoch_count(remote: Json) -> int | None:
-    return whole(hyper_parameters(remote).get("epochCount"))
+    return parse_int(hyper_parameters(remote).get("epochCount"))
 
 
 def adapter_size(remote: Json) -> int | None:
@@ -83,26 +83,26 @@ def adapter_size(remote: Json) -> int | None:
 
 
 def learning_rate_multiplier(remote: Json) -> float | None:
-    return number(hyper_parameters(remote).get("learningRateMultiplier"))
+    return parse_float(hyper_parameters(remote).get("learningRateMultiplier"))
 
 
 def tuned_model(remote: Json) -> str:
     """`projects/.../models/ID@VERSION`; a failed job may have one, too."""
-    return str(part(remote, "tunedModel").get("model") or "")
+    return str(get_object(remote, "tunedModel").get("model") or "")
 
 
-def endpoint(remote: Json) -> str:
+def default_endpoint(remote: Json) -> str:
     """Where the default checkpoint answers; may be missing in any state."""
-    return str(part(remote, "tunedModel").get("endpoint") or "")
+    return str(get_object(remote, "tunedModel").get("endpoint") or "")
 
 
 def checkpoints(remote: Json) -> list[Checkpoint]:
-    listed = part(remote, "tunedModel").get("checkpoints")
+    listed = get_object(remote, "tunedModel").get("checkpoints")
     return [
         Checkpoint(
             id=str(entry.get("checkpointId") or ""),
-            epoch=whole(entry.get("epoch")),
-            step=whole(entry.get("step")),
+            epoch=parse_int(entry.get("epoch")),
+            step=parse_int(entry.get("step")),
             endpoint=str(entry.get("endpoint") or ""),
         )
         for entry in (listed if isinstance(listed, list) else [])
@@ -110,34 +110,34 @@ def checkpoints(remote: Json) -> list[Checkpoint]:
     ]
 
 
-def followed(old: Json, new: Json) -> Json:
+def merge_final(old: Json, new: Json) -> Json:
     """A final answer with what a later one adds to it; the default checkpoint is all that changes."""
-    both = added(old, new)
+    both = fill_missing(old, new)
     return (
-        {**both, "tunedModel": {**part(both, "tunedModel"), "endpoint": endpoint(new)}}
-        if endpoint(new)
+        {**both, "tunedModel": {**get_object(both, "tunedModel"), "endpoint": default_endpoint(new)}}
+        if default_endpoint(new)
         else both
     )
 
 
-def statistics(remote: Json) -> Json:
-    return part(remote, "tuningDataStats", "supervisedTuningDataStats")
+def tuning_data_stats(remote: Json) -> Json:
+    return get_object(remote, "tuningDataStats", "supervisedTuningDataStats")
 
 
 def progress(remote: Json) -> Progress:
     """v1beta1 counts completed steps and epochs; how many there will be stands in the statistics."""
-    done = part(remote, "tuningJobMetadata")
+    done = get_object(remote, "tuningJobMetadata")
     return Progress(
-        step=whole(done.get("completedStepCount")),
-        steps=whole(statistics(remote).get("tuningStepCount")),
-        epoch=whole(done.get("completedEpochCount")),
+        step=parse_int(done.get("completedStepCount")),
+        steps=parse_int(tuning_data_stats(remote).get("tuningStepCount")),
+        epoch=parse_int(done.get("completedEpochCount")),
     )
 
 
-def added(old: Json, new: Json) -> Json:
+def fill_missing(old: Json, new: Json) -> Json:
     """`old` with the fields that only `new` has: a later answer may complete a final one, never change it."""
     both = {
-        key: added(value, new[key])
+        key: fill_missing(value, new[key])
         for key, value in old.items()
         if isinstance(value, dict) and isinstance(new.get(key), dict)
     }

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import TuningJob
 from metrics import point_store
 from metrics.diagnosis.analysis import find_alerts
@@ -115,5 +115,5 @@ def record_failure(feed: Feed, error: VertexError, now: datetime) -> None:
     over = ended_at is not None and now - ended_at > GIVE_UP
     Feed.objects.filter(pk=feed.pk).update(
         due_at=None if over else now + wait,
-        error=kept(error),
+        error=serialize(error),
     )

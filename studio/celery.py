@@ -15,7 +15,7 @@ app.autodiscover_tasks(["studio", "jobs", "metrics"])
 log = logging.getLogger(__name__)
 
 
-def wake(task: str, **kwargs: Any) -> None:
+def send_on_commit(task: str, **kwargs: Any) -> None:
     """Runs `task` soon after the transaction commits. The row is the order and the beat sweeps for rows, so a
     broker that is down costs a few seconds and no request."""
 

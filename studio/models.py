@@ -80,7 +80,7 @@ class Project(models.Model):
             engine_url=settings.ENGINE_URL,
             credentials_file=self.credentials_file or None,
             quota_project=self.quota_project or None,
-            token=engine_token() if self.on_engine else None,
+            token=read_engine_token() if self.on_engine else None,
             host_overrides=tuple(settings.VERTEX_HOSTS.items()),
         )
 
@@ -97,7 +97,7 @@ class Project(models.Model):
         return Role(membership.role) if membership else None
 
 
-def engine_token() -> str | None:
+def read_engine_token() -> str | None:
     try:
         return settings.ENGINE_TOKEN_FILE.read_text().strip() or None
     except FileNotFoundError:
@@ -113,7 +113,7 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_each")]
 
 
-DEEDS = {
+ACTION_LABELS = {
     "person.join": _("Came in by a one-time link"),
     "project.create": _("Created the project"),
     "project.change": _("Changed the settings"),
@@ -152,7 +152,7 @@ class AuditEntry(models.Model):
 
     @property
     def deed(self) -> str:
-        return str(DEEDS.get(self.action, self.action))
+        return str(ACTION_LABELS.get(self.action, self.action))
 
     @classmethod
     def record(

@@ -39,7 +39,7 @@ BASE_URL = env("BASE_URL", f"http://{f'[{BIND}]' if ':' in BIND else BIND}:{PORT
 DEBUG = env_flag("DEBUG", False)
 
 
-def kept_secret(path: Path) -> str:
+def read_or_create_secret(path: Path) -> str:
     """The secret in `path`, made at the first call and readable by its owner only."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -50,7 +50,7 @@ def kept_secret(path: Path) -> str:
     return path.read_text().strip()
 
 
-SECRET_KEY = env("SECRET_KEY") or kept_secret(STATE_DIR / "secret_key")
+SECRET_KEY = env("SECRET_KEY") or read_or_create_secret(STATE_DIR / "secret_key")
 
 # ---- the engine, for projects whose backend is "engine" ----
 ENGINE = env_flag("ENGINE", True)
@@ -60,8 +60,8 @@ VERTEX_HOSTS = dict(pair.split("=", 1) for pair in env("VERTEX_HOSTS").split(","
 """Operator's overrides of Google's hosts by location, `us=https://...` separated by commas."""
 
 # ---- what nobody can ask the service for ----
-PRICES = prices.read(env("VERTEX_PRICES"), env("VERTEX_PRICES_AS_OF"))
-QUOTAS = quotas.read(env("CONCURRENT_JOBS"), env("ENGINE_JOBS", "1"))
+PRICES = prices.parse_prices(env("VERTEX_PRICES"), env("VERTEX_PRICES_AS_OF"))
+QUOTAS = quotas.parse_quotas(env("CONCURRENT_JOBS"), env("ENGINE_JOBS", "1"))
 
 # ---- Django ----
 INSTALLED_APPS = [
@@ -108,7 +108,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "studio.pages.frame.frame",
+                "studio.pages.frame.frame_context",
             ],
             "builtins": ["studio.templatetags.studio", "template_partials.templatetags.partials"],
         },
@@ -250,6 +250,6 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # ---- logs: never a token, never a key ----
-LOGGING = log_filters.filtered(env("LOG_LEVEL", "INFO"))
+LOGGING = log_filters.build_logging_config(env("LOG_LEVEL", "INFO"))
 # Celery would put handlers of its own in place of these.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -17,6 +17,6 @@ def heartbeat() -> None:
 
 
 @worker_ready.connect
-def first_heartbeat(**kwargs: Any) -> None:
+def send_first_heartbeat(**kwargs: Any) -> None:
     """Shows at once that a new worker works, without waiting for the clock."""
     heartbeat.delay()

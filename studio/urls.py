@@ -7,7 +7,7 @@ from studio.pages import views as page_views
 from studio.people import member_views, sign_in_views
 from studio.projects import views as project_views
 
-handler500 = "studio.pages.views.failed"
+handler500 = "studio.pages.views.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("", project_views.home, name="home"),
@@ -20,9 +20,9 @@ urlpatterns = [
     path("p/<slug:slug>/settings/connection/", project_views.check_connection, name="check_connection"),
     path("p/<slug:slug>/activity/", project_views.activity, name="activity"),
     path("p/<slug:slug>/members/", member_views.members, name="members"),
-    path("p/<slug:slug>/members/add/", member_views.add, name="add_member"),
+    path("p/<slug:slug>/members/add/", member_views.add_member, name="add_member"),
     path("p/<slug:slug>/members/<int:membership>/role/", member_views.change_role, name="change_role"),
-    path("p/<slug:slug>/members/<int:membership>/remove/", member_views.remove, name="remove_member"),
+    path("p/<slug:slug>/members/<int:membership>/remove/", member_views.remove_member, name="remove_member"),
     path("p/<slug:slug>/members/<int:membership>/link/", member_views.renew_link, name="renew_link"),
     path("p/<slug:slug>/", project_views.project_home, name="project"),
     path("p/<slug:slug>/jobs/", include("jobs.urls")),

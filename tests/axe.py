@@ -18,7 +18,7 @@ RUN = """options => axe.run(document, options).then(found => found.violations.fl
 
 
 @cache
-def source() -> str:
+def read_axe_source() -> str:
     text = AXE.read_bytes()
     assert hashlib.sha256(text).hexdigest() in (AXE.parent / "README.md").read_text(), "axe-core was changed"
     return text.decode()
@@ -27,6 +27,6 @@ def source() -> str:
 def grave_problems(page: Page, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
     """The serious and critical ones, one line each: rule, element, what is wrong."""
     if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(source())
+        page.evaluate(read_axe_source())
     found: list[list[str]] = page.evaluate(RUN, rules)
     return [f"{rule} {target}: {why}" for impact, rule, target, why in found if impact in GRAVE]

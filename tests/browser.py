@@ -35,7 +35,7 @@ def chromium_path() -> str:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def launch_chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         try:
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def watched_page(
+def open_watched_page(
     browser: Browser, *, refusals: tuple[int, ...] = (), meant: tuple[str, ...] = (), **options: Any
 ) -> Iterator[Page]:
     """A page in a context of its own; leaving fails on any console error, page error or policy violation.

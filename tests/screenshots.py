@@ -16,9 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium
+from tests.browser import launch_chromium
 from tests.paths import ROOT
-from tests.stack import Person, Stack, eventually
+from tests.stack import Person, Stack, wait_until
 
 PASSWORD = "a long enough password"
 QUESTIONS = ["The machine kept my card after I took out money", "Can I open an account for my daughter?"]
@@ -43,16 +43,16 @@ class Studio:
             self.person.send(f"{url}start/", page=f"{url}review/")
         return url
 
-    def faulty_dataset(self, draft: str) -> str:
+    def find_dataset_number(self, draft: str) -> str:
         """The number of the dataset that a draft trains on, from the link to its report."""
         found = re.search(r"/p/local/datasets/(\d+)/", self.person.get(f"{draft}dataset/").text)
         assert found
         return found[1]
 
-    def wait(self, url: str, *words: str, seconds: float = 600) -> None:
-        eventually(lambda: any(word in self.person.get(url).text for word in words), seconds, every=1)
+    def wait_for_words(self, url: str, *words: str, seconds: float = 600) -> None:
+        wait_until(lambda: any(word in self.person.get(url).text for word in words), seconds, every=1)
 
-    def talk(self, page: Page, job: str) -> str:
+    def hold_conversation(self, page: Page, job: str) -> str:
         """The address of a conversation, held in the browser as anybody would."""
         page.goto(f"{self.person.url}{job}")
         page.locator(".acts .btn-primary").click()
@@ -67,11 +67,11 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     """(name, address) of each screen, prepared as it is reached."""
     yield "jobs-empty", "/p/local/jobs/"
     done = studio.tune("banking77-intents", epoch_count=3)
-    studio.wait(done, ">Succeeded<", "</svg>Succeeded")
+    studio.wait_for_words(done, ">Succeeded<", "</svg>Succeeded")
     stopped = studio.tune("banking77-lr6", epoch_count=40, learning_rate_multiplier=6)
-    studio.wait(f"{stopped}monitor/figures/", '"x"')
+    studio.wait_for_words(f"{stopped}monitor/figures/", '"x"')
     studio.person.send(f"{stopped}cancel/")
-    studio.wait(stopped, "</svg>Cancelled")
+    studio.wait_for_words(stopped, "</svg>Cancelled")
     running = studio.tune("banking77-intents-r16", epoch_count=40, adapter_size=16)
     draft = studio.tune("next try", start=False, epoch_count=4)
     faulty = studio.tune("faulty data", start=False)
@@ -79,7 +79,7 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
         studio.person.send(
             f"{faulty}dataset/upload/", page=f"{faulty}dataset/", purpose="training", files={"file": file}
         )
-    studio.wait(f"{running}monitor/figures/", '"Validation"')
+    studio.wait_for_words(f"{running}monitor/figures/", '"Validation"')
     yield "jobs", "/p/local/jobs/"
     yield "jobs-no-match", "/p/local/jobs/?q=nothing"
     yield "wizard-model", f"{draft}model/"
@@ -87,7 +87,7 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "wizard-dataset", f"{draft}dataset/"
     yield "wizard-problems", f"{faulty}dataset/"
     yield "datasets", "/p/local/datasets/"
-    yield "dataset", f"/p/local/datasets/{studio.faulty_dataset(faulty)}/"
+    yield "dataset", f"/p/local/datasets/{studio.find_dataset_number(faulty)}/"
     yield "drafts", "/p/local/jobs/drafts/"
     yield "wizard-review", f"{draft}review/"
     yield "wizard-review-missing", f"{faulty}review/"
@@ -103,7 +103,7 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "compare-data", f"/p/local/compare/?runs={runs}&tab=data"
     yield "compare-choose", "/p/local/compare/"
     yield "chats", "/p/local/chats/"
-    yield "test", studio.talk(page, done)
+    yield "test", studio.hold_conversation(page, done)
     yield "members", "/p/local/members/"
     yield "activity", "/p/local/activity/"
     yield "settings", "/p/local/settings/"
@@ -154,16 +154,16 @@ def take(page: Page, address: str, file: Path) -> None:
 def main() -> None:
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, chromium() as browser:
+    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, launch_chromium() as browser:
         studio = Studio(stack)
         pages = viewers(browser, stack.url)
-        for name, path in screens(studio, pages["en-light-1440"], broken_dataset(Path(folder))):
+        for name, path in screens(studio, pages["en-light-1440"], write_broken_dataset(Path(folder))):
             for variant, page in pages.items():
                 take(page, f"{stack.url}{path}", out / f"{name}-{variant}.png")
             print(name, flush=True)
 
 
-def broken_dataset(folder: Path) -> Path:
+def write_broken_dataset(folder: Path) -> Path:
     """The sample with a few of the faults that people make."""
     lines = (ROOT / "jobs/datasets/samples/banking77/train.jsonl").read_text().splitlines()[:40]
     question = json.loads(lines[4])

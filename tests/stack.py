@@ -20,15 +20,15 @@ from urllib.parse import urljoin
 
 import requests
 
-from studio.run.preflight import free_port
-from studio.run.processes import leashed
+from studio.run.preflight import find_free_port
+from studio.run.processes import bind_to_parent
 from tests.paths import ROOT
 
 START_SECONDS = 150
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
+def wait_until(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
     """The first true answer of `look`; fails with the last answer when none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -44,7 +44,7 @@ class Stack:
 
     def __init__(self, state: Path, **environment: str) -> None:
         self.state = state
-        self.port = free_port()
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.link = ""
         self.environment = environment
@@ -54,7 +54,7 @@ class Stack:
         kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         own = {"STATE_DIR": str(self.state), "BIND": "127.0.0.1", "PORT": str(self.port), "POLL_SECONDS": "1"}
         self.process = subprocess.Popen(
-            leashed([sys.executable, "-u", "-m", "studio.run"]),
+            bind_to_parent([sys.executable, "-u", "-m", "studio.run"]),
             cwd=ROOT,
             env={**kept, **own, **self.environment},
             stdout=subprocess.PIPE,
@@ -101,7 +101,7 @@ class Stack:
         """{pid: command line} of this stack's living processes whose command line matches `words`."""
         return {
             pid: command
-            for pid, command in living()
+            for pid, command in iter_processes()
             if re.search(words, command) and belongs_to(pid, self.state)
         }
 
@@ -111,7 +111,7 @@ class Stack:
         assert hit, f"nothing of the stack matches {words!r}: {self.processes()}"
         for pid in hit:
             os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not set(hit) & {pid for pid, _ in living()}, seconds=10)
+        wait_until(lambda: not set(hit) & {pid for pid, _ in iter_processes()}, seconds=10)
         return hit
 
     def kill_everything(self) -> None:
@@ -137,7 +137,7 @@ NOT_INHERITED = {
 }
 
 
-def living() -> Iterator[tuple[int, str]]:
+def iter_processes() -> Iterator[tuple[int, str]]:
     """(pid, command line) of every process that is not a zombie."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():

@@ -47,19 +47,19 @@ class Route:
         return bool(set(self.keywords) - {"slug", "chart"}) or self.name in NAMED_IN_FORM
 
 
-def walk(
+def walk_routes(
     patterns: list[URLPattern | URLResolver], space: str = "", keywords: tuple[str, ...] = ()
 ) -> Iterator[Route]:
     for each in patterns:
         known = (*keywords, *each.pattern.converters)
         if isinstance(each, URLResolver):
             inner = f"{space}{each.namespace}:" if each.namespace else space
-            yield from walk(each.url_patterns, inner, known)
+            yield from walk_routes(each.url_patterns, inner, known)
         else:
             yield Route(f"{space}{each.name}", known, each.callback)
 
 
-ROUTES = list(walk(get_resolver().url_patterns))
+ROUTES = list(walk_routes(get_resolver().url_patterns))
 GUARDED = [route for route in ROUTES if route.name not in OPEN | SIGNED_IN]
 
 
@@ -105,7 +105,7 @@ def turn(project: Project, user: User) -> Turn:
     return Turn.objects.create(conversation=conversation(project, user), prompt="hello", state="complete")
 
 
-def arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
+def make_arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
     """A value for each keyword of the route, made in `project`; a new keyword needs a line here."""
     values: dict[str, Any] = {}
     for keyword in route.keywords:
@@ -178,7 +178,7 @@ def form(route: Route, project: Project, user: User) -> dict[str, Any]:
     return {NAMED_IN_FORM[route.name]: job(project, user).pk} if route.name in NAMED_IN_FORM else {}
 
 
-def visit(
+def visit_route(
     user: User | None, route: Route, values: dict[str, Any], form: dict[str, Any] | None = None
 ) -> HttpResponseBase:
     """A GET, or else the POST that the route asks for."""
@@ -192,7 +192,7 @@ def visit(
     return answer
 
 
-def verdict(answer: HttpResponseBase) -> str:
+def judge_answer(answer: HttpResponseBase) -> str:
     if answer.status_code in {301, 302} and answer["Location"].startswith(reverse("sign_in")):
         return "sign in"
     return {403: "role too small", 404: "no such thing"}.get(
@@ -200,7 +200,7 @@ def verdict(answer: HttpResponseBase) -> str:
     )
 
 
-def expected(route: Route, kind: str) -> str:
+def expected_verdict(route: Route, kind: str) -> str:
     if kind == "anonymous":
         return "sign in"
     if kind == "installation admin":
@@ -219,34 +219,34 @@ def test_every_route_has_a_rule() -> None:
     assert not without, f"decorate these with studio.access.member or installation_admin: {without}"
 
 
-def test_few_routes_are_open_and_they_are_these() -> None:
+def test_only_listed_routes_are_public() -> None:
     opened = {route.name for route in ROUTES if getattr(route.view, "login_required", True) is False}
     assert opened == OPEN
     assert len(OPEN) <= 6
 
 
 @pytest.mark.parametrize("name", sorted(SIGNED_IN))
-def test_a_page_about_oneself_asks_for_a_sign_in(name: str, admin_exists: User) -> None:
+def test_personal_page_requires_sign_in(name: str, admin_exists: User) -> None:
     route = next(route for route in ROUTES if route.name == name)
-    assert verdict(visit(None, route, {})) == "sign in"
+    assert judge_answer(visit_route(None, route, {})) == "sign in"
 
 
 @pytest.mark.parametrize("who,kind", [(kind, kind) for kind in PEOPLE], indirect=["who"])
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-def test_own_project(route: Route, who: User | None, kind: str, project: Project, admin_exists: User) -> None:
+def test_role_decides_access_to_own_project(route: Route, who: User | None, kind: str, project: Project, admin_exists: User) -> None:
     owner = who if who and kind in MEMBERS else admin_exists
-    answer = visit(who, route, arguments(route, project, owner), form(route, project, owner))
-    assert verdict(answer) == expected(route, kind), answer.status_code
+    answer = visit_route(who, route, make_arguments(route, project, owner), form(route, project, owner))
+    assert judge_answer(answer) == expected_verdict(route, kind), answer.status_code
 
 
 @pytest.mark.parametrize("who,kind", [(kind, kind) for kind in PEOPLE], indirect=["who"])
 @pytest.mark.parametrize(
     "route", [route for route in GUARDED if route.has_object], ids=lambda route: route.name
 )
-def test_another_projects_object_under_ones_own_address(
+def test_object_of_another_project_is_not_found(
     route: Route, who: User | None, kind: str, project: Project, elsewhere: Project, admin_exists: User
 ) -> None:
     owner = who or admin_exists
-    values = arguments(route, elsewhere, owner) | {"slug": project.slug}
-    wanted = "no such thing" if expected(route, kind) == "let in" else expected(route, kind)
-    assert verdict(visit(who, route, values, form(route, elsewhere, owner))) == wanted
+    values = make_arguments(route, elsewhere, owner) | {"slug": project.slug}
+    wanted = "no such thing" if expected_verdict(route, kind) == "let in" else expected_verdict(route, kind)
+    assert judge_answer(visit_route(who, route, values, form(route, elsewhere, owner))) == wanted

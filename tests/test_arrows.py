@@ -20,7 +20,7 @@ ALLOWED = {
 ROOMS = {"metrics", "jobs", "studio", "engine", "tests"}
 
 
-def imported(file: Path) -> Iterator[str]:
+def iter_imports(file: Path) -> Iterator[str]:
     """Absolute names of all that a file imports; relative imports are not used here and fail."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -39,8 +39,8 @@ FILES = [file for room in ("studio", "jobs", "metrics", "engine") for file in (R
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_arrows_point_one_way(file: Path) -> None:
+def test_imports_follow_the_allowed_directions(file: Path) -> None:
     allowed = ALLOWED[room_of(file)]
-    ours = [name for name in imported(file) if name.split(".")[0] in ROOMS]
+    ours = [name for name in iter_imports(file) if name.split(".")[0] in ROOMS]
     wrong = [name for name in ours if not any(f"{name}.".startswith(f"{room}.") for room in allowed)]
     assert not wrong, f"{file.relative_to(ROOT)} may import from {sorted(allowed)} only"

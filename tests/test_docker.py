@@ -20,7 +20,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 
 
-def commands() -> list[list[str]]:
+def list_commands() -> list[list[str]]:
     """Every command line that runs our code, those inside `sh -c` as well."""
     written = [shlex.split(service["command"]) for service in OURS.values() if "command" in service]
     inner = [
@@ -36,7 +36,7 @@ def test_every_process_of_make_run_has_a_service() -> None:
     assert set(SERVICES) == {"prepare", "web", "worker", "beat", "engine", "redis", "postgres"}
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda line: " ".join(line)[:60])
+@pytest.mark.parametrize("command", list_commands(), ids=lambda line: " ".join(line)[:60])
 def test_each_command_exists(command: list[str]) -> None:
     match command:
         case ["python", "-m", module, *_]:
@@ -61,7 +61,7 @@ def test_the_base_image_is_pinned() -> None:
     assert re.search(r"^FROM python:3\.11\.\d+-\S+$", DOCKERFILE, re.MULTILINE)
 
 
-def test_every_lasting_service_tells_how_it_is() -> None:
+def test_every_lasting_service_has_a_healthcheck() -> None:
     assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"prepare"}
 
 
@@ -72,19 +72,19 @@ def test_named_volumes_are_declared() -> None:
     assert used == set(COMPOSE["volumes"])
 
 
-def test_what_is_waited_for_can_be_waited_for() -> None:
+def test_awaited_services_have_a_healthcheck() -> None:
     for service in SERVICES.values():
         for other, wanted in service.get("depends_on", {}).items():
             assert wanted["condition"] == "service_completed_successfully" or "healthcheck" in SERVICES[other]
 
 
-def test_environment_is_what_settings_read() -> None:
+def test_compose_environment_is_documented_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     named = {variable for service in OURS.values() for variable in service.get("environment", {})}
     assert all(f"| `{variable}` |" in readme for variable in named)
 
 
-def test_the_image_runs_as_nobody_special_on_files_that_exist() -> None:
+def test_image_runs_unprivileged_and_copies_existing_files() -> None:
     steps = re.findall(r"^(\w+) ?(.*)$", DOCKERFILE, re.MULTILINE)
     names = [name for name, _ in steps]
     assert names.index("USER") < names.index("CMD")
@@ -94,6 +94,6 @@ def test_the_image_runs_as_nobody_special_on_files_that_exist() -> None:
             assert all((ROOT / source).exists() for source in rest.split()[:-1]), rest
 
 
-def test_only_the_web_service_is_reached_from_outside_and_on_loopback() -> None:
+def test_only_web_publishes_a_port_and_on_loopback() -> None:
     assert {name for name, service in SERVICES.items() if "ports" in service} == {"web"}
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["web"]["ports"])

@@ -10,13 +10,13 @@ from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser import chromium, watched_page
+from tests.browser import launch_chromium, open_watched_page
 
 
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
     """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as found:
+    with pytest.MonkeyPatch.context() as patch, launch_chromium() as found:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         yield found
 
@@ -31,7 +31,7 @@ def visit(
 ) -> Iterator[Callable[[str], Page]]:
     """visit(path) -> a watched page; a test's parameter are the options of its browser."""
     session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(chrome, **getattr(request, "param", {})) as page:
+    with open_watched_page(chrome, **getattr(request, "param", {})) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
         def go(path: str) -> Page:

@@ -57,15 +57,15 @@ def example(text: str, team: str) -> dict[str, object]:
     }
 
 
-def lines(made: list[dict[str, object]]) -> str:
+def to_json_lines(made: list[dict[str, object]]) -> str:
     return "".join(json.dumps(one) + "\n" for one in made)
 
 
 def files() -> dict[str, str]:
     made = examples()
     return {
-        "sft_train_data.jsonl": lines(made[VALIDATION:]),
-        "sft_validation_data.jsonl": lines(made[:VALIDATION]),
+        "sft_train_data.jsonl": to_json_lines(made[VALIDATION:]),
+        "sft_validation_data.jsonl": to_json_lines(made[:VALIDATION]),
     }
 
 

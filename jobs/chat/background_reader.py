@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-OVER = object()
+END = object()
 
 
-class Pump(Generic[T]):
+class BackgroundReader(Generic[T]):
     """Iterating gives the source's items, and None whenever `tick` seconds pass without one.
 
     `close()` lets go of the source at its next item at the latest: a generator cannot be closed from outside
@@ -33,7 +33,7 @@ class Pump(Generic[T]):
             except queue.Empty:
                 yield None
                 continue
-            if item is OVER:
+            if item is END:
                 return
             if isinstance(item, BaseException):
                 raise item
@@ -44,12 +44,12 @@ class Pump(Generic[T]):
 
     def _run(self) -> None:
         try:
-            self._read(self.source())
-            self.items.put(OVER)
+            self._read_source(self.source())
+            self.items.put(END)
         except Exception as error:  # raised again in the thread that reads
             self.items.put(error)
 
-    def _read(self, items: Iterator[T]) -> None:
+    def _read_source(self, items: Iterator[T]) -> None:
         try:
             for item in items:
                 if self.closed.is_set():

@@ -23,7 +23,7 @@ class Endpoint:
 
 def endpoints(remote: Json) -> list[Endpoint]:
     """The default one first, then the newest: a job may have checkpoints and no default, and the reverse."""
-    default = vertex_job.endpoint(remote)
+    default = vertex_job.default_endpoint(remote)
     found = [
         Endpoint(checkpoint.endpoint, checkpoint, default=checkpoint.endpoint == default)
         for checkpoint in reversed(vertex_job.checkpoints(remote))

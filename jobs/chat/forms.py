@@ -21,7 +21,7 @@ DEFAULTS = {"temperature": 0, "maxOutputTokens": 1024, "topP": 0.95, "topK": 40}
 """The likeliest token each time: what one wants to see first of a tuned model. In the wire's own words."""
 
 
-def size_within_limit(text: str) -> None:
+def validate_text_size(text: str) -> None:
     size = len(text.encode())
     if size > TEXT_LIMIT:
         raise ValidationError(
@@ -30,7 +30,7 @@ def size_within_limit(text: str) -> None:
         )
 
 
-def knob(
+def bounded_number_field(
     field: type[forms.IntegerField],
     label: _StrPromise,
     help_text: _StrPromise,
@@ -69,10 +69,10 @@ class SettingsForm(forms.Form):
     system_instruction = forms.CharField(
         label=gettext_lazy("System instructions"),
         required=False,
-        validators=[size_within_limit],
+        validators=[validate_text_size],
         widget=forms.Textarea(attrs={"class": "form-control small", "rows": 3, "form": "composer"}),
     )
-    temperature = knob(
+    temperature = bounded_number_field(
         forms.FloatField,
         gettext_lazy("Temperature"),
         gettext_lazy("0 always takes the likeliest token. Raise it when answers are too short or too alike."),
@@ -80,7 +80,7 @@ class SettingsForm(forms.Form):
         (0, 2),
         0.1,
     )
-    max_output_tokens = knob(
+    max_output_tokens = bounded_number_field(
         forms.IntegerField,
         gettext_lazy("Output token limit"),
         gettext_lazy("About 4 characters per token; 100 tokens are about 60 to 80 words."),
@@ -89,7 +89,7 @@ class SettingsForm(forms.Form):
         1,
         reach=8192,
     )
-    top_p = knob(
+    top_p = bounded_number_field(
         forms.FloatField,
         gettext_lazy("Top-P"),
         gettext_lazy("Keeps the smallest set of tokens that reaches this share."),
@@ -97,7 +97,7 @@ class SettingsForm(forms.Form):
         (0, 1),
         0.01,
     )
-    top_k = knob(
+    top_k = bounded_number_field(
         forms.IntegerField,
         gettext_lazy("Top-K"),
         gettext_lazy("Keeps this many tokens; 1 is greedy."),
@@ -126,7 +126,7 @@ class SettingsForm(forms.Form):
     )
 
     @classmethod
-    def of(cls, conversation: Conversation, **more: Any) -> Self:
+    def from_conversation(cls, conversation: Conversation, **more: Any) -> Self:
         config = conversation.generation_config
         return cls(
             initial={
@@ -172,7 +172,7 @@ class AskForm(SettingsForm):
 
     prompt = forms.CharField(
         label=gettext_lazy("Message"),
-        validators=[size_within_limit],
+        validators=[validate_text_size],
         error_messages={"required": gettext_lazy("Write a message first.")},
         widget=forms.Textarea(
             attrs={

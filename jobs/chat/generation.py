@@ -10,10 +10,10 @@ from typing import Any
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from jobs.chat.background_reader import Pump
+from jobs.chat.background_reader import BackgroundReader
 from jobs.chat.models import Turn
-from jobs.chat.request import generate_request
-from jobs.chat.response_parser import Answer
+from jobs.chat.request import build_request_body
+from jobs.chat.response_parser import StreamedAnswer
 from studio.vertex.errors import StreamBroken, VertexError
 
 TICK = 0.5
@@ -22,69 +22,69 @@ State = Turn.State
 Ending = tuple[str, dict[str, Any]]
 
 
-def pieces(turn: Turn, may_answer: bool) -> Generator[str, None, None]:
+def stream_text(turn: Turn, may_answer: bool) -> Generator[str, None, None]:
     """The answer's text as it comes, "" while nothing does. Only one reader of a turn generates."""
     if may_answer and turn.claim(timezone.now()):
         return generate(turn)
-    return follow(turn)
+    return tail(turn)
 
 
 def generate(turn: Turn) -> Generator[str, None, None]:
     """For the one who has claimed the turn: its end is stored however it comes, also when this is closed."""
-    answer, started = Answer(), time.monotonic()
+    answer, started = StreamedAnswer(), time.monotonic()
     ending: Ending = (State.BROKEN, {"kind": "Interrupted"})
     try:
-        with closing(Pump(source(turn), TICK)) as pump:
-            yield from kept(turn, answer, pump)
-        ending = outcome(answer)
+        with closing(BackgroundReader(prepare_call(turn), TICK)) as pump:
+            yield from persist_while_streaming(turn, answer, pump)
+        ending = classify_end(answer)
     except GeneratorExit:
         ending = (State.STOPPED, {"kind": "Left"})
         raise
     except VertexError as error:
-        ending = failure(error, answer)
+        ending = classify_error(error, answer)
     finally:
-        store(turn, answer, ending, time.monotonic() - started)
+        store_ending(turn, answer, ending, time.monotonic() - started)
 
 
-def source(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
+def prepare_call(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
     """The call to the endpoint, ready to be made from a thread that has no database."""
     conversation = turn.conversation
-    body = generate_request([*conversation.turn_set.filter(pk__lt=turn.pk), turn], conversation)
+    body = build_request_body([*conversation.turn_set.filter(pk__lt=turn.pk), turn], conversation)
     vertex = conversation.project.vertex()
     return lambda: vertex.stream_generate_content(conversation.resource, body)
 
 
-def kept(turn: Turn, answer: Answer, pump: Pump[dict[str, Any]]) -> Iterator[str]:
+def persist_while_streaming(turn: Turn, answer: StreamedAnswer, pump: BackgroundReader[dict[str, Any]]) -> Iterator[str]:
     """Text as it comes, stored every TICK; ends early when somebody has stopped the turn."""
     next_time = time.monotonic() + TICK
     for element in pump:
-        text = answer.absorb(element) if element is not None else ""
+        text = answer.add_response(element) if element is not None else ""
         if time.monotonic() >= next_time:
             drop_old_connection()
-            if not turn.keep(answer.text, timezone.now()):
+            if not turn.save_progress(answer.text, timezone.now()):
                 return
             next_time = time.monotonic() + TICK
         yield text
-    yield answer.end()
+    yield answer.finish_text()
 
 
-def outcome(answer: Answer) -> Ending:
+def classify_end(answer: StreamedAnswer) -> Ending:
     if answer.block_reason:
         blocked = {"kind": "PromptBlocked", "reason": answer.block_reason, "message": answer.block_message}
         return State.FAILED, blocked
     return State.COMPLETE, {}
 
 
-def failure(error: VertexError, answer: Answer) -> Ending:
+def classify_error(error: VertexError, answer: StreamedAnswer) -> Ending:
     state = State.BROKEN if answer.text or isinstance(error, StreamBroken) else State.FAILED
     facts = {"message": error.message, "code": error.code, "status": error.status, "reason": error.reason}
     return state, {"kind": type(error).__name__, **facts}
 
 
-def store(turn: Turn, answer: Answer, ending: Ending, seconds: float) -> None:
+def store_ending(turn: Turn, answer: StreamedAnswer, ending: Ending, seconds: float) -> None:
     state, error = ending
     drop_old_connection()
-    turn.settle(
+    turn.finish(
         state,
         error=error,
         reply=answer.text,
@@ -95,7 +95,7 @@ def store(turn: Turn, answer: Answer, ending: Ending, seconds: float) -> None:
     )
 
 
-def follow(turn: Turn) -> Generator[str, None, None]:
+def tail(turn: Turn) -> Generator[str, None, None]:
     """The text that another reader's stream stores, until it ends."""
     sent = 0
     while True:

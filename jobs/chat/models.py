@@ -61,11 +61,11 @@ class Conversation(models.Model):
 
 class TurnQuerySet(models.QuerySet["Turn"]):
     def live(self) -> TurnQuerySet:
-        return self.filter(state__in=LIVE)
+        return self.filter(state__in=LIVE_STATES)
 
     def abandon_silent(self, now: datetime) -> int:
         """Settles turns whose answering process is gone: a live one gives a sign every second."""
-        silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE)
+        silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE_TIMEOUT)
         return silent.update(state=Turn.State.BROKEN)
 
 
@@ -102,27 +102,27 @@ class Turn(models.Model):
 
     @property
     def live(self) -> bool:
-        return self.state in LIVE
+        return self.state in LIVE_STATES
 
     def claim(self, now: datetime) -> bool:
         """True for the one caller that is to bring the answer."""
-        return self._move([Turn.State.WAITING], state=Turn.State.STREAMING, touched_at=now)
+        return self._update_from([Turn.State.WAITING], state=Turn.State.STREAMING, touched_at=now)
 
-    def keep(self, reply: str, now: datetime) -> bool:
+    def save_progress(self, reply: str, now: datetime) -> bool:
         """Stores the text so far; False once somebody has stopped or removed the turn."""
-        return self._move([Turn.State.STREAMING], reply=reply, touched_at=now)
+        return self._update_from([Turn.State.STREAMING], reply=reply, touched_at=now)
 
-    def settle(self, state: str, **facts: Any) -> None:
+    def finish(self, state: str, **facts: Any) -> None:
         """Stores how the answer ended; a turn that was stopped meanwhile stays stopped and gets the text."""
-        if not self._move([Turn.State.STREAMING], state=state, **facts):
-            self._move([Turn.State.STOPPED], **{**facts, "error": {}})
+        if not self._update_from([Turn.State.STREAMING], state=state, **facts):
+            self._update_from([Turn.State.STOPPED], **{**facts, "error": {}})
 
     def stop(self) -> bool:
-        return self._move(LIVE, state=Turn.State.STOPPED)
+        return self._update_from(LIVE_STATES, state=Turn.State.STOPPED)
 
-    def _move(self, from_states: Sequence[str], **facts: Any) -> bool:
+    def _update_from(self, from_states: Sequence[str], **facts: Any) -> bool:
         return bool(Turn.objects.filter(pk=self.pk, state__in=from_states).update(**facts))
 
 
-LIVE = (Turn.State.WAITING, Turn.State.STREAMING)
-SILENCE = timedelta(seconds=20)
+LIVE_STATES = (Turn.State.WAITING, Turn.State.STREAMING)
+SILENCE_TIMEOUT = timedelta(seconds=20)

@@ -8,15 +8,15 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from jobs.chat.models import Turn
-from jobs.chat.request import REFUSED
-from studio.pages.error_messages import explain
+from jobs.chat.request import BLOCKED_FINISH_REASONS
+from studio.pages.error_messages import explain_error
 from studio.vertex import errors
 
 State = Turn.State
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Notice:
     """`title` says what happened, `meaning` what it means and what to do; `machine` is the service's text."""
 
     title: str
@@ -25,56 +25,56 @@ class Note:
     bad: bool = False
 
 
-def note(turn: Turn) -> Note | None:
+def build_notice(turn: Turn) -> Notice | None:
     match turn.state:
         case State.COMPLETE:
-            return note_of_end(turn)
+            return build_end_notice(turn)
         case State.STOPPED:
-            return note_of_stop(turn)
+            return build_stop_notice(turn)
         case State.BROKEN:
-            return note_of_break(turn)
+            return build_break_notice(turn)
         case State.FAILED:
-            return note_of_failure(turn)
+            return build_failure_notice(turn)
     return None
 
 
-def note_of_end(turn: Turn) -> Note | None:
-    if turn.finish_reason in REFUSED:
-        return Note(
+def build_end_notice(turn: Turn) -> Notice | None:
+    if turn.finish_reason in BLOCKED_FINISH_REASONS:
+        return Notice(
             _("The answer was blocked."),
             _("The service's filters ended it. Ask in other words."),
             turn.finish_reason,
             bad=True,
         )
     if turn.finish_reason == "MAX_TOKENS":
-        return Note(_("The output token limit was reached."), _("Raise the limit and regenerate for more."))
+        return Notice(_("The output token limit was reached."), _("Raise the limit and regenerate for more."))
     if not turn.reply.strip():
-        return Note(_("The answer is empty."), _("The model ended it without any text."), turn.finish_reason)
+        return Notice(_("The answer is empty."), _("The model ended it without any text."), turn.finish_reason)
     if turn.finish_reason != "STOP":
-        return Note(_("The service ended the answer for a reason of its own."), "", turn.finish_reason)
+        return Notice(_("The service ended the answer for a reason of its own."), "", turn.finish_reason)
     return None
 
 
-def note_of_stop(turn: Turn) -> Note | None:
+def build_stop_notice(turn: Turn) -> Notice | None:
     """None when a person stopped it: they know."""
     if turn.error.get("kind") != "Left":
         return None
-    return Note(_("The answer was stopped."), _("The page was closed before it ended."))
+    return Notice(_("The answer was stopped."), _("The page was closed before it ended."))
 
 
-def note_of_break(turn: Turn) -> Note:
+def build_break_notice(turn: Turn) -> Notice:
     meaning = (
         _("The connection to the model broke. The text so far is kept.")
         if turn.reply
         else _("The connection to the model broke.")
     )
     told = turn.error.get("kind") == "StreamBroken"
-    return Note(
+    return Notice(
         _("The answer was cut off."), meaning, "" if told else turn.error.get("message", ""), bad=True
     )
 
 
-def note_of_failure(turn: Turn) -> Note:
+def build_failure_notice(turn: Turn) -> Notice:
     error = turn.error
     match error.get("kind"):
         case "PromptBlocked":
@@ -90,12 +90,12 @@ def note_of_failure(turn: Turn) -> Note:
             words = _("No answer came."), _("The service broke off or took too long. Retry asks once more.")
             machine = error["message"]
         case _:
-            banner = explain(as_raised(error), on_engine=turn.conversation.project.on_engine)
+            banner = explain_error(restore_error(error), on_engine=turn.conversation.project.on_engine)
             words, machine = (banner.title, f"{banner.meaning} {banner.action}".strip()), banner.machine
-    return Note(*words, machine, bad=True)
+    return Notice(*words, machine, bad=True)
 
 
-def as_raised(error: dict[str, Any]) -> errors.VertexError:
+def restore_error(error: dict[str, Any]) -> errors.VertexError:
     """The error that was stored with the turn, as it was raised."""
     kind = getattr(errors, str(error.get("kind")), errors.OutcomeUnknown)
     return kind(

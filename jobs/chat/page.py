@@ -10,8 +10,8 @@ from django.utils import timezone
 from jobs.chat.endpoints import Endpoint, endpoints
 from jobs.chat.forms import SettingsForm
 from jobs.chat.models import Conversation, Turn
-from jobs.chat.notices import Note, note
-from jobs.chat.sse import busy_words
+from jobs.chat.notices import Notice, build_notice
+from jobs.chat.sse import get_busy_message
 from jobs.chat.suggestions import Opening, opening
 from jobs.datasets.check.report import Sample
 from jobs.datasets.models import Dataset
@@ -25,7 +25,7 @@ class Line:
     """One turn as the thread shows it."""
 
     turn: Turn
-    note: Note | None
+    note: Notice | None
     last: bool
 
 
@@ -38,7 +38,7 @@ def may_delete(request: Request, conversation: Conversation) -> bool:
     return may_write(request, conversation) or request.role.covers(Role.ADMIN)
 
 
-def chat(request: Request, conversation: Conversation, form: SettingsForm) -> dict[str, Any]:
+def build_chat_context(request: Request, conversation: Conversation, form: SettingsForm) -> dict[str, Any]:
     Turn.objects.filter(conversation=conversation).abandon_silent(timezone.now())
     turns = list(conversation.turn_set.all())
     writes = may_write(request, conversation)
@@ -54,18 +54,18 @@ def chat(request: Request, conversation: Conversation, form: SettingsForm) -> di
         "may_write": writes,
         "may_delete": may_delete(request, conversation),
         "endpoints": endpoints(job.remote) if job else [],
-        "endpoint": endpoint_of(conversation),
+        "endpoint": find_endpoint(conversation),
         "model_id": resource_id(job.tuned_model) if job else "",
-        "opening": opening_of(job) if job and not turns else None,
-        "busy": busy_words(),
+        "opening": build_job_opening(job) if job and not turns else None,
+        "busy": get_busy_message(),
     }
 
 
 def line(turn: Turn, last: Turn) -> Line:
-    return Line(turn, note(turn), last=turn.pk == last.pk)
+    return Line(turn, build_notice(turn), last=turn.pk == last.pk)
 
 
-def endpoint_of(conversation: Conversation) -> Endpoint:
+def find_endpoint(conversation: Conversation) -> Endpoint:
     """The conversation's endpoint as its job describes it now."""
     known = endpoints(conversation.job.remote) if conversation.job else []
     return next(
@@ -74,11 +74,11 @@ def endpoint_of(conversation: Conversation) -> Endpoint:
     )
 
 
-def opening_of(job: TuningJob) -> Opening:
+def build_job_opening(job: TuningJob) -> Opening:
     """Validation examples first: the model has not learned from them."""
-    samples = [sample for dataset in (job.validation, job.training) for sample in samples_of(dataset)]
+    samples = [sample for dataset in (job.validation, job.training) for sample in get_samples(dataset)]
     return opening(samples, job.remote)
 
 
-def samples_of(dataset: Dataset | None) -> list[Sample]:
+def get_samples(dataset: Dataset | None) -> list[Sample]:
     return dataset.parsed_report.samples if dataset else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-REFUSED = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "MODEL_ARMOR"})
+BLOCKED_FINISH_REASONS = frozenset({"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "MODEL_ARMOR"})
 """Finish reasons of an answer that a filter cut."""
 
 
@@ -24,33 +24,33 @@ class Settings(Protocol):
     generation_config: dict[str, Any]
 
 
-def generate_request(turns: Sequence[Exchange], settings: Settings) -> dict[str, Any]:
+def build_request_body(turns: Sequence[Exchange], settings: Settings) -> dict[str, Any]:
     """The whole history with its last question still open, since the service keeps none.
 
     https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
     """
     *past, asked = turns
-    contents = [content for turn in past if worth_telling(turn) for content in exchange(turn)]
-    body: dict[str, Any] = {"contents": [*contents, said("user", asked.prompt)]}
+    contents = [content for turn in past if is_worth_sending(turn) for content in exchange(turn)]
+    body: dict[str, Any] = {"contents": [*contents, build_content("user", asked.prompt)]}
     if settings.system_instruction.strip():
-        body["systemInstruction"] = said("system", settings.system_instruction)
+        body["systemInstruction"] = build_content("system", settings.system_instruction)
     if settings.generation_config:
         body["generationConfig"] = dict(settings.generation_config)
     return body
 
 
-def worth_telling(turn: Exchange) -> bool:
+def is_worth_sending(turn: Exchange) -> bool:
     """A stopped or cut answer stays part of the talk as far as it came.
 
     A question without an answer would break the alternation of user and model, and text that a filter refused
     would be refused again with every later question.
     """
-    return bool(turn.reply.strip()) and turn.finish_reason not in REFUSED
+    return bool(turn.reply.strip()) and turn.finish_reason not in BLOCKED_FINISH_REASONS
 
 
 def exchange(turn: Exchange) -> tuple[dict[str, Any], dict[str, Any]]:
-    return said("user", turn.prompt), said("model", turn.reply)
+    return build_content("user", turn.prompt), build_content("model", turn.reply)
 
 
-def said(role: str, text: str) -> dict[str, Any]:
+def build_content(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "parts": [{"text": text}]}

@@ -9,7 +9,7 @@ from studio.storable import make_storable
 
 
 @dataclass
-class Answer:
+class StreamedAnswer:
     """What has come so far. Elements may lack candidates, content or parts; nothing is taken for granted."""
 
     text: str = ""
@@ -20,24 +20,24 @@ class Answer:
     block_message: str = ""
     _half: str = ""
 
-    def absorb(self, element: dict[str, Any]) -> str:
+    def add_response(self, element: dict[str, Any]) -> str:
         """Takes one GenerateContentResponse; answers the text that it adds."""
-        candidate = first(element.get("candidates"))
-        feedback = mapping(element.get("promptFeedback"))
+        candidate = get_first_mapping(element.get("candidates"))
+        feedback = as_mapping(element.get("promptFeedback"))
         self.finish_reason = str(candidate.get("finishReason") or self.finish_reason)
-        self.usage = {**self.usage, **mapping(element.get("usageMetadata"))}
+        self.usage = {**self.usage, **as_mapping(element.get("usageMetadata"))}
         self.model_version = str(element.get("modelVersion") or self.model_version)[:200]
         self.block_reason = str(feedback.get("blockReason") or self.block_reason)
         self.block_message = str(feedback.get("blockReasonMessage") or self.block_message)
-        return self._add(spoken(candidate))
+        return self._append_text(extract_text(candidate))
 
-    def end(self) -> str:
+    def finish_text(self) -> str:
         """The stream is over: half a character that never got its other half becomes a replacement mark."""
         rest, self._half = ("\ufffd" if self._half else ""), ""
         self.text += rest
         return rest
 
-    def _add(self, text: str) -> str:
+    def _append_text(self, text: str) -> str:
         """Keeps a high surrogate back until its other half has come, in the next element perhaps."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
@@ -46,16 +46,16 @@ class Answer:
         return delta
 
 
-def spoken(candidate: dict[str, Any]) -> str:
+def extract_text(candidate: dict[str, Any]) -> str:
     """The text of the parts, without the model's thoughts."""
-    parts = mapping(candidate.get("content")).get("parts")
+    parts = as_mapping(candidate.get("content")).get("parts")
     said = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return "".join(str(part["text"]) for part in said if part.get("text") and not part.get("thought"))
 
 
-def first(items: Any) -> dict[str, Any]:
-    return mapping(items[0]) if isinstance(items, list) and items else {}
+def get_first_mapping(items: Any) -> dict[str, Any]:
+    return as_mapping(items[0]) if isinstance(items, list) and items else {}
 
 
-def mapping(value: Any) -> dict[str, Any]:
+def as_mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}

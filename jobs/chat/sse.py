@@ -11,16 +11,16 @@ from typing import Any
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
-from jobs.chat.generation import pieces
+from jobs.chat.generation import stream_text
 from jobs.chat.models import Turn
 
-STREAMS = 8
+MAX_STREAMS = 8
 """Of a worker's 12 threads; the others go on answering pages."""
 RETRY_AFTER = 3
-slots = threading.BoundedSemaphore(STREAMS)
+slots = threading.BoundedSemaphore(MAX_STREAMS)
 
 
-class Held(Iterator[str]):
+class SlotHolder(Iterator[str]):
     """Events that hold a slot until they are closed, also if nobody ever read one."""
 
     def __init__(self, events: Generator[str, None, None]) -> None:
@@ -39,34 +39,34 @@ class Held(Iterator[str]):
                 slots.release()
 
 
-def stream(turn: Turn, may_answer: bool) -> HttpResponse | StreamingHttpResponse:
+def build_stream_response(turn: Turn, may_answer: bool) -> HttpResponse | StreamingHttpResponse:
     if not slots.acquire(blocking=False):
-        return busy()
+        return build_busy_response()
     response = StreamingHttpResponse(
-        Held(events(turn, may_answer)), content_type="text/event-stream; charset=utf-8"
+        SlotHolder(events(turn, may_answer)), content_type="text/event-stream; charset=utf-8"
     )
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def answer_now(turn: Turn) -> bool:
+def answer_without_stream(turn: Turn) -> bool:
     """For pages without JavaScript: brings the whole answer at once; False if all slots are taken."""
     if not slots.acquire(blocking=False):
         return False
-    with closing(Held(pieces(turn, may_answer=True))) as answer:
+    with closing(SlotHolder(stream_text(turn, may_answer=True))) as answer:
         for _text in answer:
             pass
     return True
 
 
-def busy() -> HttpResponse:
-    refusal = HttpResponse(busy_words(), status=503, content_type="text/plain; charset=utf-8")
+def build_busy_response() -> HttpResponse:
+    refusal = HttpResponse(get_busy_message(), status=503, content_type="text/plain; charset=utf-8")
     refusal["Retry-After"] = str(RETRY_AFTER)
     return refusal
 
 
-def busy_words() -> str:
+def get_busy_message() -> str:
     return _("This server is answering as many chats as it can. It tries again by itself.")
 
 
@@ -76,11 +76,11 @@ def events(turn: Turn, may_answer: bool) -> Generator[str, None, None]:
     The first bytes go out before the model has said a word, so that the browser knows the stream stands.
     """
     yield f"retry: {RETRY_AFTER * 1000}\n\n"
-    with closing(pieces(turn, may_answer)) as texts:
+    with closing(stream_text(turn, may_answer)) as texts:
         for text in texts:
-            yield event({"text": text}) if text else ":\n\n"
-    yield event({}, "end")
+            yield format_event({"text": text}) if text else ":\n\n"
+    yield format_event({}, "end")
 
 
-def event(data: dict[str, Any], name: str = "message") -> str:
+def format_event(data: dict[str, Any], name: str = "message") -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"

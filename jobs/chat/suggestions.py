@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from jobs.datasets.check.report import Sample
-from jobs.tuning_job_resource import Json, statistics
+from jobs.tuning_job_resource import Json, tuning_data_stats
 
-STARTERS = 3
+MAX_STARTERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ def opening(samples: Sequence[Sample], remote: Json) -> Opening:
     prompts = dict.fromkeys([*first_questions(samples), *remote_questions(remote)])
     systems = (sample.system for sample in samples)
     return Opening(
-        next(filter(whole, systems), ""),
-        tuple(islice(filter(whole, prompts), STARTERS)),
+        next(filter(is_complete, systems), ""),
+        tuple(islice(filter(is_complete, prompts), MAX_STARTERS)),
     )
 
 
-def whole(text: str) -> bool:
+def is_complete(text: str) -> bool:
     """The dataset check cuts long texts with an ellipsis, the service's statistics with three dots."""
     return bool(text.strip()) and not text.endswith(("…", "..."))
 
@@ -41,7 +41,7 @@ def first_questions(samples: Sequence[Sample]) -> Iterator[str]:
 
 
 def remote_questions(remote: Json) -> Iterator[str]:
-    examples = statistics(remote).get("userDatasetExamples")
+    examples = tuning_data_stats(remote).get("userDatasetExamples")
     for content in examples if isinstance(examples, list) else []:
         if str(content.get("role", "user")).lower() == "user":
             yield "".join(str(part.get("text") or "") for part in content.get("parts") or [])

@@ -13,48 +13,48 @@ from django.views.decorators.http import require_GET, require_POST
 from jobs.chat import sse
 from jobs.chat.forms import AskForm
 from jobs.chat.models import Conversation, Turn
-from jobs.chat.page import chat, line, may_write
+from jobs.chat.page import build_chat_context, line, may_write
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
 
 @require_POST
 @member(Role.TUNER)
-def ask(request: Request, project: Project, pk: int) -> HttpResponse:
-    conversation = own(request, project, pk)
+def ask_question(request: Request, project: Project, pk: int) -> HttpResponse:
+    conversation = get_own_conversation(request, project, pk)
     data = request.POST.copy()
     data["prompt"] = data.get("starter") or data.get("prompt", "")
     form = AskForm(data)
     if form.is_valid():
         form.save(conversation)
         if turn := conversation.ask(form.cleaned_data["prompt"]):
-            return answered(request, conversation, turn)
+            return respond_with_turn(request, conversation, turn)
         form.add_error("prompt", _("An answer is still on its way. Wait for it, or stop it."))
-    return render(request, template(request), chat(request, conversation, form))
+    return render(request, choose_template(request), build_chat_context(request, conversation, form))
 
 
 @require_POST
 @member(Role.TUNER)
 def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """The last question once more, under the settings on the page (the stored ones where it has none)."""
-    conversation = own(request, project, pk)
+    conversation = get_own_conversation(request, project, pk)
     if "temperature" in request.POST:
         form = AskForm(request.POST)
         form.fields["prompt"].required = False
         if not form.is_valid():
-            return render(request, template(request), chat(request, conversation, form))
+            return render(request, choose_template(request), build_chat_context(request, conversation, form))
         form.save(conversation)
     if turn := conversation.ask_again():
-        return answered(request, conversation, turn, typed=request.POST.get("prompt", ""))
+        return respond_with_turn(request, conversation, turn, typed=request.POST.get("prompt", ""))
     return redirect(conversation)
 
 
 @require_GET
 @member(Role.VIEWER)
-def show(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
+def show_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
     """One turn's fragment, with the composer's button that fits it."""
     Turn.objects.filter(pk=turn_pk).abandon_silent(timezone.now())
-    turn = turn_of(project, pk, turn_pk)
+    turn = turn_or_404(project, pk, turn_pk)
     conversation = turn.conversation
     if not request.htmx:
         return redirect(f"{conversation.get_absolute_url()}#turn-{turn_pk}")
@@ -63,28 +63,28 @@ def show(request: Request, project: Project, pk: int, turn_pk: int) -> HttpRespo
         "line": line(turn, conversation.turn_set.latest("pk")),
         "live": turn if turn.live else None,
         "may_write": may_write(request, conversation),
-        "busy": sse.busy_words(),
+        "busy": sse.get_busy_message(),
     }
     return render(request, "jobs/chat/_turn_and_send.html", context)
 
 
 @require_GET
 @member(Role.VIEWER)
-def stream(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponseBase:
-    turn = turn_of(project, pk, turn_pk)
-    return sse.stream(turn, may_answer=may_write(request, turn.conversation))
+def stream_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponseBase:
+    turn = turn_or_404(project, pk, turn_pk)
+    return sse.build_stream_response(turn, may_answer=may_write(request, turn.conversation))
 
 
 @require_POST
 @member(Role.TUNER)
-def stop(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
+def stop_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
     """The row says stop; whoever brings the answer sees it there and lets go of the endpoint."""
-    conversation = own(request, project, pk)
+    conversation = get_own_conversation(request, project, pk)
     get_object_or_404(Turn, conversation=conversation, pk=turn_pk).stop()
     return HttpResponse(status=204) if request.htmx else redirect(conversation)
 
 
-def own(request: Request, project: Project, pk: int) -> Conversation:
+def get_own_conversation(request: Request, project: Project, pk: int) -> Conversation:
     found = Conversation.objects.select_related("project", "owner", "job__training", "job__validation")
     conversation = get_object_or_404(found, project=project, pk=pk)
     if not may_write(request, conversation):
@@ -92,21 +92,21 @@ def own(request: Request, project: Project, pk: int) -> Conversation:
     return conversation
 
 
-def turn_of(project: Project, pk: int, turn_pk: int) -> Turn:
+def turn_or_404(project: Project, pk: int, turn_pk: int) -> Turn:
     found = Turn.objects.select_related("conversation__project", "conversation__job", "conversation__owner")
     return get_object_or_404(found, conversation__project=project, conversation=pk, pk=turn_pk)
 
 
-def template(request: Request) -> str:
+def choose_template(request: Request) -> str:
     return "jobs/chat/conversation.html" + ("#chat" if request.htmx else "")
 
 
-def answered(request: Request, conversation: Conversation, turn: Turn, typed: str = "") -> HttpResponse:
+def respond_with_turn(request: Request, conversation: Conversation, turn: Turn, typed: str = "") -> HttpResponse:
     """With JavaScript the page streams the answer; without, it comes whole before the next page does."""
     if request.htmx:
-        form = AskForm.of(conversation, prompt=typed)
-        return render(request, template(request), chat(request, conversation, form))
-    if not sse.answer_now(turn):
+        form = AskForm.from_conversation(conversation, prompt=typed)
+        return render(request, choose_template(request), build_chat_context(request, conversation, form))
+    if not sse.answer_without_stream(turn):
         messages.warning(
             request, _("This server is answering as many chats as it can. Ask again in a moment.")
         )

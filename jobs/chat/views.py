@@ -14,27 +14,27 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from jobs.chat.endpoints import endpoints
 from jobs.chat.forms import DEFAULTS, AskForm
 from jobs.chat.models import Conversation
-from jobs.chat.page import chat, may_delete, opening_of
+from jobs.chat.page import build_chat_context, may_delete, build_job_opening
 from jobs.models import TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.people.access import Request, member
 
-PAGE = 50
+PAGE_SIZE = 50
 
 
 @require_GET
 @member(Role.VIEWER)
 def list_conversations(request: Request, project: Project) -> HttpResponse:
     kept = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
-    page = Paginator(kept.select_related("owner", "job"), PAGE).get_page(request.GET.get("page"))
-    tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE]
+    page = Paginator(kept.select_related("owner", "job"), PAGE_SIZE).get_page(request.GET.get("page"))
+    tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE_SIZE]
     models = [(job, endpoints(job.remote)) for job in tuned]
     return render(request, "jobs/chat/list.html", {"page": page, "models": models})
 
 
 @require_POST
 @member(Role.TUNER)
-def new(request: Request, project: Project) -> HttpResponse:
+def create_conversation(request: Request, project: Project) -> HttpResponse:
     """Binds a new conversation to one endpoint of `job`: the default checkpoint's, or `endpoint`."""
     pk = request.POST.get("job") or request.GET.get("job") or ""
     job = get_object_or_404(TuningJob, project=project, pk=pk if pk.isdecimal() else 0)
@@ -43,10 +43,10 @@ def new(request: Request, project: Project) -> HttpResponse:
     if resource not in known:
         messages.error(request, _("This model has no endpoint yet. Test it once its tuning has succeeded."))
         return redirect("talk:list", project.slug)
-    return redirect(begin(request, job, resource))
+    return redirect(start_conversation(request, job, resource))
 
 
-def begin(request: Request, job: TuningJob, resource: str) -> Conversation:
+def start_conversation(request: Request, job: TuningJob, resource: str) -> Conversation:
     """With the settings of the person's own conversation `like`, if one is named: Clear keeps them."""
     like = request.POST.get("like", "")
     model = Conversation.objects.filter(
@@ -57,26 +57,26 @@ def begin(request: Request, job: TuningJob, resource: str) -> Conversation:
         owner=request.user,
         job=job,
         resource=resource,
-        system_instruction=model.system_instruction if model else opening_of(job).system_instruction,
+        system_instruction=model.system_instruction if model else build_job_opening(job).system_instruction,
         generation_config=model.generation_config if model else DEFAULTS,
     )
 
 
 @require_GET
 @member(Role.VIEWER)
-def conversation(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_conversation(request: Request, project: Project, pk: int) -> HttpResponse:
     row = get_object_or_404(
         Conversation.objects.select_related("project", "owner", "job__training", "job__validation"),
         project=project,
         pk=pk,
     )
     template = "jobs/chat/conversation.html" + ("#chat" if request.htmx else "")
-    return render(request, template, chat(request, row, AskForm.of(row)))
+    return render(request, template, build_chat_context(request, row, AskForm.from_conversation(row)))
 
 
 @require_http_methods(["GET", "POST"])
 @member(Role.TUNER)
-def delete(request: Request, project: Project, pk: int) -> HttpResponse:
+def delete_conversation(request: Request, project: Project, pk: int) -> HttpResponse:
     row = get_object_or_404(Conversation.objects.select_related("owner"), project=project, pk=pk)
     if not may_delete(request, row):
         raise PermissionDenied(_("This conversation is another person's."))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from jobs.datasets import ingest
 from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import get_sample
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.vertex.errors import NotFound, VertexError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def translate_storage_errors(project: Project, take: Callable[[], T], no_bucket:
     except NotFound:
         raise Refusal(_("There is no such file. Check the path, or upload the file."), "uri") from None
     except VertexError as error:
-        raise Refusal(str(explain(error, on_engine=project.on_engine))) from None
+        raise Refusal(str(explain_error(error, on_engine=project.on_engine))) from None
 
 
 def ingest_sample_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:

@@ -18,7 +18,7 @@ from studio.vertex.errors import BadName
 from studio.vertex.storage import parse_gs_uri
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
-MOST_SEED = 2**31 - 1
+MAX_SEED = 2**31 - 1
 TOO_BIG = gettext_lazy("The file is larger than 1 GB. Leave out examples, or split it.")
 NO_FILE = gettext_lazy("Choose a JSONL file.")
 
@@ -29,13 +29,13 @@ def first_error(form: forms.Form) -> tuple[str, str]:
     return field, str(errors[0])
 
 
-def named(name: str) -> str:
+def validate_filename(name: str) -> str:
     if refusal := filenames.explain_refusal(name):
         raise ValidationError(refusal)
     return name
 
 
-class LocationForm(forms.Form):
+class UploadFolderForm(forms.Form):
     """Where uploads of this draft go; blank is the project's bucket."""
 
     upload_to = forms.CharField(max_length=1100, required=False)
@@ -49,16 +49,16 @@ class LocationForm(forms.Form):
             ) from None
 
 
-class UploadForm(LocationForm):
+class UploadForm(UploadFolderForm):
     file = forms.FileField(allow_empty_file=True, error_messages={"required": NO_FILE})
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        named(file.name)
+        validate_filename(file.name)
         return file
 
 
-class BeginForm(LocationForm):
+class BeginUploadForm(UploadFolderForm):
     """What the browser says of a file before it sends it."""
 
     purpose = forms.ChoiceField(choices=[(purpose, purpose) for purpose in PURPOSES])
@@ -67,7 +67,7 @@ class BeginForm(LocationForm):
     modified = forms.CharField(max_length=40, required=False)
 
     def clean_name(self) -> str:
-        return named(self.cleaned_data["name"])
+        return validate_filename(self.cleaned_data["name"])
 
     def clean_size(self) -> int:
         size: int = self.cleaned_data["size"]
@@ -76,7 +76,7 @@ class BeginForm(LocationForm):
         return size
 
 
-class AddressForm(forms.Form):
+class ExistingFileForm(forms.Form):
     uri = forms.CharField(
         max_length=1100,
         error_messages={"required": gettext_lazy("Write the path of a file: gs://bucket/file.jsonl.")},
@@ -114,7 +114,7 @@ class HoldOutForm(forms.Form):
     )
     seed = forms.IntegerField(
         min_value=0,
-        max_value=MOST_SEED,
+        max_value=MAX_SEED,
         initial=0,
         label=gettext_lazy("Seed"),
         error_messages={

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
 from studio.models import Project, Role
-from studio.pages.list_query import Heading, Sorting
+from studio.pages.list_query import Heading, ListQuery
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -29,7 +29,7 @@ WHOSE: dict[str, str | Promise] = {"all": _("All"), "mine": _("Mine")}
 
 
 @dataclass(frozen=True, slots=True)
-class Filters(Sorting):
+class Filters(ListQuery):
     SORTS: ClassVar[Mapping[str, str]] = {
         "name": "name",
         "examples": "examples",
@@ -44,7 +44,7 @@ class Filters(Sorting):
     @classmethod
     def from_query(cls, query: QueryDict) -> Filters:
         whose = query.get("whose", "")
-        return cls(whose=whose if whose in WHOSE else "all", **cls.asked(query))
+        return cls(whose=whose if whose in WHOSE else "all", **cls.parse_query(query))
 
 
 def headings(filters: Filters) -> dict[str, Heading]:
@@ -68,7 +68,7 @@ def filter_datasets(project: Project, user: User, filters: Filters) -> QuerySet[
         found.annotate(used=count_uses(user), name=build_name_expression(), **get_report_fields())
         .select_related("owner", "parent")
         .defer("report", "parent__report")
-        .order_by(filters.ordering(), "-pk")
+        .order_by(filters.build_order_by(), "-pk")
     )
 
 

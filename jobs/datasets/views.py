@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from jobs.datasets import ingest, library
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.errors import NO_BUCKET_ASK_ADMIN, Refusal, ingest_sample_parts, translate_storage_errors
-from jobs.datasets.forms import TOO_BIG, AddressForm, UploadForm, first_error
+from jobs.datasets.forms import TOO_BIG, ExistingFileForm, UploadForm, first_error
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.sample_data import samples
@@ -24,7 +24,7 @@ from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.uploads import upload_handler
 from jobs.wizard.drafts import UNPROCESSABLE
 from studio.models import Project, Role
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.people.access import Request, member
 from studio.vertex.errors import Conflict, VertexError
 
@@ -86,7 +86,7 @@ def add_dataset(request: Request, project: Project) -> HttpResponse:
 
 def ingest_from_form(request: Request, project: Project, way: str) -> Dataset:
     if way == "existing":
-        address = AddressForm(request.POST)
+        address = ExistingFileForm(request.POST)
         if not address.is_valid():
             raise Refusal(first_error(address)[1], "uri")
         return ingest.ingest_existing(project, request.user, address.cleaned_data["uri"])
@@ -173,7 +173,7 @@ def delete_object(request: Request, dataset: Dataset) -> None:
     except Conflict:
         messages.warning(request, _("The file was replaced meanwhile, so it stays in the bucket."))
     except VertexError as error:
-        banner = explain(error, on_engine=dataset.project.on_engine)
+        banner = explain_error(error, on_engine=dataset.project.on_engine)
         messages.warning(
             request,
             _("The file %(uri)s is still in the bucket: %(why)s") % {"uri": dataset.uri, "why": banner},

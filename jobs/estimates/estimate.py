@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 from studio.vertex.catalog import BaseModel
 
 MILLION = 1_000_000
-ALIKE = 1.1
+SIMILAR_SIZE_FACTOR = 1.1
 """Datasets whose numbers of examples differ by less get the same recommended epochs."""
-NEAR = 4.0
+NEAR_SIZE_FACTOR = 4.0
 """Starting and ending a run takes time of its own: the pace of a much smaller run tells little."""
 
 
@@ -27,12 +27,12 @@ class Range(NamedTuple):
         return Range(self.low * factor, self.high * factor)
 
     @property
-    def single(self) -> bool:
+    def is_single(self) -> bool:
         return self.low == self.high
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class TrainingData:
     """The training data of a draft: `tokens` by our own estimate, `ratio` the service's tokens for each of
     them, `version` what makes two files the same."""
 
@@ -43,7 +43,7 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastJob:
     """A finished job on the same base. `tokens` is our estimate and `counted` the service's number, both of
     the training data once through; `asked` says that a person chose the epochs. None is what nobody told."""
 
@@ -58,7 +58,7 @@ class Past:
     version: tuple[str, int] = ("", 0)
 
     @property
-    def work(self) -> float:
+    def tokens_processed(self) -> float:
         """Estimated tokens gone through; 0 where that is not known."""
         return float((self.tokens or 0) * (self.epochs or 0))
 
@@ -104,42 +104,42 @@ class Estimate:
         return self.epochs.basis == "unknown"
 
 
-def estimate(data: Data, model: BaseModel, epoch_count: int | None, past: Sequence[Past]) -> Estimate:
+def estimate_run(data: TrainingData, model: BaseModel, epoch_count: int | None, past: Sequence[PastJob]) -> Estimate:
     """`past` comes newest first."""
-    epochs = epochs_of(data, model, epoch_count, past)
-    tokens = tokens_of(data, past)
+    epochs = estimate_epochs(data, model, epoch_count, past)
+    tokens = estimate_tokens(data, past)
     return Estimate(
         epochs,
         tokens,
-        steps_of(data, model, epochs, past),
-        seconds_of(data, epochs, past),
-        dollars_of(model, epochs, tokens),
+        estimate_steps(data, model, epochs, past),
+        estimate_seconds(data, epochs, past),
+        estimate_cost(model, epochs, tokens),
     )
 
 
-def epochs_of(data: Data, model: BaseModel, epoch_count: int | None, past: Iterable[Past]) -> Epochs:
+def estimate_epochs(data: TrainingData, model: BaseModel, epoch_count: int | None, past: Iterable[PastJob]) -> Epochs:
     if epoch_count:
         return Epochs(Range(epoch_count, epoch_count), "asked")
     if model.recommended:
-        count = model.recommended.epochs(data.examples)
+        count = model.recommended.recommend_epochs(data.examples)
         return Epochs(Range(count, count), "catalogue")
     told = [run for run in past if run.epochs and not run.asked]
-    told = [run for run in told if alike(run.examples, data.examples)] or told
+    told = [run for run in told if is_similar_size(run.examples, data.examples)] or told
     counts = [run.epochs for run in told if run.epochs]
     if not counts:
         return Epochs(Range(1, 1), "unknown")
     return Epochs(Range(min(counts), max(counts)), "jobs", len(counts))
 
 
-def alike(one: int | None, other: int) -> bool:
-    return bool(one) and within(one or 0, other, ALIKE)
+def is_similar_size(one: int | None, other: int) -> bool:
+    return bool(one) and is_within_factor(one or 0, other, SIMILAR_SIZE_FACTOR)
 
 
-def within(one: float, other: float, factor: float) -> bool:
+def is_within_factor(one: float, other: float, factor: float) -> bool:
     return one <= other * factor and other <= one * factor
 
 
-def tokens_of(data: Data, past: Iterable[Past]) -> Tokens | None:
+def estimate_tokens(data: TrainingData, past: Iterable[PastJob]) -> Tokens | None:
     for run in past:
         if run.counted and data.version[0] and run.version == data.version:
             return Tokens(run.counted, "counted", run.name)
@@ -150,7 +150,7 @@ def tokens_of(data: Data, past: Iterable[Past]) -> Tokens | None:
     return Tokens(data.tokens, "estimated")
 
 
-def steps_of(data: Data, model: BaseModel, epochs: Epochs, past: Iterable[Past]) -> Amount | None:
+def estimate_steps(data: TrainingData, model: BaseModel, epochs: Epochs, past: Iterable[PastJob]) -> Amount | None:
     """By the batch size that the catalogue names, or that earlier jobs show."""
     if not data.examples:
         return None
@@ -165,20 +165,20 @@ def steps_of(data: Data, model: BaseModel, epochs: Epochs, past: Iterable[Past])
     return Amount(epochs.range.times(once), len(batches))
 
 
-def seconds_of(data: Data, epochs: Epochs, past: Iterable[Past]) -> Amount | None:
+def estimate_seconds(data: TrainingData, epochs: Epochs, past: Iterable[PastJob]) -> Amount | None:
     """At the median pace of the jobs nearest in size. Both sides count tokens by our own estimate, so that
     its error cancels."""
     work = epochs.range.times(data.tokens)
-    paced = [run for run in past if run.seconds and run.seconds > 0 and run.work > 0]
-    near = [run for run in paced if within(run.work, sum(work) / 2, NEAR)]
+    paced = [run for run in past if run.seconds and run.seconds > 0 and run.tokens_processed > 0]
+    near = [run for run in paced if is_within_factor(run.tokens_processed, sum(work) / 2, NEAR_SIZE_FACTOR)]
     told = near or paced
     if not told or not data.tokens:
         return None
-    pace = median((run.seconds or 0) / run.work for run in told)
+    pace = median((run.seconds or 0) / run.tokens_processed for run in told)
     return Amount(work.times(pace), len(told), far=not near)
 
 
-def dollars_of(model: BaseModel, epochs: Epochs, tokens: Tokens | None) -> Amount | None:
+def estimate_cost(model: BaseModel, epochs: Epochs, tokens: Tokens | None) -> Amount | None:
     if model.price is None or tokens is None:
         return None
     return Amount(epochs.range.times(tokens.once * model.price / MILLION))

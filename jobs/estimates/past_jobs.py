@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
-from jobs.estimates.estimate import Data, Estimate, Past, estimate
-from jobs.models import TuningJob, moment, seconds_between
-from jobs.tuning_job_resource import number, part, whole
+from jobs.estimates.estimate import TrainingData, Estimate, PastJob, estimate_run
+from jobs.models import TuningJob, parse_timestamp, seconds_between
+from jobs.tuning_job_resource import parse_float, get_object, parse_int
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
 
-LOOKED_AT = 20
+MAX_PAST_JOBS = 20
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
 COLUMNS = {
@@ -34,40 +34,40 @@ COLUMNS = {
 """Single values out of the JSON: reports and resources are large, and the preview asks at every change."""
 
 
-def estimate_of(job: TuningJob, model: BaseModel | None) -> Estimate | None:
+def estimate_draft(job: TuningJob, model: BaseModel | None) -> Estimate | None:
     """None before there is a base model and training data that could be read."""
     if model is None or job.training is None:
         return None
-    data = data_of(job.training, job.base_model)
-    return estimate(data, model, job.epoch_count, list(past(job, model))) if data.examples else None
+    data = get_training_data(job.training, job.base_model)
+    return estimate_run(data, model, job.epoch_count, list(iter_past_jobs(job, model))) if data.examples else None
 
 
-def data_of(dataset: Dataset, base_model: str) -> Data:
+def get_training_data(dataset: Dataset, base_model: str) -> TrainingData:
     report = dataset.report
-    characters = whole(report.get("characters")) or 0
-    return Data(
-        examples=whole(report.get("examples")) or 0,
-        tokens=whole(part(report, "tokens").get("total")) or characters // BYTES_PER_TOKEN,
-        ratio=number(dataset.calibration.get(base_model)),
+    characters = parse_int(report.get("characters")) or 0
+    return TrainingData(
+        examples=parse_int(report.get("examples")) or 0,
+        tokens=parse_int(get_object(report, "tokens").get("total")) or characters // BYTES_PER_TOKEN,
+        ratio=parse_float(dataset.calibration.get(base_model)),
         version=dataset.content_key,
     )
 
 
-def past(job: TuningJob, model: BaseModel) -> Iterator[Past]:
+def iter_past_jobs(job: TuningJob, model: BaseModel) -> Iterator[PastJob]:
     """The project's last finished jobs on this base, or on what answers for it; newest first. One query."""
     bases = {model.id, model.stand_in or model.id}
     finished = TuningJob.objects.filter(project=job.project_id, base_model__in=bases).succeeded()
-    rows = finished.order_by("-ended_at", "-pk").values_list(*COLUMNS.values())[:LOOKED_AT]
+    rows = finished.order_by("-ended_at", "-pk").values_list(*COLUMNS.values())[:MAX_PAST_JOBS]
     for row in rows:
         told = dict(zip(COLUMNS, row, strict=True))
-        yield Past(
+        yield PastJob(
             name=str(told["name"]),
-            seconds=seconds_between(moment(told["started"]), told["ended"]),
-            epochs=whole(told["epochs"]),
+            seconds=seconds_between(parse_timestamp(told["started"]), told["ended"]),
+            epochs=parse_int(told["epochs"]),
             asked=told["asked"] is not None,
-            examples=whole(told["examples"]),
-            tokens=whole(told["tokens"]) or (whole(told["characters"]) or 0) // BYTES_PER_TOKEN,
-            counted=whole(told["counted"]),
-            steps=whole(told["steps"]),
+            examples=parse_int(told["examples"]),
+            tokens=parse_int(told["tokens"]) or (parse_int(told["characters"]) or 0) // BYTES_PER_TOKEN,
+            counted=parse_int(told["counted"]),
+            steps=parse_int(told["steps"]),
             version=(told["crc32c"] or "", told["size"] or 0),
         )

@@ -29,12 +29,12 @@ def figures(estimate: Estimate, model: BaseModel, *, on_engine: bool) -> list[Fi
         *tokens_figure(estimate),
         *steps_figure(estimate),
         time_figure(estimate, model),
-        free() if on_engine else cost_figure(estimate, model),
+        free_figure() if on_engine else cost_figure(estimate, model),
     ]
 
 
 def epochs_value(epochs: Epochs) -> str:
-    return _("not known yet") if epochs.basis == "unknown" else span(epochs.range)
+    return _("not known yet") if epochs.basis == "unknown" else format_range(epochs.range)
 
 
 def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
@@ -57,8 +57,8 @@ def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
 
 def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
     if tokens := estimate.tokens:
-        once = format_count(tokens.once) if tokens.basis == "counted" else about(format_count(tokens.once))
-        times = "" if estimate.per_epoch else f" × {span(estimate.epochs.range)}"
+        once = format_count(tokens.once) if tokens.basis == "counted" else format_approximate(format_count(tokens.once))
+        times = "" if estimate.per_epoch else f" × {format_range(estimate.epochs.range)}"
         yield Figure(_("Training tokens"), f"{once}{times}", tokens_basis(tokens))
 
 
@@ -74,11 +74,11 @@ def tokens_basis(tokens: Tokens) -> str:
 
 def steps_figure(estimate: Estimate) -> Iterator[Figure]:
     if steps := estimate.steps:
-        basis = by_jobs(steps.jobs) if steps.jobs else _("From the batch size in the catalogue.")
-        yield Figure(_("Steps"), per_epoch(estimate, about(span(steps.range))), basis)
+        basis = batch_size_basis(steps.jobs) if steps.jobs else _("From the batch size in the catalogue.")
+        yield Figure(_("Steps"), add_per_epoch(estimate, format_approximate(format_range(steps.range))), basis)
 
 
-def by_jobs(count: int) -> str:
+def batch_size_basis(count: int) -> str:
     return ngettext(
         "From the batch size of %(n)s earlier job here.",
         "From the batch size of %(n)s earlier jobs here.",
@@ -91,7 +91,7 @@ def time_figure(estimate: Estimate, model: BaseModel) -> Figure:
     if estimate.seconds is None:
         nothing = _("No job on %(model)s has finished in this project yet.") % {"model": model.id}
         return Figure(label, _("not known yet"), nothing)
-    value = per_epoch(estimate, about(lasting(estimate.seconds.range)))
+    value = add_per_epoch(estimate, format_approximate(format_duration_range(estimate.seconds.range)))
     return Figure(label, value, pace_basis(estimate.seconds, model))
 
 
@@ -106,7 +106,7 @@ def pace_basis(seconds: Amount, model: BaseModel) -> str:
     )
 
 
-def free() -> Figure:
+def free_figure() -> Figure:
     return Figure(_("Cost"), _("free"), _("It runs on this server."))
 
 
@@ -119,41 +119,41 @@ def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
         return Figure(label, _("not known"), _("The tokens of this dataset are not known."))
     basis = _(
         "At %(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
-    ) % {"price": price_of(model.price), "date": format_iso_date(model.price_as_of)}
-    return Figure(label, per_epoch(estimate, costing(estimate.dollars.range)), basis)
+    ) % {"price": format_price(model.price), "date": format_iso_date(model.price_as_of)}
+    return Figure(label, add_per_epoch(estimate, format_cost_range(estimate.dollars.range)), basis)
 
 
-def per_epoch(estimate: Estimate, value: str) -> str:
+def add_per_epoch(estimate: Estimate, value: str) -> str:
     return _("%(amount)s for each epoch") % {"amount": value} if estimate.per_epoch else value
 
 
-def about(value: str) -> str:
+def format_approximate(value: str) -> str:
     return _("about %(amount)s") % {"amount": value}
 
 
-def span(values: Range) -> str:
-    return joined(format_count(values.low), format_count(values.high))
+def format_range(values: Range) -> str:
+    return join_range(format_count(values.low), format_count(values.high))
 
 
-def lasting(seconds: Range) -> str:
+def format_duration_range(seconds: Range) -> str:
     low, high = (round(end / MINUTE) for end in seconds)
     if seconds.low >= MINUTE and seconds.high < HOUR and low < high:
         return _("%(low)s to %(high)s min") % {"low": low, "high": high}
-    return joined(format_rough_duration(seconds.low), format_rough_duration(seconds.high))
+    return join_range(format_rough_duration(seconds.low), format_rough_duration(seconds.high))
 
 
-def costing(dollars: Range) -> str:
+def format_cost_range(dollars: Range) -> str:
     if dollars.high < CENT:
         return _("less than $0.01")
-    return about(joined(format_money(dollars.low), format_money(dollars.high)))
+    return format_approximate(join_range(format_money(dollars.low), format_money(dollars.high)))
 
 
-def joined(low: str, high: str) -> str:
+def join_range(low: str, high: str) -> str:
     """One figure where the two ends read the same."""
     return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
-def price_of(dollars: float) -> str:
+def format_price(dollars: float) -> str:
     """To the cent, or as finely as it was set."""
     fine = round(dollars, 2) != dollars
     return f"${number_format(dollars, None if fine else 2)}"

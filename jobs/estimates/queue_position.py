@@ -15,7 +15,7 @@ from django.utils.translation import ngettext, pgettext
 
 from jobs.models import TuningJob
 from jobs.querysets import Submission
-from jobs.status import work_of
+from jobs.status import get_run_progress
 from studio.formats import format_rough_duration
 from studio.models import Project
 from studio.projects import quotas
@@ -25,12 +25,12 @@ from studio.vertex import job_states
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-NAMED = 3
-NOT_BEGUN = ("", job_states.QUEUED, job_states.PENDING)
+MAX_NAMES_SHOWN = 3
+WAITING_STATES = ("", job_states.QUEUED, job_states.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueuedJob:
     """One job in the line, as its reader may know it: without an address where they are no member. `left` is
     in seconds, None where the pace is not known."""
 
@@ -60,7 +60,7 @@ class Place:
 class Queue:
     """`ahead` are the jobs before this one, the running ones first; `quota` of them run at once."""
 
-    ahead: tuple[Place, ...]
+    ahead: tuple[QueuedJob, ...]
     quota: int
 
     @property
@@ -70,16 +70,16 @@ class Queue:
     @property
     def names(self) -> SafeString:
         """Of the first ones, with links."""
-        listed = [(place.link,) for place in self.named] + [(more,) for more in and_more(self.more)]
+        listed = [(place.link,) for place in self.first_jobs] + [(more,) for more in format_more(self.hidden_count)]
         return format_html_join(separator(), "{}", listed)
 
     @property
-    def named(self) -> tuple[Place, ...]:
-        return self.ahead[:NAMED]
+    def first_jobs(self) -> tuple[QueuedJob, ...]:
+        return self.ahead[:MAX_NAMES_SHOWN]
 
     @property
-    def more(self) -> int:
-        return len(self.ahead) - len(self.named)
+    def hidden_count(self) -> int:
+        return len(self.ahead) - len(self.first_jobs)
 
     def __str__(self) -> str:
         """One sentence for a toast; blank where nothing is waited for."""
@@ -90,34 +90,34 @@ class Queue:
             "%(n)s job is ahead of it: %(names)s. It waits its turn.",
             "%(n)s jobs are ahead of it: %(names)s. It waits its turn.",
             count,
-        ) % {"n": count, "names": separator().join([*map(str, self.named), *and_more(self.more)])}
+        ) % {"n": count, "names": separator().join([*map(str, self.first_jobs), *format_more(self.hidden_count)])}
 
 
 def separator() -> str:
     return pgettext("between items of a list", ", ")
 
 
-def and_more(count: int) -> list[str]:
+def format_more(count: int) -> list[str]:
     return [ngettext("and %(n)s more", "and %(n)s more", count) % {"n": count}] if count > 0 else []
 
 
-def queue_of(job: TuningJob, reader: User) -> Queue:
+def get_queue(job: TuningJob, reader: User) -> Queue:
     """What a draft would wait for if it started now, and what a job that has not begun waits for."""
-    line = sorted(in_line(job.project), key=order)
-    before = line if job.is_draft else [other for other in line if order(other) < order(job)]
-    at_work = sum(begun(other) for other in line)
+    line = sorted(find_jobs_in_line(job.project), key=sort_key)
+    before = line if job.is_draft else [other for other in line if sort_key(other) < sort_key(job)]
+    at_work = sum(has_begun(other) for other in line)
     others = [other for other in before if other.pk != job.pk]
-    return Queue(places(others, job, reader), max(quota_of(job.project), at_work))
+    return Queue(describe_jobs(others, job, reader), max(get_quota(job.project), at_work))
 
 
-def waiting(job: TuningJob, reader: User) -> Queue | None:
+def get_queue_if_waiting(job: TuningJob, reader: User) -> Queue | None:
     """None for a job that runs or is over; only the others cost a query."""
     handed_over = job.submission in (Submission.READY, Submission.SENDING)
-    held = job.is_created and not job.is_final and job.state in NOT_BEGUN and not job.cancel_asked_at
-    return queue_of(job, reader) if handed_over or held else None
+    held = job.is_created and not job.is_final and job.state in WAITING_STATES and not job.cancel_asked_at
+    return get_queue(job, reader) if handed_over or held else None
 
 
-def in_line(project: Project) -> list[TuningJob]:
+def find_jobs_in_line(project: Project) -> list[TuningJob]:
     """The jobs that share the project's quota, in all regions: of one Google Cloud project, or of the engine.
     A lost one may not exist, and a paused one holds no place."""
     handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
@@ -128,32 +128,32 @@ def in_line(project: Project) -> list[TuningJob]:
     return list(jobs.select_related("project", "owner").defer("request"))
 
 
-def begun(job: TuningJob) -> bool:
-    return job.is_created and job.state not in NOT_BEGUN
+def has_begun(job: TuningJob) -> bool:
+    return job.is_created and job.state not in WAITING_STATES
 
 
-def order(job: TuningJob) -> tuple[bool, datetime, int]:
-    return (not begun(job), job.submitted_at or job.created_at, job.pk)
+def sort_key(job: TuningJob) -> tuple[bool, datetime, int]:
+    return (not has_begun(job), job.submitted_at or job.created_at, job.pk)
 
 
-def quota_of(project: Project) -> int:
+def get_quota(project: Project) -> int:
     quota: int = settings.QUOTAS.of(quotas.ENGINE if project.on_engine else project.project_id)
     return quota
 
 
-def places(jobs: list[TuningJob], mine: TuningJob, reader: User) -> tuple[Place, ...]:
+def describe_jobs(jobs: list[TuningJob], mine: TuningJob, reader: User) -> tuple[QueuedJob, ...]:
     elsewhere = {job.project_id for job in jobs} - {mine.project_id}
     open_to = {mine.project_id}
     if elsewhere:
         open_to |= set(
             Project.objects.visible_to(reader).filter(pk__in=elsewhere).values_list("pk", flat=True)
         )
-    return tuple(place_of(job, reader, known=job.project_id in open_to) for job in jobs)
+    return tuple(describe_job(job, reader, known=job.project_id in open_to) for job in jobs)
 
 
-def place_of(job: TuningJob, reader: User, *, known: bool) -> Place:
-    left = work_of(job).left
+def describe_job(job: TuningJob, reader: User, *, known: bool) -> QueuedJob:
+    left = get_run_progress(job).left
     if not known:
-        return Place(_("a job of another project"), left=left)
+        return QueuedJob(_("a job of another project"), left=left)
     owner = "" if job.owner_id == reader.pk else person(job.owner)
-    return Place(str(job), job.get_absolute_url(), owner, left)
+    return QueuedJob(str(job), job.get_absolute_url(), owner, left)

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from jobs.job_list.filters import row_number
+from jobs.job_list.filters import parse_pk
 from jobs.models import TuningJob
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
-LEAST, MOST = 2, 50
+MIN_COMPARED, MAX_COMPARED = 2, 50
 """Runs that the compare page takes."""
 
 
@@ -22,24 +22,24 @@ LEAST, MOST = 2, 50
 @member(Role.TUNER)
 def cancel_many(request: Request, project: Project) -> HttpResponse:
     """GET names them and asks whether it is meant."""
-    asked = numbers(request.GET if request.method == "GET" else request.POST)
+    asked = parse_pks(request.GET if request.method == "GET" else request.POST)
     if not asked:
         messages.warning(request, _("Choose the jobs to cancel first."))
         return redirect("jobs:list", project.slug)
-    jobs = chosen(request, project, asked)
+    jobs = get_jobs_or_404(request, project, asked)
     if request.method == "GET":
         going = [job for job in jobs if job.can_cancel]
         over = [job for job in jobs if not job.can_cancel]
         return render(request, "jobs/job_list/cancel_many.html", {"going": going, "over": over})
-    tell(request, [job for job in jobs if job.request_cancel(request.user)])
+    report_cancelled(request, [job for job in jobs if job.request_cancel(request.user)])
     return redirect("jobs:list", project.slug)
 
 
-def numbers(query: QueryDict) -> list[int]:
-    return [number for number in map(row_number, query.getlist("run")) if number]
+def parse_pks(query: QueryDict) -> list[int]:
+    return [number for number in map(parse_pk, query.getlist("run")) if number]
 
 
-def chosen(request: Request, project: Project, asked: list[int]) -> list[TuningJob]:
+def get_jobs_or_404(request: Request, project: Project, asked: list[int]) -> list[TuningJob]:
     """Those of the project, newest first; 404 where it has none of them."""
     jobs = TuningJob.objects.visible_to(request.user).filter(project=project, pk__in=asked)
     found = list(jobs.select_related("project", "owner"))
@@ -48,7 +48,7 @@ def chosen(request: Request, project: Project, asked: list[int]) -> list[TuningJ
     return found
 
 
-def tell(request: Request, cancelled: list[TuningJob]) -> None:
+def report_cancelled(request: Request, cancelled: list[TuningJob]) -> None:
     if not cancelled:
         messages.warning(request, _("All of these are over, or their cancelling was asked for already."))
         return

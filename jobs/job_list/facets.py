@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobs.querysets import TuningJobQuerySet
 
-MOST = 100
+MAX_VALUES = 100
 """Values offered, for a list that can be read; a dataset that is older is found by the search field."""
 Value = tuple[str | int, str | Promise]
 
@@ -47,9 +47,9 @@ def facets(jobs: TuningJobQuerySet, filters: Filters, user: User) -> list[Facet]
     if filters.owner == str(user.pk):
         filters = replace(filters, owner=MINE)
     known = [
-        facet_of("base", _("Base model"), _("Any"), base_models(jobs), filters),
-        facet_of("dataset", _("Dataset"), _("Any"), datasets(jobs), filters),
-        facet_of("owner", _("Owner"), _("Anyone"), owners(jobs, user), filters),
+        facet_of("base", _("Base model"), _("Any"), base_model_values(jobs), filters),
+        facet_of("dataset", _("Dataset"), _("Any"), dataset_values(jobs), filters),
+        facet_of("owner", _("Owner"), _("Anyone"), owner_values(jobs, user), filters),
     ]
     return [facet for facet in known if facet.on or len(facet.choices) > 2]
 
@@ -57,30 +57,30 @@ def facets(jobs: TuningJobQuerySet, filters: Filters, user: User) -> list[Facet]
 def facet_of(
     key: str, label: str | Promise, everything: str | Promise, values: Iterable[Value], filters: Filters
 ) -> Facet:
-    now, unset = getattr(filters, key), Filters.usual()[key]
+    now, unset = getattr(filters, key), Filters.default_values()[key]
     named: dict[str | int, str | Promise] = {unset: everything, **dict(values)}
     choices = [Choice(name, filters.query(**{key: value}), value == now) for value, name in named.items()]
     return Facet(key, label, named.get(now, str(now)), now != unset, choices)
 
 
-def base_models(jobs: TuningJobQuerySet) -> Iterator[Value]:
+def base_model_values(jobs: TuningJobQuerySet) -> Iterator[Value]:
     used = jobs.exclude(base_model="").order_by("base_model").values_list("base_model", flat=True)
-    return ((name, name) for name in used.distinct()[:MOST])
+    return ((name, name) for name in used.distinct()[:MAX_VALUES])
 
 
-def datasets(jobs: TuningJobQuerySet) -> Iterator[Value]:
+def dataset_values(jobs: TuningJobQuerySet) -> Iterator[Value]:
     """By the name of the file; those that share it by their folders, too."""
     used = Dataset.objects.filter(pk__in=jobs.order_by().values("training")).only("uri")
-    found = list(used.order_by("-created_at", "-pk")[:MOST])
+    found = list(used.order_by("-created_at", "-pk")[:MAX_VALUES])
     names = [str(dataset) for dataset in found]
     return (
         (dataset.pk, str(dataset) if names.count(str(dataset)) == 1 else dataset.uri) for dataset in found
     )
 
 
-def owners(jobs: TuningJobQuerySet, user: User) -> Iterator[Value]:
+def owner_values(jobs: TuningJobQuerySet, user: User) -> Iterator[Value]:
     """Oneself first, where one has any."""
-    found = list(get_user_model().objects.filter(pk__in=jobs.order_by().values("owner"))[:MOST])
+    found = list(get_user_model().objects.filter(pk__in=jobs.order_by().values("owner"))[:MAX_VALUES])
     if user in found:
         yield MINE, _("Mine")
     for other in sorted((each for each in found if each != user), key=person):

@@ -16,13 +16,13 @@ from jobs.job_list import sort_expressions
 from jobs.models import TuningJob
 from jobs.querysets import FAILED, OPEN, TuningJobQuerySet
 from studio.models import Project
-from studio.pages.list_query import Heading, Sorting
+from studio.pages.list_query import Heading, ListQuery
 from studio.vertex import job_states
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-PAGE = 50
+PAGE_SIZE = 50
 MINE = "mine"
 STATUSES: dict[str, tuple[str | Promise, Q]] = {
     "all": (_("All"), Q()),
@@ -45,16 +45,16 @@ SORT_LABELS: dict[str, str | Promise] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Filters(Sorting):
+class Filters(ListQuery):
     SORTS: ClassVar[Mapping[str, str | Expression]] = {
-        "name": sort_expressions.written("tuned_model_display_name"),
-        "status": sort_expressions.status(),
-        "base": sort_expressions.written("base_model"),
-        "best": sort_expressions.number("summary__best__value"),
-        "final": sort_expressions.number("summary__last__value"),
-        "progress": sort_expressions.progress(),
+        "name": sort_expressions.lower_or_null("tuned_model_display_name"),
+        "status": sort_expressions.status_rank(),
+        "base": sort_expressions.lower_or_null("base_model"),
+        "best": sort_expressions.json_number("summary__best__value"),
+        "final": sort_expressions.json_number("summary__last__value"),
+        "progress": sort_expressions.progress_ratio(),
         "left": sort_expressions.time_left(),
-        "duration": sort_expressions.duration(),
+        "duration": sort_expressions.run_duration(),
         "created": "created_at",
     }
     RISING: ClassVar[frozenset[str]] = frozenset({"name", "status", "base", "best", "final", "left"})
@@ -65,14 +65,14 @@ class Filters(Sorting):
     owner: str = ""
 
     @classmethod
-    def read(cls, query: QueryDict) -> Filters:
+    def from_query(cls, query: QueryDict) -> Filters:
         status, owner = query.get("status", ""), query.get("owner", "")
         return cls(
             status=status if status in STATUSES else "all",
             base=query.get("base", "").replace("\0", "")[:100],
-            dataset=row_number(query.get("dataset", "")),
-            owner=owner if owner == MINE else str(row_number(owner) or ""),
-            **cls.asked(query),
+            dataset=parse_pk(query.get("dataset", "")),
+            owner=owner if owner == MINE else str(parse_pk(owner) or ""),
+            **cls.parse_query(query),
         )
 
     @property
@@ -81,7 +81,7 @@ class Filters(Sorting):
         return list(headings(self).values())
 
 
-def row_number(text: str) -> int:
+def parse_pk(text: str) -> int:
     """A primary key that a database can look for; 0 is nobody's."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
@@ -90,12 +90,12 @@ def headings(filters: Filters) -> dict[str, Heading]:
     return {key: filters.heading(key, label) for key, label in SORT_LABELS.items()}
 
 
-def shown(project: Project, user: User) -> TuningJobQuerySet:
+def list_visible_jobs(project: Project, user: User) -> TuningJobQuerySet:
     jobs: TuningJobQuerySet = TuningJob.objects.filter(project=project)
     return jobs.visible_to(user)
 
 
-def narrowed(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
+def apply_filters(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
     """By everything but the status."""
     asked: dict[str, Any] = {}
     if filters.base:
@@ -104,20 +104,20 @@ def narrowed(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJob
         asked["training"] = filters.dataset
     if filters.owner:
         asked["owner"] = user.pk if filters.owner == MINE else int(filters.owner)
-    return jobs.filter(named(filters.q), **asked)
+    return jobs.filter(build_search_condition(filters.q), **asked)
 
 
-def matching(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
+def select_rows(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
     """In order, and without what no row shows: a dataset's report may be large."""
     return (
         jobs.filter(STATUSES[filters.status][1])
         .select_related("project", "owner", "training", "validation")
         .defer("request", "training__report", "validation__report")
-        .order_by(filters.ordering(), "-pk")
+        .order_by(filters.build_order_by(), "-pk")
     )
 
 
-def named(q: str) -> Q:
+def build_search_condition(q: str) -> Q:
     return (
         Q(tuned_model_display_name__icontains=q) | Q(base_model__icontains=q) | Q(training__uri__icontains=q)
         if q
@@ -125,7 +125,7 @@ def named(q: str) -> Q:
     )
 
 
-def counts(jobs: TuningJobQuerySet) -> dict[str, int]:
+def count_by_status(jobs: TuningJobQuerySet) -> dict[str, int]:
     """Rows behind each status segment, in one query."""
     asked = {
         key: Count("pk", filter=only) if only else Count("pk") for key, (_label, only) in STATUSES.items()
@@ -133,7 +133,7 @@ def counts(jobs: TuningJobQuerySet) -> dict[str, int]:
     return jobs.order_by().aggregate(**asked)
 
 
-def best_of(jobs: Iterable[TuningJob]) -> int | None:
+def find_best_job(jobs: Iterable[TuningJob]) -> int | None:
     """The row whose best loss is bold: the lowest of those validated on the newest run's data. Losses on
     other data do not compare."""
     measured = [

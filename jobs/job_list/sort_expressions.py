@@ -18,11 +18,11 @@ from jobs.querysets import HANDED_OVER, Submission
 from studio.vertex import job_states
 
 NUMBER = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
-MOMENT = (
+TIMESTAMP = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
 )
-LIFE = (
+STATE_ORDER = (
     *(
         job_states.QUEUED,
         job_states.PENDING,
@@ -55,27 +55,27 @@ class Seconds(Func):
         return self.as_sql(compiler, connection, template=template, **extra)
 
 
-def number(path: str) -> Case:
+def json_number(path: str) -> Case:
     """A number in JSON; PostgreSQL would refuse the whole list for one text that is none."""
     return Case(When(Regex(KT(path), NUMBER), then=Cast(KT(path), FloatField())), output_field=FloatField())
 
 
-def positive(expression: Combinable) -> NullIf:
+def positive_or_null(expression: Combinable) -> NullIf:
     return NullIf(Greatest(expression, Value(0.0)), Value(0.0))
 
 
-def written(column: str) -> NullIf:
+def lower_or_null(column: str) -> NullIf:
     """A text without regard to capitals; a blank one is unknown."""
     return NullIf(Lower(column), Value(""))
 
 
-def status() -> Case:
+def status_rank() -> Case:
     """As far as a job has come, as `jobs.status` names it."""
-    reached = {state: Value(rank) for rank, state in enumerate(LIFE)}
+    reached = {state: Value(rank) for rank, state in enumerate(STATE_ORDER)}
     leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(job_states.TERMINAL))
     return Case(
-        When(gone_at__isnull=False, then=Value(len(LIFE) + 1)),
-        When(submission=Submission.REFUSED, then=Value(len(LIFE))),
+        When(gone_at__isnull=False, then=Value(len(STATE_ORDER) + 1)),
+        When(submission=Submission.REFUSED, then=Value(len(STATE_ORDER))),
         When(submission=Submission.DRAFT, then=Value(-2)),
         When(submission__in=HANDED_OVER, then=Value(-1)),
         When(leaving, then=reached[job_states.CANCELLING]),
@@ -84,18 +84,18 @@ def status() -> Case:
     )
 
 
-def step() -> Combinable:
+def completed_steps() -> Combinable:
     """The further of what the resource says and what the points show, as in `jobs.status.work_of`."""
-    told, drawn = number("remote__tuningJobMetadata__completedStepCount"), number("summary__step")
-    return positive(Greatest(Coalesce(told, Value(0.0)), Coalesce(drawn, Value(0.0))))
+    told, drawn = json_number("remote__tuningJobMetadata__completedStepCount"), json_number("summary__step")
+    return positive_or_null(Greatest(Coalesce(told, Value(0.0)), Coalesce(drawn, Value(0.0))))
 
 
-def steps() -> Combinable:
-    planned = number("remote__tuningDataStats__supervisedTuningDataStats__tuningStepCount")
-    return Coalesce(positive(Coalesce(planned, Value(0.0))), positive(number("summary__steps")))
+def total_steps() -> Combinable:
+    planned = json_number("remote__tuningDataStats__supervisedTuningDataStats__tuningStepCount")
+    return Coalesce(positive_or_null(Coalesce(planned, Value(0.0))), positive_or_null(json_number("summary__steps")))
 
 
-def while_it_goes_on(value: Combinable, *also: Q) -> Case:
+def only_while_active(value: Combinable, *also: Q) -> Case:
     """What a row shows only while its job is with the service and not over."""
     return Case(When(Q(ONGOING, *also), then=value), output_field=FloatField())
 
@@ -104,16 +104,16 @@ ONGOING = Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=
 WORKING = Q(state=job_states.RUNNING, cancel_asked_at__isnull=True)
 
 
-def progress() -> Case:
-    return while_it_goes_on(step() / steps())
+def progress_ratio() -> Case:
+    return only_while_active(completed_steps() / total_steps())
 
 
 def time_left() -> Case:
-    left = positive(steps() - step()) / positive(number("summary__rate"))
-    return while_it_goes_on(left, WORKING)
+    left = positive_or_null(total_steps() - completed_steps()) / positive_or_null(json_number("summary__rate"))
+    return only_while_active(left, WORKING)
 
 
-def duration() -> Case:
+def run_duration() -> Case:
     started = KT("remote__startTime")
     worked = Seconds(Coalesce(F("ended_at"), F("gone_at"), Now())) - Seconds(started)
-    return Case(When(Regex(started, MOMENT), then=worked), output_field=FloatField())
+    return Case(When(Regex(started, TIMESTAMP), then=worked), output_field=FloatField())

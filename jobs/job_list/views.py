@@ -14,44 +14,44 @@ from jobs.job_list import bulk_actions
 from jobs.job_list import filters as listing
 from jobs.job_list.facets import facets
 from jobs.lifecycle import polling
-from jobs.lifecycle.stored_errors import revived
+from jobs.lifecycle.stored_errors import deserialize
 from jobs.models import Sweep, TuningJob
 from studio.models import Project, Role
-from studio.pages.error_messages import Banner, explain
+from studio.pages.error_messages import Banner, explain_error
 from studio.people.access import Request, member
 
-LIVE, CALM = 4, 30
+LIVE, IDLE_REFRESH_SECONDS = 4, 30
 """Seconds between two looks of an open list: while a job goes on, and while nothing does."""
 
 
 @require_GET
 @member(Role.VIEWER)
 def list_jobs(request: Request, project: Project) -> HttpResponse:
-    filters = listing.Filters.read(request.GET)
-    everything = listing.shown(project, request.user)
-    jobs = listing.narrowed(everything, filters, request.user)
-    page = Paginator(listing.matching(jobs, filters), listing.PAGE).get_page(filters.page)
-    sweeps, counts = polling.watch(project), listing.counts(jobs)
+    filters = listing.Filters.from_query(request.GET)
+    everything = listing.list_visible_jobs(project, request.user)
+    jobs = listing.apply_filters(everything, filters, request.user)
+    page = Paginator(listing.select_rows(jobs, filters), listing.PAGE_SIZE).get_page(filters.page)
+    sweeps, counts = polling.mark_watched(project), listing.count_by_status(jobs)
     context = {
         "filters": filters,
         "page": page,
         "counts": counts,
-        "segments": segments(filters, counts),
+        "segments": build_status_segments(filters, counts),
         "facets": facets(everything, filters, request.user),
         "drafts": TuningJob.objects.drafts().filter(project=project).count(),
         "headings": listing.headings(filters),
-        "best": listing.best_of(page.object_list),
-        "stale": stale(project, sweeps, counts["active"]),
-        "least": bulk_actions.LEAST,
-        "most": bulk_actions.MOST,
-        "every": LIVE if counts["active"] else CALM,
+        "best": listing.find_best_job(page.object_list),
+        "stale": build_stale_notice(project, sweeps, counts["active"]),
+        "least": bulk_actions.MIN_COMPARED,
+        "most": bulk_actions.MAX_COMPARED,
+        "every": LIVE if counts["active"] else IDLE_REFRESH_SECONDS,
     }
     return render(
         request, "jobs/job_list/list.html#jobs" if request.htmx else "jobs/job_list/list.html", context
     )
 
 
-def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:
+def build_status_segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:
     """(key, label, count, query) of each status, those without a job left out unless they are chosen."""
     return [
         (key, label, counts[key], filters.query(status=key))
@@ -60,18 +60,18 @@ def segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str
     ]
 
 
-def stale(project: Project, sweeps: list[Sweep], active: int) -> dict[str, Any]:
+def build_stale_notice(project: Project, sweeps: list[Sweep], active: int) -> dict[str, Any]:
     """Since when the rows are not fresh, and why; empty while they are."""
     failing = [sweep for sweep in sweeps if sweep.failing_since and sweep.failures > 1]
     if not failing:
-        return asleep(sweeps) if active else {}
-    banner = explain(revived(failing[0].trouble), on_engine=project.on_engine)
+        return build_worker_down_notice(sweeps) if active else {}
+    banner = explain_error(deserialize(failing[0].trouble), on_engine=project.on_engine)
     return {"banner": banner, "read_at": failing[0].read_at, "since": failing[0].failing_since}
 
 
-def asleep(sweeps: list[Sweep]) -> dict[str, Any]:
+def build_worker_down_notice(sweeps: list[Sweep]) -> dict[str, Any]:
     """Nobody reads the lists, although they are long due."""
-    late = [sweep for sweep in sweeps if polling.overdue(sweep)]
+    late = [sweep for sweep in sweeps if polling.is_overdue(sweep)]
     if not late:
         return {}
     title = _("The states are not being read at the moment.")

@@ -14,7 +14,7 @@ BUCKET = "studio-adapters"
 """The engine's own, read-only: JOB/CHECKPOINT/FILE."""
 
 
-def archive(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
+def zip_adapter(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
     """A zip of the checkpoint's files. Raises VertexError; NotFound where there is no such checkpoint."""
     prefix = f"{job_id}/{checkpoint}/"
     files = storage.list(BUCKET, prefix).objects

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.datasets.check.report import Distribution, Message
 from jobs.datasets.report_page.page import ReportPage, DistributionSection, build_distribution_section
-from jobs.tuning_job_resource import number, part, whole
+from jobs.tuning_job_resource import parse_float, get_object, parse_int
 
 if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
@@ -42,7 +42,7 @@ SUMS: tuple[tuple[str, str | Promise], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
+class Total:
     """`source` is the field of the answer that says so."""
 
     label: str
@@ -51,7 +51,7 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class DataFile:
     """A file of the job; `page` is our check of it, None where it is not in the library."""
 
     title: str
@@ -64,7 +64,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Data:
+class DatasetTab:
     """Everything is read from the last answer, without trusting it to be complete."""
 
     job: TuningJob
@@ -74,31 +74,31 @@ class Data:
         return self.job.statistics
 
     @cached_property
-    def sums(self) -> list[Sum]:
+    def sums(self) -> list[Total]:
         """proto3 leaves zeros out: nothing was dropped where the service has counted and says nothing."""
         if not self.stats:
             return []
-        found = ((name, label, self.value(name)) for name, label in SUMS)
-        return [Sum(str(label), value, name) for name, label, value in found if value is not None]
+        found = ((name, label, self.get_sum(name)) for name, label in SUMS)
+        return [Total(str(label), value, name) for name, label, value in found if value is not None]
 
-    def value(self, name: str) -> int | None:
+    def get_sum(self, name: str) -> int | None:
         if " + " in name:
-            sums = [whole(part(self.stats, key).get("sum")) for key in (INPUT, OUTPUT)]
+            sums = [parse_int(get_object(self.stats, key).get("sum")) for key in (INPUT, OUTPUT)]
             return sum(filter(None, sums)) if any(sums) else None
-        told = whole(self.stats.get(name))
+        told = parse_int(self.stats.get(name))
         return 0 if told is None and name == "totalTruncatedExampleCount" else told
 
     @cached_property
-    def dropped(self) -> list[tuple[str, str]]:
+    def dropped_examples(self) -> list[tuple[str, str]]:
         """(line, reason) of a sample; both lists are parallel, and either may be missing."""
         indices, reasons = (
-            strings(self.stats.get(name)) for name in ("truncatedExampleIndices", "droppedExampleReasons")
+            parse_strings(self.stats.get(name)) for name in ("truncatedExampleIndices", "droppedExampleReasons")
         )
         return list(zip_longest(indices, reasons, fillvalue=""))
 
     @property
     def dropped_count(self) -> int:
-        return whole(self.stats.get("totalTruncatedExampleCount")) or len(self.dropped)
+        return parse_int(self.stats.get("totalTruncatedExampleCount")) or len(self.dropped_examples)
 
     @cached_property
     def spreads(self) -> list[DistributionSection]:
@@ -107,7 +107,7 @@ class Data:
             ("output", _("Output tokens per example"), _("tokens"), OUTPUT),
             ("messages", _("Messages per example"), _("messages"), MESSAGES),
         ]
-        told = [(id, title, axis, distribution(part(self.stats, key))) for id, title, axis, key in named]
+        told = [(id, title, axis, parse_distribution(get_object(self.stats, key))) for id, title, axis, key in named]
         return [build_distribution_section(*each) for each in told if each[3].count]
 
     @cached_property
@@ -115,50 +115,50 @@ class Data:
         """The first messages of the file, one after the other, as the service shows them."""
         listed = self.stats.get("userDatasetExamples")
         contents = listed if isinstance(listed, list) else []
-        return [message(content) for content in contents if isinstance(content, Mapping)]
+        return [parse_message(content) for content in contents if isinstance(content, Mapping)]
 
     @cached_property
-    def files(self) -> list[File]:
-        spec = part(self.job.remote or self.job.request, "supervisedTuningSpec")
+    def files(self) -> list[DataFile]:
+        spec = get_object(self.job.remote or self.job.request, "supervisedTuningSpec")
         named = [
             (_("Training"), self.job.training, spec.get("trainingDatasetUri")),
             (_("Validation"), self.job.validation, spec.get("validationDatasetUri")),
         ]
         return [
-            File(title, str(uri or (dataset and dataset.uri)), ReportPage(dataset) if dataset else None)
+            DataFile(title, str(uri or (dataset and dataset.uri)), ReportPage(dataset) if dataset else None)
             for title, dataset, uri in named
             if dataset or uri
         ]
 
 
-def message(content: Mapping[str, Any]) -> Message:
+def parse_message(content: Mapping[str, Any]) -> Message:
     parts = content.get("parts")
-    texts = [words(each) for each in (parts if isinstance(parts, list) else [])]
+    texts = [get_part_text(each) for each in (parts if isinstance(parts, list) else [])]
     return Message(str(content.get("role") or "user"), "\n".join(texts))
 
 
-def words(part: Any) -> str:
+def get_part_text(part: Any) -> str:
     """A part's text; a file or a call as it stands."""
     text = part.get("text") if isinstance(part, Mapping) else None
     return text if isinstance(text, str) else json.dumps(part, ensure_ascii=False)
 
 
-def strings(listed: Any) -> list[str]:
+def parse_strings(listed: Any) -> list[str]:
     return [str(entry) for entry in listed] if isinstance(listed, list) else []
 
 
-def distribution(told: Mapping[str, Any]) -> Distribution:
-    buckets = list(ranges(told.get("buckets")))
-    figures = {name: number(told.get(key)) or 0.0 for key, name in FIGURES.items()}
+def parse_distribution(told: Mapping[str, Any]) -> Distribution:
+    buckets = list(parse_buckets(told.get("buckets")))
+    figures = {name: parse_float(told.get(key)) or 0.0 for key, name in DISTRIBUTION_FIELDS.items()}
     return Distribution(
         count=sum(count for _left, _right, count in buckets),
-        total=whole(told.get("sum")) or 0,
+        total=parse_int(told.get("sum")) or 0,
         buckets=buckets,
         **figures,
     )
 
 
-FIGURES = {
+DISTRIBUTION_FIELDS = {
     "min": "minimum",
     "p5": "p5",
     "median": "median",
@@ -168,9 +168,9 @@ FIGURES = {
 }
 
 
-def ranges(buckets: Any) -> Iterator[tuple[int, int, int]]:
+def parse_buckets(buckets: Any) -> Iterator[tuple[int, int, int]]:
     """From `left` to below `right`, where the service names the last value; proto3 leaves zeros out."""
     for bucket in buckets if isinstance(buckets, list) else []:
         if isinstance(bucket, Mapping):
-            left, right, count = (number(bucket.get(key)) or 0.0 for key in ("left", "right", "count"))
+            left, right, count = (parse_float(bucket.get(key)) or 0.0 for key in ("left", "right", "count"))
             yield floor(left), floor(max(left, right)) + 1, round(count)

@@ -15,7 +15,7 @@ from jobs.models import TuningJob
 from jobs.shortcuts import job_or_404
 from jobs.tuning_job_resource import Checkpoint
 from studio.models import Project, Role
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.people.access import Request, member
 from studio.vertex.errors import OutcomeUnknown, VertexError
 
@@ -31,7 +31,7 @@ def set_default(request: Request, project: Project, pk: int, checkpoint: str) ->
     """GET asks whether it is meant, for whoever has no dialog."""
     job = job_or_404(request, project, pk)
     found = next((one for one in job.checkpoints if one.id == checkpoint), None)
-    if reason := why_not(job, found):
+    if reason := explain_unavailable(job, found):
         messages.warning(request, reason)
         return redirect(job)
     if found is None:
@@ -40,15 +40,15 @@ def set_default(request: Request, project: Project, pk: int, checkpoint: str) ->
     if request.method == "GET":
         return render(request, "jobs/job_page/default_checkpoint.html", context)
     try:
-        make_default(job, found, request.user)
+        update_default_checkpoint(job, found, request.user)
     except VertexError as error:
-        banner = explain(error, on_engine=project.on_engine)
+        banner = explain_error(error, on_engine=project.on_engine)
         return render(request, "jobs/job_page/default_checkpoint.html", context | {"banner": banner})
-    messages.success(request, done(job, found))
+    messages.success(request, describe_success(job, found))
     return redirect(job)
 
 
-def why_not(job: TuningJob, checkpoint: Checkpoint | None) -> str:
+def explain_unavailable(job: TuningJob, checkpoint: Checkpoint | None) -> str:
     """Why none can be chosen, or why not this one; blank where it can."""
     if not job.checkpoints:
         return _("This model has no checkpoints to choose from.")
@@ -59,28 +59,28 @@ def why_not(job: TuningJob, checkpoint: Checkpoint | None) -> str:
     return ""
 
 
-def make_default(job: TuningJob, checkpoint: Checkpoint, user: User) -> None:
+def update_default_checkpoint(job: TuningJob, checkpoint: Checkpoint, user: User) -> None:
     """Tells the service, then reads the job again, whose endpoint follows."""
     try:
         job.project.vertex().set_default_checkpoint(job.tuned_model, checkpoint.id)
     except OutcomeUnknown:
-        read_again(job)
+        refresh_job(job)
         if not job.is_default(checkpoint):
             raise
     else:
-        read_again(job)
-    job.audit("tuning_job.set_default", user, checkpoint=checkpoint.id)
+        refresh_job(job)
+    job.add_audit_entry("tuning_job.set_default", user, checkpoint=checkpoint.id)
 
 
-def read_again(job: TuningJob) -> None:
+def refresh_job(job: TuningJob) -> None:
     """Where that fails, the row keeps what it knew: the choice itself was made, or its failure is told."""
     try:
-        job.absorb(job.project.vertex().get_tuning_job(str(job.name)))
+        job.update_from_remote(job.project.vertex().get_tuning_job(str(job.name)))
     except VertexError as error:
         log.warning("job %s could not be read again: %s", job.pk, error)
 
 
-def done(job: TuningJob, checkpoint: Checkpoint) -> str:
+def describe_success(job: TuningJob, checkpoint: Checkpoint) -> str:
     if job.is_default(checkpoint):
         return _("Checkpoint %(id)s is the default now.") % {"id": checkpoint.id}
     return _("Checkpoint %(id)s is the model’s default now; the job still names another endpoint.") % {

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from jobs.models import moment
-from jobs.troubleshooting.error_details import RPC
-from jobs.tuning_job_resource import part, whole
+from jobs.models import parse_timestamp
+from jobs.troubleshooting.error_details import STATUS_BY_CODE
+from jobs.tuning_job_resource import get_object, parse_int
 from studio.formats import format_count
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobs.models import TuningJob
 
-PHASE = "TUNING_JOB_STATE_"
+PHASE_PREFIX = "TUNING_JOB_STATE_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TextSetting:
     """A text: what was asked for (blank: left to the service) and what the service made of it."""
 
     requested: str
@@ -67,23 +67,23 @@ def sections(job: TuningJob) -> list[Section]:
 
 def error_fields(job: TuningJob) -> Iterator[Field]:
     """As the service reported it, untouched."""
-    error = part(job.remote, "error")
-    code = whole(error.get("code"))
-    yield Field(_("Code"), code_words(code), "id")
+    error = get_object(job.remote, "error")
+    code = parse_int(error.get("code"))
+    yield Field(_("Code"), format_error_code(code), "id")
     yield Field(_("Message"), error.get("message"), "id")
     details = error.get("details")
     yield Field(_("Details"), json.dumps(details, ensure_ascii=False) if details else "", "id")
 
 
-def code_words(code: int | None) -> str:
+def format_error_code(code: int | None) -> str:
     """Of google.rpc.Status: 13 INTERNAL."""
-    return "" if code is None else f"{code} {RPC.get(code, '')}".strip()
+    return "" if code is None else f"{code} {STATUS_BY_CODE.get(code, '')}".strip()
 
 
 def model_fields(job: TuningJob) -> Iterator[Field]:
-    name = asked(job, str(job.request.get("tunedModelDisplayName") or ""), "tunedModelDisplayName")
+    name = get_text_setting(job, str(job.request.get("tunedModelDisplayName") or ""), "tunedModelDisplayName")
     yield Field(_("Tuned model name"), name or str(job), "asked" if name else "text")
-    endpoint, why = job.endpoint, no_endpoint(job)
+    endpoint, why = job.endpoint, explain_missing_endpoint(job)
     yield Field(
         _("Endpoint"),
         endpoint or why,
@@ -98,11 +98,11 @@ def model_fields(job: TuningJob) -> Iterator[Field]:
     )
     yield Field(_("Version"), job.tuned_model.partition("@")[2])
     yield Field(_("Description"), job.remote.get("description") or job.description)
-    labels = part(job.remote or job.request, "labels")
+    labels = get_object(job.remote or job.request, "labels")
     yield Field(_("Labels"), ", ".join(f"{key}={value}" for key, value in labels.items()), "id")
 
 
-def no_endpoint(job: TuningJob) -> str:
+def explain_missing_endpoint(job: TuningJob) -> str:
     """Why a finished job that has a model has no endpoint; blank where one may still come."""
     if job.endpoint or not (job.tuned_model and job.is_final):
         return ""
@@ -113,76 +113,76 @@ def job_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Job name"), job.name, "id")
     yield Field(_("Job ID"), (job.name or "").rpartition("/")[2], "id")
     yield Field(_("State"), job.state, "id")
-    yield Field(_("Phase"), str(job.remote.get("tuningJobState") or "").removeprefix(PHASE), "id")
-    done = part(job.remote, "tuningJobMetadata")
-    yield Field(_("Completed epochs"), grouped(done.get("completedEpochCount")))
-    yield Field(_("Completed steps"), grouped(done.get("completedStepCount")))
+    yield Field(_("Phase"), str(job.remote.get("tuningJobState") or "").removeprefix(PHASE_PREFIX), "id")
+    done = get_object(job.remote, "tuningJobMetadata")
+    yield Field(_("Completed epochs"), format_number(done.get("completedEpochCount")))
+    yield Field(_("Completed steps"), format_number(done.get("completedStepCount")))
     yield Field(_("Region"), job.location)
-    yield Field(_("Created"), time_of(job, "createTime"), "time")
+    yield Field(_("Created"), get_timestamp(job, "createTime"), "time")
     yield Field(_("Started"), job.started_at, "time")
     yield Field(_("Ended"), job.ended_at, "time")
     yield Field(_("Duration"), job.elapsed, "duration")
-    yield Field(_("Updated"), time_of(job, "updateTime"), "time")
+    yield Field(_("Updated"), get_timestamp(job, "updateTime"), "time")
     yield Field(_("Experiment"), job.remote.get("experiment"), "id")
     yield Field(_("Pipeline job"), job.remote.get("pipelineJob"), "id")
-    yield Field(_("Service account"), asked(job, job.service_account, "serviceAccount"), "asked")
-    key = asked(job, job.kms_key_name, "encryptionSpec", "kmsKeyName")
+    yield Field(_("Service account"), get_text_setting(job, job.service_account, "serviceAccount"), "asked")
+    key = get_text_setting(job, job.kms_key_name, "encryptionSpec", "kmsKeyName")
     yield Field(_("Encryption key"), key, "asked")
 
 
 def setting_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Tuning method"), _("Supervised tuning"))
-    base = base_model(job)
+    base = get_base_model_setting(job)
     yield Field(
         _("Base model"), base if base.requested else base.resolved, "asked" if base.requested else "id"
     )
     yield Field(_("Custom base model"), job.remote.get("customBaseModel"), "id")
-    model = asked(job, job.pre_tuned_model, "preTunedModel", "tunedModelName")
+    model = get_text_setting(job, job.pre_tuned_model, "preTunedModel", "tunedModelName")
     yield Field(_("Pre-tuned model"), model, "asked")
-    checkpoint = asked(job, job.pre_tuned_checkpoint, "preTunedModel", "checkpointId")
+    checkpoint = get_text_setting(job, job.pre_tuned_checkpoint, "preTunedModel", "checkpointId")
     yield Field(_("Checkpoint to start from"), checkpoint if model else None, "asked")
     yield Field(_("Number of epochs"), job.epochs, "setting")
     yield Field(_("Adapter size"), job.adapter, "setting")
     yield Field(_("Learning rate multiplier"), job.learning_rate, "setting")
-    yield Field(_("Export last checkpoint only"), _("Yes") if exports_last(job) else _("No"))
+    yield Field(_("Export last checkpoint only"), _("Yes") if is_last_checkpoint_only(job) else _("No"))
 
 
-def base_model(job: TuningJob) -> Asked:
+def get_base_model_setting(job: TuningJob) -> TextSetting:
     """A job on a tuned model has it from there."""
-    told = job.remote.get("baseModel") or part(job.remote, "preTunedModel").get("baseModel")
-    return Asked(job.base_model, str(told or ""))
+    told = job.remote.get("baseModel") or get_object(job.remote, "preTunedModel").get("baseModel")
+    return TextSetting(job.base_model, str(told or ""))
 
 
-def exports_last(job: TuningJob) -> bool:
-    told = part(job.remote, "supervisedTuningSpec").get("exportLastCheckpointOnly")
+def is_last_checkpoint_only(job: TuningJob) -> bool:
+    told = get_object(job.remote, "supervisedTuningSpec").get("exportLastCheckpointOnly")
     return told if isinstance(told, bool) else job.export_last_checkpoint_only
 
 
-def asked(job: TuningJob, requested: str, *path: str) -> Asked:
+def get_text_setting(job: TuningJob, requested: str, *path: str) -> TextSetting:
     """The draft's own column beside what stands at `path` of the last answer."""
-    return Asked(requested, str(part(job.remote, *path[:-1]).get(path[-1]) or ""))
+    return TextSetting(requested, str(get_object(job.remote, *path[:-1]).get(path[-1]) or ""))
 
 
 def data_fields(job: TuningJob) -> Iterator[Field]:
-    spec = part(job.remote or job.request, "supervisedTuningSpec")
+    spec = get_object(job.remote or job.request, "supervisedTuningSpec")
     yield Field(_("Training dataset"), spec.get("trainingDatasetUri"), "id")
     yield Field(_("Validation dataset"), spec.get("validationDatasetUri"), "id")
     yield Field(_("Output folder"), job.remote.get("outputUri"), "id")
     yield Field(_("Metrics file"), job.remote.get("gcsMetricsUri"), "id")
-    yield Field(_("Examples"), grouped(job.statistics.get("tuningDatasetExampleCount")))
-    yield Field(_("Steps"), grouped(job.statistics.get("tuningStepCount")))
-    yield Field(_("Billable tokens"), grouped(job.statistics.get("totalBillableTokenCount")))
+    yield Field(_("Examples"), format_number(job.statistics.get("tuningDatasetExampleCount")))
+    yield Field(_("Steps"), format_number(job.statistics.get("tuningStepCount")))
+    yield Field(_("Billable tokens"), format_number(job.statistics.get("totalBillableTokenCount")))
 
 
-def time_of(job: TuningJob, key: str) -> datetime | None:
-    return moment(job.remote.get(key))
+def get_timestamp(job: TuningJob, key: str) -> datetime | None:
+    return parse_timestamp(job.remote.get(key))
 
 
-def grouped(value: Any) -> str:
-    count = whole(value)
+def format_number(value: Any) -> str:
+    count = parse_int(value)
     return "" if count is None else format_count(count)
 
 
-def answer(job: TuningJob) -> str:
+def format_remote(job: TuningJob) -> str:
     """Everything that the service last said, to be read; blank before it said anything."""
     return json.dumps(job.remote, indent=2, ensure_ascii=False) if job.remote else ""

@@ -12,29 +12,29 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from jobs.estimates.queue_position import waiting
+from jobs.estimates.queue_position import get_queue_if_waiting
 from jobs.job_page import adapter_download, details_tab
-from jobs.job_page.dataset_tab import Data
+from jobs.job_page.dataset_tab import DatasetTab
 from jobs.lifecycle import polling
-from jobs.lifecycle.stored_errors import revived
+from jobs.lifecycle.stored_errors import deserialize
 from jobs.models import TuningJob
 from jobs.request.panel import RequestPanel
 from jobs.shortcuts import job_or_404
 from studio.models import Project, Role
-from studio.pages.error_messages import Banner, explain
+from studio.pages.error_messages import Banner, explain_error
 from studio.people.access import Request, member
 from studio.vertex.errors import VertexError
 
 
 @require_GET
 @member(Role.VIEWER)
-def detail(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     """The Monitor tab; to htmx only the head, until the job is over."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    polling.watch(project)
-    context = head(request, job, "monitor")
+    polling.mark_watched(project)
+    context = build_page_head(request, job, "monitor")
     if not request.htmx:
         return render(request, "jobs/job_page/detail.html", context)
     return render(
@@ -42,15 +42,15 @@ def detail(request: Request, project: Project, pk: int) -> HttpResponse:
     )
 
 
-def head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
+def build_page_head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
     """What every tab shows above it."""
-    return {"job": job, "tab": tab, "trouble": trouble(job), "queue": waiting(job, request.user)}
+    return {"job": job, "tab": tab, "trouble": explain_last_error(job), "queue": get_queue_if_waiting(job, request.user)}
 
 
-def trouble(job: TuningJob) -> Banner | None:
+def explain_last_error(job: TuningJob) -> Banner | None:
     """Why the last call about this job failed, in the reader's words."""
     fault = job.trouble or (job.error if job.submission == "refused" else {})
-    return explain(revived(fault), on_engine=job.project.on_engine) if fault else None
+    return explain_error(deserialize(fault), on_engine=job.project.on_engine) if fault else None
 
 
 @require_GET
@@ -59,8 +59,8 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    shown = {"sections": details_tab.sections(job), "answer": details_tab.answer(job)}
-    context = head(request, job, "details") | shown
+    shown = {"sections": details_tab.sections(job), "answer": details_tab.format_remote(job)}
+    context = build_page_head(request, job, "details") | shown
     return render(request, "jobs/job_page/details_tab.html", context)
 
 
@@ -75,11 +75,11 @@ def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_GET
 @member(Role.VIEWER)
-def show_data(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    context = head(request, job, "data") | {"data": Data(job)}
+    context = build_page_head(request, job, "data") | {"data": DatasetTab(job)}
     return render(request, "jobs/job_page/dataset_tab.html", context)
 
 
@@ -92,9 +92,9 @@ def download_adapter(request: Request, project: Project, pk: int, checkpoint: in
         raise Http404
     job_id = job.name.rpartition("/")[2]
     try:
-        file = adapter_download.archive(project.storage(), job_id, checkpoint)
+        file = adapter_download.zip_adapter(project.storage(), job_id, checkpoint)
     except VertexError as error:
-        banner = explain(error, on_engine=True)
+        banner = explain_error(error, on_engine=True)
         messages.error(request, banner.title)
         return redirect("jobs:details", project.slug, job.pk)
     return FileResponse(file, as_attachment=True, filename=f"adapter-{job_id}-{checkpoint}.zip")
@@ -102,7 +102,7 @@ def download_adapter(request: Request, project: Project, pk: int, checkpoint: in
 
 @require_http_methods(["GET", "POST"])
 @member(Role.TUNER)
-def cancel(request: Request, project: Project, pk: int) -> HttpResponse:
+def cancel_job(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant, for whoever has no dialog."""
     job = job_or_404(request, project, pk)
     if request.method == "GET":
@@ -119,9 +119,9 @@ def cancel(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @member(Role.TUNER)
-def look_again(request: Request, project: Project, pk: int) -> HttpResponse:
+def search_again(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
-    job.look_again()
+    job.search_again()
     return redirect(job)
 
 

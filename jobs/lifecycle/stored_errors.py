@@ -8,7 +8,7 @@ from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
 
 
-def kept(error: VertexError) -> dict[str, Any]:
+def serialize(error: VertexError) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "message": error.message,
@@ -19,7 +19,7 @@ def kept(error: VertexError) -> dict[str, Any]:
     }
 
 
-def revived(fault: dict[str, Any]) -> VertexError:
+def deserialize(fault: dict[str, Any]) -> VertexError:
     kind = getattr(errors, str(fault.get("kind")), VertexError)
     return kind(
         str(fault.get("message", "")),

@@ -17,10 +17,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs.lifecycle import polling
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import TuningJob
-from jobs.querysets import STUCK, Submission
-from jobs.request.body import LABEL
+from jobs.querysets import SENDING_TIMEOUT, Submission
+from jobs.request.body import SUBMISSION_LABEL
 from studio.models import AuditEntry
 from studio.vertex.errors import (
     BadName,
@@ -33,9 +33,9 @@ from studio.vertex.errors import (
     VertexError,
 )
 
-LOOKS = (5, 15, 45, 120, 300, 600)
+SEARCH_DELAYS = (5, 15, 45, 120, 300, 600)
 """Seconds after the lost answer at which the job is looked for; after the last one, a person decides."""
-LONGEST_WAIT = 60.0
+MAX_RETRY_DELAY = 60.0
 log = logging.getLogger(__name__)
 _random = random.SystemRandom()
 
@@ -46,20 +46,20 @@ def submit(job: TuningJob) -> None:
     try:
         remote = job.project.vertex().create_tuning_job(job.location, job.request)
     except BadName as error:
-        refuse(job, error)
+        mark_refused(job, error)
     except (NotSent, CredentialsFailed, TooManyRequests) as error:
-        try_later(job, error)
+        schedule_retry(job, error)
     except (OutcomeUnknown, Conflict) as error:
-        lose(job, error)
+        mark_unknown(job, error)
     except Refused as error:
-        refuse(job, error)
+        mark_refused(job, error)
     else:
-        adopt(job, remote)
+        link_remote_job(job, remote)
 
 
 def claim(job: TuningJob) -> bool:
     """True for the one caller that may send; committed to the disk before it does."""
-    with durable():
+    with durable_commit():
         won = TuningJob.objects.filter(pk=job.pk, submission=Submission.READY, attempt=job.attempt).update(
             submission=Submission.SENDING, attempt=job.attempt + 1, claimed_at=timezone.now()
         )
@@ -67,7 +67,7 @@ def claim(job: TuningJob) -> bool:
 
 
 @contextmanager
-def durable() -> Iterator[None]:
+def durable_commit() -> Iterator[None]:
     """SQLite's usual mode may forget the last commits when the power fails; a paid call must be kept."""
     adjustable = connection.vendor == "sqlite" and not connection.in_atomic_block
     if adjustable:
@@ -79,44 +79,44 @@ def durable() -> Iterator[None]:
             connection.cursor().execute("PRAGMA synchronous=NORMAL")
 
 
-def move(job: TuningJob, *where: Submission, **facts: Any) -> bool:
+def update_if_submission(job: TuningJob, *where: Submission, **facts: Any) -> bool:
     """Changes the row if it still stands where we left it."""
     return bool(TuningJob.objects.filter(pk=job.pk, submission__in=where).update(**facts))
 
 
-def try_later(job: TuningJob, error: VertexError) -> None:
+def schedule_retry(job: TuningJob, error: VertexError) -> None:
     """Nothing was made: it goes back to the queue."""
-    when = timezone.now() + wait(job.attempt, error)
-    move(job, Submission.SENDING, submission=Submission.READY, next_try_at=when, trouble=kept(error))
+    when = timezone.now() + compute_retry_delay(job.attempt, error)
+    update_if_submission(job, Submission.SENDING, submission=Submission.READY, next_try_at=when, trouble=serialize(error))
 
 
-def refuse(job: TuningJob, error: VertexError) -> None:
+def mark_refused(job: TuningJob, error: VertexError) -> None:
     now = timezone.now()
-    move(job, Submission.SENDING, submission=Submission.REFUSED, error=kept(error), trouble={}, ended_at=now)
+    update_if_submission(job, Submission.SENDING, submission=Submission.REFUSED, error=serialize(error), trouble={}, ended_at=now)
 
 
-def lose(job: TuningJob, error: VertexError) -> None:
+def mark_unknown(job: TuningJob, error: VertexError) -> None:
     now = timezone.now()
-    move(
+    update_if_submission(
         job,
         Submission.SENDING,
         submission=Submission.UNKNOWN,
         unknown_since=now,
         looks=0,
-        next_try_at=now + timedelta(seconds=LOOKS[0]),
-        trouble=kept(error),
+        next_try_at=now + timedelta(seconds=SEARCH_DELAYS[0]),
+        trouble=serialize(error),
     )
 
 
-def lose_stuck(job: TuningJob) -> None:
+def mark_stuck_unknown(job: TuningJob) -> None:
     """The process that sent it is gone: whether it was heard, only the service knows."""
-    lose(job, OutcomeUnknown("The process that sent the request ended before the answer came."))
+    mark_unknown(job, OutcomeUnknown("The process that sent the request ended before the answer came."))
 
 
-def adopt(job: TuningJob, remote: dict[str, Any]) -> None:
+def link_remote_job(job: TuningJob, remote: dict[str, Any]) -> None:
     """The job is there: keeps its name and what is said about it."""
-    with durable(), transaction.atomic():
-        if move(
+    with durable_commit(), transaction.atomic():
+        if update_if_submission(
             job,
             Submission.SENDING,
             Submission.UNKNOWN,
@@ -124,45 +124,45 @@ def adopt(job: TuningJob, remote: dict[str, Any]) -> None:
             name=remote["name"],
             next_try_at=None,
         ):
-            job.absorb(remote)
-    polling.hurry(job)
+            job.update_from_remote(remote)
+    polling.poll_soon(job)
 
 
-def look(job: TuningJob) -> None:
+def search_by_label(job: TuningJob) -> None:
     """One search by label for a job that may or may not have been made."""
     now = timezone.now()
     looking = TuningJob.objects.filter(pk=job.pk, submission=Submission.UNKNOWN, looks=job.looks)
-    if not looking.update(looks=job.looks + 1, next_try_at=next_look(job, now)):
+    if not looking.update(looks=job.looks + 1, next_try_at=next_search_time(job, now)):
         return
     try:
-        found = carrying(job)
+        found = list_jobs_with_label(job)
     except VertexError as error:
-        again = now + wait(job.looks + 1, error)
+        again = now + compute_retry_delay(job.looks + 1, error)
         TuningJob.objects.filter(pk=job.pk, submission=Submission.UNKNOWN).update(
-            looks=job.looks, next_try_at=again, trouble=kept(error)
+            looks=job.looks, next_try_at=again, trouble=serialize(error)
         )
         return
     if found:
-        adopt(job, found[0])
-        note_twins(job, [str(twin["name"]) for twin in found[1:]])
+        link_remote_job(job, found[0])
+        record_duplicates(job, [str(twin["name"]) for twin in found[1:]])
 
 
-def next_look(job: TuningJob, now: datetime) -> datetime | None:
-    if job.looks + 1 >= len(LOOKS):
+def next_search_time(job: TuningJob, now: datetime) -> datetime | None:
+    if job.looks + 1 >= len(SEARCH_DELAYS):
         return None
-    planned = (job.unknown_since or now) + timedelta(seconds=LOOKS[job.looks + 1])
-    return max(planned, now + timedelta(seconds=LOOKS[0]))
+    planned = (job.unknown_since or now) + timedelta(seconds=SEARCH_DELAYS[job.looks + 1])
+    return max(planned, now + timedelta(seconds=SEARCH_DELAYS[0]))
 
 
-def carrying(job: TuningJob) -> list[dict[str, Any]]:
+def list_jobs_with_label(job: TuningJob) -> list[dict[str, Any]]:
     """The service's jobs with our label, oldest first. Every job is looked at: what a filter means is not
     documented, and a wrong "none" would lead to a second bill."""
     listed = job.project.vertex().list_tuning_jobs(job.location)
-    ours = [remote for remote in listed if (remote.get("labels") or {}).get(LABEL) == job.submission_id]
+    ours = [remote for remote in listed if (remote.get("labels") or {}).get(SUBMISSION_LABEL) == job.submission_id]
     return sorted(ours, key=lambda remote: str(remote.get("createTime", "")))
 
 
-def note_twins(job: TuningJob, names: list[str]) -> None:
+def record_duplicates(job: TuningJob, names: list[str]) -> None:
     if not names:
         return
     log.error("job %s was created more than once: also %s", job.pk, ", ".join(names))
@@ -176,34 +176,34 @@ def note_twins(job: TuningJob, names: list[str]) -> None:
 def send_cancel(job: TuningJob) -> None:
     """Asks the service to stop; it may still finish. A refusal means that the job is not as we think."""
     now = timezone.now()
-    if not TuningJob.objects.cancels(now).filter(pk=job.pk).update(next_try_at=now + STUCK):
+    if not TuningJob.objects.cancels(now).filter(pk=job.pk).update(next_try_at=now + SENDING_TIMEOUT):
         return
     vertex, name = job.project.vertex(), str(job.name)
     row = TuningJob.objects.filter(pk=job.pk)
     try:
         vertex.cancel_tuning_job(name)
     except (NotSent, CredentialsFailed, TooManyRequests, OutcomeUnknown) as error:
-        row.update(next_try_at=now + wait(4, error), trouble=kept(error))
+        row.update(next_try_at=now + compute_retry_delay(4, error), trouble=serialize(error))
     except Refused as refusal:
-        reread(job, refusal)
+        refresh_after_refusal(job, refusal)
     else:
         row.update(cancel_sent_at=now, next_try_at=None, trouble={})
-        polling.hurry(job)
+        polling.poll_soon(job)
 
 
-def reread(job: TuningJob, refusal: Refused) -> None:
+def refresh_after_refusal(job: TuningJob, refusal: Refused) -> None:
     """A cancel that came too late is answered by the job's end; other refusals are shown, to be retried."""
     try:
-        job.absorb(job.project.vertex().get_tuning_job(str(job.name)))
+        job.update_from_remote(job.project.vertex().get_tuning_job(str(job.name)))
     except VertexError as error:
         log.info("job %s could not be read after a refused cancel: %s", job.pk, error)
     if not job.is_final:
         TuningJob.objects.filter(pk=job.pk).update(
-            cancel_asked_at=None, next_try_at=None, trouble=kept(refusal)
+            cancel_asked_at=None, next_try_at=None, trouble=serialize(refusal)
         )
 
 
-def wait(tries: int, error: VertexError) -> timedelta:
+def compute_retry_delay(tries: int, error: VertexError) -> timedelta:
     """Full jitter, doubling up to a minute; never less than the server asked for."""
-    jitter = _random.uniform(1.0, min(LONGEST_WAIT, 2.0 ** (tries + 1)))
+    jitter = _random.uniform(1.0, min(MAX_RETRY_DELAY, 2.0 ** (tries + 1)))
     return timedelta(seconds=max(jitter, error.retry_after or 0.0))

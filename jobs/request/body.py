@@ -6,16 +6,16 @@ from typing import Any, Protocol
 
 from studio.vertex.catalog import ADAPTER_SIZE_NAMES
 
-LABEL = "studio-submission"
+SUBMISSION_LABEL = "studio-submission"
 """Carries `submission_id`, so that a job whose creation was not answered can be found again."""
 
 
-class File(Protocol):
+class DatasetFile(Protocol):
     @property
     def uri(self) -> str: ...
 
 
-class Draft(Protocol):
+class RequestSettings(Protocol):
     """What the body is made of; a TuningJob is one."""
 
     tuned_model_display_name: str
@@ -34,28 +34,28 @@ class Draft(Protocol):
     submission_id: str
 
     @property
-    def training(self) -> File | None: ...
+    def training(self) -> DatasetFile | None: ...
     @property
-    def validation(self) -> File | None: ...
+    def validation(self) -> DatasetFile | None: ...
 
 
-def tuning_request(job: Draft) -> dict[str, Any]:
+def build_request_body(job: RequestSettings) -> dict[str, Any]:
     """Only what is set: an absent hyper-parameter means the recommended value.
 
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs/create
     """
     return {
         **source_model(job),
-        "supervisedTuningSpec": supervised_tuning_spec(job),
+        "supervisedTuningSpec": build_tuning_spec(job),
         **({"tunedModelDisplayName": job.tuned_model_display_name} if job.tuned_model_display_name else {}),
         **({"description": job.description} if job.description else {}),
-        "labels": {**job.labels, LABEL: job.submission_id},
+        "labels": {**job.labels, SUBMISSION_LABEL: job.submission_id},
         **({"serviceAccount": job.service_account} if job.service_account else {}),
         **({"encryptionSpec": {"kmsKeyName": job.kms_key_name}} if job.kms_key_name else {}),
     }
 
 
-def source_model(job: Draft) -> dict[str, Any]:
+def source_model(job: RequestSettings) -> dict[str, Any]:
     """A base model, or a tuned one to go on from; without a checkpoint its default one."""
     if not job.pre_tuned_model:
         return {"baseModel": job.base_model}
@@ -63,7 +63,7 @@ def source_model(job: Draft) -> dict[str, Any]:
     return {"preTunedModel": {"tunedModelName": job.pre_tuned_model, **checkpoint}}
 
 
-def supervised_tuning_spec(job: Draft) -> dict[str, Any]:
+def build_tuning_spec(job: RequestSettings) -> dict[str, Any]:
     spec: dict[str, Any] = {"trainingDatasetUri": job.training.uri if job.training else ""}
     if job.validation_enabled and job.validation:
         spec["validationDatasetUri"] = job.validation.uri
@@ -74,7 +74,7 @@ def supervised_tuning_spec(job: Draft) -> dict[str, Any]:
     return spec
 
 
-def hyper_parameters(job: Draft) -> dict[str, Any]:
+def hyper_parameters(job: RequestSettings) -> dict[str, Any]:
     """int64 travels as a string, the adapter size as its enum's name."""
     chosen: dict[str, Any] = {}
     if job.epoch_count is not None:

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jobs.request import snippets
-from jobs.request.body import tuning_request
-from jobs.request.target import Address, Snippet
+from jobs.request.body import build_request_body
+from jobs.request.target import RequestTarget, Snippet
 from studio.vertex.auth import LOCATION, base_url
 
 if TYPE_CHECKING:
@@ -25,21 +25,21 @@ class RequestPanel:
 
     @cached_property
     def snippets(self) -> list[Snippet]:
-        body = self.job.request or tuning_request(self.job)
-        address = address_of(self.job.project.place(), self.job.location)
-        return [snippet(body, address) for snippet in snippets.ALL]
+        body = self.job.request or build_request_body(self.job)
+        address = build_target(self.job.project.place(), self.job.location)
+        return [snippet(body, address) for snippet in snippets.SNIPPET_BUILDERS]
 
     @property
-    def first(self) -> str:
+    def selected_key(self) -> str:
         keys = [snippet.key for snippet in self.snippets]
         return self.chosen if self.chosen in keys else keys[0]
 
 
-def address_of(place: Place, location: str) -> Address:
+def build_target(place: Place, location: str) -> RequestTarget:
     """Without a region, the word LOCATION stands in its place."""
     known = LOCATION.fullmatch(location) is not None
     url = base_url(place, location if known else "us-central1")
-    return Address(
+    return RequestTarget(
         url=url if known else url.replace("us-central1", "LOCATION"),
         project_id=place.project_id,
         location=location if known else "LOCATION",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.request.target import TOKEN_VARIABLE, Address, Body, Snippet
+from jobs.request.target import TOKEN_VARIABLE, RequestTarget, Body, Snippet
 from studio.vertex.catalog import ADAPTER_SIZES
 
 VERTEXAI_SIZES = {1, 4, 8, 16}
@@ -19,22 +19,22 @@ Arguments = list[tuple[str, str]]
 """Names, and the Python expressions that are their values."""
 
 
-def python_genai(body: Body, address: Address) -> Snippet:
-    source, spec, chosen = parts(body)
+def python_genai(body: Body, address: RequestTarget) -> Snippet:
+    source, spec, chosen = split_body(body)
     pre_tuned = body.get("preTunedModel") or {}
     config: Arguments = []
     if validation := spec.get("validationDatasetUri"):
         config.append(("validation_dataset", f"types.TuningValidationDataset(gcs_uri={validation!r})"))
-    config += given(chosen, ("epoch_count", "epochCount", int))
+    config += optional_argument(chosen, ("epoch_count", "epochCount", int))
     if "adapterSize" in chosen:
         config.append(("adapter_size", f"types.AdapterSize.{chosen['adapterSize']}"))
     config += [
-        *given(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
-        *given(spec, ("export_last_checkpoint_only", "exportLastCheckpointOnly", bool)),
-        *given(pre_tuned, ("pre_tuned_model_checkpoint_id", "checkpointId", str)),
-        *given(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
-        *given(body, ("description", "description", str)),
-        *given(body, ("labels", "labels", dict)),
+        *optional_argument(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
+        *optional_argument(spec, ("export_last_checkpoint_only", "exportLastCheckpointOnly", bool)),
+        *optional_argument(pre_tuned, ("pre_tuned_model_checkpoint_id", "checkpointId", str)),
+        *optional_argument(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
+        *optional_argument(body, ("description", "description", str)),
+        *optional_argument(body, ("labels", "labels", dict)),
     ]
     if key := (body.get("encryptionSpec") or {}).get("kmsKeyName"):
         config.append(("encryption_spec", f"types.EncryptionSpec(kms_key_name={key!r})"))
@@ -44,23 +44,23 @@ def python_genai(body: Body, address: Address) -> Snippet:
     call: Arguments = [
         ("base_model", repr(source)),
         ("training_dataset", f"types.TuningDataset(gcs_uri={spec.get('trainingDatasetUri', '')!r})"),
-        ("config", called("types.CreateTuningJobConfig", config, 1)),
+        ("config", format_call("types.CreateTuningJobConfig", config, 1)),
     ]
-    missing = unknown_in(body, GENAI)
+    missing = find_unsupported(body, GENAI_FIELDS)
     lines = [
-        *genai_client(address),
+        *render_genai_client(address),
         "",
-        *said(missing, "google-genai has no argument for"),
-        f"job = {called('client.tunings.tune', call)}",
+        *comment_unsupported(missing, "google-genai has no argument for"),
+        f"job = {format_call('client.tunings.tune', call)}",
         "print(job.name)",
     ]
     return Snippet("python-genai", "Python (google-genai)", "\n".join(lines), tuple(missing))
 
 
-def genai_client(address: Address) -> Iterator[str]:
-    yield from hints(address)
-    credentials = credentials_of(address, "google.oauth2.credentials.Credentials(token='local')")
-    yield from imports(credentials)
+def render_genai_client(address: RequestTarget) -> Iterator[str]:
+    yield from render_token_comment(address)
+    credentials = credentials_expression(address, "google.oauth2.credentials.Credentials(token='local')")
+    yield from render_imports(credentials)
     yield "from google import genai"
     yield "from google.genai import types"
     yield ""
@@ -73,11 +73,11 @@ def genai_client(address: Address) -> Iterator[str]:
         arguments.append(("http_options", f"types.HttpOptions(base_url={address.url!r})"))
     if credentials:
         arguments.append(("credentials", credentials))
-    yield f"client = {called('genai.Client', arguments)}"
+    yield f"client = {format_call('genai.Client', arguments)}"
 
 
-def python_vertexai(body: Body, address: Address) -> Snippet:
-    source, spec, chosen = parts(body)
+def python_vertexai(body: Body, address: RequestTarget) -> Snippet:
+    source, spec, chosen = split_body(body)
     title = "Python (vertexai)"
     if "preTunedModel" in body:
         text = (
@@ -90,32 +90,32 @@ def python_vertexai(body: Body, address: Address) -> Snippet:
     call: Arguments = [
         ("source_model", repr(source)),
         ("train_dataset", repr(spec.get("trainingDatasetUri", ""))),
-        *given(spec, ("validation_dataset", "validationDatasetUri", str)),
-        *given(chosen, ("epochs", "epochCount", int)),
+        *optional_argument(spec, ("validation_dataset", "validationDatasetUri", str)),
+        *optional_argument(chosen, ("epochs", "epochCount", int)),
         *([("adapter_size", str(size))] if size in VERTEXAI_SIZES | {32} else []),
-        *given(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
-        *given(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
-        *given(body, ("labels", "labels", dict)),
+        *optional_argument(chosen, ("learning_rate_multiplier", "learningRateMultiplier", float)),
+        *optional_argument(body, ("tuned_model_display_name", "tunedModelDisplayName", str)),
+        *optional_argument(body, ("labels", "labels", dict)),
     ]
-    missing = unknown_in(body, VERTEXAI)
+    missing = find_unsupported(body, VERTEXAI_FIELDS)
     if size is not None and size not in VERTEXAI_SIZES | {32}:
         missing.append("supervisedTuningSpec.hyperParameters.adapterSize")
     newer = ["# adapter_size=32 needs google-cloud-aiplatform 2.0 or later."] if size == 32 else []
     lines = [
-        *vertexai_init(body, address),
+        *render_vertexai_init(body, address),
         "",
-        *said(missing, "sft.train has no argument for"),
+        *comment_unsupported(missing, "sft.train has no argument for"),
         *newer,
-        f"job = {called('sft.train', call)}",
+        f"job = {format_call('sft.train', call)}",
         "print(job.resource_name)",
     ]
     return Snippet("python-vertexai", title, "\n".join(lines), tuple(missing))
 
 
-def vertexai_init(body: Body, address: Address) -> Iterator[str]:
-    yield from hints(address)
-    credentials = credentials_of(address, "google.auth.credentials.AnonymousCredentials()")
-    yield from imports(credentials)
+def render_vertexai_init(body: Body, address: RequestTarget) -> Iterator[str]:
+    yield from render_token_comment(address)
+    credentials = credentials_expression(address, "google.auth.credentials.AnonymousCredentials()")
+    yield from render_imports(credentials)
     yield "import vertexai"
     yield "from vertexai.tuning import sft"
     yield ""
@@ -124,12 +124,12 @@ def vertexai_init(body: Body, address: Address) -> Iterator[str]:
         arguments += [("api_transport", "'rest'"), ("api_endpoint", repr(address.url))]
     if credentials:
         arguments.append(("credentials", credentials))
-    arguments += given(body, ("service_account", "serviceAccount", str))
-    arguments += given(body.get("encryptionSpec") or {}, ("encryption_spec_key_name", "kmsKeyName", str))
-    yield called("vertexai.init", arguments)
+    arguments += optional_argument(body, ("service_account", "serviceAccount", str))
+    arguments += optional_argument(body.get("encryptionSpec") or {}, ("encryption_spec_key_name", "kmsKeyName", str))
+    yield format_call("vertexai.init", arguments)
 
 
-def credentials_of(address: Address, nobody: str) -> str:
+def credentials_expression(address: RequestTarget, nobody: str) -> str:
     """An expression; empty where the library finds the person's own by itself."""
     if address.on_engine:
         token = f"google.oauth2.credentials.Credentials(token=os.environ[{TOKEN_VARIABLE!r}])"
@@ -140,7 +140,7 @@ def credentials_of(address: Address, nobody: str) -> str:
     return f"google.auth.default(scopes=[{scope!r}], quota_project_id={address.quota_project!r})[0]"
 
 
-def imports(credentials: str) -> Iterator[str]:
+def render_imports(credentials: str) -> Iterator[str]:
     if "os.environ" in credentials:
         yield "import os"
         yield ""
@@ -149,12 +149,12 @@ def imports(credentials: str) -> Iterator[str]:
         yield f"import {module}"
 
 
-def hints(address: Address) -> Iterator[str]:
+def render_token_comment(address: RequestTarget) -> Iterator[str]:
     if address.on_engine and address.token:
         yield f"# {TOKEN_VARIABLE} holds the engine's token."
 
 
-def parts(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def split_body(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """The model that is tuned, the supervised tuning spec, and its hyper-parameters."""
     spec = body.get("supervisedTuningSpec") or {}
     pre_tuned = body.get("preTunedModel") or {}
@@ -162,13 +162,13 @@ def parts(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
     return str(source), spec, spec.get("hyperParameters") or {}
 
 
-def given(values: dict[str, Any], argument: tuple[str, str, type]) -> Arguments:
+def optional_argument(values: dict[str, Any], argument: tuple[str, str, type]) -> Arguments:
     """One argument, where the body has its field: (name, field, type)."""
     name, field, kind = argument
     return [(name, repr(kind(values[field])))] if field in values else []
 
 
-def called(function: str, arguments: Arguments, depth: int = 0) -> str:
+def format_call(function: str, arguments: Arguments, depth: int = 0) -> str:
     """A call, one argument a line."""
     if not arguments:
         return f"{function}()"
@@ -177,11 +177,11 @@ def called(function: str, arguments: Arguments, depth: int = 0) -> str:
     return f"{function}({shown},\n{INDENT * depth})"
 
 
-def said(missing: list[str], words: str) -> list[str]:
+def comment_unsupported(missing: list[str], words: str) -> list[str]:
     return [f"# Not sent, as {words} it: {path}" for path in missing]
 
 
-COMMON = {
+COMMON_FIELDS = {
     "baseModel",
     "tunedModelDisplayName",
     "labels",
@@ -193,8 +193,8 @@ COMMON = {
     "supervisedTuningSpec.hyperParameters.adapterSize",
     "supervisedTuningSpec.hyperParameters.learningRateMultiplier",
 }
-VERTEXAI = COMMON
-GENAI = COMMON | {
+VERTEXAI_FIELDS = COMMON_FIELDS
+GENAI_FIELDS = COMMON_FIELDS | {
     "description",
     "preTunedModel.tunedModelName",
     "preTunedModel.checkpointId",
@@ -203,15 +203,15 @@ GENAI = COMMON | {
 """The fields that each library can carry."""
 
 
-def unknown_in(body: Body, known: set[str]) -> list[str]:
-    return [path for path in paths(body) if path not in known]
+def find_unsupported(body: Body, known: set[str]) -> list[str]:
+    return [path for path in iter_field_paths(body) if path not in known]
 
 
-def paths(value: dict[str, Any], above: str = "") -> Iterator[str]:
+def iter_field_paths(value: dict[str, Any], above: str = "") -> Iterator[str]:
     """The names of the fields that are set, by dots; labels are one field."""
     for key, inner in value.items():
         path = f"{above}{key}"
         if isinstance(inner, dict) and path != "labels":
-            yield from paths(inner, f"{path}.")
+            yield from iter_field_paths(inner, f"{path}.")
         else:
             yield path

@@ -12,7 +12,7 @@ Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RequestTarget:
     """Where the request goes: `url` is scheme and host, `token` says whether an engine asks for one, and
     `own_host` whether Google's API has another host than its usual one."""
 

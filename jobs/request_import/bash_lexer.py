@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.tokens import Command, Unreadable, Word, line_of, unclosed
+from jobs.request_import.tokens import Command, Unreadable, Token, line_number, unclosed_quote_error
 
 ANSI_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
 ANSI_CODE = re.compile(r"u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})")
@@ -20,41 +20,41 @@ EXPANSION = re.compile(
 DELIMITER = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([^\s;|&<>'\"]+))")
 
 
-class Bash:
+class BashLexer:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.commands: list[Command] = [Command()]
         self.pending: list[tuple[Command, str, bool, bool]] = []
         self.target = ""
-        self._begin()
+        self._begin_word()
 
-    def _begin(self) -> None:
+    def _begin_word(self) -> None:
         self.letters: list[str] = []
         self.open = self.quoted = False
         self.expands: list[str] = []
 
-    def read(self) -> list[Command]:
+    def tokenize(self) -> list[Command]:
         while self.at < len(self.text):
             step = STEPS.get(self.text[self.at])
             if step:
                 step(self)
             else:
-                self._take(1)
+                self._take_characters(1)
         self._end_command()
         return [command for command in self.commands if command.words or command.stdin]
 
-    def _take(self, count: int) -> None:
+    def _take_characters(self, count: int) -> None:
         self.letters.append(self.text[self.at : self.at + count])
         self.open = True
         self.at += count
 
     def _end_word(self) -> None:
         if self.open:
-            self._put(Word("".join(self.letters), self.quoted, tuple(self.expands)))
-        self._begin()
+            self._emit_word(Token("".join(self.letters), self.quoted, tuple(self.expands)))
+        self._begin_word()
 
-    def _put(self, word: Word) -> None:
+    def _emit_word(self, word: Token) -> None:
         command, target, self.target = self.commands[-1], self.target, ""
         if target == "<<<":
             command.stdin = word
@@ -70,21 +70,21 @@ class Bash:
         self.commands[-1].piped = piped
         self.commands.append(Command())
 
-    def space(self) -> None:
+    def lex_space(self) -> None:
         self._end_word()
         self.at += 1
 
-    def newline(self) -> None:
+    def lex_newline(self) -> None:
         # After a pipe the command goes on in the next line.
         self._end_word()
         if self.commands[-1].words or self.commands[-1].stdin:
             self._end_command()
         self.at += 1
         for command, end, cut, literal in self.pending:
-            self._here_document(command, end, cut, literal)
+            self._read_here_document(command, end, cut, literal)
         self.pending = []
 
-    def _here_document(self, command: Command, end: str, cut: bool, literal: bool) -> None:
+    def _read_here_document(self, command: Command, end: str, cut: bool, literal: bool) -> None:
         lines: list[str] = []
         start = self.at
         while self.at < len(self.text):
@@ -98,76 +98,76 @@ class Bash:
         else:
             raise Unreadable(
                 _("The here-document of line %(line)d has no end. Paste it down to the line %(end)s.")
-                % {"line": line_of(self.text, start) - 1, "end": end}
+                % {"line": line_number(self.text, start) - 1, "end": end}
             )
         body = "\n".join(lines)
         expands = () if literal else tuple(EXPANSION.findall(body))
         if not literal:
             body = re.sub(r"\\([\\$`]|\n)", lambda found: found[1].strip("\n"), body)
-        command.stdin = Word(body, True, expands)
+        command.stdin = Token(body, True, expands)
 
-    def comment(self) -> None:
+    def lex_comment(self) -> None:
         if self.open:
-            return self._take(1)
+            return self._take_characters(1)
         self.at = end if (end := self.text.find("\n", self.at)) >= 0 else len(self.text)
         return None
 
-    def backslash(self) -> None:
+    def lex_escape(self) -> None:
         following = self.text[self.at + 1 : self.at + 2]
         self.at += 2
         if following != "\n":
             self.letters.append(following or "\\")
             self.open = True
 
-    def single(self) -> None:
+    def lex_single_quotes(self) -> None:
         end = self.text.find("'", self.at + 1)
         if end < 0:
-            raise unclosed(self.text, self.at, "'")
+            raise unclosed_quote_error(self.text, self.at, "'")
         self.letters.append(self.text[self.at + 1 : end])
         self.open = self.quoted = True
         self.at = end + 1
 
-    def double(self) -> None:
+    def lex_double_quotes(self) -> None:
         start, self.at = self.at, self.at + 1
         self.open = self.quoted = True
         while (letter := self.text[self.at : self.at + 1]) != '"':
             if not letter:
-                raise unclosed(self.text, start, '"')
+                raise unclosed_quote_error(self.text, start, '"')
             following = self.text[self.at + 1 : self.at + 2]
             if letter == "\\" and following and following in '"\\$`\n':
                 self.letters.append(following.strip("\n"))
                 self.at += 2
             elif letter in "$`":
-                self.expansion()
+                self.lex_expansion()
             else:
-                self._take(1)
+                self._take_characters(1)
         self.at += 1
 
-    def dollar(self) -> None:
+    def lex_dollar(self) -> None:
         if self.text.startswith("$'", self.at):
-            self._ansi()
+            self._lex_ansi_quotes()
         else:
-            self.expansion()
+            self.lex_expansion()
 
-    def expansion(self) -> None:
+    def lex_expansion(self) -> None:
         found = EXPANSION.match(self.text, self.at)
         if found:
             self.expands.append(found[0])
-        self._take(len(found[0]) if found else 1)
+        self._take_characters(len(found[0]) if found else 1)
 
-    def _ansi(self) -> None:
+    def _lex_ansi_quotes(self) -> None:
         start, self.at = self.at, self.at + 2
         self.open = self.quoted = True
         while (letter := self.text[self.at : self.at + 1]) != "'":
             if not letter:
-                raise unclosed(self.text, start, "$'")
+                raise unclosed_quote_error(self.text, start, "$'")
             if letter == "\\":
-                self._ansi_escape()
+                self._lex_ansi_escape()
             else:
-                self._take(1)
+                self._take_characters(1)
         self.at += 1
 
-    def _ansi_escape(self) -> None:
+    def _lex_ansi_escape(self) -> None:
         code = ANSI_CODE.match(self.text, self.at + 1)
         if code:
             digits = code[1] or code[2] or code[3]
@@ -179,7 +179,7 @@ class Bash:
         self.letters.append(ANSI_ESCAPES.get(letter, letter))
         self.at += 2
 
-    def less(self) -> None:
+    def lex_input_redirect(self) -> None:
         self._end_word()
         if self.text.startswith("<<<", self.at):
             self.target = "<<<"
@@ -193,35 +193,35 @@ class Bash:
             self.target = "<"
             self.at += 1
 
-    def greater(self) -> None:
+    def lex_output_redirect(self) -> None:
         # The number of a stream, as in 2>, is no word of its own.
         if "".join(self.letters).isdigit():
-            self._begin()
+            self._begin_word()
         self._end_word()
         self.target = ">"
         self.at += 2 if self.text.startswith((">>", ">&", ">|"), self.at) else 1
 
-    def separator(self) -> None:
+    def lex_separator(self) -> None:
         double = self.text[self.at : self.at + 2] in {"||", "&&"}
         self._end_command(piped=self.text[self.at] == "|" and not double)
         self.at += 2 if double else 1
 
 
-STEPS: dict[str, Callable[[Bash], None]] = {
-    " ": Bash.space,
-    "\t": Bash.space,
-    "\n": Bash.newline,
-    "#": Bash.comment,
-    "\\": Bash.backslash,
-    "'": Bash.single,
-    '"': Bash.double,
-    "$": Bash.dollar,
-    "`": Bash.expansion,
-    "<": Bash.less,
-    ">": Bash.greater,
-    "|": Bash.separator,
-    "&": Bash.separator,
-    ";": Bash.separator,
+STEPS: dict[str, Callable[[BashLexer], None]] = {
+    " ": BashLexer.lex_space,
+    "\t": BashLexer.lex_space,
+    "\n": BashLexer.lex_newline,
+    "#": BashLexer.lex_comment,
+    "\\": BashLexer.lex_escape,
+    "'": BashLexer.lex_single_quotes,
+    '"': BashLexer.lex_double_quotes,
+    "$": BashLexer.lex_dollar,
+    "`": BashLexer.lex_expansion,
+    "<": BashLexer.lex_input_redirect,
+    ">": BashLexer.lex_output_redirect,
+    "|": BashLexer.lex_separator,
+    "&": BashLexer.lex_separator,
+    ";": BashLexer.lex_separator,
 }
 
 
@@ -229,5 +229,5 @@ def is_character(number: int) -> bool:
     return number < 0xD800 or 0xE000 <= number < 0x110000
 
 
-def bash(text: str) -> list[Command]:
-    return Bash(text).read()
+def tokenize_bash(text: str) -> list[Command]:
+    return BashLexer(text).tokenize()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from jobs.request_import.tokens import Command, Word, unclosed
+from jobs.request_import.tokens import Command, Token, unclosed_quote_error
 
 PART = re.compile(
     r'(?P<escaped>(?P<pairs>(?:\\\\)*)\\")|(?P<slashes>(?:\\\\)*)(?P<mark>"{1,2})|(?P<space>\s+)|\\+|[^\\\s"]+'
@@ -34,15 +34,15 @@ def without_carets(text: str) -> str:
     return "".join(letters)
 
 
-def arguments(line: str) -> list[Word]:
+def arguments(line: str) -> list[Token]:
     """2n backslashes before a mark are n backslashes, and the mark begins or ends a quotation; with one
     backslash more, the mark is a letter. A doubled mark inside of a quotation is a letter, too."""
-    words: list[Word] = []
+    words: list[Token] = []
     letters: list[str] = []
     inside = quoted = begun = False
     for part in PART.finditer(line):
         if part["space"] and not inside:
-            words += [Word("".join(letters), quoted)] if begun else []
+            words += [Token("".join(letters), quoted)] if begun else []
             letters, quoted, begun = [], False, False
             continue
         begun = True
@@ -55,8 +55,8 @@ def arguments(line: str) -> list[Word]:
         else:
             letters.append(part[0])
     if inside:
-        raise unclosed(line, len(line), '"')
-    return [*words, Word("".join(letters), quoted)] if begun else words
+        raise unclosed_quote_error(line, len(line), '"')
+    return [*words, Token("".join(letters), quoted)] if begun else words
 
 
 def halved(slashes: str) -> str:

@@ -9,7 +9,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.tokens import Unreadable, Word, line_of, unclosed
+from jobs.request_import.tokens import Unreadable, Token, line_number, unclosed_quote_error
 
 QUOTES = "'\u2018\u2019\u201a\u201b"
 """What PowerShell takes for a single quotation mark."""
@@ -33,7 +33,7 @@ SPACE = re.compile(r"(?:[ \t]|`[ \t]*\n)+")
 COMMENT = re.compile(r"#[^\n]*")
 MARK = re.compile(r"[;|(){}=,>`]")
 
-Statement = list[Word]
+Statement = list[Token]
 
 
 def statements(text: str) -> list[Statement]:
@@ -42,7 +42,7 @@ def statements(text: str) -> list[Statement]:
     depth = at = 0
     while at < len(text):
         if text[at] == "\n" or text[at] == ";":
-            if depth <= 0 and not (found[-1] and found[-1][-1] == Word("|")):
+            if depth <= 0 and not (found[-1] and found[-1][-1] == Token("|")):
                 found.append([])
             at += 1
             continue
@@ -55,7 +55,7 @@ def statements(text: str) -> list[Statement]:
     return [statement for statement in found if statement]
 
 
-def word_at(text: str, at: int) -> tuple[Word | None, int]:
+def word_at(text: str, at: int) -> tuple[Token | None, int]:
     """The word that begins here, None for a space or a comment, and where it ends."""
     if skipped := SPACE.match(text, at) or COMMENT.match(text, at):
         return None, skipped.end()
@@ -66,19 +66,19 @@ def word_at(text: str, at: int) -> tuple[Word | None, int]:
     found = BARE.match(text, at) or MARK.match(text, at)
     if found is None:
         return None, at + 1
-    return Word(re.sub(r"`(.)", r"\1", found[0])), found.end()
+    return Token(re.sub(r"`(.)", r"\1", found[0])), found.end()
 
 
-def string_at(text: str, at: int) -> tuple[Word, int]:
+def string_at(text: str, at: int) -> tuple[Token, int]:
     found = DOUBLE.match(text, at) if text[at] == '"' else SINGLE.match(text, at)
     if found is None:
-        raise unclosed(text, at, text[at])
+        raise unclosed_quote_error(text, at, text[at])
     if text[at] == '"':
         return expanding(re.sub('""', '`"', found[1])), found.end()
-    return Word(re.sub(rf"([{QUOTES}])[{QUOTES}]", r"\1", found[1]), True), found.end()
+    return Token(re.sub(rf"([{QUOTES}])[{QUOTES}]", r"\1", found[1]), True), found.end()
 
 
-def here_string(text: str, begins: re.Match[str]) -> tuple[Word, int]:
+def here_string(text: str, begins: re.Match[str]) -> tuple[Token, int]:
     """Ends at a line that begins with the mark and @."""
     expands = begins[1] == '"'
     ends = re.compile(r'\n"@' if expands else rf"\n[{QUOTES}]@")
@@ -86,14 +86,14 @@ def here_string(text: str, begins: re.Match[str]) -> tuple[Word, int]:
     if found is None:
         raise Unreadable(
             _("The here-string of line %(line)d has no end. Paste it down to the line %(end)s.")
-            % {"line": line_of(text, begins.start()), "end": f"{begins[1]}@"}
+            % {"line": line_number(text, begins.start()), "end": f"{begins[1]}@"}
         )
     inner = text[begins.end() : max(found.start(), begins.end())]
-    return (expanding(inner) if expands else Word(inner, True)), found.end()
+    return (expanding(inner) if expands else Token(inner, True)), found.end()
 
 
-def expanding(raw: str) -> Word:
+def expanding(raw: str) -> Token:
     """A string in double quotation marks: the backtick escapes, a variable would be filled in."""
     names = tuple(VARIABLE.findall(re.sub(r"`[\s\S]", "", raw)))
     text = re.sub(r"`([\s\S])", lambda found: ESCAPES.get(found[1], found[1].strip("\n")), raw)
-    return Word(text, True, names)
+    return Token(text, True, names)

@@ -12,32 +12,32 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.curl import Sent, from_powershell, from_shell
-from jobs.request_import.draft_fields import Pasted, pasted_body, shown
+from jobs.request_import.curl import ExtractedRequest, from_powershell, extract_curl_request
+from jobs.request_import.draft_fields import ImportedRequest, parse_body, shorten_value
 from jobs.request_import.tokens import Unreadable
 
-__all__ = ["Pasted", "Unreadable", "read"]
+__all__ = ["ImportedRequest", "Unreadable", "parse_request"]
 
 HTTP = re.compile(r"(?:[A-Z]+[ \t]+)?(https?://\S+)[ \t]*(?:HTTP/\S+)?[ \t]*(?:\n|$)")
 WEB_REQUEST = re.compile(r"\b(?:invoke-webrequest|invoke-restmethod|iwr|irm)\b", re.IGNORECASE)
 CURL = re.compile(r"\bcurl(?:\.exe)?\b", re.IGNORECASE)
 FENCE = re.compile(r"```[^\n]*\n(.*?)\n?```", re.DOTALL)
 METHOD_PATH = re.compile(r"/v1(?:beta1)?/projects/([^/]+)/locations/([^/]+)/tuningJobs/?")
-COMMA_TOO_MANY = re.compile(r'("(?:[^"\\]|\\[\s\S]?)*(?:"|\Z))|,(?=\s*[}\]])')
-NEAR = 24
+TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\[\s\S]?)*(?:"|\Z))|,(?=\s*[}\]])')
+EXCERPT_LENGTH = 24
 
 
-def read(text: str) -> Pasted:
+def parse_request(text: str) -> ImportedRequest:
     """Raises Unreadable with words that say what to do."""
     text = re.sub("\r\n?", "\n", text).strip("\ufeff \t\n\u00a0")
     if fenced := FENCE.fullmatch(text):
         text = fenced[1].strip()
     if not text:
         raise Unreadable(_("Paste a curl command or the JSON of a job."))
-    sent = sent_by(text)
-    pasted = pasted_body(job_of(json_object(sent.body)))
+    sent = extract_request(text)
+    pasted = parse_body(unwrap_job_list(parse_json_object(sent.body)))
     if sent.url:
-        take_url(pasted, sent.url)
+        apply_url(pasted, sent.url)
     if sent.expands:
         pasted.messages.append(
             _("%(names)s would be filled in by the shell; here it stands as it is written.")
@@ -46,15 +46,15 @@ def read(text: str) -> Pasted:
     return pasted
 
 
-def sent_by(text: str) -> Sent:
+def extract_request(text: str) -> ExtractedRequest:
     if text.startswith(("{", "[")):
-        return Sent(text)
+        return ExtractedRequest(text)
     if http := HTTP.match(text):
-        return Sent(text[text.index("{", http.end()) :] if "{" in text[http.end() :] else "", http[1])
+        return ExtractedRequest(text[text.index("{", http.end()) :] if "{" in text[http.end() :] else "", http[1])
     # The words may stand in the values, too: the first one is the command's.
     curl, web_request = CURL.search(text), WEB_REQUEST.search(text)
     if curl and not (web_request and is_powershell(text)):
-        return from_shell(text)
+        return extract_curl_request(text)
     if web_request:
         return from_powershell(text)
     raise Unreadable(
@@ -76,14 +76,14 @@ def is_powershell(text: str) -> bool:
     )
 
 
-def json_object(text: str) -> dict[str, Any]:
+def parse_json_object(text: str) -> dict[str, Any]:
     """JSON as the reference page writes it: a comma before a closing bracket is forgiven."""
     if not text.strip():
         raise Unreadable(_("There is no body in this text. Paste the whole request, with its JSON."))
     try:
-        value = parsed(text)
+        value = load_json(text)
     except json.JSONDecodeError:
-        value = parsed_or_refused(COMMA_TOO_MANY.sub(lambda found: found[1] or " ", text))
+        value = load_json_or_explain(TRAILING_COMMA.sub(lambda found: found[1] or " ", text))
     except (RecursionError, ValueError):
         raise Unreadable(
             _("This JSON cannot be read: it is nested too deeply, or holds a number too long.")
@@ -93,15 +93,15 @@ def json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def parsed(text: str) -> Any:
+def load_json(text: str) -> Any:
     return json.loads(text, parse_constant=lambda name: name)
 
 
-def parsed_or_refused(text: str) -> Any:
+def load_json_or_explain(text: str) -> Any:
     try:
-        return parsed(text)
+        return load_json(text)
     except json.JSONDecodeError as error:
-        near = text[error.pos : error.pos + NEAR].partition("\n")[0]
+        near = text[error.pos : error.pos + EXCERPT_LENGTH].partition("\n")[0]
         place = {"line": error.lineno, "column": error.colno, "near": near}
         if not near:
             raise Unreadable(
@@ -120,7 +120,7 @@ def parsed_or_refused(text: str) -> Any:
         ) from None
 
 
-def job_of(value: dict[str, Any]) -> dict[str, Any]:
+def unwrap_job_list(value: dict[str, Any]) -> dict[str, Any]:
     """The one job of a list's answer, or the value itself."""
     listed = value.get("tuningJobs")
     if not isinstance(listed, list):
@@ -130,7 +130,7 @@ def job_of(value: dict[str, Any]) -> dict[str, Any]:
     raise Unreadable(_("This is a list of %(count)d jobs. Paste one of them.") % {"count": len(listed)})
 
 
-def take_url(pasted: Pasted, url: str) -> None:
+def apply_url(pasted: ImportedRequest, url: str) -> None:
     """Where the request would have gone: its region counts, its project is only told."""
     try:
         path = unquote(urlsplit(url).path)
@@ -140,5 +140,5 @@ def take_url(pasted: Pasted, url: str) -> None:
     if not found:
         pasted.messages.append(_("The address is not that of tuningJobs.create: only the body was taken."))
         return
-    pasted.project_id = shown(found[1])
-    pasted.take_location(found[2])
+    pasted.project_id = shorten_value(found[1])
+    pasted.set_location(found[2])

@@ -15,7 +15,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class Token:
     """`expands` are the variables and commands that a shell would have put in."""
 
     text: str
@@ -28,19 +28,19 @@ class Command:
     """`stdin` is what the text itself feeds to it; `reads` and `writes` are names of files; `piped` says that
     its output is the next command's input."""
 
-    words: list[Word] = field(default_factory=list)
-    stdin: Word | None = None
+    words: list[Token] = field(default_factory=list)
+    stdin: Token | None = None
     reads: str = ""
     writes: str = ""
     piped: bool = False
 
 
-def line_of(text: str, at: int) -> int:
+def line_number(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def unclosed(text: str, at: int, mark: str) -> Unreadable:
+def unclosed_quote_error(text: str, at: int, mark: str) -> Unreadable:
     return Unreadable(
         _("The quotation mark %(mark)s in line %(line)d is not closed. Paste the whole command.")
-        % {"mark": mark, "line": line_of(text, at)}
+        % {"mark": mark, "line": line_number(text, at)}
     )

@@ -15,98 +15,98 @@ from jobs import base_models
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal, translate_storage_errors
-from jobs.datasets.forms import AddressForm
+from jobs.datasets.forms import ExistingFileForm
 from jobs.models import TuningJob
-from jobs.preflight import base_model, regions
+from jobs.preflight import find_base_model, list_tuning_regions
 from jobs.request_import import reader
-from jobs.wizard.dataset_step.pending_files import let_wait
-from jobs.wizard.drafts import UNPROCESSABLE, new_draft
+from jobs.wizard.dataset_step.pending_files import add_pending_file
+from jobs.wizard.drafts import UNPROCESSABLE, create_blank_draft
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
-LONGEST = 100_000
-NAMED = 20
+MAX_CHARACTERS = 100_000
+MAX_ITEMS_SHOWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.TUNER)
-def paste_request(request: Request, project: Project) -> HttpResponse:
+def import_request(request: Request, project: Project) -> HttpResponse:
     text = request.POST.get("request", "")
     if request.method != "POST":
-        return render(request, "jobs/request_import/paste.html", {"longest": LONGEST})
+        return render(request, "jobs/request_import/paste.html", {"longest": MAX_CHARACTERS})
     try:
-        job = make_draft(request, project, read(text))
+        job = create_draft_from_request(request, project, parse_pasted_text(text))
     except reader.Unreadable as refusal:
-        context = {"text": text, "refusal": refusal, "longest": LONGEST}
+        context = {"text": text, "refusal": refusal, "longest": MAX_CHARACTERS}
         return render(request, "jobs/request_import/paste.html", context, status=UNPROCESSABLE)
     return redirect("jobs:model", project.slug, job.pk)
 
 
-def read(text: str) -> reader.Pasted:
-    if len(text) > LONGEST:
+def parse_pasted_text(text: str) -> reader.ImportedRequest:
+    if len(text) > MAX_CHARACTERS:
         raise reader.Unreadable(
-            _("The text is longer than %(most)d characters. Paste the request alone.") % {"most": LONGEST}
+            _("The text is longer than %(most)d characters. Paste the request alone.") % {"most": MAX_CHARACTERS}
         )
-    return reader.read(text)
+    return reader.parse_request(text)
 
 
-def make_draft(request: Request, project: Project, pasted: reader.Pasted) -> TuningJob:
+def create_draft_from_request(request: Request, project: Project, pasted: reader.ImportedRequest) -> TuningJob:
     """A draft with all that could be taken; messages say what was, what was not, and why."""
     chosen = {name: value for name, value in pasted.fields.items() if name not in PURPOSES}
-    job = new_draft(request, project)
-    job.revise(**chosen)
+    job = create_blank_draft(request, project)
+    job.update_draft(**chosen)
     job.refresh_from_db()
-    tell(request, job, pasted)
+    report_import(request, job, pasted)
     for purpose in PURPOSES:
         if uri := pasted.fields.get(purpose):
-            take_file(request, job, purpose, uri)
+            attach_file(request, job, purpose, uri)
     return job
 
 
-def take_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
+def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
     """Where the file cannot be had, its address waits in step 2."""
-    form = AddressForm({"uri": uri})
+    form = ExistingFileForm({"uri": uri})
     try:
         if not form.is_valid():
             raise Refusal(str(form.errors["uri"][0]))
         file = translate_storage_errors(job.project, lambda: ingest.ingest_existing(job.project, request.user, uri))
     except Refusal as refusal:
-        let_wait(request, job, purpose, uri)
+        add_pending_file(request, job, purpose, uri)
         messages.warning(
             request,
             _("%(uri)s: %(reason)s The address waits in step 2.") % {"uri": uri, "reason": refusal},
         )
     else:
-        job.revise(**{purpose: file})
+        job.update_draft(**{purpose: file})
 
 
-def tell(request: Request, job: TuningJob, pasted: reader.Pasted) -> None:
+def report_import(request: Request, job: TuningJob, pasted: reader.ImportedRequest) -> None:
     if pasted.taken:
-        messages.success(request, _("Taken from the request: %(fields)s.") % {"fields": listed(pasted.taken)})
+        messages.success(request, _("Taken from the request: %(fields)s.") % {"fields": format_field_list(pasted.taken)})
     if pasted.outputs:
         messages.info(
             request,
-            _("Left out, as the service fills them in: %(fields)s.") % {"fields": listed(pasted.outputs)},
+            _("Left out, as the service fills them in: %(fields)s.") % {"fields": format_field_list(pasted.outputs)},
         )
     if pasted.unknown:
         messages.warning(
             request,
-            _("Not taken, as it cannot be set here: %(fields)s.") % {"fields": listed(pasted.unknown)},
+            _("Not taken, as it cannot be set here: %(fields)s.") % {"fields": format_field_list(pasted.unknown)},
         )
-    for message in [*pasted.messages[:NAMED], *doubts(job, pasted)]:
+    for message in [*pasted.messages[:MAX_ITEMS_SHOWN], *iter_unsupported_values(job, pasted)]:
         messages.warning(request, message)
 
 
-def listed(fields: list[str]) -> str:
+def format_field_list(fields: list[str]) -> str:
     """Field names without the parts that they share, such as `epochCount`."""
     names = [name.removeprefix("supervisedTuningSpec.").removeprefix("hyperParameters.") for name in fields]
-    left = len(names) - NAMED
+    left = len(names) - MAX_ITEMS_SHOWN
     more = [ngettext("and %(n)s more", "and %(n)s more", left) % {"n": left}] if left > 0 else []
-    return ", ".join([*names[:NAMED], *more])
+    return ", ".join([*names[:MAX_ITEMS_SHOWN], *more])
 
 
-def doubts(job: TuningJob, pasted: reader.Pasted) -> Iterator[str]:
+def iter_unsupported_values(job: TuningJob, pasted: reader.ImportedRequest) -> Iterator[str]:
     """What this project cannot do with the values that were taken."""
     project = job.project
     if pasted.project_id and pasted.project_id != project.project_id:
@@ -114,15 +114,15 @@ def doubts(job: TuningJob, pasted: reader.Pasted) -> Iterator[str]:
             "theirs": pasted.project_id,
             "ours": project.project_id,
         }
-    model = base_model(job)
+    model = find_base_model(job)
     if "base_model" not in pasted.fields and "pre_tuned_model" in pasted.fields:
         yield _("The request does not say on which base model the tuned model rests. Choose it.")
-    if model is None or model.id not in {offered.id for offered in base_models.models(project)}:
+    if model is None or model.id not in {offered.id for offered in base_models.list_base_models(project)}:
         yield _("The base model %(model)s is not offered here. Choose another one.") % {
             "model": job.base_model
         }
         return
-    if job.location not in regions(project, model):
+    if job.location not in list_tuning_regions(project, model):
         yield _("%(model)s is not tuned in %(region)s here. Choose another region.") % {
             "model": model.id,
             "region": job.location,

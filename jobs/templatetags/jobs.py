@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from jobs.status import Work, alert_words, status_of, work_of
+from jobs.status import RunProgress, describe_alerts, status_of, get_run_progress
 from studio.formats import format_rough_duration
-from studio.pages.list_query import Sorting
+from studio.pages.list_query import ListQuery
 from studio.templatetags.studio import icon
 
 register = template.Library()
@@ -31,7 +31,7 @@ def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
     """Validation loss on its own scale, a dot at the lowest point; a run that goes on is shorter."""
     if not values:
         return format_html('<span class="t2 small">{}</span>', _("no points yet") if live else "–")
-    points = curve(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
+    points = compute_points(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
     lowest = points[values.index(min(values))]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     words = _("Validation loss from %(first).3f to %(last).3f") % {"first": values[0], "last": values[-1]}
@@ -43,7 +43,7 @@ def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
     )
 
 
-def curve(values: Sequence[float], width: float) -> list[tuple[float, float]]:
+def compute_points(values: Sequence[float], width: float) -> list[tuple[float, float]]:
     """Values spread over the drawing, the highest at the top."""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
@@ -56,7 +56,7 @@ def curve(values: Sequence[float], width: float) -> list[tuple[float, float]]:
 @register.simple_tag
 def alerts(job: TuningJob) -> SafeString:
     """What is wrong with the curves, as one icon with its words; nothing where nothing is."""
-    words = alert_words(job)
+    words = describe_alerts(job)
     if not words:
         return SafeString("")
     said = " ".join(map(str, words))
@@ -67,14 +67,14 @@ def alerts(job: TuningJob) -> SafeString:
 
 
 @register.simple_tag
-def query(asked: Sorting, **changed: str | int) -> str:
+def query(asked: ListQuery, **changed: str | int) -> str:
     """The address's query with some of it changed."""
     return asked.query(**changed)
 
 
 @register.filter
-def work(job: TuningJob) -> Work:
-    return work_of(job)
+def work(job: TuningJob) -> RunProgress:
+    return get_run_progress(job)
 
 
 @register.filter

@@ -26,16 +26,16 @@ def report_state(errors: int | None, warnings: int | None, css: str = "") -> Saf
     """None where a report has no such figure."""
     if errors:
         words = ngettext("%(n)s problem", "%(n)s problems", errors) % {"n": format_count(errors)}
-        return chip("bad", "error", words, css)
+        return render_chip("bad", "error", words, css)
     if warnings:
         words = ngettext("%(n)s warning", "%(n)s warnings", warnings) % {"n": format_count(warnings)}
-        return chip("warn", "warning", words, css)
+        return render_chip("warn", "warning", words, css)
     if errors is None:
-        return chip("idle", "radio_button_unchecked", _("Not checked"), css)
-    return chip("ok", "check_circle", _("No problems"), css)
+        return render_chip("idle", "radio_button_unchecked", _("Not checked"), css)
+    return render_chip("ok", "check_circle", _("No problems"), css)
 
 
-def chip(tone: str, symbol: str, words: str, css: str) -> SafeString:
+def render_chip(tone: str, symbol: str, words: str, css: str) -> SafeString:
     return format_html('<span class="st st-{} {}">{}{}</span>', tone, css, icon(symbol), words)
 
 

@@ -6,97 +6,97 @@ from django.utils.translation import gettext as _
 
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.models import Dataset
-from jobs.troubleshooting.fix import Case, Recipe
+from jobs.troubleshooting.fix import FailureCase, Fix
 
-AGENT = "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com"
+VERTEX_SERVICE_AGENT = "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com"
 """Whom Vertex reads as where a job names no account: cloud.google.com/iam/docs/service-agents."""
 
 
-def which(case: Case) -> Purpose:
+def identify_dataset(case: FailureCase) -> Purpose:
     """The dataset that the symptom is about: by its field, its words, or the number of examples it tells."""
-    if case.symptom.field in ("training", "validation"):
-        return "validation" if case.symptom.field == "validation" else "training"
+    if case.detail.field in ("training", "validation"):
+        return "validation" if case.detail.field == "validation" else "training"
     if "validation" in case.text.lower():
         return "validation"
-    total = case.found.groupdict().get("total")
-    if total and total != count(case.job.training) and total == count(case.job.validation):
+    total = case.match.groupdict().get("total")
+    if total and total != format_example_count(case.job.training) and total == format_example_count(case.job.validation):
         return "validation"
     return "training"
 
 
-def count(dataset: Dataset | None) -> str:
+def format_example_count(dataset: Dataset | None) -> str:
     return str(dataset.parsed_report.examples) if dataset else ""
 
 
-def replace(case: Case, cause: str, action: str, purpose: Purpose | None = None) -> Recipe:
+def suggest_other_file(case: FailureCase, cause: str, action: str, purpose: Purpose | None = None) -> Fix:
     """A button that opens the chooser of the dataset in question."""
-    purpose = purpose or which(case)
+    purpose = purpose or identify_dataset(case)
     button = (
         _("Choose another training file") if purpose == "training" else _("Choose another validation file")
     )
-    return Recipe(cause, action, purpose, button=button)
+    return Fix(cause, action, purpose, button=button)
 
 
-def name_of(case: Case) -> str:
+def get_file_name(case: FailureCase) -> str:
     """The file, or where none is known what it is."""
-    dataset: Dataset | None = getattr(case.job, which(case))
+    dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     if dataset:
         return str(dataset)
-    return _("the training dataset") if which(case) == "training" else _("the validation dataset")
+    return _("the training dataset") if identify_dataset(case) == "training" else _("the validation dataset")
 
 
-def not_jsonl(case: Case) -> Recipe:
-    cause = _("%(file)s is not taken as a JSONL file.") % {"file": name_of(case)}
+def fix_not_jsonl(case: FailureCase) -> Fix:
+    cause = _("%(file)s is not taken as a JSONL file.") % {"file": get_file_name(case)}
     action = _("Choose a file on Cloud Storage whose name ends in .jsonl, with one JSON object per line.")
-    return replace(case, cause, action)
+    return suggest_other_file(case, cause, action)
 
 
-def not_there(case: Case) -> Recipe:
-    cause = _("%(file)s is not where it was: nothing lies at its address.") % {"file": name_of(case)}
-    return replace(case, cause, _("Upload it again, or choose another file."))
+def fix_missing_file(case: FailureCase) -> Fix:
+    cause = _("%(file)s is not where it was: nothing lies at its address.") % {"file": get_file_name(case)}
+    return suggest_other_file(case, cause, _("Upload it again, or choose another file."))
 
 
-def not_readable(case: Case) -> Recipe:
+def fix_unreadable_file(case: FailureCase) -> Fix:
     """Who may not read which bucket, and the role that lets them."""
-    who = case.found.groupdict().get("who") or case.job.service_account or AGENT
-    dataset: Dataset | None = getattr(case.job, which(case))
+    who = case.match.groupdict().get("who") or case.job.service_account or VERTEX_SERVICE_AGENT
+    dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     bucket = dataset.uri.removeprefix("gs://").partition("/")[0] if dataset else ""
     cause = _("%(account)s may not read the bucket %(bucket)s.") % {"account": who, "bucket": bucket}
     action = _(
         "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again."
     )
-    page = case.console(f"storage/browser/{bucket};tab=permissions") if bucket else ""
-    return Recipe(
+    page = case.console_url(f"storage/browser/{bucket};tab=permissions") if bucket else ""
+    return Fix(
         cause, action, button=_("Tune again"), link=page, link_words=_("Open the bucket’s permissions")
     )
 
 
-def modality(case: Case) -> Recipe:
+def fix_unsupported_modality(case: FailureCase) -> Fix:
     cause = _("Example %(n)s of %(total)s in %(file)s holds what %(model)s is not tuned on: %(kind)s.")
-    told = {name: case.found[name] for name in ("n", "total", "kind")}
+    told = {name: case.match[name] for name in ("n", "total", "kind")}
     action = _("Take it out of “parts” in that line, and in any other like it; or choose another model.")
-    return replace(case, cause % {**told, "file": name_of(case), "model": case.model_id}, action)
+    return suggest_other_file(case, cause % {**told, "file": get_file_name(case), "model": case.model_id}, action)
 
 
-def role(case: Case) -> Recipe:
-    cause = _("A message in %(file)s has a role other than user and model.") % {"file": name_of(case)}
+def fix_invalid_role(case: FailureCase) -> Fix:
+    cause = _("A message in %(file)s has a role other than user and model.") % {"file": get_file_name(case)}
     action = _("Write user or model as “role” of every entry of “contents”.")
-    return replace(case, cause, action)
+    return suggest_other_file(case, cause, action)
 
 
-def too_many_held_out(case: Case) -> Recipe:
-    most = case.found.groupdict().get("most")
-    cause = _("%(file)s has more examples than the service takes for validation.") % {"file": name_of(case)}
+def fix_too_many_validation_examples(case: FailureCase) -> Fix:
+    most = case.match.groupdict().get("most")
+    cause = _("%(file)s has more examples than the service takes for validation.") % {"file": get_file_name(case)}
     action = (
         _("Choose a file with up to %(n)s examples.") % {"n": most} if most else _("Choose a shorter file.")
     )
-    return replace(case, cause, action, "validation")
+    return suggest_other_file(case, cause, action, "validation")
 
 
-def too_long(case: Case) -> Recipe:
+def fix_too_long_example(case: FailureCase) -> Fix:
     limit = case.model.tokens_per_example if case.model else None
     cause = _("An example in %(file)s is longer than %(model)s takes.") % {
-        "file": name_of(case),
+        "file": get_file_name(case),
         "model": case.model_id,
     }
     action = (
@@ -104,17 +104,17 @@ def too_long(case: Case) -> Recipe:
         if limit
         else _("Shorten the longest examples, or split them.")
     )
-    return replace(case, cause, action)
+    return suggest_other_file(case, cause, action)
 
 
-def nothing_to_learn(case: Case) -> Recipe:
+def fix_no_usable_example(case: FailureCase) -> Fix:
     """The engine names the first lines and what is wrong with each."""
-    reasons = case.found.groupdict().get("reasons") or ""
-    cause = _("No example of %(file)s can be learned from.") % {"file": name_of(case)}
+    reasons = case.match.groupdict().get("reasons") or ""
+    cause = _("No example of %(file)s can be learned from.") % {"file": get_file_name(case)}
     action = _("Mend its lines, or choose another file.")
-    return replace(case, f"{cause} {reasons}".strip(), action)
+    return suggest_other_file(case, f"{cause} {reasons}".strip(), action)
 
 
-def too_big(case: Case) -> Recipe:
-    cause = _("%(file)s is larger than 1 GB.") % {"file": name_of(case)}
-    return replace(case, cause, _("Leave out examples, or split it."))
+def fix_too_large_file(case: FailureCase) -> Fix:
+    cause = _("%(file)s is larger than 1 GB.") % {"file": get_file_name(case)}
+    return suggest_other_file(case, cause, _("Leave out examples, or split it."))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.lifecycle.stored_errors import revived
+from jobs.lifecycle.stored_errors import deserialize
 from studio.vertex.errors import (
     MESSAGE_LIMIT,
     CredentialsFailed,
@@ -25,7 +25,7 @@ from studio.vertex.errors import (
 Fault = VertexError | Mapping[str, Any]
 
 SPEC = "supervised_tuning_spec"
-FIELDS = {
+FORM_FIELDS = {
     "base_model": "base_model",
     "tuned_model_display_name": "tuned_model_display_name",
     "description": "description",
@@ -43,7 +43,7 @@ FIELDS = {
 }
 """A path of the request -> the wizard's field; what lies below a path belongs to it."""
 
-RPC = {
+STATUS_BY_CODE = {
     1: "CANCELLED",
     3: "INVALID_ARGUMENT",
     4: "DEADLINE_EXCEEDED",
@@ -60,12 +60,12 @@ RPC = {
     404: "NOT_FOUND",
     429: "RESOURCE_EXHAUSTED",
 }
-LISTED = re.compile(r"\d+\.Field: (?P<field>[^;\t]*); Message: (?P<text>[^\t]*)")
+LISTED_VIOLATION = re.compile(r"\d+\.Field: (?P<field>[^;\t]*); Message: (?P<text>[^\t]*)")
 """Vertex lists what it found in the message, too; a failed job has nothing but its message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Symptom:
+class ErrorDetail:
     """`field` is the wizard's, blank where none is named; `text` is all that the service says about it."""
 
     field: str
@@ -74,44 +74,44 @@ class Symptom:
     reason: str = ""
 
 
-def symptoms(fault: Fault) -> list[Symptom]:
+def parse_error_details(fault: Fault) -> list[ErrorDetail]:
     """None where nothing is known about the request: it did not arrive, or the answer got lost."""
-    error = as_error(fault)
-    if isinstance(error, NotSent | OutcomeUnknown) and is_of_the_way(fault):
+    error = to_vertex_error(fault)
+    if isinstance(error, NotSent | OutcomeUnknown) and is_call_error(fault):
         return []
     status = "UNAUTHENTICATED" if isinstance(error, CredentialsFailed) else error.status
-    status = status or RPC.get(error.code or 0, "")
-    return [Symptom(field, text, status, error.reason) for field, text in told(error).items()]
+    status = status or STATUS_BY_CODE.get(error.code or 0, "")
+    return [ErrorDetail(field, text, status, error.reason) for field, text in group_by_field(error).items()]
 
 
-def as_error(fault: Fault) -> VertexError:
+def to_vertex_error(fault: Fault) -> VertexError:
     if isinstance(fault, VertexError):
         return fault
-    return revived(dict(fault)) if "kind" in fault else from_error(dict(fault))
+    return deserialize(dict(fault)) if "kind" in fault else from_error(dict(fault))
 
 
-def is_of_the_way(fault: Fault) -> bool:
+def is_call_error(fault: Fault) -> bool:
     """An error of our call; a job's own error tells of the job, whatever its code."""
     return isinstance(fault, VertexError) or "kind" in fault
 
 
-def told(error: VertexError) -> dict[str, str]:
+def group_by_field(error: VertexError) -> dict[str, str]:
     """{field: text}; several complaints about one field stand on lines of their own."""
     found: dict[str, str] = {}
-    for violation in error.violations or tuple(listed(error.message)):
-        field, text = field_of(violation.field), violation.description[:MESSAGE_LIMIT]
+    for violation in error.violations or tuple(parse_listed_violations(error.message)):
+        field, text = find_form_field(violation.field), violation.description[:MESSAGE_LIMIT]
         found[field] = f"{found[field]}\n{text}" if field in found else text
     return found or {"": error.message}
 
 
-def listed(message: str) -> Iterator[Violation]:
-    for each in LISTED.finditer(message):
+def parse_listed_violations(message: str) -> Iterator[Violation]:
+    for each in LISTED_VIOLATION.finditer(message):
         yield Violation(each["field"].strip(), each["text"].strip())
 
 
-def field_of(path: str) -> str:
+def find_form_field(path: str) -> str:
     """`tuning_job.supervised_tuning_spec.hyper_parameters.epoch_count` -> `epoch_count`."""
     snake = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda letter: f"_{letter[0].lower()}", path)
     steps = re.sub(r"\[.*?\]", "", snake).removeprefix("tuning_job.").split(".")
     shorter = (".".join(steps[:length]) for length in range(len(steps), 0, -1))
-    return next((FIELDS[each] for each in shorter if each in FIELDS), "")
+    return next((FORM_FIELDS[each] for each in shorter if each in FORM_FIELDS), "")

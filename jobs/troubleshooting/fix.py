@@ -12,7 +12,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 
 from jobs import preflight
-from jobs.troubleshooting.error_details import Symptom
+from jobs.troubleshooting.error_details import ErrorDetail
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class Fix:
     """Why it failed and what mends it, in words.
 
     `field` is the wizard's field, "training" or "validation" for a dataset, blank where it is none of them.
@@ -42,16 +42,16 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class FailureCase:
     """One symptom of a job; `found` is what the cookbook's pattern matched in it."""
 
     job: TuningJob
-    symptom: Symptom
-    found: re.Match[str]
+    detail: ErrorDetail
+    match: re.Match[str]
 
     @property
     def text(self) -> str:
-        return self.symptom.text
+        return self.detail.text
 
     @property
     def on_engine(self) -> bool:
@@ -59,19 +59,19 @@ class Case:
 
     @property
     def model(self) -> BaseModel | None:
-        return preflight.base_model(self.job)
+        return preflight.find_base_model(self.job)
 
     @property
     def model_id(self) -> str:
         return self.job.base_model or self.job.pre_tuned_model
 
-    def console(self, page: str) -> str:
+    def console_url(self, page: str) -> str:
         """A page of Google's console about this project; none where the job runs on the engine."""
         project = quote(self.job.project.project_id, safe="")
         return "" if self.on_engine else f"https://console.cloud.google.com/{page}?project={project}"
 
 
-def changed(old: Any, new: Any, why: str) -> str:
+def describe_change(old: Any, new: Any, why: str) -> str:
     """The note at a field that was changed; `why` is a sentence."""
     if new in ("", None):
         words = (
@@ -79,16 +79,16 @@ def changed(old: Any, new: Any, why: str) -> str:
             if new == ""
             else _("Now as recommended; it was %(old)s. %(why)s")
         )
-        return words % {"old": shown(old), "why": why}
-    return _("Changed from %(old)s to %(new)s. %(why)s") % {"old": shown(old), "new": shown(new), "why": why}
+        return words % {"old": format_value(old), "why": why}
+    return _("Changed from %(old)s to %(new)s. %(why)s") % {"old": format_value(old), "new": format_value(new), "why": why}
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     if value in ("", None):
         return _("recommended")
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def use(value: Any) -> str:
+def format_use_label(value: Any) -> str:
     """The button for one value."""
-    return _("Use %(value)s") % {"value": shown(value)}
+    return _("Use %(value)s") % {"value": format_value(value)}

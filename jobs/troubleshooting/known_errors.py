@@ -16,27 +16,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.troubleshooting import dataset_fixes, service_fixes, settings_fixes
-from jobs.troubleshooting.error_details import Fault, Symptom, symptoms
-from jobs.troubleshooting.fix import SETTINGS, Case, Recipe
+from jobs.troubleshooting.error_details import Fault, ErrorDetail, parse_error_details
+from jobs.troubleshooting.fix import SETTINGS, FailureCase, Fix
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob
 
-__all__ = ["SETTINGS", "Recipe", "recipe", "recipes"]
+__all__ = ["SETTINGS", "Fix", "find_fix", "find_fixes"]
 ANYTHING = re.compile("")
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Rule:
     """`cure` is for a symptom of one of `fields` (any where there are none) whose words match `words` and
     whose status or reason is `status` (any where it is blank)."""
 
-    cure: Callable[[Case], Recipe | None]
+    fix: Callable[[FailureCase], Fix | None]
     words: re.Pattern[str] = ANYTHING
     fields: frozenset[str] = frozenset()
     status: str = ""
 
-    def found(self, symptom: Symptom) -> re.Match[str] | None:
+    def match(self, symptom: ErrorDetail) -> re.Match[str] | None:
         if self.fields and symptom.field not in self.fields:
             return None
         if self.status not in ("", symptom.status, symptom.reason):
@@ -46,147 +46,147 @@ class Page:
         return self.words.search(symptom.text)
 
 
-def page(
-    cure: Callable[[Case], Recipe | None], words: str = "", *, fields: str = "", status: str = ""
-) -> Page:
+def make_rule(
+    cure: Callable[[FailureCase], Fix | None], words: str = "", *, fields: str = "", status: str = ""
+) -> Rule:
     pattern = re.compile(words, re.IGNORECASE | re.DOTALL) if words else ANYTHING
-    return Page(cure, pattern, frozenset(fields.split()), status)
+    return Rule(cure, pattern, frozenset(fields.split()), status)
 
 
 DATASETS = "training validation"
-BOOK = (
+RULES = (
     # What the words say, whatever field they stand at.
-    page(
-        settings_fixes.adapter_of_pre_tuned,
+    make_rule(
+        settings_fixes.fix_pre_tuned_adapter_size,
         r"pre-tuned model has \w+: leave adapter_size out",
         fields="adapter_size",
     ),
-    page(settings_fixes.adapter_size, r"adapter size .*not (supported|allowed)"),
-    page(service_fixes.key_permission, r"cloudkms\.\w+|permission[^.]* cryptoKey"),
-    page(settings_fixes.key_elsewhere, r"region|location", fields="kms_key_name"),
-    page(settings_fixes.key_elsewhere, r"(kms|encryption|crypto) ?key.*(region|location)"),
-    page(settings_fixes.no_key, r"not supported|leave encryption_spec out|CMEK", fields="kms_key_name"),
-    page(settings_fixes.no_key, r"(CMEK|customer-managed encryption keys?)[^.]* not supported"),
-    page(settings_fixes.other_build, r"was tuned on another build of (?P<model>\S+) than"),
-    page(settings_fixes.base_model, r"base model (?P<model>\S+) is not on this engine any more"),
-    page(
-        settings_fixes.location,
+    make_rule(settings_fixes.fix_adapter_size, r"adapter size .*not (supported|allowed)"),
+    make_rule(service_fixes.fix_key_permission, r"cloudkms\.\w+|permission[^.]* cryptoKey"),
+    make_rule(settings_fixes.fix_key_region, r"region|location", fields="kms_key_name"),
+    make_rule(settings_fixes.fix_key_region, r"(kms|encryption|crypto) ?key.*(region|location)"),
+    make_rule(settings_fixes.fix_unsupported_key, r"not supported|leave encryption_spec out|CMEK", fields="kms_key_name"),
+    make_rule(settings_fixes.fix_unsupported_key, r"(CMEK|customer-managed encryption keys?)[^.]* not supported"),
+    make_rule(settings_fixes.fix_other_build, r"was tuned on another build of (?P<model>\S+) than"),
+    make_rule(settings_fixes.fix_base_model, r"base model (?P<model>\S+) is not on this engine any more"),
+    make_rule(
+        settings_fixes.fix_location,
         r"unsupported (location|region)|not (supported|available) in (the |this )?(location|region)",
     ),
-    page(
-        settings_fixes.location,
+    make_rule(
+        settings_fixes.fix_location,
         r"(location|region) \S+ is not supported|not (supported|available) in [a-z]+-[a-z]+\d",
     ),
-    page(
-        settings_fixes.base_model,
+    make_rule(
+        settings_fixes.fix_base_model,
         r"(?<!this )base model:? (?P<model>\S+) (is|was) (not (supported|found)|deprecated|retired)",
     ),
-    page(
-        settings_fixes.base_model,
+    make_rule(
+        settings_fixes.fix_base_model,
         r"(?:model )?(?P<model>gemini-[\w.-]*\w) is (not supported|deprecated|retired|discontinued)",
     ),
-    page(dataset_fixes.nothing_to_learn, r"no example of \S+ can be learned from\. ?(?P<reasons>.*)"),
-    page(
-        dataset_fixes.modality,
+    make_rule(dataset_fixes.fix_no_usable_example, r"no example of \S+ can be learned from\. ?(?P<reasons>.*)"),
+    make_rule(
+        dataset_fixes.fix_unsupported_modality,
         r"dataset example (?P<n>\d+) of (?P<total>\d+) contains an unsupported modality \[(?P<kind>[^\]]*)\]",
     ),
-    page(dataset_fixes.role, r"use a valid role: user, model"),
-    page(dataset_fixes.not_jsonl, r"should be a GCS object of type JSONL", fields=DATASETS),
-    page(
-        dataset_fixes.not_readable,
+    make_rule(dataset_fixes.fix_invalid_role, r"use a valid role: user, model"),
+    make_rule(dataset_fixes.fix_not_jsonl, r"should be a GCS object of type JSONL", fields=DATASETS),
+    make_rule(
+        dataset_fixes.fix_unreadable_file,
         r"(?P<who>\S+@\S+\.gserviceaccount\.com) does not have storage\.\S+ access",
     ),
-    page(
-        dataset_fixes.not_readable,
+    make_rule(
+        dataset_fixes.fix_unreadable_file,
         r"storage\.(objects|buckets)\.\w+|permission[^.]* gs://|gs://\S+[^.]* permission",
     ),
-    page(dataset_fixes.not_there, r"does not exist|not found|no such object|is required", fields=DATASETS),
-    page(dataset_fixes.not_there, r"(gs://\S+|no such object).*(not exist|not found)|no such object"),
-    page(
-        dataset_fixes.too_many_held_out,
+    make_rule(dataset_fixes.fix_missing_file, r"does not exist|not found|no such object|is required", fields=DATASETS),
+    make_rule(dataset_fixes.fix_missing_file, r"(gs://\S+|no such object).*(not exist|not found)|no such object"),
+    make_rule(
+        dataset_fixes.fix_too_many_validation_examples,
         r"validation dataset.*(at most|exceed\w*|more than|maximum\D*|up to) (?P<most>\d+)",
     ),
-    page(
-        dataset_fixes.too_long,
+    make_rule(
+        dataset_fixes.fix_too_long_example,
         r"example.{0,200}(exceed|more than|at most|longer than).{0,99}token|token (limit|count).{0,99}exceed",
     ),
-    page(dataset_fixes.too_many_held_out, r"too many|exceed|at most", fields="validation"),
-    page(dataset_fixes.nothing_to_learn, r"dataset has no examples"),
-    page(dataset_fixes.too_big, r"dataset can have at most 1 GB"),
-    page(settings_fixes.lower_rate, r"is -?(nan|inf)\b.*learningRateMultiplier"),
-    page(settings_fixes.smaller_adapter, r"memory of the engine does not suffice|machine was out of memory"),
-    page(service_fixes.disk_full, r"disk of (the engine|this server) is full"),
-    page(service_fixes.trainer_died, r"the trainer ended \d+ times without progress"),
-    page(service_fixes.no_endpoint, r"failed to create endpoint.*tuned model is uploaded"),
-    page(settings_fixes.checkpoint, r"has no checkpoint \S+, only: (?P<listed>[^.]*)"),
-    page(settings_fixes.too_many_labels, r"at most 64", fields="labels"),
+    make_rule(dataset_fixes.fix_too_many_validation_examples, r"too many|exceed|at most", fields="validation"),
+    make_rule(dataset_fixes.fix_no_usable_example, r"dataset has no examples"),
+    make_rule(dataset_fixes.fix_too_large_file, r"dataset can have at most 1 GB"),
+    make_rule(settings_fixes.fix_nan_loss, r"is -?(nan|inf)\b.*learningRateMultiplier"),
+    make_rule(settings_fixes.fix_out_of_memory, r"memory of the engine does not suffice|machine was out of memory"),
+    make_rule(service_fixes.fix_full_disk, r"disk of (the engine|this server) is full"),
+    make_rule(service_fixes.fix_dead_trainer, r"the trainer ended \d+ times without progress"),
+    make_rule(service_fixes.fix_missing_endpoint, r"failed to create endpoint.*tuned model is uploaded"),
+    make_rule(settings_fixes.fix_pre_tuned_checkpoint, r"has no checkpoint \S+, only: (?P<listed>[^.]*)"),
+    make_rule(settings_fixes.fix_too_many_labels, r"at most 64", fields="labels"),
     # Around the job.
-    *(page(service_fixes.reason, status=known) for known in service_fixes.PAGES),
-    page(
-        service_fixes.reason,
+    *(make_rule(service_fixes.fix_by_reason, status=known) for known in service_fixes.CONSOLE_PAGES),
+    make_rule(
+        service_fixes.fix_by_reason,
         r"(?P<SERVICE_DISABLED>has not been used in project|API[^.]* is disabled)",
         status="PERMISSION_DENIED",
     ),
-    page(
-        service_fixes.reason, r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))"
+    make_rule(
+        service_fixes.fix_by_reason, r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))"
     ),
-    page(service_fixes.act_as, r"(?P<permission>iam\.serviceAccounts\.actAs)"),
-    page(
-        service_fixes.concurrent, r"concurrent[ _]?tuning|tuning[^.]* concurrent", status="RESOURCE_EXHAUSTED"
+    make_rule(service_fixes.fix_act_as_permission, r"(?P<permission>iam\.serviceAccounts\.actAs)"),
+    make_rule(
+        service_fixes.fix_concurrent_jobs, r"concurrent[ _]?tuning|tuning[^.]* concurrent", status="RESOURCE_EXHAUSTED"
     ),
-    page(
-        service_fixes.quota,
+    make_rule(
+        service_fixes.fix_used_up_quota,
         r"quota exceeded for (?:quota metric )?['\"]?(?P<metric>[^\s'\"]+)",
         status="RESOURCE_EXHAUSTED",
     ),
-    page(service_fixes.busy, r"resource (has been )?exhausted", status="RESOURCE_EXHAUSTED"),
-    page(
-        service_fixes.permission,
+    make_rule(service_fixes.fix_no_capacity, r"resource (has been )?exhausted", status="RESOURCE_EXHAUSTED"),
+    make_rule(
+        service_fixes.fix_missing_permission,
         r"(?P<permission>(aiplatform|serviceusage)\.\w+\.\w+)",
         status="PERMISSION_DENIED",
     ),
     # A field, whatever is said about it.
-    page(settings_fixes.adapter_size, fields="adapter_size"),
-    page(settings_fixes.epoch_count, fields="epoch_count"),
-    page(settings_fixes.learning_rate, fields="learning_rate_multiplier"),
-    page(
-        settings_fixes.base_model,
+    make_rule(settings_fixes.fix_adapter_size, fields="adapter_size"),
+    make_rule(settings_fixes.fix_epoch_count, fields="epoch_count"),
+    make_rule(settings_fixes.fix_learning_rate, fields="learning_rate_multiplier"),
+    make_rule(
+        settings_fixes.fix_base_model,
         r"not supported|not found|deprecated|retired|unknown|not available",
         fields="base_model",
     ),
-    page(
-        settings_fixes.display_name,
+    make_rule(
+        settings_fixes.fix_display_name,
         r"at most|too long|exceed|longer|characters",
         fields="tuned_model_display_name",
     ),
-    page(settings_fixes.labels, fields="labels"),
-    page(settings_fixes.service_account, fields="service_account"),
-    page(settings_fixes.other_key, fields="kms_key_name"),
-    page(settings_fixes.checkpoint, fields="pre_tuned_checkpoint"),
-    page(settings_fixes.pre_tuned_model, fields="pre_tuned_model"),
+    make_rule(settings_fixes.fix_labels, fields="labels"),
+    make_rule(settings_fixes.fix_service_account, fields="service_account"),
+    make_rule(settings_fixes.fix_invalid_key, fields="kms_key_name"),
+    make_rule(settings_fixes.fix_pre_tuned_checkpoint, fields="pre_tuned_checkpoint"),
+    make_rule(settings_fixes.fix_pre_tuned_model, fields="pre_tuned_model"),
     # Nothing but a status.
-    page(service_fixes.quota, status="RESOURCE_EXHAUSTED"),
-    page(service_fixes.permission, status="PERMISSION_DENIED"),
-    page(service_fixes.credentials, status="UNAUTHENTICATED"),
-    page(service_fixes.cancelled, status="CANCELLED"),
-    page(service_fixes.broke_down, status="INTERNAL"),
-    page(service_fixes.broke_down, status="UNAVAILABLE"),
+    make_rule(service_fixes.fix_used_up_quota, status="RESOURCE_EXHAUSTED"),
+    make_rule(service_fixes.fix_missing_permission, status="PERMISSION_DENIED"),
+    make_rule(service_fixes.fix_credentials, status="UNAUTHENTICATED"),
+    make_rule(service_fixes.fix_cancelled_job, status="CANCELLED"),
+    make_rule(service_fixes.fix_internal_error, status="INTERNAL"),
+    make_rule(service_fixes.fix_internal_error, status="UNAVAILABLE"),
 )
 
 
-def recipe(fault: Fault, job: TuningJob) -> Recipe | None:
+def find_fix(fault: Fault, job: TuningJob) -> Fix | None:
     """The first of what is known about it."""
-    return next(iter(recipes(fault, job)), None)
+    return next(iter(find_fixes(fault, job)), None)
 
 
-def recipes(fault: Fault, job: TuningJob) -> list[Recipe]:
+def find_fixes(fault: Fault, job: TuningJob) -> list[Fix]:
     """One for each symptom that stands in the book; a refusal may name several fields at once."""
-    found = (of_symptom(symptom, job) for symptom in symptoms(fault))
+    found = (find_fix_for_detail(symptom, job) for symptom in parse_error_details(fault))
     return [each for each in found if each]
 
 
-def of_symptom(symptom: Symptom, job: TuningJob) -> Recipe | None:
-    for each in BOOK:
-        if (match := each.found(symptom)) and (made := each.cure(Case(job, symptom, match))):
+def find_fix_for_detail(symptom: ErrorDetail, job: TuningJob) -> Fix | None:
+    for each in RULES:
+        if (match := each.match(symptom)) and (made := each.fix(FailureCase(job, symptom, match))):
             return made
     return None

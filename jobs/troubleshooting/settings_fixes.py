@@ -8,66 +8,66 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from jobs.preflight import regions
-from jobs.request.body import LABEL
-from jobs.troubleshooting.fix import Case, Recipe, changed, shown, use
+from jobs.preflight import list_tuning_regions
+from jobs.request.body import SUBMISSION_LABEL
+from jobs.troubleshooting.fix import FailureCase, Fix, describe_change, format_value, format_use_label
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
-LONGEST_NAME = 128
+MAX_NAME_LENGTH = 128
 GEMINI = re.compile(r"gemini-(?P<version>\d+(?:\.\d+)?)-(?P<kind>pro|flash-lite|flash)")
 KEY = re.compile(r"projects/[^/]+/locations/(?P<location>[^/]+)/keyRings/")
-LEAST = re.compile(
+MIN_PATTERN = re.compile(
     r"(?:at least|greater than or equal to|>=|between|from) *(?P<n>\d+(?:\.\d+)?)", re.IGNORECASE
 )
-MOST = re.compile(
+MAX_PATTERN = re.compile(
     r"(?:at most|less than or equal to|no more than|<=|maximum (?:value )?(?:is|of)"
     r"|(?:between|from) *[\d.]+ *(?:and|to)) *(?P<n>\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 
 
-def adapter_size(case: Case) -> Recipe:
+def fix_adapter_size(case: FailureCase) -> Fix:
     """The largest size that the model takes below the asked one; as recommended where the catalogue itself
     is contradicted."""
     asked, sizes = case.job.adapter_size, case.model.adapter_sizes if case.model else ()
     smaller = [size for size in sizes if asked is not None and size < asked]
     best = max(smaller) if smaller and asked not in sizes else None
     cause = _("Adapter size %(size)s is not allowed for %(model)s.") % {
-        "size": shown(asked),
+        "size": format_value(asked),
         "model": case.model_id,
     }
     if asked is None:
-        return Recipe(
+        return Fix(
             cause, _("Choose another adapter size."), "adapter_size", button=_("Choose an adapter size")
         )
-    why = takes(case.model_id, sizes) if best else _("%(model)s does not take it.") % {"model": case.model_id}
+    why = describe_adapter_sizes(case.model_id, sizes) if best else _("%(model)s does not take it.") % {"model": case.model_id}
     action = (
         _("Use %(size)s, the largest that it takes below that.") % {"size": best}
         if best
         else _("Leave it as recommended.")
     )
-    button = use(best) if best else _("Leave it as recommended")
-    return one(case, "adapter_size", best, Recipe(cause, action, button=button), why)
+    button = format_use_label(best) if best else _("Leave it as recommended")
+    return change_one_field(case, "adapter_size", best, Fix(cause, action, button=button), why)
 
 
-def takes(model: str, sizes: Sequence[int]) -> str:
+def describe_adapter_sizes(model: str, sizes: Sequence[int]) -> str:
     return _("%(model)s takes %(sizes)s.") % {"model": model, "sizes": ", ".join(map(str, sizes))}
 
 
-def one(case: Case, field: str, new: Any, recipe: Recipe, why: str) -> Recipe:
+def change_one_field(case: FailureCase, field: str, new: Any, recipe: Fix, why: str) -> Fix:
     """`recipe` with the change of one field, and its note."""
-    note = changed(getattr(case.job, field), new, why)
-    return Recipe(recipe.cause, recipe.action, field, {field: new}, recipe.button, {field: note})
+    note = describe_change(getattr(case.job, field), new, why)
+    return Fix(recipe.cause, recipe.action, field, {field: new}, recipe.button, {field: note})
 
 
-def adapter_of_pre_tuned(case: Case) -> Recipe:
+def fix_pre_tuned_adapter_size(case: FailureCase) -> Fix:
     cause = _("A pre-tuned model keeps the adapter size that it was tuned with.")
-    recipe = Recipe(cause, _("Leave the adapter size out."), button=_("Leave it out"))
-    return one(case, "adapter_size", None, recipe, cause)
+    recipe = Fix(cause, _("Leave the adapter size out."), button=_("Leave it out"))
+    return change_one_field(case, "adapter_size", None, recipe, cause)
 
 
-def smaller_adapter(case: Case) -> Recipe:
+def fix_out_of_memory(case: FailureCase) -> Fix:
     """The engine's memory did not suffice; of a trainer that was killed that is only likely."""
     cause = (
         _("The training was killed several times. Most often the machine’s memory did not suffice.")
@@ -78,189 +78,189 @@ def smaller_adapter(case: Case) -> Recipe:
     sizes = [size for size in (case.model.adapter_sizes if case.model else ()) if size < now]
     if not sizes:
         action = _("Shorten the longest examples, or split them.")
-        return Recipe(cause, action, "training", button=_("Choose another training file"))
-    recipe = Recipe(cause, _("Use a smaller adapter size, or shorter examples."), button=use(max(sizes)))
-    return one(case, "adapter_size", max(sizes), recipe, cause)
+        return Fix(cause, action, "training", button=_("Choose another training file"))
+    recipe = Fix(cause, _("Use a smaller adapter size, or shorter examples."), button=format_use_label(max(sizes)))
+    return change_one_field(case, "adapter_size", max(sizes), recipe, cause)
 
 
-def lower_rate(case: Case) -> Recipe:
+def fix_nan_loss(case: FailureCase) -> Fix:
     """The loss is no number any more."""
     asked = case.job.learning_rate_multiplier or 1.0
     lower = 1.0 if asked > 1 else asked / 2
     cause = _("The loss grew until it was no number any more: the learning rate is too high.")
     action = _("Lower the learning rate multiplier.")
-    return one(case, "learning_rate_multiplier", lower, Recipe(cause, action, button=use(lower)), cause)
+    return change_one_field(case, "learning_rate_multiplier", lower, Fix(cause, action, button=format_use_label(lower)), cause)
 
 
-def epoch_count(case: Case) -> Recipe:
-    cause = _("%(n)s epochs are not allowed.") % {"n": shown(case.job.epoch_count)}
-    return within(case, "epoch_count", cause, int)
+def fix_epoch_count(case: FailureCase) -> Fix:
+    cause = _("%(n)s epochs are not allowed.") % {"n": format_value(case.job.epoch_count)}
+    return clamp_to_limits(case, "epoch_count", cause, int)
 
 
-def learning_rate(case: Case) -> Recipe:
+def fix_learning_rate(case: FailureCase) -> Fix:
     cause = _("A learning rate multiplier of %(n)s is not allowed.") % {
-        "n": shown(case.job.learning_rate_multiplier)
+        "n": format_value(case.job.learning_rate_multiplier)
     }
-    return within(case, "learning_rate_multiplier", cause, float)
+    return clamp_to_limits(case, "learning_rate_multiplier", cause, float)
 
 
-def within(case: Case, field: str, cause: str, kind: Callable[[str], Any]) -> Recipe:
+def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[str], Any]) -> Fix:
     """The nearest number that the refusal allows; as recommended where it names none."""
     asked = getattr(case.job, field)
-    least, most = LEAST.search(case.text), MOST.search(case.text)
+    least, most = MIN_PATTERN.search(case.text), MAX_PATTERN.search(case.text)
     new = None
     if asked is not None and most and asked > float(most["n"]):
         new = kind(most["n"])
     elif asked is not None and least and asked < float(least["n"]):
         new = kind(least["n"])
     action = (
-        _("Use %(n)s, the nearest that is allowed.") % {"n": shown(new)}
+        _("Use %(n)s, the nearest that is allowed.") % {"n": format_value(new)}
         if new
         else _("Leave it as recommended.")
     )
-    button = use(new) if new else _("Leave it as recommended")
-    return one(case, field, new, Recipe(cause, action, button=button), cause)
+    button = format_use_label(new) if new else _("Leave it as recommended")
+    return change_one_field(case, field, new, Fix(cause, action, button=button), cause)
 
 
-def base_model(case: Case) -> Recipe:
+def fix_base_model(case: FailureCase) -> Fix:
     """The nearest model of the catalogue, with the region and adapter size that it takes."""
     job = case.job
     cause = _("%(model)s cannot be tuned here.") % {
-        "model": case.found.groupdict().get("model") or case.model_id
+        "model": case.match.groupdict().get("model") or case.model_id
     }
-    new = None if job.pre_tuned_model else nearest(job.base_model, job.project.backend)
+    new = None if job.pre_tuned_model else find_nearest_model(job.base_model, job.project.backend)
     if new is None:
         field = "pre_tuned_model" if job.pre_tuned_model else "base_model"
-        return Recipe(cause, _("Choose another model."), field, button=_("Choose another model"))
-    changes, notes = to_model(case, new)
+        return Fix(cause, _("Choose another model."), field, button=_("Choose another model"))
+    changes, notes = build_model_changes(case, new)
     action = _("Use %(model)s, the nearest of today’s models.") % {"model": new.id}
-    return Recipe(cause, action, "base_model", changes, use(new.id), notes)
+    return Fix(cause, action, "base_model", changes, format_use_label(new.id), notes)
 
 
-def to_model(case: Case, new: BaseModel) -> tuple[dict[str, Any], dict[str, str]]:
+def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, Any], dict[str, str]]:
     """What changes with the model: its region and adapter size only where it does not take the job's."""
     job = case.job
     changes: dict[str, Any] = {"base_model": new.id}
-    notes = {"base_model": changed(job.base_model, new.id, _("It was refused."))}
-    if job.location not in (offered := regions(job.project, new)):
+    notes = {"base_model": describe_change(job.base_model, new.id, _("It was refused."))}
+    if job.location not in (offered := list_tuning_regions(job.project, new)):
         changes["location"] = offered[0]
         why = _("%(model)s is tuned there.") % {"model": new.id}
-        notes["location"] = changed(job.location, offered[0], why)
+        notes["location"] = describe_change(job.location, offered[0], why)
     if job.adapter_size is not None and job.adapter_size not in new.adapter_sizes:
         best = max((size for size in new.adapter_sizes if size < job.adapter_size), default=None)
         changes["adapter_size"] = best
-        notes["adapter_size"] = changed(job.adapter_size, best, takes(new.id, new.adapter_sizes))
+        notes["adapter_size"] = describe_change(job.adapter_size, best, describe_adapter_sizes(new.id, new.adapter_sizes))
     return changes, notes
 
 
-def nearest(id: str, backend: str) -> BaseModel | None:
+def find_nearest_model(id: str, backend: str) -> BaseModel | None:
     """A current model of the same kind, the next version first; on the engine else its own base."""
     current = [model for model in catalog.models(backend) if not model.retired and model.id != id]
     asked = GEMINI.match(id)
-    alike = [model for model in current if asked and kind_of(model) == asked["kind"]] if asked else []
+    alike = [model for model in current if asked and parse_model_kind(model) == asked["kind"]] if asked else []
     if asked and alike:
-        return min(alike, key=lambda model: abs(version_of(model.id) - version_of(id)))
+        return min(alike, key=lambda model: abs(parse_model_version(model.id) - parse_model_version(id)))
     return current[0] if backend == "engine" and current else None
 
 
-def kind_of(model: BaseModel) -> str:
+def parse_model_kind(model: BaseModel) -> str:
     found = GEMINI.match(model.id)
     return found["kind"] if found else ""
 
 
-def version_of(id: str) -> float:
+def parse_model_version(id: str) -> float:
     found = GEMINI.match(id)
     return float(found["version"]) if found else 0.0
 
 
-def location(case: Case) -> Recipe:
+def fix_location(case: FailureCase) -> Fix:
     """Another region of the project that the model is tuned in."""
     job = case.job
-    offered = regions(job.project, case.model) if case.model else list(job.project.regions)
+    offered = list_tuning_regions(job.project, case.model) if case.model else list(job.project.regions)
     others = [region for region in offered if region != job.location]
     cause = _("%(model)s is not tuned in %(region)s.") % {"model": case.model_id, "region": job.location}
     if not others:
         action = _("Choose a region that the model is tuned in. An admin can add regions in Settings.")
-        return Recipe(cause, action, "location", button=_("Choose another region"))
-    recipe = Recipe(cause, _("Use %(region)s.") % {"region": others[0]}, button=use(others[0]))
-    return one(case, "location", others[0], recipe, cause)
+        return Fix(cause, action, "location", button=_("Choose another region"))
+    recipe = Fix(cause, _("Use %(region)s.") % {"region": others[0]}, button=format_use_label(others[0]))
+    return change_one_field(case, "location", others[0], recipe, cause)
 
 
-def checkpoint(case: Case) -> Recipe:
+def fix_pre_tuned_checkpoint(case: FailureCase) -> Fix:
     """The last one that the refusal lists, else the model's default one."""
-    listed = re.findall(r"[^\s,]+", case.found.groupdict().get("listed") or "")
+    listed = re.findall(r"[^\s,]+", case.match.groupdict().get("listed") or "")
     new = listed[-1].rstrip(".") if listed else ""
     cause = _("The pre-tuned model has no checkpoint %(id)s.") % {"id": case.job.pre_tuned_checkpoint}
     action = (
         _("Go on from checkpoint %(id)s.") % {"id": new} if new else _("Go on from its default checkpoint.")
     )
     button = _("Use checkpoint %(id)s") % {"id": new} if new else _("Use the default checkpoint")
-    return one(case, "pre_tuned_checkpoint", new, Recipe(cause, action, button=button), cause)
+    return change_one_field(case, "pre_tuned_checkpoint", new, Fix(cause, action, button=button), cause)
 
 
-def pre_tuned_model(case: Case) -> Recipe:
+def fix_pre_tuned_model(case: FailureCase) -> Fix:
     cause = _("The pre-tuned model cannot be tuned further.")
     action = _("Choose a model that was tuned in this project and region.")
-    return Recipe(cause, action, "pre_tuned_model", button=_("Choose another model"))
+    return Fix(cause, action, "pre_tuned_model", button=_("Choose another model"))
 
 
-def other_build(case: Case) -> Recipe:
+def fix_other_build(case: FailureCase) -> Fix:
     """Its adapter does not fit the base that the engine has now."""
     cause = _("The pre-tuned model was tuned on another build of %(model)s than this engine has now.") % {
-        "model": case.found["model"]
+        "model": case.match["model"]
     }
-    if catalog.get(case.found["model"], case.job.project.backend) is None:
-        return Recipe(cause, _("Choose another model."), "pre_tuned_model", button=_("Choose another model"))
-    changes = {"pre_tuned_model": "", "pre_tuned_checkpoint": "", "base_model": case.found["model"]}
-    note = changed(case.job.pre_tuned_model, "", cause)
-    action = _("Tune %(model)s itself, with the same data.") % {"model": case.found["model"]}
-    return Recipe(cause, action, "base_model", changes, use(case.found["model"]), {"base_model": note})
+    if catalog.find_model(case.match["model"], case.job.project.backend) is None:
+        return Fix(cause, _("Choose another model."), "pre_tuned_model", button=_("Choose another model"))
+    changes = {"pre_tuned_model": "", "pre_tuned_checkpoint": "", "base_model": case.match["model"]}
+    note = describe_change(case.job.pre_tuned_model, "", cause)
+    action = _("Tune %(model)s itself, with the same data.") % {"model": case.match["model"]}
+    return Fix(cause, action, "base_model", changes, format_use_label(case.match["model"]), {"base_model": note})
 
 
-def display_name(case: Case) -> Recipe:
+def fix_display_name(case: FailureCase) -> Fix:
     """Cut to what holds in characters and, where it did that already, in bytes; never inside a character."""
     name = case.job.tuned_model_display_name
-    short = name[:LONGEST_NAME].strip()
+    short = name[:MAX_NAME_LENGTH].strip()
     if short == name:
-        short = name.encode()[:LONGEST_NAME].decode(errors="ignore").strip()
+        short = name.encode()[:MAX_NAME_LENGTH].decode(errors="ignore").strip()
     cause = _("The name is too long: it has %(n)d characters.") % {"n": len(name)}
-    recipe = Recipe(cause, _("Shorten it."), button=_("Cut the name"))
-    return one(case, "tuned_model_display_name", short, recipe, cause)
+    recipe = Fix(cause, _("Shorten it."), button=_("Cut the name"))
+    return change_one_field(case, "tuned_model_display_name", short, recipe, cause)
 
 
-def labels(case: Case) -> Recipe:
+def fix_labels(case: FailureCase) -> Fix:
     """Leaves out those that the refusal names; our own label stays."""
     held: dict[str, str] = case.job.labels
     quoted = set(re.findall(r"['\"`]([^'\"`\n]*)['\"`]", case.text))
     named = quoted & held.keys() or set(re.findall(r"[\w-]+", case.text))
-    wrong = [key for key in held if key in named and key != LABEL]
+    wrong = [key for key in held if key in named and key != SUBMISSION_LABEL]
     cause = _("A label is not allowed.")
     action = _(
         "Keys and values have up to 63 lowercase letters, digits, _ and -; a key starts with a letter."
     )
     if not wrong:
-        return Recipe(cause, action, "labels", button=_("Change the labels"))
+        return Fix(cause, action, "labels", button=_("Change the labels"))
     listed = ", ".join(wrong)
     kept = {key: value for key, value in held.items() if key not in wrong}
     cause = _("These labels are not allowed: %(keys)s.") % {"keys": listed}
     note = _("Left out: %(keys)s.") % {"keys": ", ".join(f"{key}={held[key]}" for key in wrong)}
     button = _("Leave out %(keys)s") % {"keys": listed}
-    return Recipe(cause, action, "labels", {"labels": kept}, button, {"labels": note})
+    return Fix(cause, action, "labels", {"labels": kept}, button, {"labels": note})
 
 
-def too_many_labels(case: Case) -> Recipe:
+def fix_too_many_labels(case: FailureCase) -> Fix:
     cause = _("There are too many labels: up to 64 are allowed, one of them for this application.")
-    return Recipe(cause, _("Leave some out."), "labels", button=_("Change the labels"))
+    return Fix(cause, _("Leave some out."), "labels", button=_("Change the labels"))
 
 
-def service_account(case: Case) -> Recipe:
+def fix_service_account(case: FailureCase) -> Fix:
     cause = _("%(account)s is not taken as a service account.") % {"account": case.job.service_account}
     action = _("Write its email address, or leave it out: the service’s own account is used then.")
-    recipe = Recipe(cause, action, button=_("Leave it out"))
-    return one(case, "service_account", "", recipe, cause)
+    recipe = Fix(cause, action, button=_("Leave it out"))
+    return change_one_field(case, "service_account", "", recipe, cause)
 
 
-def key_elsewhere(case: Case) -> Recipe | None:
+def fix_key_region(case: FailureCase) -> Fix | None:
     """The job moves to the key's region where the model is tuned there, too."""
     job, held = case.job, KEY.match(case.job.kms_key_name)
     if case.on_engine or held is None or held["location"] == job.location:
@@ -270,14 +270,14 @@ def key_elsewhere(case: Case) -> Recipe | None:
         "key": where,
         "region": job.location,
     }
-    if case.model is None or where not in regions(job.project, case.model):
+    if case.model is None or where not in list_tuning_regions(job.project, case.model):
         action = _("Name a key in %(region)s.") % {"region": job.location}
-        return Recipe(cause, action, "kms_key_name", button=_("Name another key"))
+        return Fix(cause, action, "kms_key_name", button=_("Name another key"))
     action = _("Run the job where the key lies, or name a key in %(region)s.") % {"region": job.location}
-    return one(case, "location", where, Recipe(cause, action, button=use(where)), cause)
+    return change_one_field(case, "location", where, Fix(cause, action, button=format_use_label(where)), cause)
 
 
-def no_key(case: Case) -> Recipe:
+def fix_unsupported_key(case: FailureCase) -> Fix:
     """Taking encryption away is the person's decision: the button says so, and nothing starts by itself."""
     cause = (
         _("The engine takes no customer-managed encryption key (CMEK).")
@@ -289,10 +289,10 @@ def no_key(case: Case) -> Recipe:
         if not case.on_engine
         else _("Leave it out.")
     )
-    return one(case, "kms_key_name", "", Recipe(cause, action, button=_("Go on without the key")), cause)
+    return change_one_field(case, "kms_key_name", "", Fix(cause, action, button=_("Go on without the key")), cause)
 
 
-def other_key(case: Case) -> Recipe:
+def fix_invalid_key(case: FailureCase) -> Fix:
     cause = _("The encryption key was not accepted.")
     action = _("Write its full name, with a region: projects/…/locations/…/keyRings/…/cryptoKeys/….")
-    return Recipe(cause, action, "kms_key_name", button=_("Name another key"))
+    return Fix(cause, action, "kms_key_name", button=_("Name another key"))

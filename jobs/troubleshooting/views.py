@@ -17,10 +17,10 @@ from django.views.decorators.http import require_POST
 
 from jobs.models import TuningJob
 from jobs.shortcuts import job_or_404
-from jobs.troubleshooting.error_details import as_error
-from jobs.troubleshooting.known_errors import SETTINGS, Recipe, recipes
+from jobs.troubleshooting.error_details import to_vertex_error
+from jobs.troubleshooting.known_errors import SETTINGS, Fix, find_fixes
 from studio.models import Project, Role
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.people.access import Request, member
 
 DATASETS = ("training", "validation")
@@ -29,60 +29,60 @@ LAST_STEP = "jobs:review"
 
 
 @dataclass(frozen=True, slots=True)
-class Remedy:
+class SuggestedFixes:
     """Known causes with their cures; `machine` is the service's own text."""
 
     job: TuningJob
-    recipes: list[Recipe]
+    fixes: list[Fix]
     machine: str
 
     @property
     def button(self) -> str:
         """One click applies everything that one click can."""
-        labels = [each.button for each in self.recipes if each.button]
+        labels = [each.button for each in self.fixes if each.button]
         if not self.job.is_final or not labels:
             return ""
-        mending = [each for each in self.recipes if each.changes]
+        mending = [each for each in self.fixes if each.changes]
         return labels[0] if len(labels) == 1 else _("Mend this in a copy") if mending else _("Open a copy")
 
     @property
     def links(self) -> list[tuple[str, str]]:
         """(address, words) of pages to go to, each once."""
         settings = reverse("project_settings", args=[self.job.project.slug])
-        found = {each.link: each.link_words for each in self.recipes if each.link}
+        found = {each.link: each.link_words for each in self.fixes if each.link}
         return [(settings if link == SETTINGS else link, words) for link, words in found.items()]
 
 
-def fault_of(job: TuningJob) -> Mapping[str, Any]:
+def get_failure(job: TuningJob) -> Mapping[str, Any]:
     """The last call that failed, or why the job was refused or ended."""
     fault: Mapping[str, Any] = job.trouble or job.error
     return fault
 
 
-def remedy(job: TuningJob) -> Remedy | None:
+def suggest_fixes(job: TuningJob) -> SuggestedFixes | None:
     """None where nothing failed, or nobody knows a cure: the words of the service stand alone then."""
-    if not (fault := fault_of(job)) or not (known := recipes(fault, job)):
+    if not (fault := get_failure(job)) or not (known := find_fixes(fault, job)):
         return None
-    return Remedy(job, known, explain(as_error(fault), on_engine=job.project.on_engine).machine)
+    return SuggestedFixes(job, known, explain_error(to_vertex_error(fault), on_engine=job.project.on_engine).machine)
 
 
 @require_POST
 @member(Role.TUNER)
-def mend(request: Request, project: Project, pk: int) -> HttpResponse:
+def apply_fix(request: Request, project: Project, pk: int) -> HttpResponse:
     """A copy of the job with the known cures in it, at the field to look at. Nothing is started."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
-    known = recipes(fault_of(job), job)
+    known = find_fixes(get_failure(job), job)
     with transaction.atomic():
         draft = job.copy_to_draft(request.user)
         changes = {field: value for each in known for field, value in each.changes.items()}
         if changes:
-            draft.revise(**changes)
-    return redirect(address(draft, job, next((each.field for each in known if each.field), "")))
+            draft.update_draft(**changes)
+    return redirect(build_step_url(draft, job, next((each.field for each in known if each.field), "")))
 
 
-def address(draft: TuningJob, source: TuningJob, field: str) -> str:
+def build_step_url(draft: TuningJob, source: TuningJob, field: str) -> str:
     """The step that holds `field`, told what to point at and whose failure it mends.
 
     No `#training`: where an address names a place in the page, browsers leave the cursor alone.
@@ -94,7 +94,7 @@ def address(draft: TuningJob, source: TuningJob, field: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixing:
+class FixContext:
     """What a draft was copied to mend: the field to point at, and what to say at each field."""
 
     field: str = ""
@@ -105,21 +105,21 @@ class Fixing:
         return self.notes.get(self.field, "")
 
 
-def fixing(request: HttpRequest, draft: TuningJob) -> Fixing:
+def read_fix_context(request: HttpRequest, draft: TuningJob) -> FixContext:
     """Read from the address, and from the failed job that it names; empty for anything else."""
-    field, source = request.GET.get("fix", ""), source_of(request.GET, draft, request)
+    field, source = request.GET.get("fix", ""), find_failed_job(request.GET, draft, request)
     if source is None or not field:
-        return Fixing()
+        return FixContext()
     notes: dict[str, str] = {}
-    for each in recipes(fault_of(source), source):
+    for each in find_fixes(get_failure(source), source):
         unchanged = all(getattr(draft, name) == value for name, value in each.changes.items())
         notes |= each.notes if unchanged else {}
         if not each.changes and each.field:
             notes[each.field] = f"{each.cause} {each.action}"
-    return Fixing(field, notes)
+    return FixContext(field, notes)
 
 
-def source_of(query: QueryDict, draft: TuningJob, request: HttpRequest) -> TuningJob | None:
+def find_failed_job(query: QueryDict, draft: TuningJob, request: HttpRequest) -> TuningJob | None:
     pk = query.get("of", "")
     rows = TuningJob.objects.visible_to(request.user).filter(project_id=draft.project_id)
     found = rows.filter(pk=int(pk)) if pk.isdecimal() and len(pk) < 19 else rows.none()

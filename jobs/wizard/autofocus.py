@@ -11,30 +11,30 @@ from typing import Any
 from django import forms
 
 
-def focus(form: forms.BaseForm, field: str = "", notes: Mapping[str, str] | None = None) -> str:
+def set_autofocus(form: forms.BaseForm, field: str = "", notes: Mapping[str, str] | None = None) -> str:
     """Points at the first wrong field, else at `field`; answers which one, blank where there is none.
 
     `notes` are put beside their fields, as `note` of the form's field, and read out with them.
     """
     for name, note in (notes or {}).items():
         if name in form.fields:
-            annotate(form, name, note)
+            attach_note(form, name, note)
     wrong = (name for name in form.fields if name in form.errors) if form.is_bound else iter(())
     chosen = next(wrong, field)
     if chosen not in form.fields:
         return ""
-    attributes(form, chosen)["autofocus"] = True
+    get_widget_attrs(form, chosen)["autofocus"] = True
     return chosen
 
 
-def annotate(form: forms.BaseForm, name: str, note: str) -> None:
+def attach_note(form: forms.BaseForm, name: str, note: str) -> None:
     bound: Any = form[name]
-    attrs = attributes(form, name)
+    attrs = get_widget_attrs(form, name)
     before = attrs.get("aria-describedby") or bound.aria_describedby
     attrs["aria-describedby"] = " ".join(filter(None, [before, f"{bound.auto_id}_note"]))
     form.fields[name].note = note  # type: ignore[attr-defined]
 
 
-def attributes(form: forms.BaseForm, name: str) -> dict[str, Any]:
+def get_widget_attrs(form: forms.BaseForm, name: str) -> dict[str, Any]:
     found: dict[str, Any] = form.fields[name].widget.attrs
     return found

@@ -20,7 +20,7 @@ def was_discarded(request: Request, project: Project, pk: int) -> bool:
     return deeds.filter(subject__startswith=f"{pk} ").exists()
 
 
-def tell_discarded(request: Request) -> None:
+def warn_discarded(request: Request) -> None:
     told = _(
         "This draft was discarded in another tab. What you typed is kept in a new one; "
         "choose its dataset again."
@@ -28,14 +28,14 @@ def tell_discarded(request: Request) -> None:
     messages.warning(request, told)
 
 
-def carried_over(request: Request, job: TuningJob) -> TuningJob:
+def copy_started_draft(request: Request, job: TuningJob) -> TuningJob:
     """A copy of the started job, for what was typed since."""
     told = _("“%(job)s” was started in another tab. What you typed is kept in this new draft.")
     messages.warning(request, told % {"job": job})
     return job.copy_to_draft(request.user)
 
 
-def unchanged(request: Request, job: TuningJob) -> HttpResponse:
+def redirect_to_started_job(request: Request, job: TuningJob) -> HttpResponse:
     """For a dataset that comes after the start."""
     told = _("“%(job)s” was started in another tab; its data stay as they were. Tune again to use others.")
     messages.warning(request, told % {"job": job})

@@ -24,6 +24,6 @@ def list_drafts(request: Request, project: Project) -> HttpResponse:
     context = {
         "mine": mine,
         "counts": {"all": drafts.count(), "mine": own.count()},
-        "page": Paginator(rows, filters.PAGE).get_page(request.GET.get("page")),
+        "page": Paginator(rows, filters.PAGE_SIZE).get_page(request.GET.get("page")),
     }
     return render(request, "jobs/wizard/drafts.html", context)

@@ -18,9 +18,9 @@ from jobs.datasets.report_page.histogram_svg import Bar, bars
 from jobs.estimates import past_jobs
 from jobs.estimates.estimate import Estimate
 from jobs.estimates.presentation import Figure, figures
-from jobs.estimates.queue_position import Queue, queue_of
+from jobs.estimates.queue_position import Queue, get_queue
 from jobs.request.panel import RequestPanel
-from jobs.wizard.model_step.pre_tuned_models import Parent, parents
+from jobs.wizard.model_step.pre_tuned_models import PreTunedModel, list_pre_tuned_models
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from jobs.models import TuningJob
 
 PROBLEMS_SHOWN = 20
-BARS = 24
+BAR_COUNT = 24
 
 
 @dataclass(frozen=True)
-class Preview:
+class DraftSummary:
     job: TuningJob
 
     @cached_property
     def model(self) -> BaseModel | None:
-        return preflight.base_model(self.job)
+        return preflight.find_base_model(self.job)
 
     @cached_property
-    def obstacles(self) -> dict[str, list[preflight.Words]]:
+    def obstacles(self) -> dict[str, list[preflight.ObstacleText]]:
         return {
             "model": list(preflight.model_obstacles(self.job)),
             "training": list(preflight.dataset_obstacles(self.job, "training")),
@@ -48,25 +48,25 @@ class Preview:
         }
 
     @property
-    def reasons(self) -> list[preflight.Words]:
+    def reasons(self) -> list[preflight.ObstacleText]:
         return [reason for part in self.obstacles.values() for reason in part]
 
     @property
-    def changed(self) -> list[str]:
+    def changed_fields(self) -> list[str]:
         """The fields of the advanced options that differ from the recommendation."""
         return list(self.changes)
 
     @cached_property
     def changes(self) -> dict[str, str]:
         """Each of them, in words."""
-        return dict(changes(self.job))
+        return dict(describe_changes(self.job))
 
     @cached_property
-    def parent(self) -> Parent | None:
+    def parent(self) -> PreTunedModel | None:
         """What the draft goes on from, where the project knows it."""
         if not self.job.pre_tuned_model:
             return None
-        found = parents(self.job.project, self.job.location)
+        found = list_pre_tuned_models(self.job.project, self.job.location)
         return next((parent for parent in found if parent.name == self.job.pre_tuned_model), None)
 
     @cached_property
@@ -75,7 +75,7 @@ class Preview:
 
     @cached_property
     def estimate(self) -> Estimate | None:
-        return past_jobs.estimate_of(self.job, self.model)
+        return past_jobs.estimate_draft(self.job, self.model)
 
     @property
     def figures(self) -> list[Figure]:
@@ -87,10 +87,10 @@ class Preview:
     @cached_property
     def queue(self) -> Queue | None:
         """A draft is read by its owner only."""
-        return queue_of(self.job, self.job.owner) if self.job.owner else None
+        return get_queue(self.job, self.job.owner) if self.job.owner else None
 
 
-def changes(job: TuningJob) -> Iterator[tuple[str, str]]:
+def describe_changes(job: TuningJob) -> Iterator[tuple[str, str]]:
     if job.epoch_count is not None:
         n = job.epoch_count
         yield "epoch_count", ngettext("%(n)d epoch", "%(n)d epochs", n) % {"n": n}
@@ -112,7 +112,7 @@ def changes(job: TuningJob) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Section:
+class DatasetSection:
     """One of the two datasets in step 2."""
 
     job: TuningJob
@@ -129,21 +129,21 @@ class Section:
 
     @cached_property
     def errors(self) -> int:
-        return preflight.error_count(self.job, self.dataset, self.purpose) if self.dataset else 0
+        return preflight.count_errors(self.job, self.dataset, self.purpose) if self.dataset else 0
 
     @property
     def warnings(self) -> int:
-        return self.report.warnings + sum(problem.severity == "warning" for problem in self.judged)
+        return self.report.warnings + sum(problem.severity == "warning" for problem in self.model_problems)
 
     @cached_property
-    def judged(self) -> list[Problem]:
-        return preflight.judged(self.job, self.dataset, self.purpose) if self.dataset else []
+    def model_problems(self) -> list[Problem]:
+        return preflight.find_limit_problems(self.job, self.dataset, self.purpose) if self.dataset else []
 
     @cached_property
     def problems(self) -> list[tuple[Problem, ProblemMessage]]:
         """The first ones, errors before warnings, each with its words."""
         found = sorted(
-            [*self.judged, *self.report.problems], key=lambda problem: (problem.severity, problem.line)
+            [*self.model_problems, *self.report.problems], key=lambda problem: (problem.severity, problem.line)
         )
         return [(problem, describe_problem(problem)) for problem in found[:PROBLEMS_SHOWN]]
 
@@ -162,4 +162,4 @@ class Section:
 
     @cached_property
     def bars(self) -> list[Bar]:
-        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BARS)
+        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BAR_COUNT)

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from jobs.preflight import regions
+from jobs.preflight import list_tuning_regions
 from jobs.wizard import conflicts
 from studio.models import Project
 from studio.people.access import Request
@@ -32,14 +32,14 @@ def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
     return job
 
 
-def new_draft(request: Request, project: Project) -> TuningJob:
+def create_blank_draft(request: Request, project: Project) -> TuningJob:
     model = catalog.models(project.backend)[0]
     return TuningJob.objects.create(
-        project=project, owner=request.user, base_model=model.id, location=regions(project, model)[0]
+        project=project, owner=request.user, base_model=model.id, location=list_tuning_regions(project, model)[0]
     )
 
 
-def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
+def get_or_replace_draft(request: Request, project: Project, pk: int) -> TuningJob:
     """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
     sent = request.method == "POST"
     try:
@@ -47,12 +47,12 @@ def draft_or_new(request: Request, project: Project, pk: int) -> TuningJob:
     except Http404:
         if not (sent and conflicts.was_discarded(request, project, pk)):
             raise
-        conflicts.tell_discarded(request)
-        return new_draft(request, project)
-    return conflicts.carried_over(request, job) if sent and not job.is_draft else job
+        conflicts.warn_discarded(request)
+        return create_blank_draft(request, project)
+    return conflicts.copy_started_draft(request, job) if sent and not job.is_draft else job
 
 
-def to_dataset(job: TuningJob, purpose: str = "", **query: str) -> HttpResponse:
+def redirect_to_dataset_step(job: TuningJob, purpose: str = "", **query: str) -> HttpResponse:
     address = reverse("jobs:dataset", args=[job.project.slug, job.pk])
     asked = f"?{urlencode(query)}" if query else ""
     return redirect(f"{address}{asked}#{purpose}" if purpose else f"{address}{asked}")

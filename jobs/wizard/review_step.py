@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.estimates.queue_position import queue_of
-from jobs.preflight import Obstacle, Words, obstacles
-from jobs.tuning_job_resource import Setting
-from jobs.wizard.dataset_step.leakage import Comparison
-from jobs.wizard.draft_summary import Preview, Section
+from jobs.estimates.queue_position import get_queue
+from jobs.preflight import Obstacle, ObstacleText, obstacles
+from jobs.tuning_job_resource import HyperParameter
+from jobs.wizard.dataset_step.leakage import LeakageCheck
+from jobs.wizard.draft_summary import DraftSummary, DatasetSection
 from jobs.wizard.drafts import draft_or_404
 from studio.formats import format_count
 from studio.models import Project, Role
@@ -32,7 +32,7 @@ WARNINGS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReviewRow:
     """One value of the draft, and the address of the field that changes it.
 
     `kind` is text, id (mono), blank (nothing was chosen), changed (from what is recommended) or setting (a
@@ -45,10 +45,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ReviewIssue:
     """Something to look at before the start, and where."""
 
-    words: Words
+    words: ObstacleText
     address: str
 
 
@@ -57,89 +57,89 @@ class Review:
     """A draft as a whole."""
 
     job: TuningJob
-    preview: Preview
+    preview: DraftSummary
 
-    def at(self, step: str, place: str = "") -> str:
+    def build_step_url(self, step: str, place: str = "") -> str:
         address = reverse(f"jobs:{step}", args=[self.job.project.slug, self.job.pk])
         return f"{address}#{place}" if place else address
 
-    def field(self, name: str) -> str:
+    def build_field_url(self, name: str) -> str:
         """`fix` lets the step put the cursor there and open what the field is folded into."""
-        return f"{self.at('model')}?fix={name}#id_{name}"
+        return f"{self.build_step_url('model')}?fix={name}#id_{name}"
 
     @property
-    def model_lines(self) -> Iterator[Line]:
+    def model_lines(self) -> Iterator[ReviewRow]:
         name = self.job.tuned_model_display_name
-        edit = self.field("tuned_model_display_name")
-        chosen_later = Line(_("Tuned model name"), _("chosen by the service"), edit, "blank")
-        yield Line(_("Tuned model name"), name, edit) if name else chosen_later
-        yield Line(_("Tuning method"), _("Supervised tuning"), self.at("model", "method-supervised"))
-        yield Line(_("Base model"), self.job.base_model, self.field("base_model"))
+        edit = self.build_field_url("tuned_model_display_name")
+        chosen_later = ReviewRow(_("Tuned model name"), _("chosen by the service"), edit, "blank")
+        yield ReviewRow(_("Tuned model name"), name, edit) if name else chosen_later
+        yield ReviewRow(_("Tuning method"), _("Supervised tuning"), self.build_step_url("model", "method-supervised"))
+        yield ReviewRow(_("Base model"), self.job.base_model, self.build_field_url("base_model"))
         if self.preview.model and self.preview.model.stand_in:
-            yield Line(_("Answered by"), self.preview.model.stand_in, self.field("base_model"))
-        yield Line(_("Pre-tuned model"), self.job.pre_tuned_model, self.field("pre_tuned_model"), "id")
-        yield Line(_("Checkpoint"), self.job.pre_tuned_checkpoint, self.field("pre_tuned_checkpoint"))
-        yield Line(_("Region"), self.job.location, self.field("location"))
+            yield ReviewRow(_("Answered by"), self.preview.model.stand_in, self.build_field_url("base_model"))
+        yield ReviewRow(_("Pre-tuned model"), self.job.pre_tuned_model, self.build_field_url("pre_tuned_model"), "id")
+        yield ReviewRow(_("Checkpoint"), self.job.pre_tuned_checkpoint, self.build_field_url("pre_tuned_checkpoint"))
+        yield ReviewRow(_("Region"), self.job.location, self.build_field_url("location"))
 
     @property
-    def advanced_lines(self) -> Iterator[Line]:
-        job, edit = self.job, self.field
-        yield Line(_("Number of epochs"), self.epochs, edit("epoch_count"), "setting")
+    def advanced_lines(self) -> Iterator[ReviewRow]:
+        job, edit = self.job, self.build_field_url
+        yield ReviewRow(_("Number of epochs"), self.epoch_setting, edit("epoch_count"), "setting")
         yield self.adapter_line
-        rate = Setting(job.learning_rate_multiplier, 1.0)
-        yield Line(_("Learning rate multiplier"), rate, edit("learning_rate_multiplier"), "setting")
+        rate = HyperParameter(job.learning_rate_multiplier, 1.0)
+        yield ReviewRow(_("Learning rate multiplier"), rate, edit("learning_rate_multiplier"), "setting")
         kept = edit("export_last_checkpoint_only")
         if job.export_last_checkpoint_only:
-            yield Line(_("Checkpoints"), _("last one only"), kept, "changed")
+            yield ReviewRow(_("Checkpoints"), _("last one only"), kept, "changed")
         else:
-            yield Line(_("Checkpoints"), _("every epoch"), kept)
-        yield Line(_("Description"), job.description, edit("description"))
+            yield ReviewRow(_("Checkpoints"), _("every epoch"), kept)
+        yield ReviewRow(_("Description"), job.description, edit("description"))
         labels = ", ".join(f"{key}={value}" for key, value in job.labels.items())
-        yield Line(_("Labels"), labels, edit("labels"), "id")
-        yield Line(_("Service account"), job.service_account, edit("service_account"), "id")
-        yield Line(_("Encryption"), job.kms_key_name, edit("kms_key_name"), "id")
+        yield ReviewRow(_("Labels"), labels, edit("labels"), "id")
+        yield ReviewRow(_("Service account"), job.service_account, edit("service_account"), "id")
+        yield ReviewRow(_("Encryption"), job.kms_key_name, edit("kms_key_name"), "id")
 
     @property
-    def adapter_line(self) -> Line:
-        edit = self.field("adapter_size")
+    def adapter_line(self) -> ReviewRow:
+        edit = self.build_field_url("adapter_size")
         if self.job.pre_tuned_model and self.job.adapter_size is None:
-            return Line(_("Adapter size"), _("that of the model"), edit, "blank")
+            return ReviewRow(_("Adapter size"), _("that of the model"), edit, "blank")
         size = self.preview.model.default_adapter_size if self.preview.model else None
-        return Line(_("Adapter size"), Setting(self.job.adapter_size, size), edit, "setting")
+        return ReviewRow(_("Adapter size"), HyperParameter(self.job.adapter_size, size), edit, "setting")
 
     @property
-    def epochs(self) -> Setting:
+    def epoch_setting(self) -> HyperParameter:
         """With what the catalogue recommends for this data; what the service will choose is not promised."""
         model, data = self.preview.model, self.job.training
         examples = data.report.get("examples", 0) if data else 0
         known = model.recommended if model and examples else None
-        return Setting(self.job.epoch_count, known.epochs(examples) if known else None)
+        return HyperParameter(self.job.epoch_count, known.recommend_epochs(examples) if known else None)
 
     @cached_property
-    def comparison(self) -> Comparison | None:
-        return Comparison.of(self.job)
+    def comparison(self) -> LeakageCheck | None:
+        return LeakageCheck.for_job(self.job)
 
     @cached_property
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[DatasetSection]:
         """The datasets that would be used."""
-        training, validation = Section(self.job, "training"), Section(self.job, "validation")
+        training, validation = DatasetSection(self.job, "training"), DatasetSection(self.job, "validation")
         return [training, validation] if self.job.validation_enabled else [training]
 
     @property
-    def missing(self) -> list[Point]:
+    def missing(self) -> list[ReviewIssue]:
         return [
-            Point(words, self.mended_at(part, words))
+            ReviewIssue(words, self.build_fix_url(part, words))
             for part, found in self.preview.obstacles.items()
             for words in found
         ]
 
-    def mended_at(self, part: str, words: Words) -> str:
+    def build_fix_url(self, part: str, words: ObstacleText) -> str:
         if part != "model":
-            return self.at("dataset", part)
-        return self.field(words.field) if isinstance(words, Obstacle) else self.at("model")
+            return self.build_step_url("dataset", part)
+        return self.build_field_url(words.field) if isinstance(words, Obstacle) else self.build_step_url("model")
 
     @cached_property
-    def warnings(self) -> list[Point]:
+    def warnings(self) -> list[ReviewIssue]:
         """What may go wrong, and does not hinder the start."""
         data = [point for section in self.sections for point in self.data_warnings(section)]
         return [*self.model_warnings(), *data, *self.leak_warnings()]
@@ -150,13 +150,13 @@ class Review:
         others = [*self.model_warnings(), *self.leak_warnings()]
         return len(others) + sum(section.warnings for section in self.sections)
 
-    def model_warnings(self) -> Iterator[Point]:
+    def model_warnings(self) -> Iterator[ReviewIssue]:
         model = self.preview.model
         if model and model.retired and not model.stand_in:
             told = _("%(model)s is retired. Vertex AI is likely to refuse it.") % {"model": model.id}
-            yield Point(told, self.field("base_model"))
+            yield ReviewIssue(told, self.build_field_url("base_model"))
 
-    def leak_warnings(self) -> Iterator[Point]:
+    def leak_warnings(self) -> Iterator[ReviewIssue]:
         """What a comparison of the two datasets has found; none is made here."""
         leaks = self.comparison.leaks if self.comparison else None
         if leaks and leaks.leak_count:
@@ -165,36 +165,36 @@ class Review:
                 "%(shown)s of %(total)s validation examples are also in the training data.",
                 leaks.leak_count,
             ) % {"shown": format_count(leaks.leak_count), "total": format_count(leaks.validation)}
-            yield Point(told, self.at("dataset", "overlap"))
+            yield ReviewIssue(told, self.build_step_url("dataset", "overlap"))
 
-    def data_warnings(self, section: Section) -> Iterator[Point]:
+    def data_warnings(self, section: DatasetSection) -> Iterator[ReviewIssue]:
         """The first ones of a file, as its check words them."""
-        address = self.at("dataset", section.purpose)
+        address = self.build_step_url("dataset", section.purpose)
         found = [(problem, told) for problem, told in section.problems if problem.severity == "warning"]
         for problem, told in found[:WARNINGS_SHOWN]:
             place = {"file": section.dataset, "line": problem.line, "what": told.what}
             where = _("%(file)s, line %(line)s: %(what)s") if problem.line else _("%(file)s: %(what)s")
-            yield Point(where % place, address)
+            yield ReviewIssue(where % place, address)
         if more := section.warnings - len(found[:WARNINGS_SHOWN]):
             words = ngettext("%(n)d more in %(file)s", "%(n)d more in %(file)s", more)
-            yield Point(words % {"n": more, "file": section.dataset}, address)
+            yield ReviewIssue(words % {"n": more, "file": section.dataset}, address)
 
 
 @require_safe
 @member(Role.TUNER)
-def show(request: Request, project: Project, pk: int) -> HttpResponse:
+def show_review(request: Request, project: Project, pk: int) -> HttpResponse:
     """Step 3."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)
-    preview = Preview(job)
+    preview = DraftSummary(job)
     context = {"job": job, "preview": preview, "review": Review(job, preview), "step": "review"}
     return render(request, "jobs/wizard/review_step/step.html", context)
 
 
 @require_POST
 @member(Role.TUNER)
-def start(request: Request, project: Project, pk: int) -> HttpResponse:
+def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
     """A second click finds no draft and leads to the same job."""
     job = draft_or_404(request, project, pk)
     hindrances = obstacles(job) if job.is_draft else []
@@ -204,5 +204,5 @@ def start(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.start(request.user):
         told = _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
         job.refresh_from_db(fields=["submission", "submitted_at"])
-        messages.success(request, " ".join(filter(None, [told, str(queue_of(job, request.user))])))
+        messages.success(request, " ".join(filter(None, [told, str(get_queue(job, request.user))])))
     return redirect("jobs:detail", project.slug, job.pk)

@@ -16,20 +16,20 @@ from jobs.datasets.errors import Refusal
 from jobs.datasets.shortcuts import dataset_or_404
 from jobs.models import TuningJob
 from jobs.wizard import conflicts
-from jobs.wizard.dataset_step.views import take_sample
-from jobs.wizard.drafts import new_draft, to_dataset
+from jobs.wizard.dataset_step.views import assign_sample_data
+from jobs.wizard.drafts import create_blank_draft, redirect_to_dataset_step
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
 
 @require_POST
 @member(Role.TUNER)
-def create(request: Request, project: Project) -> HttpResponse:
+def create_draft(request: Request, project: Project) -> HttpResponse:
     """A new draft; with `sample`, one that has the sample data of that name already."""
-    job = new_draft(request, project)
+    job = create_blank_draft(request, project)
     if "sample" in request.POST:
         try:
-            take_sample(request, job, request.POST["sample"])
+            assign_sample_data(request, job, request.POST["sample"])
         except Refusal as refusal:
             messages.error(request, str(refusal))
     return redirect("jobs:model", project.slug, job.pk)
@@ -37,7 +37,7 @@ def create(request: Request, project: Project) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @member(Role.TUNER)
-def discard(request: Request, project: Project, pk: int) -> HttpResponse:
+def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
     """Asks, then does it; an admin may discard anybody's. One that is gone already is no trouble."""
     job = TuningJob.objects.with_all().filter(project=project, pk=pk).first()
     if job is None and (request.method == "GET" or not conflicts.was_discarded(request, project, pk)):
@@ -64,8 +64,8 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
     where its dataset is chosen."""
     draft = get_object_or_404(TuningJob, project=project, pk=pk).copy_to_draft(request.user)
     if "validation" in request.POST:
-        draft.revise(validation_enabled=True)
-        return to_dataset(draft, "validation")
+        draft.update_draft(validation_enabled=True)
+        return redirect_to_dataset_step(draft, "validation")
     return redirect("jobs:model", project.slug, draft.pk)
 
 
@@ -74,6 +74,6 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
 def tune_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """A new draft that has this dataset as its training data."""
     dataset = dataset_or_404(project, pk)
-    job = new_draft(request, project)
-    job.revise(training=dataset)
+    job = create_blank_draft(request, project)
+    job.update_draft(training=dataset)
     return redirect("jobs:model", project.slug, job.pk)

@@ -15,7 +15,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.job_list.filters import named
+from jobs.job_list.filters import build_search_condition
 from jobs.models import TuningJob
 from jobs.querysets import TuningJobQuerySet
 from metrics import point_store
@@ -66,7 +66,7 @@ class Comparison:
 
     @cached_property
     def lines(self) -> list[RunLine]:
-        jobs = self.visible_jobs.filter(pk__in=self.view.runs).with_all()
+        jobs = self.visible_jobs.filter(pk__in=self.view.runs).with_related()
         prices = {} if self.project.on_engine else settings.PRICES.by_model
         return build_run_lines(jobs, self.view, prices)
 
@@ -219,7 +219,7 @@ class Comparison:
 
     def find_candidates(self, q: str) -> list[tuple[TuningJob, str]]:
         """Further runs by name, model or dataset, newest first, each with the address that takes it in."""
-        jobs = self.visible_jobs.filter(named(q)).exclude(pk__in=self.view.runs).with_all()
+        jobs = self.visible_jobs.filter(build_search_condition(q)).exclude(pk__in=self.view.runs).with_related()
         return [(job, self.view.with_run(job.pk).query()) for job in jobs[:MAX_CANDIDATES]]
 
     # ---- words ----

@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
-from jobs.tuning_job_resource import number, part, whole
+from jobs.tuning_job_resource import parse_float, get_object, parse_int
 from metrics.compare.charts.run_style import RunStyle
 from metrics.compare.query import Outcome, Setting, CompareQuery
 
@@ -36,14 +36,14 @@ class RunLine:
 
     def outcome(self, outcome: Outcome) -> float | None:
         name = "last" if outcome == Outcome.FINAL else outcome.value
-        return number(self.get_summary_part(name).get("value"))
+        return parse_float(self.get_summary_part(name).get("value"))
 
     def get_summary_part(self, name: str) -> dict[str, Any]:
-        return part(self.job.summary, name)
+        return get_object(self.job.summary, name)
 
     @property
     def best_step(self) -> int | None:
-        return whole(self.get_summary_part("best").get("step"))
+        return parse_int(self.get_summary_part("best").get("step"))
 
     @property
     def best(self) -> float | None:
@@ -60,7 +60,7 @@ class RunLine:
     @property
     def tokens(self) -> int | None:
         """Of the training dataset, read once; the service counted them."""
-        return whole(self.job.statistics.get("totalBillableTokenCount"))
+        return parse_int(self.job.statistics.get("totalBillableTokenCount"))
 
     @property
     def steps(self) -> int | None:
@@ -68,7 +68,7 @@ class RunLine:
 
     @property
     def examples(self) -> int | None:
-        return whole(self.job.statistics.get("tuningDatasetExampleCount"))
+        return parse_int(self.job.statistics.get("tuningDatasetExampleCount"))
 
     @property
     def cost(self) -> float | None:

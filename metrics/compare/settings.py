@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.datasets.models import Dataset
-from jobs.tuning_job_resource import Setting, part
+from jobs.tuning_job_resource import HyperParameter, get_object
 from metrics.compare.runs import RunLine, dataset_content
 
 
@@ -61,7 +61,7 @@ def build_setting_row(label: str | Promise, values: Sequence[Value], baseline: i
     return SettingRow(label, cells, len(set(keys)) > 1)
 
 
-def format_hyperparameter(setting: Setting) -> Value:
+def format_hyperparameter(setting: HyperParameter) -> Value:
     told = "" if setting.effective is None else f"{setting.effective:g}"
     asked = _("recommended") if not setting.changed else ""
     if setting.changed and setting.resolved is not None and setting.resolved != setting.requested:
@@ -80,7 +80,7 @@ def format_count(value: float | None) -> Value:
 
 
 def format_labels(line: RunLine) -> Value:
-    found = part(line.job.remote or line.job.request, "labels")
+    found = get_object(line.job.remote or line.job.request, "labels")
     own = {key: value for key, value in found.items() if key != "studio-submission"}
     return Value(", ".join(f"{key}={value}" for key, value in sorted(own.items())))
 

@@ -13,7 +13,7 @@ from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from jobs.lifecycle.stored_errors import revived
+from jobs.lifecycle.stored_errors import deserialize
 from jobs.models import TuningJob
 from metrics import point_store
 from metrics.charts.control_labels import axis_labels, chip_labels, scale_labels
@@ -25,7 +25,7 @@ from metrics.monitor import checkpoints
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from metrics.summary import EVAL_LOSS, TRAIN_LOSS, measure_rate
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
 
@@ -174,8 +174,8 @@ class Monitor:
 
     def _read_error_note(self) -> Note:
         """Why the last reading failed: not being allowed to look is not the same as nothing to see."""
-        error = revived(self.read_error)
-        banner = explain(error, on_engine=self.job.project.on_engine)
+        error = deserialize(self.read_error)
+        banner = explain_error(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
             text = _(
                 "The service refuses this project's account, which needs to read TensorBoards and metadata "

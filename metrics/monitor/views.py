@@ -9,7 +9,7 @@ from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_GET
 
-from jobs.job_page.views import head
+from jobs.job_page.views import build_page_head
 from jobs.shortcuts import job_or_404
 from metrics.charts import figures as charts
 from metrics.charts.controls import Controls
@@ -29,7 +29,7 @@ def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     page = Monitor.for_job(job, Controls.from_query(request.GET))
     part = "facts" if request.htmx and request.htmx.target == "monitor-facts" else "panel"
     template = f"metrics/monitor/page.html#{part}" if request.htmx else "metrics/monitor/page.html"
-    context = head(request, job, "monitor") | {"page": page, "panels": panels()}
+    context = build_page_head(request, job, "monitor") | {"page": page, "panels": panels()}
     return render(request, template, context)
 
 

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.estimates.presentation import price_of
+from jobs.estimates.presentation import format_price
 from metrics.compare.charts.run_style import RunStyle
 from studio.formats import format_count, format_size
 
@@ -31,7 +31,7 @@ def grouped(count: int | None) -> str:
 
 @register.filter
 def dollars(amount: float | None) -> str:
-    return "–" if amount is None else price_of(round(amount, 2))
+    return "–" if amount is None else format_price(round(amount, 2))
 
 
 register.filter("size", format_size)

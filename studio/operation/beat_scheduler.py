@@ -17,18 +17,18 @@ from studio.models import Pulse
 
 PULSE = timedelta(seconds=15)
 log = logging.getLogger(__name__)
-held: list[IO[str]] = []
+_held_locks: list[IO[str]] = []
 
 
 @beat_init.connect
-def be_the_only_one(**kwargs: Any) -> None:
+def acquire_beat_lock(**kwargs: Any) -> None:
     """A second beat would send every tick twice, so it ends here, saying why."""
     lock = (settings.STATE_DIR / "beat.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise SystemExit(f"Another beat already runs on {settings.STATE_DIR}: stop that one first.") from None
-    held.append(lock)
+    _held_locks.append(lock)
 
 
 class Scheduler(InMemoryScheduler):
@@ -40,10 +40,10 @@ class Scheduler(InMemoryScheduler):
         now = timezone.now()
         if not self.pulsed_at or now - self.pulsed_at >= PULSE:
             self.pulsed_at = now
-            self.pulse(now)
+            self.record_pulse(now)
         return float(super().tick(*args, **kwargs))
 
-    def pulse(self, now: datetime) -> None:
+    def record_pulse(self, now: datetime) -> None:
         """A database that is down must not end the clock: the missing pulse tells of it."""
         try:
             close_old_connections()

@@ -33,7 +33,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok" if well else "trouble", "parts": parts}, status=200 if well else 503)
 
 
-def database() -> str:
+def check_database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -42,7 +42,7 @@ def database() -> str:
     return "ok"
 
 
-def broker() -> str:
+def check_broker() -> str:
     # The settings' own time limit is for a worker that waits; here nobody may.
     limits = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": SECONDS}
     try:
@@ -53,7 +53,7 @@ def broker() -> str:
     return "ok"
 
 
-def pulse(name: str) -> str:
+def check_pulse(name: str) -> str:
     try:
         seen = Pulse.objects.filter(name=name).values_list("at", flat=True).first()
     except DatabaseError:
@@ -64,15 +64,15 @@ def pulse(name: str) -> str:
     return "ok" if silent < FRESH else f"silent for {int(silent.total_seconds())} s"
 
 
-def worker() -> str:
-    return pulse("worker")
+def check_worker() -> str:
+    return check_pulse("worker")
 
 
-def beat() -> str:
-    return pulse("beat")
+def check_beat() -> str:
+    return check_pulse("beat")
 
 
-def engine() -> str:
+def check_engine() -> str:
     """Any answer will do: this asks whether the process is there, not whether we may use it."""
     if not settings.ENGINE:
         return "off"
@@ -84,9 +84,9 @@ def engine() -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    "database": database,
-    "broker": broker,
-    "worker": worker,
-    "beat": beat,
-    "engine": engine,
+    "database": check_database,
+    "broker": check_broker,
+    "worker": check_worker,
+    "beat": check_beat,
+    "engine": check_engine,
 }

@@ -11,7 +11,7 @@ SECRET = re.compile(
 )
 
 
-def without_secrets(text: str) -> str:
+def hide_secrets(text: str) -> str:
     return SECRET.sub(lambda match: next(filter(None, match.groups())) + "[hidden]", text)
 
 
@@ -19,13 +19,13 @@ class SecretsFilter(logging.Filter):
     """Renders the record and its traceback, then hides tokens, keys and one-time links in them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = without_secrets(record.getMessage()), ()
+        record.msg, record.args = hide_secrets(record.getMessage()), ()
         if record.exc_info:
-            record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = hide_secrets(logging.Formatter().formatException(record.exc_info))
         return True
 
 
-def filtered(level: str) -> dict[str, Any]:
+def build_logging_config(level: str) -> dict[str, Any]:
     """A configuration for logging.config.dictConfig that sends everything through one filtered handler."""
     through: dict[str, Any] = {"handlers": [], "propagate": True}
     return {

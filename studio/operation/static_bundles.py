@@ -45,16 +45,16 @@ class BundleFinder(BaseFinder):
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         if path not in BUNDLES:
             return []
-        found = str(written(path, Path(self.storage.path(path))))
+        found = str(write_bundle(path, Path(self.storage.path(path))))
         return [found] if find_all else found
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:
         for path in BUNDLES:
-            written(path, Path(self.storage.path(path)))
+            write_bundle(path, Path(self.storage.path(path)))
             yield path, self.storage
 
 
-def written(path: str, file: Path) -> Path:
+def write_bundle(path: str, file: Path) -> Path:
     """The bundle's file, made anew; whole at every moment, since others may read it."""
     parts = [(settings.BASE_DIR / "static" / part).read_text() for part in BUNDLES[path]]
     file.parent.mkdir(parents=True, exist_ok=True)

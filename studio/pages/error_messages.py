@@ -26,23 +26,23 @@ class Banner:
         return " ".join(filter(None, [self.title, self.meaning, self.action]))
 
 
-def explain(error: VertexError, *, on_engine: bool = False) -> Banner:
+def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:
     """`on_engine` is the project's: who did not answer decides about what to do."""
-    title, meaning, action = words_for(error, on_engine)
+    title, meaning, action = message_for(error, on_engine)
     code = " ".join(filter(None, [str(error.code or ""), error.reason or error.status]))
     fields = [f"{each.field}: {each.description}" for each in error.violations]
     machine = " · ".join(filter(None, [code, *(fields or [error.message])]))
     return Banner(str(title), str(meaning), str(action), machine)
 
 
-def words_for(error: VertexError, on_engine: bool) -> Words:
-    if not on_engine and error.reason in REASONS:
-        return REASONS[error.reason]
-    by_class = ANY | ENGINE if on_engine else ANY
+def message_for(error: VertexError, on_engine: bool) -> Words:
+    if not on_engine and error.reason in MESSAGES_BY_REASON:
+        return MESSAGES_BY_REASON[error.reason]
+    by_class = MESSAGES_BY_CLASS | ENGINE_MESSAGES if on_engine else MESSAGES_BY_CLASS
     return next(by_class[kind] for kind in type(error).__mro__ if kind in by_class)
 
 
-REASONS: dict[str, Words] = {
+MESSAGES_BY_REASON: dict[str, Words] = {
     "SERVICE_DISABLED": (
         _("The Vertex AI API is switched off in this Google Cloud project."),
         _("Nothing can be tuned or read there until it is on."),
@@ -65,7 +65,7 @@ REASONS: dict[str, Words] = {
     ),
 }
 
-ENGINE: dict[type, Words] = {
+ENGINE_MESSAGES: dict[type, Words] = {
     errors.NotSent: (
         _("The local engine is not answering."),
         _("Nothing was sent. Runs go on from their last save point when it is back."),
@@ -88,7 +88,7 @@ ENGINE: dict[type, Words] = {
     ),
 }
 
-ANY: dict[type, Words] = {
+MESSAGES_BY_CLASS: dict[type, Words] = {
     errors.NotSent: (
         _("Google Cloud can’t be reached from this server."),
         _("Nothing was sent."),

@@ -14,7 +14,7 @@ else:
     ProjectModelForm = forms.ModelForm
 
 
-class Styled(forms.BaseForm):
+class StyledForm(forms.BaseForm):
     """Gives each field the look of the frame; templates/studio/_field.html draws it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     pass
 
 
-def frame(request: HttpRequest) -> dict[str, Any]:
+def frame_context(request: HttpRequest) -> dict[str, Any]:
     """What the frame of every page shows: the project, the person's role, the other projects, the theme."""
     user = getattr(request, "user", None)
     project = getattr(request, "project", None)

@@ -14,14 +14,14 @@ from django.utils.functional import Promise
 
 
 @dataclass(frozen=True, slots=True)
-class Sorting:
+class ListQuery:
     """What the address asks for; whatever it does not say, or says wrongly, is the default.
 
     A list's own filters are fields of a subclass, `SORTS` its columns, or what is computed of them, by the
     address's word."""
 
     SORTS: ClassVar[Mapping[str, str | Expression]] = {}
-    RISING: ClassVar[frozenset[str]] = frozenset()
+    ASCENDING_FIRST: ClassVar[frozenset[str]] = frozenset()
     """Columns whose lowest value is asked for first."""
 
     q: str = ""
@@ -29,7 +29,7 @@ class Sorting:
     page: int = 1
 
     @classmethod
-    def asked(cls, query: QueryDict) -> dict[str, Any]:
+    def parse_query(cls, query: QueryDict) -> dict[str, Any]:
         sort, page = query.get("sort", ""), query.get("page", "")
         return {
             "q": query.get("q", "").replace("\0", "").strip()[:128],
@@ -38,26 +38,26 @@ class Sorting:
         }
 
     @property
-    def narrows(self) -> bool:
-        return bool(self.changed({"sort", "page"}))
+    def is_filtered(self) -> bool:
+        return bool(self.non_default_values({"sort", "page"}))
 
     @property
-    def carried(self) -> dict[str, Any]:
+    def hidden_fields(self) -> dict[str, Any]:
         """What a search within this list keeps of its address."""
-        return self.changed({"q", "page"})
+        return self.non_default_values({"q", "page"})
 
     @property
-    def cleared(self) -> str:
+    def unfiltered_query(self) -> str:
         """The address's query without what narrows."""
-        return urlencode({"sort": self.sort} if self.changed(set()).get("sort") else {})
+        return urlencode({"sort": self.sort} if self.non_default_values(set()).get("sort") else {})
 
     def query(self, **changed: str | int) -> str:
         """The address's query with some of it changed; a change of filter starts at the first page."""
-        wanted = {**self.changed({"page"}), **changed}
-        return urlencode({name: value for name, value in wanted.items() if value != self.usual()[name]})
+        wanted = {**self.non_default_values({"page"}), **changed}
+        return urlencode({name: value for name, value in wanted.items() if value != self.default_values()[name]})
 
-    def changed(self, without: set[str]) -> dict[str, Any]:
-        usual = self.usual()
+    def non_default_values(self, without: set[str]) -> dict[str, Any]:
+        usual = self.default_values()
         return {
             name: value
             for name, value in asdict(self).items()
@@ -65,10 +65,10 @@ class Sorting:
         }
 
     @classmethod
-    def usual(cls) -> dict[str, Any]:
+    def default_values(cls) -> dict[str, Any]:
         return {field.name: field.default for field in fields(cls)}
 
-    def ordering(self) -> OrderBy:
+    def build_order_by(self) -> OrderBy:
         found = self.SORTS[self.sort.removeprefix("-")]
         column = F(found) if isinstance(found, str) else found
         return column.desc(nulls_last=True) if self.sort.startswith("-") else column.asc(nulls_last=True)
@@ -77,7 +77,7 @@ class Sorting:
         now = self.sort.removeprefix("-") == key
         down = now and self.sort.startswith("-")
         direction = ("descending" if down else "ascending") if now else ""
-        rises = down if now else key in self.RISING
+        rises = down if now else key in self.ASCENDING_FIRST
         return Heading(label, self.query(sort=key if rises else f"-{key}"), direction)
 
 

@@ -13,7 +13,7 @@ from django.views.i18n import set_language
 language = login_not_required(set_language)
 
 
-def failed(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 while the database does not answer. Asks nothing of the database itself."""
     unreachable = isinstance(sys.exc_info()[1], OperationalError)
     page = render_to_string("500.html", {"unreachable": unreachable})

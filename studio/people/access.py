@@ -35,17 +35,17 @@ class Request(HttpRequest):
     role: Role
 
 
-def member(role: Role) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
+def require_role(role: Role) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
     """Gives the view the project that its `slug` names, if the person's role covers `role`."""
 
     def decorate(view: Callable[Concatenate[Request, Project, P], HttpResponseBase]) -> View:
         @wraps(view)
-        def guarded(request: Request, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def view_wrapper(request: Request, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             project = project_or_refuse(request, slug, role)
             return view(request, project, *args, **kwargs)
 
-        guarded.needs = role  # type: ignore[attr-defined]
-        return guarded
+        view_wrapper.needs = role  # type: ignore[attr-defined]
+        return view_wrapper
 
     return decorate
 
@@ -62,17 +62,17 @@ def project_or_refuse(request: Request, slug: str, needed: Role) -> Project:
     return project
 
 
-def installation_admin(view: View) -> View:
+def require_installation_admin(view: View) -> View:
     """For pages about the whole installation."""
 
     @wraps(view)
-    def guarded(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def view_wrapper(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_superuser:
             raise PermissionDenied(_("This needs an admin of the installation."))
         return view(request, *args, **kwargs)
 
-    guarded.needs = "installation admin"  # type: ignore[attr-defined]
-    return guarded
+    view_wrapper.needs = "installation admin"  # type: ignore[attr-defined]
+    return view_wrapper
 
 
 class SignInMiddleware(LoginRequiredMiddleware):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from studio.models import Project, Role
-from studio.pages.forms import Styled
+from studio.pages.forms import StyledForm
 
 if TYPE_CHECKING:
     ProjectModelForm = forms.ModelForm[Project]
@@ -22,7 +22,7 @@ else:
     ProjectModelForm = forms.ModelForm
 
 
-class JoinForm(Styled, forms.Form):
+class JoinForm(StyledForm, forms.Form):
     name = forms.CharField(label=gettext_lazy("Your name"), max_length=150)
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -58,11 +58,11 @@ class JoinForm(Styled, forms.Form):
         self.user.save()
 
 
-class SignInForm(Styled, AuthenticationForm):
+class SignInForm(StyledForm, AuthenticationForm):
     """Django's own, in the look of the frame."""
 
 
-class MemberForm(Styled, forms.Form):
+class MemberForm(StyledForm, forms.Form):
     username = forms.CharField(
         label=gettext_lazy("Username or e-mail"),
         max_length=150,

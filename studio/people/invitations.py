@@ -31,7 +31,7 @@ def invite_admin(username: str = "") -> User:
     return user
 
 
-def newcomer(username: str) -> User:
+def create_invited_user(username: str) -> User:
     """A person who can come in by a one-time link only."""
     user = User(username=username, email=username if "@" in username else "")
     user.set_unusable_password()
@@ -45,13 +45,13 @@ def one_time_link(user: User, base_url: str = "") -> str:
     return f"{base_url or settings.BASE_URL}{path}"
 
 
-def end_links(user: User) -> None:
+def revoke_links(user: User) -> None:
     """Ends every link that this person was given, and the password with them."""
     user.set_unusable_password()
     user.save(update_fields=["password"])
 
 
-def holder(uid: str, token: str) -> User | None:
+def find_link_holder(uid: str, token: str) -> User | None:
     """The person whom this link lets in, if it still does; the row is locked until the transaction ends."""
     try:
         pk = int(urlsafe_base64_decode(uid))
@@ -61,14 +61,14 @@ def holder(uid: str, token: str) -> User | None:
     return user if default_token_generator.check_token(user, token) else None
 
 
-def settle(user: User) -> None:
+def join_projects_without_admin(user: User) -> None:
     """An admin of the installation becomes the admin of each project that has none."""
     if user.is_superuser:
         for project in Project.objects.exclude(membership__role=Role.ADMIN):
             Membership.objects.update_or_create(project=project, user=user, defaults={"role": Role.ADMIN})
 
 
-def may_renew(actor: User, person: User, project: Project) -> bool:
+def can_renew_link(actor: User, person: User, project: Project) -> bool:
     """Whoever gives out a link could come in by it. So an admin of one project does that only for somebody
     who has never come in and belongs nowhere else."""
     if actor.is_superuser:

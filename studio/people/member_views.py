@@ -23,12 +23,12 @@ from studio.people.forms import MemberForm
 def members(request: Request, project: Project) -> HttpResponse:
     """The list; a one-time link is shown once, to the admin who has just made it."""
     link = request.session.pop("one_time_link", None)
-    return page(request, project, MemberForm(), link)
+    return render_members(request, project, MemberForm(), link)
 
 
-def page(request: Request, project: Project, form: MemberForm, link: dict[str, str] | None) -> HttpResponse:
+def render_members(request: Request, project: Project, form: MemberForm, link: dict[str, str] | None) -> HttpResponse:
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
-    rows = [(each, invitations.may_renew(request.user, each.user, project)) for each in memberships]
+    rows = [(each, invitations.can_renew_link(request.user, each.user, project)) for each in memberships]
     return render(
         request,
         "studio/people/members.html",
@@ -38,28 +38,28 @@ def page(request: Request, project: Project, form: MemberForm, link: dict[str, s
 
 @require_POST
 @member(Role.ADMIN)
-def add(request: Request, project: Project) -> HttpResponse:
+def add_member(request: Request, project: Project) -> HttpResponse:
     form = MemberForm(request.POST)
     if not form.is_valid():
-        return page(request, project, form, None)
+        return render_members(request, project, form, None)
     username, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
     with transaction.atomic():
         user = User.objects.filter(username__iexact=username).first()
         if user and project.membership_set.filter(user=user).exists():
             form.add_error("username", _("%(person)s is a member already.") % {"person": username})
-            return page(request, project, form, None)
+            return render_members(request, project, form, None)
         newcomer = user is None
-        user = user or invitations.newcomer(username)
+        user = user or invitations.create_invited_user(username)
         Membership.objects.create(project=project, user=user, role=role)
         AuditEntry.record("member.add", actor=request.user, project=project, subject=user.username, role=role)
     if newcomer:
-        show_once(request, user)
+        show_link_once(request, user)
     else:
         messages.success(request, _("%(person)s is a member now.") % {"person": user.username})
     return redirect("members", project.slug)
 
 
-def show_once(request: Request, user: User) -> None:
+def show_link_once(request: Request, user: User) -> None:
     request.session["one_time_link"] = {"username": user.username, "url": invitations.one_time_link(user)}
 
 
@@ -81,7 +81,7 @@ def change_role(request: Request, project: Project, membership: int) -> HttpResp
 
 @require_http_methods(["GET", "POST"])
 @member(Role.ADMIN)
-def remove(request: Request, project: Project, membership: int) -> HttpResponse:
+def remove_member(request: Request, project: Project, membership: int) -> HttpResponse:
     """GET asks, POST does."""
     if request.method == "GET":
         held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
@@ -111,13 +111,13 @@ def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
 def renew_link(request: Request, project: Project, membership: int) -> HttpResponse:
     """A new one-time link for somebody who has lost theirs, or their password."""
     held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
-    if not invitations.may_renew(request.user, held.user, project):
+    if not invitations.can_renew_link(request.user, held.user, project):
         messages.error(
             request, _("Only an admin of the installation may do this for somebody who has come in.")
         )
         return redirect("members", project.slug)
     with transaction.atomic():
-        invitations.end_links(held.user)
+        invitations.revoke_links(held.user)
         AuditEntry.record("member.link", actor=request.user, project=project, subject=held.user.username)
-    show_once(request, held.user)
+    show_link_once(request, held.user)
     return redirect("members", project.slug)

@@ -35,18 +35,18 @@ def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """The one-time link: sets the name and the password, and signs in."""
     with transaction.atomic():
         # Inside the transaction, so that of two visits with one link only the first finds it valid.
-        user = invitations.holder(uid, token)
+        user = invitations.find_link_holder(uid, token)
         if user is None:
             return render(request, "studio/people/link_ended.html", status=410)
         form = JoinForm(user, request.POST or None)
         if not form.is_valid():
             return render(request, "studio/people/join.html", {"form": form, "joining": user})
-        come_in(request, user, form)
+        save_and_sign_in(request, user, form)
     return redirect("home")
 
 
-def come_in(request: HttpRequest, user: User, form: JoinForm) -> None:
+def save_and_sign_in(request: HttpRequest, user: User, form: JoinForm) -> None:
     form.save()
-    invitations.settle(user)
+    invitations.join_projects_without_admin(user)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     AuditEntry.record("person.join", actor=user, subject=user.username)

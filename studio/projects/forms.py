@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from studio.models import Project
-from studio.pages.forms import Styled
+from studio.pages.forms import StyledForm
 
 if TYPE_CHECKING:
     ProjectModelForm = forms.ModelForm[Project]
@@ -27,7 +27,7 @@ REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}|us|eu|global")
 BUCKET = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
 
-class Regions(forms.CharField):
+class RegionsField(forms.CharField):
     """Names separated by commas or spaces; the first one is offered first."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -40,11 +40,11 @@ class Regions(forms.CharField):
         return list(dict.fromkeys(names))
 
 
-class ProjectForm(Styled, ProjectModelForm):
+class ProjectForm(StyledForm, ProjectModelForm):
     """What an admin of a project sets. The credentials file is for an admin of the installation to name: the
     server reads it."""
 
-    regions = Regions(
+    regions = RegionsField(
         label=gettext_lazy("Regions"),
         help_text=gettext_lazy("Separated by commas. The first is offered first."),
     )
@@ -113,11 +113,11 @@ class NewProjectForm(ProjectForm):
         return project_id
 
     def save(self, commit: bool = True) -> Project:
-        self.instance.slug = free_slug(self.cleaned_data["name"])
+        self.instance.slug = find_free_slug(self.cleaned_data["name"])
         return super().save(commit)
 
 
-def free_slug(name: str) -> str:
+def find_free_slug(name: str) -> str:
     """An address part for `name` that no project has yet."""
     stem = slugify(name)[:50] or "project"
     taken = set(Project.objects.filter(slug__startswith=stem).values_list("slug", flat=True))

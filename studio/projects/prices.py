@@ -21,21 +21,21 @@ class Prices:
     as_of: str = ""
 
 
-def read(text: str, as_of: str) -> Prices:
+def parse_prices(text: str, as_of: str) -> Prices:
     """`text` is `MODEL=PRICE` pairs with commas between, or the path of a JSON object of the same."""
     if not text:
         return Prices()
-    return Prices({model: dollars(model, told) for model, told in entries(text)}, dated(as_of))
+    return Prices({model: parse_price(model, told) for model, told in read_entries(text)}, parse_date(as_of))
 
 
-def entries(text: str) -> Iterable[tuple[str, Any]]:
+def read_entries(text: str) -> Iterable[tuple[str, Any]]:
     if "=" not in text:
-        return in_file(Path(text)).items()
+        return read_price_file(Path(text)).items()
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
     return [(model.strip(), told) for model, _equals, told in pairs]
 
 
-def in_file(path: Path) -> dict[str, Any]:
+def read_price_file(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -45,7 +45,7 @@ def in_file(path: Path) -> dict[str, Any]:
     return found
 
 
-def dollars(model: str, told: Any) -> float:
+def parse_price(model: str, told: Any) -> float:
     try:
         price = float(told)
     except (TypeError, ValueError):
@@ -57,7 +57,7 @@ def dollars(model: str, told: Any) -> float:
     return price
 
 
-def dated(text: str) -> str:
+def parse_date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:

@@ -16,20 +16,20 @@ class Quotas:
     usual: int = 1
     by_place: dict[str, int] = field(default_factory=dict)
 
-    def of(self, place: str) -> int:
+    def limit_for(self, place: str) -> int:
         """`place` is a Google Cloud project's id, or "engine"."""
         return self.by_place.get(place, self.usual)
 
 
-def read(text: str, engine: str) -> Quotas:
+def parse_quotas(text: str, engine: str) -> Quotas:
     """`text` is a number, `PLACE=NUMBER` pairs, or both, with commas between; `engine` is ENGINE_JOBS."""
     pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
-    named = {place.strip(): whole(number) for place, _equals, number in pairs}
+    named = {place.strip(): parse_limit(number) for place, _equals, number in pairs}
     usual = named.pop("", 1)
-    return Quotas(usual, {ENGINE: whole(engine), **named})
+    return Quotas(usual, {ENGINE: parse_limit(engine), **named})
 
 
-def whole(text: str) -> int:
+def parse_limit(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise ImproperlyConfigured(
             f"CONCURRENT_JOBS: write a number from 1 on, or PROJECT=NUMBER, not {text.strip()!r}."

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from studio.models import AuditEntry, Membership, Project, Role
-from studio.pages.error_messages import explain
-from studio.people.access import Request, installation_admin, member
+from studio.pages.error_messages import explain_error
+from studio.people.access import Request, require_installation_admin, member
 from studio.projects.forms import NewProjectForm, ProjectForm
 from studio.vertex.errors import VertexError
 
@@ -71,12 +71,12 @@ def check_connection(request: Request, project: Project) -> HttpResponse:
     try:
         next(project.vertex().list_tuning_jobs(project.location, page_size=1), None)
     except VertexError as error:
-        context["banner"] = explain(error, on_engine=project.on_engine)
+        context["banner"] = explain_error(error, on_engine=project.on_engine)
     return render(request, "studio/projects/project_settings.html", context)
 
 
 @require_http_methods(["GET", "POST"])
-@installation_admin
+@require_installation_admin
 def new_project(request: Request) -> HttpResponse:
     form = NewProjectForm(request.POST or None, actor=request.user, initial={"regions": ["us-central1"]})
     if form.is_valid():

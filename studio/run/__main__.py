@@ -16,7 +16,7 @@ from django.conf import settings
 from dotenv import load_dotenv
 
 from studio.run import preflight
-from studio.run.preflight import say
+from studio.run.preflight import print_line
 from studio.run.processes import Plan
 
 HOME = Path(__file__).resolve().parent.parent.parent
@@ -26,25 +26,25 @@ OFF = {"0", "off", "false", "no"}
 
 def main() -> int:
     for number in STOPS:
-        signal.signal(number, interrupted)
+        signal.signal(number, raise_interrupt)
     load_dotenv(HOME / ".env")
     try:
-        state = preflight.state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
-        with preflight.only_run(state):
-            forget_last_run(state)
-            run(plan_for(state))
-    except preflight.Trouble as trouble:
+        state = preflight.create_state_folder(Path(os.environ.get("STATE_DIR") or HOME / "var").absolute())
+        with preflight.lock_state_folder(state):
+            clean_up_last_run(state)
+            run(build_plan(state))
+    except preflight.RunError as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
     except KeyboardInterrupt:
         return 0
 
 
-def interrupted(number: int, frame: FrameType | None) -> NoReturn:
+def raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def forget_last_run(state: Path) -> None:
+def clean_up_last_run(state: Path) -> None:
     """Takes away what a run that was killed could not take away itself."""
     record = state / "run.json"
     if record.exists():
@@ -54,31 +54,31 @@ def forget_last_run(state: Path) -> None:
         record.unlink()
 
 
-def plan_for(state: Path) -> Plan:
-    host, port = preflight.address(os.environ)
+def build_plan(state: Path) -> Plan:
+    host, port = preflight.read_bind_address(os.environ)
     own_engine = os.environ.get("ENGINE", "on").lower() not in OFF and not os.environ.get("ENGINE_URL")
     return Plan(
         home=HOME,
         state=state,
         host=host,
         port=port,
-        redis=None if os.environ.get("REDIS_URL") else preflight.redis_binary(),
-        engine_port=preflight.free_port() if own_engine else None,
-        sockets=preflight.socket_folder(),
+        redis=None if os.environ.get("REDIS_URL") else preflight.find_redis_binary(),
+        engine_port=preflight.find_free_port() if own_engine else None,
+        sockets=preflight.create_socket_folder(),
     )
 
 
 def run(plan: Plan) -> NoReturn:
     """From nothing to everything stopped again."""
     try:
-        tell_the_parts(plan)
+        export_environment(plan)
         django.setup()
         supervise(plan)
     finally:
         shutil.rmtree(plan.sockets, ignore_errors=True)
 
 
-def tell_the_parts(plan: Plan) -> None:
+def export_environment(plan: Plan) -> None:
     """Every process, this one included, reads the run from its environment."""
     os.environ.update(
         DJANGO_SETTINGS_MODULE="studio.settings",
@@ -97,15 +97,15 @@ def supervise(plan: Plan) -> NoReturn:
     # These read the settings when they are imported, so the environment comes first.
     from studio.run import prepare, supervisor, watchdog
 
-    prepare.database()
-    prepare.static_files()
+    prepare.prepare_database()
+    prepare.collect_static_files()
     record = write_record(plan)
     started = supervisor.Supervisor(plan)
     try:
         watchdog.wait_until_up(started)
         for sentence in prepare.welcome():
-            say(sentence)
-        watchdog.watch(started)
+            print_line(sentence)
+        watchdog.watch_parts(started)
     finally:
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)

@@ -12,29 +12,29 @@ from django.db import DatabaseError
 
 from studio.models import Pulse
 from studio.people import invitations
-from studio.run.preflight import Trouble
+from studio.run.preflight import RunError
 
 
-def database() -> None:
+def prepare_database() -> None:
     """Migrated, and without the pulses of an earlier run."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
         Pulse.objects.all().delete()
     except DatabaseError as error:
         where = settings.DATABASES["default"]
-        raise Trouble(f"The database {where['NAME']} does not answer ({str(error).strip()}).") from error
+        raise RunError(f"The database {where['NAME']} does not answer ({str(error).strip()}).") from error
 
 
-def static_files() -> None:
+def collect_static_files() -> None:
     """Collects them only when one was added, taken away or changed since the last time."""
     stamp = Path(settings.STATIC_ROOT) / ".sources"
-    now = sources()
+    now = digest_static_files()
     if not stamp.is_file() or stamp.read_text() != now:
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
         stamp.write_text(now)
 
 
-def sources() -> str:
+def digest_static_files() -> str:
     """A digest over path, size and time of every static file there is to collect."""
     files = (Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list([]))
     facts = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)

@@ -11,7 +11,7 @@ from pathlib import Path
 DIE_WITH_PARENT = Path(__file__).parent / "die_with_parent.py"
 
 
-def leashed(command: Iterable[str]) -> list[str]:
+def bind_to_parent(command: Iterable[str]) -> list[str]:
     """The command as a process that ends when its parent dies."""
     return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
 
@@ -48,7 +48,7 @@ class Plan:
     def bind(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def log(self, name: str) -> Path:
+    def log_path(self, name: str) -> Path:
         return self.state / "log" / f"{name}.log"
 
 
@@ -63,12 +63,12 @@ class Program:
 
 def programs(plan: Plan) -> list[Program]:
     """In the order of starting; stopped in the reverse order."""
-    own_redis = [redis(plan, plan.redis)] if plan.redis else []
-    own_engine = [engine(plan, plan.engine_port)] if plan.engine_port else []
-    return [*own_redis, *own_engine, web(plan), worker(), beat()]
+    own_redis = [redis_program(plan, plan.redis)] if plan.redis else []
+    own_engine = [engine_program(plan, plan.engine_port)] if plan.engine_port else []
+    return [*own_redis, *own_engine, web_program(plan), worker_program(), beat_program()]
 
 
-def redis(plan: Plan, binary: str) -> Program:
+def redis_program(plan: Plan, binary: str) -> Program:
     options = {
         "--port": "0",
         "--unixsocket": str(plan.sockets / "redis.sock"),
@@ -82,12 +82,12 @@ def redis(plan: Plan, binary: str) -> Program:
     return Program("redis", [binary, *(word for pair in options.items() for word in pair)])
 
 
-def engine(plan: Plan, port: int) -> Program:
+def engine_program(plan: Plan, port: int) -> Program:
     where = ["--host", "127.0.0.1", "--port", str(port), "--root", str(plan.state / "engine")]
     return Program("engine", [sys.executable, "-m", "engine", *where], stop_seconds=20)
 
 
-def web(plan: Plan) -> Program:
+def web_program(plan: Plan) -> Program:
     serve = [
         "-m",
         "gunicorn",
@@ -100,11 +100,11 @@ def web(plan: Plan) -> Program:
     return Program("web", [sys.executable, *serve])
 
 
-def worker() -> Program:
+def worker_program() -> Program:
     return Program(
         "worker",
         [
-            *celery("worker"),
+            *celery_command("worker"),
             "--loglevel",
             "INFO",
             "--pool",
@@ -117,11 +117,11 @@ def worker() -> Program:
     )
 
 
-def beat() -> Program:
-    return Program("beat", [*celery("beat"), "--pidfile", ""])
+def beat_program() -> Program:
+    return Program("beat", [*celery_command("beat"), "--pidfile", ""])
 
 
-def celery(role: str) -> list[str]:
+def celery_command(role: str) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "studio", role]
 
 
@@ -130,14 +130,14 @@ def supervisord_conf(plan: Plan) -> str:
 [supervisord]
 nodaemon=true
 silent=true
-logfile={literal(plan.log("supervisord"))}
+logfile={escape_percent(plan.log_path("supervisord"))}
 logfile_maxbytes=1MB
 logfile_backups=1
-pidfile={literal(plan.sockets / "supervisord.pid")}
-directory={literal(plan.home)}
+pidfile={escape_percent(plan.sockets / "supervisord.pid")}
+directory={escape_percent(plan.home)}
 
 [unix_http_server]
-file={literal(plan.supervisor_socket)}
+file={escape_percent(plan.supervisor_socket)}
 chmod=0600
 
 [rpcinterface:supervisor]
@@ -147,11 +147,11 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def section(plan: Plan, order: int, program: Program) -> str:
-    command = shlex.join(leashed(program.command))
+    command = shlex.join(bind_to_parent(program.command))
     return f"""
 [program:{program.name}]
-command={literal(command)}
-directory={literal(plan.home)}
+command={escape_percent(command)}
+directory={escape_percent(plan.home)}
 priority={order}
 autorestart=true
 startsecs=1
@@ -159,12 +159,12 @@ startretries=10
 stopwaitsecs={program.stop_seconds}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={literal(plan.log(program.name))}
+stdout_logfile={escape_percent(plan.log_path(program.name))}
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=3
 """
 
 
-def literal(text: object) -> str:
+def escape_percent(text: object) -> str:
     """supervisord expands %(name)s in every value."""
     return str(text).replace("%", "%%")

@@ -16,14 +16,14 @@ from xmlrpc.client import ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from studio.run.preflight import Trouble
-from studio.run.processes import Plan, leashed, supervisord_conf
+from studio.run.preflight import RunError
+from studio.run.processes import Plan, bind_to_parent, supervisord_conf
 
 STOP_SECONDS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProcessInfo:
     """One supervised process as supervisord sees it; `state` is RUNNING, STARTING, BACKOFF, FATAL, ..."""
 
     name: str
@@ -34,16 +34,16 @@ class Part:
 class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.seen: dict[str, Part] = {}
+        self.seen: dict[str, ProcessInfo] = {}
         conf = plan.sockets / "supervisord.conf"
         conf.write_text(supervisord_conf(plan))
         command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(conf)]
         # A session of its own: Ctrl-C reaches this process only, which then stops the parts in order.
         self.process = subprocess.Popen(
-            leashed(command),
+            bind_to_parent(command),
             cwd=plan.home,
             start_new_session=True,
-            stdout=plan.log("supervisord").open("ab"),
+            stdout=plan.log_path("supervisord").open("ab"),
             stderr=subprocess.STDOUT,
         )
 
@@ -52,15 +52,15 @@ class Supervisor:
         transport = SupervisorTransport(None, None, f"unix://{self.plan.supervisor_socket}")
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
-    def parts(self) -> dict[str, Part]:
+    def fetch_process_info(self) -> dict[str, ProcessInfo]:
         """What runs now, by name; nothing while supervisord is still starting."""
         if self.process.poll() is not None:
-            raise Trouble(f"supervisord ended by itself: see {self.plan.log('supervisord')}.")
+            raise RunError(f"supervisord ended by itself: see {self.plan.log_path('supervisord')}.")
         try:
             told = self.rpc.getAllProcessInfo()
         except (OSError, RpcError):
             return self.seen
-        self.seen = {each["name"]: Part(each["name"], each["statename"], each["pid"]) for each in told}
+        self.seen = {each["name"]: ProcessInfo(each["name"], each["statename"], each["pid"]) for each in told}
         return self.seen
 
     def kill(self, name: str) -> None:
@@ -79,21 +79,21 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        for group in self.left_over():
+        for group in self.find_leftovers():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
 
-    def left_over(self) -> Iterator[int]:
+    def find_leftovers(self) -> Iterator[int]:
         """Parts that outlive supervisord for more than a few seconds; each leads its own process group."""
         deadline = time.monotonic() + 5
         for part in self.seen.values():
-            while part.pid and alive(part.pid) and time.monotonic() < deadline:
+            while part.pid and is_alive(part.pid) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            if part.pid and alive(part.pid):
+            if part.pid and is_alive(part.pid):
                 yield part.pid
 
 
-def alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

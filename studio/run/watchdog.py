@@ -14,13 +14,13 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from studio.models import Pulse
-from studio.run.preflight import Trouble, say
-from studio.run.supervisor import Part, Supervisor
+from studio.run.preflight import RunError, print_line
+from studio.run.supervisor import ProcessInfo, Supervisor
 
 START_SECONDS = 120
-LOOK_SECONDS = 1.0
-DEAF_SECONDS = 60
-HEARTS = ("beat", "worker")
+CHECK_SECONDS = 1.0
+SILENT_SECONDS = 60
+PARTS_WITH_PULSE = ("beat", "worker")
 """In the order of cause: the worker's pulse is asked for by beat."""
 
 
@@ -29,22 +29,22 @@ def wait_until_up(supervisor: Supervisor) -> None:
     deadline = time.monotonic() + START_SECONDS
     missing: list[str] = []
     while time.monotonic() < deadline:
-        broken = [part.name for part in supervisor.parts().values() if part.state == "FATAL"]
+        broken = [part.name for part in supervisor.fetch_process_info().values() if part.state == "FATAL"]
         if broken:
-            raise Trouble(f"{broken[0]} does not start: see {supervisor.plan.log(broken[0])}.")
-        missing = unhealthy(supervisor)
+            raise RunError(f"{broken[0]} does not start: see {supervisor.plan.log_path(broken[0])}.")
+        missing = list_unhealthy_parts(supervisor)
         if not missing:
             return
         time.sleep(0.25)
-    raise Trouble(
+    raise RunError(
         f"Not answering after {START_SECONDS} s: {', '.join(missing)}. See {supervisor.plan.state / 'log'}."
     )
 
 
-def unhealthy(supervisor: Supervisor) -> list[str]:
+def list_unhealthy_parts(supervisor: Supervisor) -> list[str]:
     """The names of the parts that do not answer; the web process answers for the others."""
     try:
-        told = read_health(f"http://{loopback(supervisor)}/healthz")
+        told = read_health(f"http://{loopback_address(supervisor)}/healthz")
     except (OSError, ValueError):
         return ["web"]
     return [name for name, state in told["parts"].items() if state not in {"ok", "off"}]
@@ -59,46 +59,46 @@ def read_health(address: str) -> dict[str, Any]:
         return dict(json.load(error))
 
 
-def loopback(supervisor: Supervisor) -> str:
+def loopback_address(supervisor: Supervisor) -> str:
     """Where this machine reaches the web process, also when it listens on every address."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(supervisor.plan.host, supervisor.plan.host)  # noqa: S104
     return f"[{host}]:{supervisor.plan.port}" if ":" in host else f"{host}:{supervisor.plan.port}"
 
 
-def watch(supervisor: Supervisor) -> NoReturn:
+def watch_parts(supervisor: Supervisor) -> NoReturn:
     """Until a signal ends it."""
-    known = supervisor.parts()
+    known = supervisor.fetch_process_info()
     since = {name: timezone.now() for name in known}
     while True:
-        time.sleep(LOOK_SECONDS)
-        now = supervisor.parts()
+        time.sleep(CHECK_SECONDS)
+        now = supervisor.fetch_process_info()
         for name, part in now.items():
             if part.pid != known[name].pid and part.pid:
                 since[name] = timezone.now()
-            tell_change(supervisor, known[name], part)
+            report_change(supervisor, known[name], part)
         known = now
-        for name in deaf(since)[:1]:
-            say(f"{name} has been silent for {DEAF_SECONDS} s and is started again.")
+        for name in find_silent_parts(since)[:1]:
+            print_line(f"{name} has been silent for {SILENT_SECONDS} s and is started again.")
             since[name] = timezone.now()
             supervisor.kill(name)
 
 
-def tell_change(supervisor: Supervisor, before: Part, now: Part) -> None:
-    log = supervisor.plan.log(now.name)
+def report_change(supervisor: Supervisor, before: ProcessInfo, now: ProcessInfo) -> None:
+    log = supervisor.plan.log_path(now.name)
     if now.state == "FATAL":
         if before.state != "FATAL":
-            say(f"{now.name} keeps ending: see {log}. It is tried again until it holds.")
+            print_line(f"{now.name} keeps ending: see {log}. It is tried again until it holds.")
         supervisor.start(now.name)
     elif now.pid and before.pid and now.pid != before.pid:
-        say(f"{now.name} ended and was started again: see {log}.")
+        print_line(f"{now.name} ended and was started again: see {log}.")
 
 
-def deaf(since: dict[str, datetime]) -> list[str]:
+def find_silent_parts(since: dict[str, datetime]) -> list[str]:
     """Parts without a pulse for DEAF_SECONDS, counted from their start at the earliest."""
-    limit = timezone.now() - timedelta(seconds=DEAF_SECONDS)
+    limit = timezone.now() - timedelta(seconds=SILENT_SECONDS)
     try:
         close_old_connections()
         pulses = dict(Pulse.objects.values_list("name", "at"))
     except DatabaseError:
         return []
-    return [name for name in HEARTS if max(since[name], pulses.get(name, since[name])) < limit]
+    return [name for name in PARTS_WITH_PULSE if max(since[name], pulses.get(name, since[name])) < limit]

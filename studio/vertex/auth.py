@@ -91,23 +91,23 @@ class Session(AuthorizedSession):
         self.mount("http://", adapter)
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
-        self._refuse_stranger(url)
+        self._check_host(url)
         kwargs["allow_redirects"] = False
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
         response: requests.Response = super().request(method, url, *args, **kwargs)
         return response
 
-    def _refuse_stranger(self, url: str) -> None:
+    def _check_host(self, url: str) -> None:
         if not (_is_engine(self._place, url) if self._place.on_engine else _is_google(url)):
             raise BadName(f"Credentials are not sent to {urlsplit(url).netloc or 'this address'}.")
 
 
 def session(place: Place) -> Session:
     """The one session of this place in this process; raises CredentialsFailed where it has no credentials."""
-    key = (place, _stamp(place.credentials_file))
+    key = (place, _key_file_mtime(place.credentials_file))
     with _lock:
         if key not in _sessions:
-            _sessions[key] = Session(place, _credentials(place))
+            _sessions[key] = Session(place, _load_credentials(place))
         return _sessions[key]
 
 
@@ -115,7 +115,7 @@ _lock = threading.Lock()
 _sessions: dict[tuple[Place, int], Session] = {}
 
 
-def _stamp(path: str | None) -> int:
+def _key_file_mtime(path: str | None) -> int:
     """When the key file was last replaced, so that a renewed key is read without a restart."""
     try:
         return Path(path).stat().st_mtime_ns if path else 0
@@ -123,16 +123,16 @@ def _stamp(path: str | None) -> int:
         return 0
 
 
-def _credentials(place: Place) -> Credentials:
+def _load_credentials(place: Place) -> Credentials:
     if place.on_engine:
         return TokenCredentials(token=place.token) if place.token else AnonymousCredentials()
-    credentials: Credentials = _from_file(place.credentials_file) if place.credentials_file else _default()
+    credentials: Credentials = _load_key_file(place.credentials_file) if place.credentials_file else _load_default_credentials()
     if place.quota_project and isinstance(credentials, CredentialsWithQuotaProject):
         credentials = credentials.with_quota_project(place.quota_project)
     return credentials
 
 
-def _from_file(path: str) -> service_account.Credentials:
+def _load_key_file(path: str) -> service_account.Credentials:
     try:
         key: service_account.Credentials = service_account.Credentials.from_service_account_file(
             path, scopes=SCOPES
@@ -144,7 +144,7 @@ def _from_file(path: str) -> service_account.Credentials:
     return key
 
 
-def _default() -> Credentials:
+def _load_default_credentials() -> Credentials:
     try:
         credentials: Credentials = google.auth.default(scopes=SCOPES)[0]
     except auth_exceptions.GoogleAuthError as error:

@@ -33,7 +33,7 @@ class Recommended:
     batch_size: int
     max_epochs: int
 
-    def epochs(self, examples: int) -> int:
+    def recommend_epochs(self, examples: int) -> int:
         """As many as bring the run near the recommended number of steps."""
         return min(max(round(self.steps / self.steps_per_epoch(examples)), 1), self.max_epochs)
 
@@ -85,18 +85,18 @@ class BaseModel:
 
 def models(backend: str) -> tuple[BaseModel, ...]:
     """What can be tuned on "google" or "engine"; retired models come last and are marked."""
-    return tuple(_on(model, backend) for model in _models() if backend in model.backends)
+    return tuple(_adapt_to_backend(model, backend) for model in _load_models() if backend in model.backends)
 
 
-def get(id: str, backend: str | None = None) -> BaseModel | None:
+def find_model(id: str, backend: str | None = None) -> BaseModel | None:
     """The model of that id: as its makers document it, or as it can be used on `backend`."""
-    known = _models() if backend is None else models(backend)
+    known = _load_models() if backend is None else models(backend)
     return next((model for model in known if model.id == id), None)
 
 
-def further(id: str) -> BaseModel:
+def describe_added_model(id: str) -> BaseModel:
     """A base that an engine has beside the one that comes with it: what it takes, only the engine knows."""
-    own = next(model for model in _models() if model.backends == ("engine",))
+    own = next(model for model in _load_models() if model.backends == ("engine",))
     return replace(
         own,
         id=id,
@@ -109,12 +109,12 @@ def further(id: str) -> BaseModel:
     )
 
 
-def _on(model: BaseModel, backend: str) -> BaseModel:
+def _adapt_to_backend(model: BaseModel, backend: str) -> BaseModel:
     """`model` as `backend` offers it. A stand-in keeps the model's adapter sizes, so that a request rehearsed
     here is taken there; the rest are the limits of the base that really answers."""
     if backend != "engine" or model.backends == ("engine",):
         return model
-    base = next(base for base in _models() if base.backends == ("engine",))
+    base = next(base for base in _load_models() if base.backends == ("engine",))
     return replace(
         model,
         stand_in=base.id,
@@ -129,12 +129,12 @@ def _on(model: BaseModel, backend: str) -> BaseModel:
 
 
 @cache
-def _models() -> tuple[BaseModel, ...]:
+def _load_models() -> tuple[BaseModel, ...]:
     data = json.loads(DATA.read_text(encoding="utf-8"))
-    return tuple(_read({**data["defaults"], **entry}) for entry in data["models"])
+    return tuple(_parse_model({**data["defaults"], **entry}) for entry in data["models"])
 
 
-def _read(entry: dict[str, Any]) -> BaseModel:
+def _parse_model(entry: dict[str, Any]) -> BaseModel:
     description, recommended = entry.pop("description"), entry.pop("recommended", None)
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()

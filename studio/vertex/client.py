@@ -30,8 +30,8 @@ from studio.vertex.errors import (
     from_exception,
     from_response,
 )
-from studio.vertex.streaming import Json, elements, whole
-from studio.vertex.time_series import Point, TimeSeries, points, time_series
+from studio.vertex.streaming import Json, iter_responses, read_all
+from studio.vertex.time_series import Point, TimeSeries, parse_points, parse_time_series
 
 GENERATE_TIMEOUT = (5.0, 120.0)
 """A model may think for a while before its first word."""
@@ -62,7 +62,7 @@ class Vertex:
     def create_tuning_job(self, location: str, body: Json) -> Json:
         """The new job. It is paid for and has no request id: after OutcomeUnknown look for it before sending
         again; Conflict may mean the same."""
-        job = self._json("POST", self._parent(location) + "/tuningJobs", body=body)
+        job = self._request_json("POST", self._location_url(location) + "/tuningJobs", body=body)
         if not job.get("name"):
             raise OutcomeUnknown("The server's answer does not name a tuning job.")
         return job
@@ -72,7 +72,7 @@ class Vertex:
     ) -> Iterator[Json]:
         """All jobs of a location, in no promised order. The grammar of `filter` is not documented: where the
         server does not take it, every job is listed, so callers look at each one anyway."""
-        url = self._parent(location, version="v1beta1") + "/tuningJobs"
+        url = self._location_url(location, version="v1beta1") + "/tuningJobs"
         params: Params = {"pageSize": str(page_size)}
         listed = False
         try:
@@ -91,7 +91,7 @@ class Vertex:
 
     def cancel_tuning_job(self, name: str) -> Json:
         """Asks; the job may still end otherwise. After any Refused, read the job again."""
-        return self._json("POST", self._url(name) + ":cancel")
+        return self._request_json("POST", self._resource_url(name) + ":cancel")
 
     # ---- metrics: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tensorboards
 
@@ -101,7 +101,7 @@ class Vertex:
         board = (context.get("metadata") or {}).get("backing_tensorboard_resource")
         contexts, _, experiment_id = context["name"].rpartition("/")
         children = f'schema_title="system.ExperimentRun" AND parent_contexts:"{context["name"]}"'
-        runs = self._json("GET", self._url(contexts), params={"filter": children}).get("contexts") or []
+        runs = self._request_json("GET", self._resource_url(contexts), params={"filter": children}).get("contexts") or []
         if not board or not runs:
             return None
         run_id = resource_names.id_of(runs[0]["name"]).removeprefix(f"{experiment_id}-")
@@ -113,53 +113,53 @@ class Vertex:
         run = name if "/tensorboards/" in name else self.tensorboard_run(name)
         if run is None:
             return []
-        pages = self._pages(self._url(run) + "/timeSeries", {})
-        return [time_series(one) for page in pages for one in page.get("tensorboardTimeSeries") or []]
+        pages = self._pages(self._resource_url(run) + "/timeSeries", {})
+        return [parse_time_series(one) for page in pages for one in page.get("tensorboardTimeSeries") or []]
 
     def read_time_series(self, series: Sequence[TimeSeries]) -> dict[str, list[Point]]:
         """displayName -> (step, wall time in seconds, value), ascending, one point a step.
 
         Complete also where batchRead would answer a sample: long series are read one by one.
         """
-        answers = {resource_names.id_of(long["name"]): self._read(long) for long in series if _is_long(long)}
+        answers = {resource_names.id_of(long["name"]): self._read_series(long) for long in series if _is_long(long)}
         short = [one["name"] for one in series if not _is_long(one)]
         for start in range(0, len(short), SERIES_PER_READ):
             answers |= self._batch_read(short[start : start + SERIES_PER_READ])
         return {
-            one["displayName"]: points(answers.get(resource_names.id_of(one["name"]), [])) for one in series
+            one["displayName"]: parse_points(answers.get(resource_names.id_of(one["name"]), [])) for one in series
         }
 
     # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
 
     def publisher_model(self, location: str, model_id: str) -> str:
         """The resource under which an untuned base model answers."""
-        return resource_names.publisher_model(self.place.project_id, location, model_id)
+        return resource_names.publisher_model_name(self.place.project_id, location, model_id)
 
     def generate_content(self, resource: str, body: Json, version: str = "v1") -> Json:
         """The whole answer of an endpoint or a publisher model. It may have no candidate, or an empty one."""
-        url = self._url(resource, version) + ":generateContent"
-        return self._json("POST", url, body=body, timeout=self.generate_timeout)
+        url = self._resource_url(resource, version) + ":generateContent"
+        return self._request_json("POST", url, body=body, timeout=self.generate_timeout)
 
     def stream_generate_content(self, resource: str, body: Json) -> Generator[Json, None, None]:
         """The answer in pieces, each a GenerateContentResponse with the text that is new. Sent at the first
         `next`; closing the generator hangs up. Raises StreamBroken where it stops before its end."""
-        url = self._url(resource) + ":streamGenerateContent"
+        url = self._resource_url(resource) + ":streamGenerateContent"
         params: Params = {"alt": "sse"}
-        with self._open("POST", url, body=body, params=params, timeout=self.generate_timeout) as response:
-            yield from elements(response)
+        with self._open_response("POST", url, body=body, params=params, timeout=self.generate_timeout) as response:
+            yield from iter_responses(response)
 
     def count_tokens(self, resource: str, body: Json) -> Json:
-        return self._json("POST", self._url(resource) + ":countTokens", body=body)
+        return self._request_json("POST", self._resource_url(resource) + ":countTokens", body=body)
 
     def get(self, name: str, version: str = "v1") -> Json:
         """Any resource by its name."""
-        return self._json("GET", self._url(name, version))
+        return self._request_json("GET", self._resource_url(name, version))
 
     def set_default_checkpoint(self, model: str, checkpoint_id: str) -> Json:
         """The Model as it is then. Said as google-genai says it, without an updateMask; `models/ID@VERSION`
         changes that version. https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/patch
         """
-        return self._json("PATCH", self._url(model), body={"defaultCheckpointId": checkpoint_id})
+        return self._request_json("PATCH", self._resource_url(model), body={"defaultCheckpointId": checkpoint_id})
 
     def publisher_models(self, location: str) -> Iterator[Json]:
         """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list"""
@@ -169,17 +169,17 @@ class Vertex:
 
     # ---- the way out
 
-    def _parent(self, location: str, version: str = "v1") -> str:
-        return self._url(resource_names.location(self.place.project_id, location), version)
+    def _location_url(self, location: str, version: str = "v1") -> str:
+        return self._resource_url(resource_names.location_name(self.place.project_id, location), version)
 
-    def _url(self, name: str, version: str = "v1") -> str:
+    def _resource_url(self, name: str, version: str = "v1") -> str:
         return f"{base_url(self.place, resource_names.location_of(name))}/{version}/{name}"
 
     def _pages(self, url: str, params: Params) -> Iterator[Json]:
         """Every page. An empty one may be followed by a full one; a token that comes back ends the list."""
         tokens: set[str] = set()
         while True:
-            page = self._json("GET", url, params=params)
+            page = self._request_json("GET", url, params=params)
             yield page
             token = page.get("nextPageToken")
             if not token or token in tokens:
@@ -187,33 +187,33 @@ class Vertex:
             tokens.add(token)
             params = params | {"pageToken": token}
 
-    def _read(self, series: TimeSeries) -> list[Json]:
+    def _read_series(self, series: TimeSeries) -> list[Json]:
         most = MOST_POINTS if series["maxStep"] < MOST_POINTS else -1
-        answer = self._json("GET", self._url(series["name"]) + ":read", params={"maxDataPoints": str(most)})
+        answer = self._request_json("GET", self._resource_url(series["name"]) + ":read", params={"maxDataPoints": str(most)})
         return (answer.get("timeSeriesData") or {}).get("values") or []
 
     def _batch_read(self, series_names: list[str]) -> dict[str, list[Json]]:
         board = series_names[0].partition("/experiments/")[0]
-        answer = self._json("GET", self._url(board) + ":batchRead", params={"timeSeries": series_names})
+        answer = self._request_json("GET", self._resource_url(board) + ":batchRead", params={"timeSeries": series_names})
         data = answer.get("timeSeriesData") or []
         return {one["tensorboardTimeSeriesId"]: one.get("values") or [] for one in data}
 
-    def _json(self, method: str, url: str, **request: Any) -> Json:
+    def _request_json(self, method: str, url: str, **request: Any) -> Json:
         try:
-            return self._json_once(method, url, **request)
+            return self._request_json_once(method, url, **request)
         except VertexError as error:
-            if method != "GET" or not _may_pass(error):
+            if method != "GET" or not _is_retryable(error):
                 raise
         time.sleep(_random.uniform(0, PAUSE))
-        return self._json_once(method, url, **request)
+        return self._request_json_once(method, url, **request)
 
-    def _json_once(self, method: str, url: str, *, timeout: Timeout | None = None, **request: Any) -> Json:
+    def _request_json_once(self, method: str, url: str, *, timeout: Timeout | None = None, **request: Any) -> Json:
         timeout = timeout or self.timeout
-        with self._open(method, url, timeout=timeout, **request) as response:
-            return _object(whole(response, sum(timeout)))
+        with self._open_response(method, url, timeout=timeout, **request) as response:
+            return _parse_object(read_all(response, sum(timeout)))
 
     @contextmanager
-    def _open(
+    def _open_response(
         self,
         method: str,
         url: str,
@@ -228,7 +228,7 @@ class Vertex:
                 method,
                 url,
                 params=params,
-                data=None if body is None else _bytes(body),
+                data=None if body is None else _encode_body(body),
                 headers={"Content-Type": "application/json; charset=utf-8"} if method != "GET" else None,
                 timeout=timeout,
                 stream=True,
@@ -238,28 +238,28 @@ class Vertex:
             raise from_exception(error) from None
         with response:
             if not 200 <= response.status_code < 300:
-                raise from_response(response, _readable(response, sum(timeout)))
+                raise from_response(response, _read_error_body(response, sum(timeout)))
             yield response
 
 
-def _bytes(body: Json) -> bytes:
+def _encode_body(body: Json) -> bytes:
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (ValueError, TypeError) as error:
         raise NotSent(f"The request cannot be written as JSON: {error}") from None
 
 
-def _object(body: bytes) -> Json:
+def _parse_object(body: bytes) -> Json:
     try:
         value = orjson.loads(body)
     except ValueError:
-        value = _forgiven(body)
+        value = _loads_lenient(body)
     if not isinstance(value, dict):
         raise OutcomeUnknown("The server's answer is not a JSON object.")
     return value
 
 
-def _forgiven(body: bytes) -> Any:
+def _loads_lenient(body: bytes) -> Any:
     """What the faster reader refuses and Python's own takes: half a pair of surrogates, a bare NaN."""
     try:
         return json.loads(body)
@@ -267,15 +267,15 @@ def _forgiven(body: bytes) -> Any:
         raise OutcomeUnknown("The server's answer is not JSON.") from None
 
 
-def _readable(response: requests.Response, seconds: float) -> bytes:
+def _read_error_body(response: requests.Response, seconds: float) -> bytes:
     """An error's body, or nothing: that the answer was an error is known already."""
     try:
-        return whole(response, seconds)
+        return read_all(response, seconds)
     except OutcomeUnknown:
         return b""
 
 
-def _may_pass(error: VertexError) -> bool:
+def _is_retryable(error: VertexError) -> bool:
     """Whether asking again at once is likely to help."""
     if isinstance(error, OutcomeUnknown):
         slow = error.status == DEADLINE or error.code == 504

@@ -149,7 +149,7 @@ def from_response(response: requests.Response, content: bytes) -> VertexError:
     return from_error(
         error or {},
         code=response.status_code,
-        retry_after=_seconds(response.headers.get("Retry-After")),
+        retry_after=_parse_retry_after(response.headers.get("Retry-After")),
         definite=error is not None or response.request.method in SAFE_METHODS,
     )
 
@@ -161,15 +161,15 @@ def from_error(
 
     A 4xx that Google did not word (`definite` false: a proxy's page, a cut body) says nothing about a POST.
     """
-    code = code or _whole(error.get("code")) or 500
+    code = code or _as_int(error.get("code")) or 500
     kind: type[VertexError] = OutcomeUnknown
     if definite and 400 <= code < 500 and code not in NO_VERDICT:
         kind = REFUSALS.get(code, Refused)
     return kind(
-        str(error.get("message") or _without_words(code)),
+        str(error.get("message") or _default_message(code)),
         code=code,
         status=str(error.get("status") or ""),
-        reason=_reason(error),
+        reason=_find_reason(error),
         violations=tuple(_violations(error)),
         retry_after=retry_after,
     )
@@ -180,17 +180,17 @@ def from_exception(error: Exception) -> VertexError:
     if isinstance(error, VertexError):
         return error
     if isinstance(error, auth_exceptions.GoogleAuthError):
-        return _credentials_failed(error)
+        return _credentials_error(error)
     if isinstance(error, requests.Timeout | urllib3.exceptions.ReadTimeoutError) and not isinstance(
         error, requests.ConnectTimeout
     ):
         return OutcomeUnknown("The server did not answer in time.", status=DEADLINE)
-    if _before_sending(error):
-        return NotSent(f"The server could not be reached: {_cause(error)}.")
+    if _failed_before_sending(error):
+        return NotSent(f"The server could not be reached: {_describe_cause(error)}.")
     return OutcomeUnknown("The connection broke before the answer was complete.")
 
 
-def _credentials_failed(error: auth_exceptions.GoogleAuthError) -> CredentialsFailed:
+def _credentials_error(error: auth_exceptions.GoogleAuthError) -> CredentialsFailed:
     match error:
         case auth_exceptions.TransportError() | auth_exceptions.TimeoutError():
             message = "Google's token service could not be reached."
@@ -209,7 +209,7 @@ def _credentials_failed(error: auth_exceptions.GoogleAuthError) -> CredentialsFa
     return CredentialsFailed(message)
 
 
-def _before_sending(error: Exception) -> bool:
+def _failed_before_sending(error: Exception) -> bool:
     addressing = (
         requests.ConnectTimeout,
         requests.exceptions.ProxyError,
@@ -239,7 +239,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             yield from _causes(inner)
 
 
-def _cause(error: Exception) -> str:
+def _describe_cause(error: Exception) -> str:
     for cause in _causes(error):
         match cause:
             case urllib3.exceptions.NameResolutionError():
@@ -269,18 +269,18 @@ def _error_object(payload: Any) -> dict[str, Any] | None:
 
 
 def _details(error: dict[str, Any], kind: str) -> Iterator[dict[str, Any]]:
-    for detail in _listed(error.get("details")):
+    for detail in _as_list(error.get("details")):
         if isinstance(detail, dict) and str(detail.get("@type", "")).endswith(f"google.rpc.{kind}"):
             yield detail
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _reason(error: dict[str, Any]) -> str:
+def _find_reason(error: dict[str, Any]) -> str:
     """ErrorInfo's reason; Cloud Storage puts its own in a list `errors`."""
-    for info in (*_details(error, "ErrorInfo"), *_listed(error.get("errors"))):
+    for info in (*_details(error, "ErrorInfo"), *_as_list(error.get("errors"))):
         if isinstance(info, dict) and info.get("reason"):
             return str(info["reason"])
     return ""
@@ -288,22 +288,22 @@ def _reason(error: dict[str, Any]) -> str:
 
 def _violations(error: dict[str, Any]) -> Iterator[Violation]:
     for detail in _details(error, "BadRequest"):
-        for item in _listed(detail.get("fieldViolations")):
+        for item in _as_list(detail.get("fieldViolations")):
             if isinstance(item, dict):
                 yield Violation(str(item.get("field", "")), str(item.get("description", "")))
 
 
-def _without_words(code: int) -> str:
+def _default_message(code: int) -> str:
     if 300 <= code < 400:
         return f"The server answered with a redirect ({code}), which is not followed."
     return f"The server answered {code} without an explanation."
 
 
-def _whole(value: Any) -> int | None:
+def _as_int(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _seconds(text: str | None) -> float | None:
+def _parse_retry_after(text: str | None) -> float | None:
     """Retry-After as seconds from now; it is a number or a date."""
     if not text:
         return None

@@ -11,7 +11,7 @@ NAME = re.compile(
 )
 
 
-def checked(name: str) -> str:
+def check_name(name: str) -> str:
     """`name` if it is one; it becomes part of an address, so nothing else may pass."""
     if not NAME.fullmatch(name) or "/.." in name or "/./" in name:
         raise BadName(f"{name[:200]!r} is not a resource name of Vertex AI.")
@@ -20,7 +20,7 @@ def checked(name: str) -> str:
 
 def location_of(name: str) -> str:
     """Where a resource is served; a tuned model's endpoint may be elsewhere than its tuning job."""
-    return checked(name).split("/")[3]
+    return check_name(name).split("/")[3]
 
 
 def region_of(name: str) -> str:
@@ -35,10 +35,10 @@ def id_of(name: str) -> str:
     return name.rsplit("/", 1)[-1]
 
 
-def location(project_id: str, location: str) -> str:
-    return checked(f"projects/{project_id}/locations/{location}")
+def location_name(project_id: str, location: str) -> str:
+    return check_name(f"projects/{project_id}/locations/{location}")
 
 
-def publisher_model(project_id: str, location_id: str, model_id: str) -> str:
+def publisher_model_name(project_id: str, location_id: str, model_id: str) -> str:
     """The name under which an untuned base model answers."""
-    return checked(f"{location(project_id, location_id)}/publishers/google/models/{model_id}")
+    return check_name(f"{location_name(project_id, location_id)}/publishers/google/models/{model_id}")

@@ -90,7 +90,7 @@ def parse_gs_uri(uri: str) -> GsUri:
         raise BadName("This is not the name of a bucket.")
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
         raise BadName(f"An object's name has at most {NAME_BYTES} bytes.")
-    if any(_is_tricky(reading) for reading in _readings(name)):
+    if any(_is_tricky(reading) for reading in _iter_decodings(name)):
         raise BadName("An object's name has no control characters, backslashes, or steps like ../.")
     return GsUri(bucket, name)
 
@@ -102,7 +102,7 @@ class Storage:
         self.place = place
 
     def buckets(self) -> tuple[str, ...]:
-        with _told():
+        with _translate_errors():
             return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=QUICK))
 
     def list(
@@ -112,7 +112,7 @@ class Storage:
 
         It is one request, also where a page holds nothing but folders: the caller asks for the next page.
         """
-        with _told():
+        with _translate_errors():
             found = self._client.list_blobs(
                 bucket,
                 prefix=prefix,
@@ -127,7 +127,7 @@ class Storage:
 
     def stat(self, uri: str, generation: int | None = None) -> ObjectInfo:
         """Raises NotFound where there is no such object or generation."""
-        with _told():
+        with _translate_errors():
             blob = self._blob(uri, generation)
             blob.reload(timeout=TIMEOUT, retry=QUICK)
             return _info(blob)
@@ -147,8 +147,8 @@ class Storage:
         got lost is sent again; below, it is one POST, which is not repeated.
         """
         size = file.seek(0, os.SEEK_END)
-        source = _Watched(file, progress) if progress else file
-        with _told():
+        source = _ProgressReader(file, progress) if progress else file
+        with _translate_errors():
             blob = self._blob(uri, None)
             blob.chunk_size = BLOCK
             blob.upload_from_file(
@@ -168,13 +168,13 @@ class Storage:
         info = self.stat(uri, generation)
         blob = self._blob(uri, info.generation)
         source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=PATIENT)
-        return io.BufferedReader(_Told(source, info.size), buffer_size=1024 * 1024)
+        return io.BufferedReader(_TranslatedReader(source, info.size), buffer_size=1024 * 1024)
 
     def delete(self, uri: str, generation: int | None = None) -> None:
         """Gone afterwards, also where it was gone before. With a generation only that one is deleted: raises
         Conflict where the object was replaced meanwhile."""
         try:
-            with _told():
+            with _translate_errors():
                 self._blob(uri, None).delete(if_generation_match=generation, timeout=TIMEOUT, retry=QUICK)
         except NotFound:
             return
@@ -195,7 +195,7 @@ class Storage:
         )
 
 
-class _Watched:
+class _ProgressReader:
     """A file that tells how far it was read."""
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
@@ -214,7 +214,7 @@ class _Watched:
         return self._file.tell()
 
 
-class _Told(io.RawIOBase):
+class _TranslatedReader(io.RawIOBase):
     """A remote file of `size` bytes whose errors are ours."""
 
     def __init__(self, source: BinaryIO, size: int) -> None:
@@ -226,7 +226,7 @@ class _Told(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         wanted = min(len(buffer), self._left)
-        with _told():
+        with _translate_errors():
             data = self._source.read(wanted) if wanted else b""
         if wanted and not data:
             raise OutcomeUnknown("The object ended before its size.")
@@ -236,13 +236,13 @@ class _Told(io.RawIOBase):
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Turns what Google's library raises into our errors, and leaves the originals out of the traceback: they
     quote upload addresses, which are secrets."""
     try:
         yield
     except api_exceptions.RetryError as error:
-        raise _error(error.cause) from None
+        raise _to_vertex_error(error.cause) from None
     except (
         api_exceptions.GoogleAPICallError,
         InvalidResponse,
@@ -250,10 +250,10 @@ def _told() -> Iterator[None]:
         requests.RequestException,
         auth_exceptions.GoogleAuthError,
     ) as error:
-        raise _error(error) from None
+        raise _to_vertex_error(error) from None
 
 
-def _error(error: BaseException | None) -> VertexError:
+def _to_vertex_error(error: BaseException | None) -> VertexError:
     if isinstance(error, DataCorruption):
         return OutcomeUnknown("The stored object differs from what was sent: its checksum is another.")
     response = getattr(error, "response", None)
@@ -274,7 +274,7 @@ def _info(blob: Any) -> ObjectInfo:
     )
 
 
-def _readings(name: str) -> Iterator[str]:
+def _iter_decodings(name: str) -> Iterator[str]:
     """The name, and what it becomes when it is percent-decoded once, twice, ... on its way."""
     for _ in range(4):
         yield name

@@ -16,18 +16,18 @@ PIECE = 65536
 Json = dict[str, Any]
 
 
-def whole(response: requests.Response, seconds: float) -> bytes:
+def read_all(response: requests.Response, seconds: float) -> bytes:
     """The body; the limit is for all of it, since a server that drips never trips a time-out on silence."""
     until = time.monotonic() + seconds
     body = bytearray()
-    for piece in pieces(response):
+    for piece in iter_raw(response):
         body += piece
         if time.monotonic() > until:
             raise OutcomeUnknown("The server took too long to answer.", status=DEADLINE)
     return bytes(body)
 
 
-def pieces(response: requests.Response) -> Iterator[bytes]:
+def iter_raw(response: requests.Response) -> Iterator[bytes]:
     """The decoded body in the portions in which it comes over the wire."""
     try:
         while piece := response.raw.read1(PIECE, decode_content=True):
@@ -36,16 +36,16 @@ def pieces(response: requests.Response) -> Iterator[bytes]:
         raise from_exception(error) from None
 
 
-def elements(response: requests.Response) -> Iterator[Json]:
+def iter_responses(response: requests.Response) -> Iterator[Json]:
     """The GenerateContentResponses of a stream, until one of them says why it ended.
 
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/streamGenerateContent
     """
     ended = False
     try:
-        for data in events(pieces(response)):
-            element = _element(data)
-            ended = ended or _ends(element)
+        for data in events(iter_raw(response)):
+            element = _parse_response(data)
+            ended = ended or _is_final(element)
             yield element
     except OutcomeUnknown as error:
         raise StreamBroken(error.message, code=error.code, status=error.status) from None
@@ -72,7 +72,7 @@ def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield line.removesuffix(b"\r")
 
 
-def _element(data: bytes) -> Json:
+def _parse_response(data: bytes) -> Json:
     try:
         element = json.loads(data)
     except (ValueError, RecursionError):
@@ -84,7 +84,7 @@ def _element(data: bytes) -> Json:
     return element
 
 
-def _ends(element: Json) -> bool:
+def _is_final(element: Json) -> bool:
     """A candidate that finished, or a prompt that was blocked and gets no candidate."""
     finished = any(candidate.get("finishReason") for candidate in element.get("candidates") or [])
     return finished or bool((element.get("promptFeedback") or {}).get("blockReason"))

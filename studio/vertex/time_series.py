@@ -21,7 +21,7 @@ class TimeSeries(TypedDict):
     maxWallTime: str
 
 
-def time_series(answer: dict[str, Any]) -> TimeSeries:
+def parse_time_series(answer: dict[str, Any]) -> TimeSeries:
     metadata = answer.get("metadata") or {}
     return TimeSeries(
         name=answer["name"],
@@ -31,7 +31,7 @@ def time_series(answer: dict[str, Any]) -> TimeSeries:
     )
 
 
-def points(values: Iterable[dict[str, Any]]) -> list[Point]:
+def parse_points(values: Iterable[dict[str, Any]]) -> list[Point]:
     """Ascending by step, the latest where a step was written twice. What an answer leaves out is zero."""
     found = [
         (

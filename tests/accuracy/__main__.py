@@ -63,7 +63,7 @@ class Outcome:
         }
         return [fault for fault, there in found.items() if there]
 
-    def row(self) -> str:
+    def format_row(self) -> str:
         loss = f"{self.losses[0]:.3f} -> {self.losses[-1]:.3f}"
         return (
             f"{self.task:<16} {self.seed:>4} {self.epochs:>6} {self.steps:>5} {self.seconds:>7.0f} "
@@ -78,8 +78,8 @@ HEAD = (
 
 
 def main() -> int:
-    arguments = _arguments()
-    base, server = _base(), ModelServer()
+    arguments = _parse_arguments()
+    base, server = _load_base(), ModelServer()
     print(
         f"{base.id}: {base.parameters:,} parameters; exact answers on {arguments.part}.jsonl",
         HEAD,
@@ -96,14 +96,14 @@ def main() -> int:
         untuned = exact_match(server, base, None, questions)
         for seed in arguments.seeds:
             with tempfile.TemporaryDirectory() as root:
-                outcome = _outcome(Path(root), server, base, task, seed, questions, untuned)
-            print(outcome.row(), flush=True)
+                outcome = _measure_outcome(Path(root), server, base, task, seed, questions, untuned)
+            print(outcome.format_row(), flush=True)
             faults += outcome.faults
     print("Not good enough." if faults else "Good enough.")
     return bool(faults)
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Tune the sample tasks and count exact answers.")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -111,27 +111,27 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _base() -> LocalBaseModel:
+def _load_base() -> LocalBaseModel:
     resolved = resolve_base_model("studio-tiny")
     if resolved is None:
         sys.exit("There is no base model in engine/base/studio-tiny/.")
     return resolved.base
 
 
-def _outcome(
+def _measure_outcome(
     root: Path, server: ModelServer, base: LocalBaseModel, task: str, seed: int, questions: list[Question], untuned: float
 ) -> Outcome:
     started = time.monotonic()
-    folder = tune(root, base, task, seed)
+    folder = run_tuning(root, base, task, seed)
     seconds = time.monotonic() - started
     tuned = exact_match(server, base, folder.checkpoints()[-1].folder, questions)
     progress = folder.progress
     return Outcome(
-        task, seed, untuned, tuned, evaluations(folder), progress["epochs"], progress["steps"], seconds
+        task, seed, untuned, tuned, read_eval_losses(folder), progress["epochs"], progress["steps"], seconds
     )
 
 
-def tune(root: Path, base: LocalBaseModel, task: str, seed: int) -> JobFolder:
+def run_tuning(root: Path, base: LocalBaseModel, task: str, seed: int) -> JobFolder:
     """Run the job as the engine would: a folder, a runner, a trainer of its own."""
     request: dict[str, Any] = {"supervisedTuningSpec": {"hyperParameters": {}}}
     job = {
@@ -153,7 +153,7 @@ def tune(root: Path, base: LocalBaseModel, task: str, seed: int) -> JobFolder:
     return folder
 
 
-def evaluations(folder: JobFolder) -> list[float]:
+def read_eval_losses(folder: JobFolder) -> list[float]:
     return [point["value"] for point in folder.read_points() if point["series"] == "/eval_total_loss"]
 
 

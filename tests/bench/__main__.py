@@ -20,12 +20,12 @@ def main() -> int:
     made = setup_databases(verbosity=0, interactive=False)
     try:
         asked = sys.argv[1:] or [module.name for module in pkgutil.iter_modules(tests.bench.__path__)]
-        return sum(not measured(name) for name in asked if name != "__main__")
+        return sum(not run_benchmark(name) for name in asked if name != "__main__")
     finally:
         teardown_databases(made, verbosity=0)
 
 
-def measured(name: str) -> bool:
+def run_benchmark(name: str) -> bool:
     """Print what the module measures; whether it is as good as the module asks for."""
     try:
         for line in importlib.import_module(f"tests.bench.{name}").measure():

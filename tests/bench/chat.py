@@ -35,7 +35,7 @@ LEAST_RATIO, MOST_FIRST = 0.9, 3.0
 QUESTION = "Tell me which colours the flags of the harbour have today, one after the other."
 
 
-class Told(NamedTuple):
+class Timing(NamedTuple):
     text: str
     tokens: int
     first: float
@@ -47,16 +47,16 @@ def measure() -> Iterator[str]:
     base = LocalBaseModel.from_folder(BUILT_IN / "studio-tiny")
     os.environ.pop("ENGINE_BASES", None)
     with tempfile.TemporaryDirectory() as root, run_engine(Path(root)) as engine:
-        jobs = [tune(engine, number) for number in range(ADAPTERS // EPOCHS)]
+        jobs = [run_tuning(engine, number) for number in range(ADAPTERS // EPOCHS)]
         endpoints = [each["endpoint"] for job in jobs for each in job["tunedModel"]["checkpoints"]]
         folders = [JobFolder(Path(root) / "jobs" / job["name"].rpartition("/")[2]) for job in jobs]
         adapters = [checkpoint.folder for folder in folders for checkpoint in folder.checkpoints()]
         assert len(set(endpoints)) == len(adapters) == ADAPTERS
-        yield from speed(engine, base, endpoints[-1], adapters[-1])
-        yield from switching(engine, base, endpoints, adapters)
+        yield from measure_speed(engine, base, endpoints[-1], adapters[-1])
+        yield from measure_switching(engine, base, endpoints, adapters)
 
 
-def tune(engine: Engine, number: int) -> dict[str, Any]:
+def run_tuning(engine: Engine, number: int) -> dict[str, Any]:
     """A job whose model learns to go on and on."""
     answer = "red green blue " * 40
     lines = (json.dumps(example(f"{QUESTION} {number} {line}", answer)) for line in range(16))
@@ -69,14 +69,14 @@ def tune(engine: Engine, number: int) -> dict[str, Any]:
     return engine.wait(created.json(), seconds=600)
 
 
-def speed(engine: Engine, base: LocalBaseModel, endpoint: str, adapter: Path) -> Iterator[str]:
+def measure_speed(engine: Engine, base: LocalBaseModel, endpoint: str, adapter: Path) -> Iterator[str]:
     model: Any = PeftModel.from_pretrained(load_base(base), adapter).eval()
     chat = ChatTemplate(base.folder)
-    ways: dict[str, Callable[[], Told]] = {
+    ways: dict[str, Callable[[], Timing]] = {
         "engine": lambda: through_engine(engine, endpoint),
         "generate": lambda: through_generate(model, chat),
     }
-    told = in_turn(ways, ROUNDS)
+    told = run_in_turn(ways, ROUNDS)
     said, expected = told["engine"][0], told["generate"][0]
     assert (said.text, said.tokens) == (expected.text, expected.tokens), f"{said} is not {expected}"
     yield f"{base.id} with an adapter, {said.tokens} tokens greedily, {ROUNDS} rounds"
@@ -84,13 +84,13 @@ def speed(engine: Engine, base: LocalBaseModel, endpoint: str, adapter: Path) ->
     yield from (f"{name}: {rate:.0f} tokens/s" for name, rate in rates.items())
     ratio = rates["engine"] / rates["generate"]
     yield f"that is {ratio:.2f} times as many through the engine; {LEAST_RATIO} is asked for"
-    loops: dict[str, Callable[[], Told]] = {
+    loops: dict[str, Callable[[], Timing]] = {
         "engine": lambda: through_engine(engine, endpoint, tokens=16),
-        "bare loop": lambda: bare_first_token(model, chat),
+        "bare loop": lambda: time_bare_first_token(model, chat),
     }
     first = {
         name: statistics.median(one.first for one in each) * 1000
-        for name, each in in_turn(loops, FIRST_ROUNDS).items()
+        for name, each in run_in_turn(loops, FIRST_ROUNDS).items()
     }
     yield from (
         f"{name}: first token after {each:.1f} ms, {FIRST_ROUNDS} rounds" for name, each in first.items()
@@ -101,18 +101,18 @@ def speed(engine: Engine, base: LocalBaseModel, endpoint: str, adapter: Path) ->
     assert later <= MOST_FIRST, "The engine's first token comes too late."
 
 
-def in_turn(ways: dict[str, Callable[[], Told]], rounds: int) -> dict[str, list[Told]]:
+def run_in_turn(ways: dict[str, Callable[[], Timing]], rounds: int) -> dict[str, list[Timing]]:
     """Each way as often as the others, one after the other, so that a busy machine is busy for all."""
     for way in ways.values():
         way()
-    told: dict[str, list[Told]] = {name: [] for name in ways}
+    told: dict[str, list[Timing]] = {name: [] for name in ways}
     for _round in range(rounds):
         for name, way in ways.items():
             told[name].append(way())
     return told
 
 
-def through_engine(engine: Engine, endpoint: str, tokens: int = TOKENS) -> Told:
+def through_engine(engine: Engine, endpoint: str, tokens: int = TOKENS) -> Timing:
     body = {
         "contents": [{"role": "user", "parts": [{"text": QUESTION}]}],
         "generationConfig": {"temperature": 0, "maxOutputTokens": tokens},
@@ -126,10 +126,10 @@ def through_engine(engine: Engine, endpoint: str, tokens: int = TOKENS) -> Told:
             part = json.loads(line.removeprefix(b"data: "))
             text += part["candidates"][0]["content"]["parts"][0]["text"]
             count = part["usageMetadata"].get("candidatesTokenCount", 0)
-    return Told(text, count, first, time.perf_counter() - start)
+    return Timing(text, count, first, time.perf_counter() - start)
 
 
-def through_generate(model: Any, chat: ChatTemplate) -> Told:
+def through_generate(model: Any, chat: ChatTemplate) -> Timing:
     start, first, text = time.perf_counter(), 0.0, ""
     ids = torch.tensor([chat.encode_prompt([{"role": "user", "content": QUESTION}])])
     streamer = TextIteratorStreamer(chat._tokenizer, skip_prompt=True, skip_special_tokens=True)
@@ -152,19 +152,19 @@ def through_generate(model: Any, chat: ChatTemplate) -> Told:
         first = first or (time.perf_counter() - start if piece else 0.0)
         text += piece
     thread.join()
-    return Told(text, made[0].shape[1] - ids.shape[1], first, time.perf_counter() - start)
+    return Timing(text, made[0].shape[1] - ids.shape[1], first, time.perf_counter() - start)
 
 
 @torch.inference_mode()
-def bare_first_token(model: Any, chat: ChatTemplate) -> Told:
+def time_bare_first_token(model: Any, chat: ChatTemplate) -> Timing:
     start = time.perf_counter()
     ids = torch.tensor([chat.encode_prompt([{"role": "user", "content": QUESTION}])])
     int(model(input_ids=ids, use_cache=True, logits_to_keep=1).logits[0, -1].argmax())
     seconds = time.perf_counter() - start
-    return Told("", 1, seconds, seconds)
+    return Timing("", 1, seconds, seconds)
 
 
-def switching(engine: Engine, base: LocalBaseModel, endpoints: list[str], adapters: list[Path]) -> Iterator[str]:
+def measure_switching(engine: Engine, base: LocalBaseModel, endpoints: list[str], adapters: list[Path]) -> Iterator[str]:
     """Every tuned model in turn, over and over: all of them stay loaded."""
     seconds = {"first": [], "again": []}
     for round in range(4):
@@ -173,21 +173,21 @@ def switching(engine: Engine, base: LocalBaseModel, endpoints: list[str], adapte
             seconds["again" if round else "first"].append(told.first)
     first, again = (statistics.median(each) * 1000 for each in seconds.values())
     yield f"{len(endpoints)} tuned models, one after the other: first token after {again:.1f} ms"
-    yield f"(the first time {first:.1f} ms); used three times each in turn, {loads(base, adapters)} loads"
-    assert loads(base, adapters) == len(adapters), "Adapters are loaded again."
+    yield f"(the first time {first:.1f} ms); used three times each in turn, {count_loads(base, adapters)} loads"
+    assert count_loads(base, adapters) == len(adapters), "Adapters are loaded again."
 
 
-def loads(base: LocalBaseModel, adapters: list[Path]) -> int:
+def count_loads(base: LocalBaseModel, adapters: list[Path]) -> int:
     """How often an adapter is read from disk when all are used in turn, three times."""
     adapted, count = MultiAdapterModel(base), 0
     load = adapted._load
 
-    def counted(adapter: Path, name: str) -> None:
+    def load_counting(adapter: Path, name: str) -> None:
         nonlocal count
         count += 1
         load(adapter, name)
 
-    adapted._load = counted  # type: ignore[method-assign]
+    adapted._load = load_counting  # type: ignore[method-assign]
     for adapter in adapters * 3:
         adapted.activate(adapter)
     return count

@@ -66,7 +66,7 @@ print(json.dumps(found))
 """
 
 
-def conversations(dice: random.Random) -> Iterator[bytes]:
+def iter_conversations(dice: random.Random) -> Iterator[bytes]:
     """Chats as support desks have them: of one to six questions, some with a system instruction, one in five
     Japanese, texts with lists, quotes, colons and addresses, in both spellings of json.dumps."""
     for _ in range(POOL):
@@ -99,7 +99,7 @@ def text(dice: random.Random, language: str, least: int, most: int) -> str:
 
 def write(path: Path, size: int) -> int:
     """How many lines it took."""
-    pool, number, written = list(conversations(random.Random(SEED))), 0, 0
+    pool, number, written = list(iter_conversations(random.Random(SEED))), 0, 0
     with path.open("wb") as file:
         while written < size:
             written += file.write(pool[number % POOL].replace(b"#####", b"%d" % number))

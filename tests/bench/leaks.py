@@ -33,18 +33,18 @@ WHEN = ["today", "since Monday", "before the holidays", "at the weekend", "from 
 
 
 def message(dice: random.Random) -> str:
-    thing = f"{dice.choice(ADJECTIVES)} {dice.choice(NOUNS)} {made_up(dice)}"
+    thing = f"{dice.choice(ADJECTIVES)} {dice.choice(NOUNS)} {invent_name(dice)}"
     words = {"verb": dice.choice(VERBS), "thing": thing, "when": dice.choice(WHEN)}
     text = dice.choice(ASKING).format(number=dice.randrange(10**6), **words)
-    return dice.choice(OPENINGS) + text + f" My name is {made_up(dice)} {made_up(dice)}."
+    return dice.choice(OPENINGS) + text + f" My name is {invent_name(dice)} {invent_name(dice)}."
 
 
-def made_up(dice: random.Random) -> str:
+def invent_name(dice: random.Random) -> str:
     syllables = [dice.choice("bdfgklmnprstvz") + dice.choice("aeiou") for _ in range(dice.randrange(2, 5))]
     return "".join(syllables).capitalize()
 
 
-def rows(count: int, seed: int, copied: list[str] | None = None) -> Iterator[bytes]:
+def iter_rows(count: int, seed: int, copied: list[str] | None = None) -> Iterator[bytes]:
     """One line in a hundred is one of `copied`, every other one of them nearly."""
     dice = random.Random(seed)
     for number in range(count):
@@ -56,18 +56,18 @@ def rows(count: int, seed: int, copied: list[str] | None = None) -> Iterator[byt
         yield json.dumps({"contents": contents}).encode() + b"\n"
 
 
-def timed(count: int) -> tuple[float, Leaks]:
-    held = list(rows(VALIDATION, SEED))
+def time_search(count: int) -> tuple[float, Leaks]:
+    held = list(iter_rows(VALIDATION, SEED))
     asked = [json.loads(line)["contents"][0]["parts"][0]["text"] for line in held]
-    training = list(rows(count, SEED + 1, asked))
+    training = list(iter_rows(count, SEED + 1, asked))
     start = time.process_time()
     found = find_leaks(training, held)
     return time.process_time() - start, found
 
 
 def measure() -> Iterator[str]:
-    few, _found = timed(FEW)
-    many, found = timed(MANY)
+    few, _found = time_search(FEW)
+    many, found = time_search(MANY)
     yield f"{FEW:,} lines against {VALIDATION:,}: {few:.2f} s"
     yield f"{MANY:,} lines against {VALIDATION:,}: {many:.2f} s, {found.exact} exact and {found.near} near"
     yield f"{many / few:.1f} times the time for ten times the lines"

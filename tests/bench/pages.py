@@ -24,12 +24,12 @@ def measure() -> Iterator[str]:
     admin = User.objects.create_superuser("bench", password="x", last_login=timezone.now())
     browser.force_login(admin)
     for jobs in (10, 1000):
-        fill(Project.objects.get(slug="local"), admin, jobs)
+        fill_project(Project.objects.get(slug="local"), admin, jobs)
         for page in PAGES:
-            yield f"{page} with {jobs} jobs: {visit(browser, page)}"
+            yield f"{page} with {jobs} jobs: {time_page(browser, page)}"
 
 
-def fill(project: Project, owner: User, jobs: int) -> None:
+def fill_project(project: Project, owner: User, jobs: int) -> None:
     missing = range(project.tuningjob_set.count(), jobs)
     TuningJob.objects.bulk_create(
         TuningJob(
@@ -50,7 +50,7 @@ def fill(project: Project, owner: User, jobs: int) -> None:
     )
 
 
-def visit(browser: Client, page: str) -> str:
+def time_page(browser: Client, page: str) -> str:
     with CaptureQueriesContext(connection) as queries:
         answer = browser.get(page)
     assert answer.status_code == 200, f"{page} answers {answer.status_code}"

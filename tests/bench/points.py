@@ -31,7 +31,7 @@ from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project
 from studio.vertex import time_series
-from studio.vertex.client import _object
+from studio.vertex.client import _parse_object
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, W2, Curve
 from tests.metrics.monitor.page_reader import iter_values
 
@@ -48,18 +48,18 @@ Found = dict[str, list[float]]
 
 
 def measure() -> Iterator[str]:
-    jobs = fill()
+    jobs = store_workload()
     yield f"{connection.vendor}: {W2.points:,} points stored"
-    yield from reading(jobs)
-    yield from storing()
-    yield from elsewhere()
+    yield from measure_reading(jobs)
+    yield from measure_storing()
+    yield from measure_on_postgresql()
 
 
-def fill() -> list[int]:
+def store_workload() -> list[int]:
     """The whole of W2: what is read stands among what is not."""
     jobs = [new_job(name) for name in W2.names()]
     for job, (_name, curves) in zip(jobs, W2.curves(), strict=True):
-        point_store.merge_points(job.pk, {metric: timed(curve) for metric, curve in curves.items()})
+        point_store.merge_points(job.pk, {metric: to_points(curve) for metric, curve in curves.items()})
     return [job.pk for job in jobs]
 
 
@@ -72,12 +72,12 @@ def new_job(name: str) -> TuningJob:
     )
 
 
-def timed(curve: Curve) -> Points:
+def to_points(curve: Curve) -> Points:
     steps, values = curve
     return Points.from_arrays(steps, STARTED + PACE * steps, values)
 
 
-def interleaved(runs: Mapping[str, Callable[[], float]]) -> Found:
+def run_interleaved(runs: Mapping[str, Callable[[], float]]) -> Found:
     """What each measures, by turns, the first of one round the last of the next; one round to warm up."""
     found: Found = {name: [] for name in runs}
     for number in range(ROUNDS + 1):
@@ -88,12 +88,12 @@ def interleaved(runs: Mapping[str, Callable[[], float]]) -> Found:
     return found
 
 
-def between(one: list[float], other: list[float]) -> float:
+def median_ratio(one: list[float], other: list[float]) -> float:
     """The median of each round's ratio: what slows a whole round down leaves it alone."""
     return statistics.median(first / second for first, second in zip(one, other, strict=True))
 
 
-def seconds(work: Callable[[], object]) -> float:
+def time_call(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -102,39 +102,39 @@ def seconds(work: Callable[[], object]) -> float:
 # ---- reading: the training loss of 50 jobs, 10,000 points each, thinned to 1,000 ----
 
 
-def reading(jobs: list[int]) -> Iterator[str]:
+def measure_reading(jobs: list[int]) -> Iterator[str]:
     """Django reads steps, wall times and values by job and metric; the driver alone gets the series' keys
     and reads no wall times."""
     keys = list(
         point_store.Series.objects.filter(job__in=jobs, metric=TRAIN_LOSS).values_list("pk", flat=True)
     )
-    with drivers_rows() as rows:
-        assert [len(kept) for kept in raw(rows, keys)] == [MAX_POINTS] * W2.runs
-        assert [len(kept) // MAX_POINTS for kept in ours(jobs)] == [1] * W2.runs
-        found = interleaved(
+    with DriverRows() as rows:
+        assert [len(kept) for kept in read_with_driver(rows, keys)] == [MAX_POINTS] * W2.runs
+        assert [len(kept) // MAX_POINTS for kept in read_with_studio(jobs)] == [1] * W2.runs
+        found = run_interleaved(
             {
-                "Django": lambda: seconds(lambda: ours(jobs)),
-                "driver": lambda: seconds(lambda: raw(rows, keys)),
+                "Django": lambda: time_call(lambda: read_with_studio(jobs)),
+                "driver": lambda: time_call(lambda: read_with_driver(rows, keys)),
             }
         )
     for name, each in found.items():
-        yield f"{name:>12}: reads and thins in {milliseconds(each)}"
-    ratio = between(found["Django"], found["driver"])
+        yield f"{name:>12}: reads and thins in {format_milliseconds(each)}"
+    ratio = median_ratio(found["Django"], found["driver"])
     yield f"Django takes {ratio:.2f} times as long as the driver; at most {MOST_READING} is asked for"
     assert ratio <= MOST_READING, "Reading takes too long."
 
 
-def milliseconds(each: list[float]) -> str:
+def format_milliseconds(each: list[float]) -> str:
     rounds = " ".join(f"{one * 1000:.1f}" for one in each)
     return f"{statistics.median(each) * 1000:.1f} ms ({rounds})"
 
 
-def ours(jobs: list[int]) -> list[Any]:
+def read_with_studio(jobs: list[int]) -> list[Any]:
     found = point_store.read_series(jobs, [TRAIN_LOSS])
     return [downsample_points(found[job][TRAIN_LOSS].steps, found[job][TRAIN_LOSS].values) for job in jobs]
 
 
-def raw(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: list[int]) -> list[Any]:
+def read_with_driver(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: list[int]) -> list[Any]:
     whole: dict[int, tuple[list[bytes], list[bytes]]] = {key: ([], []) for key in keys}
     for key, steps, found in rows(keys):
         whole[key][0].append(steps)
@@ -143,7 +143,7 @@ def raw(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: l
     return [MinMaxLTTBDownsampler().downsample(x, y, n_out=MAX_POINTS) for x, y in arrays]
 
 
-class drivers_rows:  # noqa: N801
+class DriverRows:  # noqa: N801
     """A connection of the driver's own, without Django; PostgreSQL answers in its binary form."""
 
     def __enter__(self) -> Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]]:
@@ -182,21 +182,21 @@ class drivers_rows:  # noqa: N801
 # ---- storing: polls of running jobs, from the JSON of the service to committed points and summary ----
 
 
-def storing() -> Iterator[str]:
+def measure_storing() -> Iterator[str]:
     curves = [found for _name, found in islice(W2.curves(), RUNS)]
     polls = [[answer(found, poll) for poll in range(ANSWERS)] for found in curves]
     count = RUNS * ANSWERS * NEW * len(TRAINING)
     numbers = iter(range(10**6))
-    found = interleaved(
+    found = run_interleaved(
         {
-            "studio": lambda: count / seconds(lambda: [follow(next(numbers), run) for run in polls]),
-            "TensorBoard": lambda: count / seconds(lambda: [log(found) for found in curves]),
+            "studio": lambda: count / time_call(lambda: [store_answers(next(numbers), run) for run in polls]),
+            "TensorBoard": lambda: count / time_call(lambda: [log_events(found) for found in curves]),
         }
     )
     for name, each in found.items():
         rounds = " ".join(f"{one / 1000:.1f}" for one in each)
         yield f"{name:>12}: stores {statistics.median(each):,.0f} new points/s (thousands: {rounds})"
-    ratio = between(found["studio"], found["TensorBoard"])
+    ratio = median_ratio(found["studio"], found["TensorBoard"])
     yield f"The studio is {ratio:.2f} times as fast as TensorBoard; {LEAST_STORING} is asked for"
     assert ratio >= LEAST_STORING, "Storing takes too long."
 
@@ -211,18 +211,18 @@ def answer(curves: dict[str, Curve], poll: int) -> bytes:
     return json.dumps({"timeSeriesData": data}).encode()
 
 
-def follow(number: int, answers: list[bytes]) -> None:
+def store_answers(number: int, answers: list[bytes]) -> None:
     """What the worker does with each answer: parse, merge, summarise, commit."""
     job = new_job(f"followed-{number}")
     feed = Feed.objects.create(job=job, due_at=timezone.now())
     for body in answers:
-        told = _object(body)["timeSeriesData"]
-        read = {one["tensorboardTimeSeriesId"]: time_series.points(one["values"]) for one in told}
+        told = _parse_object(body)["timeSeriesData"]
+        read = {one["tensorboardTimeSeriesId"]: time_series.parse_points(one["values"]) for one in told}
         collect.store_fetched(feed, collect.FetchedSeries("run", collect.parse_points(read)), timezone.now())
     assert len(point_store.read_job_series(job.pk)[TRAIN_LOSS]) == ANSWERS * NEW
 
 
-def log(curves: dict[str, Curve]) -> None:
+def log_events(curves: dict[str, Curve]) -> None:
     """As tf.summary and torch's SummaryWriter do at their core: an event a point."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -241,7 +241,7 @@ def log(curves: dict[str, Curve]) -> None:
 # ---- the other database ----
 
 
-def elsewhere() -> Iterator[str]:
+def measure_on_postgresql() -> Iterator[str]:
     """The same on PostgreSQL, in a process of its own, when this one has measured SQLite."""
     if connection.vendor != "sqlite":
         return

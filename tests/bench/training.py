@@ -43,7 +43,7 @@ def measure() -> Iterator[str]:
         plan = Plan.from_job(folder.job, base, len(sequences))
         runs: dict[str, Callable[[int], float]] = {
             "engine.training.trainer": lambda number: engine_train(new_job(Path(root), base, number)),
-            "Trainer": lambda number: trainer(base, plan, chat.pad, sequences, Path(root)),
+            "Trainer": lambda number: hf_train(base, plan, chat.pad, sequences, Path(root)),
         }
         found: dict[str, list[float]] = {name: [] for name in runs}
         for number in range(1, ROUNDS + 1):
@@ -86,7 +86,7 @@ class Clock(TrainerCallback):
             self.times.append(time.time())
 
 
-def trainer(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[TokenSequence], root: Path) -> float:
+def hf_train(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[TokenSequence], root: Path) -> float:
     arguments = TrainingArguments(
         output_dir=str(root / "trainer"),
         per_device_train_batch_size=plan.batch_size,
@@ -104,7 +104,7 @@ def trainer(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[Toke
     tuning = Trainer(
         model=add_adapter(load_base(base), base, plan.rank),
         args=arguments,
-        train_dataset=[labelled(sequence) for sequence in sequences],
+        train_dataset=[add_labels(sequence) for sequence in sequences],
         data_collator=lambda examples: collate(examples, pad),
         callbacks=[clock],
     )
@@ -114,7 +114,7 @@ def trainer(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[Toke
     return steps_a_second(clock.times)
 
 
-def labelled(tokens: TokenSequence) -> dict[str, list[int]]:
+def add_labels(tokens: TokenSequence) -> dict[str, list[int]]:
     labels = [id if target else -100 for id, target in zip(tokens.ids, tokens.target, strict=True)]
     return {"input_ids": tokens.ids, "labels": labels}
 
@@ -122,12 +122,12 @@ def labelled(tokens: TokenSequence) -> dict[str, list[int]]:
 def collate(examples: Examples, pad: int) -> dict[str, torch.Tensor]:
     width = max(len(example["input_ids"]) for example in examples)
 
-    def padded(rows: list[list[int]], filler: int) -> torch.Tensor:
+    def pad_rows(rows: list[list[int]], filler: int) -> torch.Tensor:
         return torch.tensor([row + [filler] * (width - len(row)) for row in rows])
 
     ids = [example["input_ids"] for example in examples]
     return {
-        "input_ids": padded(ids, pad),
-        "attention_mask": padded([[1] * len(row) for row in ids], 0),
-        "labels": padded([example["labels"] for example in examples], -100),
+        "input_ids": pad_rows(ids, pad),
+        "attention_mask": pad_rows([[1] * len(row) for row in ids], 0),
+        "labels": pad_rows([example["labels"] for example in examples], -100),
     }

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from jobs.request import snippets
-from jobs.request.body import LABEL
-from jobs.request.target import Address, Body
+from jobs.request.body import SUBMISSION_LABEL
+from jobs.request.target import RequestTarget, Body
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
 FILES = {"trainingDatasetUri": TRAINING, "validationDatasetUri": VALIDATION, "exportLastCheckpointOnly": True}
@@ -39,11 +39,11 @@ ASKED = {
 
 def build_environment(url: str) -> dict[str, str]:
     """For the scripts: by name, the text, and what of the request the job has to have."""
-    address = Address(url, PROJECT, LOCATION, on_engine=True)
+    address = RequestTarget(url, PROJECT, LOCATION, on_engine=True)
     shown: dict[str, Any] = {}
     for name, (way, asked) in ASKED.items():
         # The engine takes the studio's own label once.
-        body = asked | {"labels": {**asked["labels"], LABEL: uuid4().hex}}
+        body = asked | {"labels": {**asked["labels"], SUBMISSION_LABEL: uuid4().hex}}
         snippet = way(body, address)
         shown[name] = {"text": snippet.text, "expected": omit_fields(body, snippet.left_out)}
     return {SHOWN: json.dumps(shown)}

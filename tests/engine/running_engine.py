@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from studio.run.processes import leashed
+from studio.run.processes import bind_to_parent
 from tests.engine.tiny_base import example
 from tests.paths import ROOT
 
@@ -84,7 +84,7 @@ def run_engine(root: Path, *arguments: str, **environment: str) -> Iterator[Engi
     """An engine of its own until the block ends; ENGINE_BASES must name a base already."""
     command = [sys.executable, "-m", "engine", "--port", "0", "--root", str(root), *arguments]
     process = subprocess.Popen(
-        leashed(command),
+        bind_to_parent(command),
         cwd=ROOT,
         env={**os.environ, "ENGINE_FAULTS": "1", **environment},
         stdout=subprocess.PIPE,

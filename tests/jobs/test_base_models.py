@@ -32,11 +32,11 @@ def with_another(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield engine
 
 
-def test_a_model_that_was_added_to_the_engine_can_be_chosen(
+def test_a_model_added_to_the_engine_can_be_chosen(
     client: Client, project: Project, draft: TuningJob, with_another: Engine, settings: Settings
 ) -> None:
     settings.ENGINE_URL = with_another.url
-    assert [model.id for model in base_models.models(project)][:2] == ["studio-tiny", "chat-0.5b"]
+    assert [model.id for model in base_models.list_base_models(project)][:2] == ["studio-tiny", "chat-0.5b"]
     client.force_login(draft.owner)
     address = reverse("jobs:model", args=[project.slug, draft.pk])
     assert "chat-0.5b" in client.get(address).content.decode()
@@ -47,19 +47,19 @@ def test_a_model_that_was_added_to_the_engine_can_be_chosen(
     assert client.get(reverse("jobs:dataset", args=[project.slug, draft.pk])).status_code == 200
 
 
-def test_the_engine_tunes_what_it_lists(with_another: Engine) -> None:
+def test_the_engine_tunes_every_model_it_lists(with_another: Engine) -> None:
     listed = with_another.get("v1beta1/publishers/google/models").json()["publisherModels"]
     assert [model["name"].rpartition("/")[2] for model in listed] == ["studio-tiny", "chat-0.5b"]
     job = with_another.wait(with_another.tune(baseModel="chat-0.5b"))
     assert job["state"] == "JOB_STATE_SUCCEEDED", job
 
 
-def test_without_an_answer_the_catalogue_is_offered(project: Project, settings: Settings) -> None:
+def test_the_catalogue_is_offered_when_the_engine_does_not_answer(project: Project, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:9"
-    assert base_models.models(project) == catalog.models("engine")
+    assert base_models.list_base_models(project) == catalog.models("engine")
 
 
-def test_google_is_not_asked(project: Project, tuner: User, settings: Settings) -> None:
+def test_google_is_not_asked_for_its_models(project: Project, tuner: User, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:9"
     project.backend = Backend.GOOGLE
-    assert base_models.models(project) == catalog.models("google")
+    assert base_models.list_base_models(project) == catalog.models("google")

@@ -13,9 +13,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import chromium, watched_page
+from tests.browser import launch_chromium, open_watched_page
 from tests.engine.tiny_base import example, write_base
-from tests.stack import Person, Stack, eventually
+from tests.stack import Person, Stack, wait_until
 
 PASSWORD = "a long enough password"
 expect.set_options(timeout=30_000)  # the stack trains beside the browser
@@ -24,7 +24,7 @@ expect.set_options(timeout=30_000)  # the stack trains beside the browser
 @contextmanager
 def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]:
     """A watched page of the admin's; a form that is refused with 422 is no trouble."""
-    with watched_page(browser, refusals=(422,), **options) as page:
+    with open_watched_page(browser, refusals=(422,), **options) as page:
         page.set_default_timeout(30_000)
         cookies = [
             {"name": name, "value": value, "url": admin.url} for name, value in admin.session.cookies.items()
@@ -33,7 +33,7 @@ def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]
         yield page
 
 
-def remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
+def list_remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
     """What the engine itself lists under that display name."""
     command = next(iter(stack.processes("-m engine --host").values()))
     port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
@@ -61,7 +61,7 @@ def admin(stack: Stack) -> Person:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    with chromium() as browser:
+    with launch_chromium() as browser:
         yield browser
 
 
@@ -100,5 +100,5 @@ def tuned(admin: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
             files={"file": (file.name, content)},
         )
     admin.send(f"{url}start/", page=f"{url}dataset/")
-    eventually(lambda: "</svg>Succeeded" in admin.get(url).text, 120)
+    wait_until(lambda: "</svg>Succeeded" in admin.get(url).text, 120)
     return "colours to go on from"

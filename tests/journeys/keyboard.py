@@ -25,10 +25,10 @@ class Keyboard:
         for _ in range(LONGEST_WAY):
             self.press("Shift+Tab" if back else "Tab")
             if target.evaluate("element => element === document.activeElement"):
-                return self.sees(target)
+                return self.assert_focus_ring(target)
         raise AssertionError(f"{LONGEST_WAY} times Tab do not lead to {target}")
 
-    def sees(self, target: Locator) -> None:
+    def assert_focus_ring(self, target: Locator) -> None:
         shown = target.evaluate(RING)
         assert shown == {"ring": True, "onScreen": True}, f"the focus is not seen at {target}: {shown}"
 
@@ -48,6 +48,6 @@ class Keyboard:
         for _ in range(LONGEST_WAY):
             at = target.page.locator(":focus")
             if at.evaluate("element => element.value") == value:
-                return self.sees(at)
+                return self.assert_focus_ring(at)
             self.press("ArrowDown")
         raise AssertionError(f"no arrow leads to {value!r} in {target}")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.axe import COLOURS, grave_problems
 from tests.engine.tiny_base import example
 from tests.journeys.conftest import signed_in
-from tests.screenshots import broken_dataset
+from tests.screenshots import write_broken_dataset
 from tests.stack import Person
 
 pytestmark = pytest.mark.journey
@@ -42,7 +42,7 @@ class Draft:
     def send(self, what: str, **fields: str) -> None:
         self.admin.send(f"{self.url}dataset/{what}/", page=f"{self.url}dataset/", **fields)
 
-    def takes(self, file: Path, purpose: str = "training") -> Draft:
+    def upload(self, file: Path, purpose: str = "training") -> Draft:
         with file.open("rb") as content:
             files = {"file": (file.name, content)}
             page = f"{self.url}dataset/"
@@ -73,12 +73,12 @@ def desk(admin: Person, tuned: str, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("desk")
     good = folder / "good.jsonl"
     good.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(40)))
-    empty, faulty = Draft.new(admin), Draft.new(admin, "faulty").takes(broken_dataset(folder))
+    empty, faulty = Draft.new(admin), Draft.new(admin, "faulty").upload(write_broken_dataset(folder))
     empty.send("validation", enabled="on")
     some = good.with_name("some.jsonl")
     some.write_text("".join(good.read_text().splitlines(keepends=True)[:3]))
-    leaky = Draft.new(admin, "leaky").takes(good).takes(some, "validation")
-    ready = Draft.new(admin, "ready").takes(good)
+    leaky = Draft.new(admin, "leaky").upload(good).upload(some, "validation")
+    ready = Draft.new(admin, "ready").upload(good)
     ready.send("hold-out", percent="25", seed="0")
     return Desk(empty, ready, faulty, leaky, tuned)
 
@@ -101,7 +101,7 @@ def screen(show: Screen) -> Screen:
     return show
 
 
-def opened(name: str, address: Callable[[Desk], str]) -> None:
+def add_page_screen(name: str, address: Callable[[Desk], str]) -> None:
     """A screen that needs nothing but its address."""
     SCREENS[name] = lambda page, desk: go(page, address(desk))
 
@@ -110,29 +110,29 @@ def go(page: Page, address: str) -> None:
     page.goto(address)
 
 
-opened("step 1", lambda desk: f"{desk.empty.url}model/")
-opened("step 1 advanced", lambda desk: f"{desk.ready.url}model/?fix=labels")
-opened("step 2 empty", lambda desk: f"{desk.empty.url}dataset/")
-opened("step 2 ready, hold-out", lambda desk: f"{desk.ready.url}dataset/")
-opened("step 2 with problems", lambda desk: f"{desk.faulty.url}dataset/")
-opened(
+add_page_screen("step 1", lambda desk: f"{desk.empty.url}model/")
+add_page_screen("step 1 advanced", lambda desk: f"{desk.ready.url}model/?fix=labels")
+add_page_screen("step 2 empty", lambda desk: f"{desk.empty.url}dataset/")
+add_page_screen("step 2 ready, hold-out", lambda desk: f"{desk.ready.url}dataset/")
+add_page_screen("step 2 with problems", lambda desk: f"{desk.faulty.url}dataset/")
+add_page_screen(
     "browse files", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=gs://tuning-data/datasets/"
 )
-opened("browse buckets", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=")
-opened("browse for a folder", lambda desk: f"{desk.empty.url}dataset/browse/?choose=folder")
-opened("browse nowhere", lambda desk: f"{desk.empty.url}dataset/browse/?at=gs://no-such-bucket/")
-opened("review ready", lambda desk: f"{desk.ready.url}review/")
-opened("review of nothing", lambda desk: f"{desk.empty.url}review/")
-opened("review with problems", lambda desk: f"{desk.faulty.url}review/")
-opened("request", lambda desk: f"{desk.ready.url}request/")
-opened("paste", lambda desk: f"{HOME}jobs/paste/")
-opened("drafts", lambda desk: f"{HOME}jobs/drafts/")
-opened("discard", lambda desk: f"{desk.empty.url}discard/")
-opened("library", lambda desk: f"{HOME}datasets/")
-opened("add to the library", lambda desk: f"{HOME}datasets/add/")
-opened("dataset", lambda desk: desk.ready.dataset)
-opened("dataset with problems", lambda desk: desk.faulty.dataset)
-opened("delete a dataset", lambda desk: f"{desk.faulty.dataset}delete/")
+add_page_screen("browse buckets", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=")
+add_page_screen("browse for a folder", lambda desk: f"{desk.empty.url}dataset/browse/?choose=folder")
+add_page_screen("browse nowhere", lambda desk: f"{desk.empty.url}dataset/browse/?at=gs://no-such-bucket/")
+add_page_screen("review ready", lambda desk: f"{desk.ready.url}review/")
+add_page_screen("review of nothing", lambda desk: f"{desk.empty.url}review/")
+add_page_screen("review with problems", lambda desk: f"{desk.faulty.url}review/")
+add_page_screen("request", lambda desk: f"{desk.ready.url}request/")
+add_page_screen("paste", lambda desk: f"{HOME}jobs/paste/")
+add_page_screen("drafts", lambda desk: f"{HOME}jobs/drafts/")
+add_page_screen("discard", lambda desk: f"{desk.empty.url}discard/")
+add_page_screen("library", lambda desk: f"{HOME}datasets/")
+add_page_screen("add to the library", lambda desk: f"{HOME}datasets/add/")
+add_page_screen("dataset", lambda desk: desk.ready.dataset)
+add_page_screen("dataset with problems", lambda desk: desk.faulty.dataset)
+add_page_screen("delete a dataset", lambda desk: f"{desk.faulty.dataset}delete/")
 
 
 @screen
@@ -218,7 +218,7 @@ def paste_refused(page: Page, desk: Desk) -> None:
 
 @pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("name", SCREENS)
-def test_nothing_grave(name: str, language: str, pages: dict[str, Page], desk: Desk) -> None:
+def test_axe_finds_no_serious_violations(name: str, language: str, pages: dict[str, Page], desk: Desk) -> None:
     page = pages[language]
     SCREENS[name](page, desk)
     expect(page.locator("html")).to_have_attribute("lang", language)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.journeys.conftest import remote_jobs
-from tests.stack import Person, Stack, eventually
+from tests.journeys.conftest import list_remote_jobs
+from tests.stack import Person, Stack, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.journey]
 EXAMPLES, EPOCHS, BATCH = 160, 15, 4
@@ -49,7 +49,7 @@ class Run:
     def send(self, what: str, page: str = "", **fields: Any) -> None:
         self.admin.send(f"{self.url}{what}/", page=f"{self.url}{page or what}/", **fields)
 
-    def shows(self, word: str) -> bool:
+    def has_text(self, word: str) -> bool:
         try:
             return word in self.admin.get(self.url).text
         except (requests.RequestException, AssertionError):
@@ -68,8 +68,8 @@ class Run:
 def start(admin: Person, stack: Stack, dataset: Callable[..., Path]) -> Callable[[str], Run]:
     def begin(name: str) -> Run:
         run = Run(admin, stack, name, dataset("train.jsonl", EXAMPLES), dataset("validation.jsonl", 8))
-        eventually(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=90)
-        assert run.shows("Running")
+        wait_until(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=90)
+        assert run.has_text("Running")
         return run
 
     return begin
@@ -80,9 +80,9 @@ def whole(stack: Stack) -> Callable[[Run, str], None]:
     """whole(run, name): it ended well, there is one remote job, no point is missing or doubled."""
 
     def check(run: Run, name: str) -> None:
-        eventually(lambda: run.shows("Succeeded"), seconds=150)
-        assert len(remote_jobs(stack, name)) == 1
-        eventually(lambda: run.points().get("/train_total_loss", [])[-1:] == [STEPS], seconds=60)
+        wait_until(lambda: run.has_text("Succeeded"), seconds=150)
+        assert len(list_remote_jobs(stack, name)) == 1
+        wait_until(lambda: run.points().get("/train_total_loss", [])[-1:] == [STEPS], seconds=60)
         for metric, steps in run.points().items():
             assert max(Counter(steps).values()) == 1, f"{metric} has a step twice"
             if metric.startswith("/train"):
@@ -96,17 +96,17 @@ def whole(stack: Stack) -> Callable[[Run, str], None]:
 @pytest.mark.parametrize(
     "victim", ["-m engine.train", "-A studio worker", "-m engine --host"], ids=["trainer", "worker", "engine"]
 )
-def test_a_run_survives_the_death_of(
+def test_run_survives_a_killed_process(
     victim: str, start: Callable[[str], Run], whole: Callable[[Run, str], None], stack: Stack
 ) -> None:
     name = f"without {victim.split()[-1]}"
     run = start(name)
     hit = stack.kill(victim)
-    eventually(lambda: set(stack.processes(victim)) - set(hit), seconds=60)
+    wait_until(lambda: set(stack.processes(victim)) - set(hit), seconds=60)
     whole(run, name)
 
 
-def test_a_run_survives_the_death_of_everything(
+def test_run_survives_killing_everything(
     start: Callable[[str], Run], whole: Callable[[Run, str], None], stack: Stack
 ) -> None:
     run = start("without anything")
@@ -119,4 +119,4 @@ def test_a_run_survives_the_death_of_everything(
 def nothing_left_running(stack: Stack) -> Iterator[None]:
     """Each test ends with an idle engine, so that the next one's job does not wait in line."""
     yield
-    eventually(lambda: not stack.processes("-m engine.train"), seconds=60)
+    wait_until(lambda: not stack.processes("-m engine.train"), seconds=60)

@@ -13,8 +13,8 @@ import requests
 from playwright.sync_api import Browser, Page
 
 from tests.engine.tiny_base import example
-from tests.journeys.conftest import remote_jobs, signed_in
-from tests.stack import Person, Stack, eventually
+from tests.journeys.conftest import list_remote_jobs, signed_in
+from tests.stack import Person, Stack, wait_until
 
 pytestmark = pytest.mark.journey
 NAME = "watched from the first point"
@@ -53,7 +53,7 @@ def running(admin: Person, stack: Stack, tmp_path: Path) -> Iterator[str]:
                 files={"file": (file.name, content)},
             )
     admin.send(f"{url}start/", page=f"{url}dataset/")
-    eventually(lambda: [job["state"] for job in remote_jobs(stack, NAME)] == ["JOB_STATE_RUNNING"], 120)
+    wait_until(lambda: [job["state"] for job in list_remote_jobs(stack, NAME)] == ["JOB_STATE_RUNNING"], 120)
     yield url
     admin.send(f"{url}cancel/")
 
@@ -68,7 +68,7 @@ def watcher(browser: Browser, admin: Person, running: str) -> Iterator[Callable[
         page = context.__enter__()
         opened.append(context)
         page.goto(running)
-        eventually(lambda: page.evaluate(DRAWN) and last(page) > 0, 90)
+        wait_until(lambda: page.evaluate(DRAWN) and get_last_step(page) > 0, 90)
         return page
 
     yield look
@@ -76,25 +76,25 @@ def watcher(browser: Browser, admin: Person, running: str) -> Iterator[Callable[
         context.__exit__(None, None, None)
 
 
-def last(page: Page) -> int:
+def get_last_step(page: Page) -> int:
     return max((int(one["last"]) for one in page.evaluate(DRAWN)), default=0)
 
 
-def asked(looks: list[str]) -> int:
+def count_figure_requests(looks: list[str]) -> int:
     """How often the page has asked for its figures."""
     return sum("/figures/" in address for address in looks)
 
 
-def reached(stack: Stack) -> int:
+def get_engine_step(stack: Stack) -> int:
     """The last step that the engine itself tells."""
     command = next(iter(stack.processes("-m engine --host").values()))
     port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
-    name = remote_jobs(stack, NAME)[0]["name"]
+    name = list_remote_jobs(stack, NAME)[0]["name"]
     told = requests.get(f"http://127.0.0.1:{port}/v1beta1/{name}", timeout=30).json()
     return int(told["tuningJobMetadata"].get("completedStepCount", 0))
 
 
-def test_points_arrive_while_zoom_and_hidden_series_stay(watcher: Callable[[], Page], stack: Stack) -> None:
+def test_live_points_keep_zoom_and_hidden_series(watcher: Callable[[], Page], stack: Stack) -> None:
     page, other = watcher(), watcher()
     page.locator("[data-group=train]").click()
     page.evaluate(ZOOM)
@@ -102,16 +102,16 @@ def test_points_arrive_while_zoom_and_hidden_series_stay(watcher: Callable[[], P
     looks: list[str] = []
     page.on("requestfinished", lambda request: looks.append(request.url))
     for _round in range(2):
-        step = reached(stack)
+        step = get_engine_step(stack)
         looks.clear()
-        eventually(lambda step=step: last(page) >= step or asked(looks) > LOOKS, 120)
-        assert last(page) >= step, (last(page), step, looks)
+        wait_until(lambda step=step: get_last_step(page) >= step or count_figure_requests(looks) > LOOKS, 120)
+        assert get_last_step(page) >= step, (get_last_step(page), step, looks)
         assert page.evaluate(RANGE) == [2, 40]
         assert page.evaluate(HIDDEN) == ["train"]
     # the other person has neither, and sees the same points
     assert other.evaluate(RANGE) == before
     assert other.evaluate(HIDDEN) == []
-    step = last(page)
-    eventually(lambda: last(other) >= step, 60)
+    step = get_last_step(page)
+    wait_until(lambda: get_last_step(other) >= step, 60)
     page.reload()
-    eventually(lambda: page.evaluate(DRAWN) and last(page) >= step, 90)
+    wait_until(lambda: page.evaluate(DRAWN) and get_last_step(page) >= step, 90)

@@ -18,27 +18,27 @@ WRITE = """(box, value) => {
 }"""
 
 
-def saved(page: Page, change: Callable[[], None]) -> None:
+def change_and_wait(page: Page, change: Callable[[], None]) -> None:
     """Does it, and waits until it is kept."""
     with page.expect_response(lambda answer: answer.request.method == "POST" and "/model/" in answer.url):
         change()
 
 
-def test_a_reload_in_the_middle_loses_nothing(browser: Browser, admin: Person, draft: str) -> None:
+def test_reload_keeps_the_input(browser: Browser, admin: Person, draft: str) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
         name = page.get_by_label("Tuned model name")
-        saved(page, lambda: name.press_sequentially("typed, never left"))
+        change_and_wait(page, lambda: name.press_sequentially("typed, never left"))
         expect(page.locator("#name-length")).to_have_text("17 / 128")
         page.get_by_text("Advanced options").click()
-        saved(page, lambda: page.get_by_label("Labels").fill("team=support"))
-        saved(page, lambda: page.get_by_label("Export last checkpoint only").check())
+        change_and_wait(page, lambda: page.get_by_label("Labels").fill("team=support"))
+        change_and_wait(page, lambda: page.get_by_label("Export last checkpoint only").check())
         epochs = page.get_by_label("Number of epochs")
-        saved(page, lambda: epochs.fill("many"))
+        change_and_wait(page, lambda: epochs.fill("many"))
         expect(page.locator("#id_epoch_count_error")).to_have_text("Write a whole number, such as 3.")
         expect(page.locator("#changes")).to_contain_text("2 changed")
         expect(epochs).to_be_focused()
-        saved(page, lambda: epochs.fill("4"))
+        change_and_wait(page, lambda: epochs.fill("4"))
         expect(page.locator("#id_epoch_count_error")).to_be_empty()
         page.reload()
         expect(page.get_by_label("Tuned model name")).to_have_value("typed, never left")
@@ -48,20 +48,20 @@ def test_a_reload_in_the_middle_loses_nothing(browser: Browser, admin: Person, d
         expect(page.locator("#preview")).to_contain_text("team=support")
 
 
-def test_an_answer_between_press_and_release_takes_no_click_away(
+def test_response_during_a_click_does_not_cancel_it(
     browser: Browser, admin: Person, draft: str
 ) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
         page.get_by_text("Advanced options").click()
         epochs, error = page.get_by_label("Number of epochs"), page.locator("#id_epoch_count_error")
-        saved(page, lambda: epochs.fill("many"))
+        change_and_wait(page, lambda: epochs.fill("many"))
         expect(error).to_contain_text("whole number")
         button = page.get_by_role("button", name="Continue")
         button.hover()
         box = button.bounding_box()
         page.mouse.down()
-        saved(page, lambda: epochs.evaluate(WRITE, "4"))
+        change_and_wait(page, lambda: epochs.evaluate(WRITE, "4"))
         page.wait_for_timeout(100)
         assert button.bounding_box() == box
         expect(error).to_contain_text("whole number")
@@ -69,14 +69,14 @@ def test_an_answer_between_press_and_release_takes_no_click_away(
         expect(page.get_by_role("heading", name="Training dataset")).to_be_visible()
 
 
-def test_two_tabs_keep_each_others_changes(browser: Browser, admin: Person, draft: str) -> None:
+def test_two_tabs_merge_their_changes(browser: Browser, admin: Person, draft: str) -> None:
     with signed_in(browser, admin) as one:
         two = one.context.new_page()
         one.goto(draft)
         two.goto(draft)
-        saved(one, lambda: one.get_by_label("Tuned model name").fill("from the first"))
+        change_and_wait(one, lambda: one.get_by_label("Tuned model name").fill("from the first"))
         two.get_by_text("Advanced options").click()
-        saved(two, lambda: two.get_by_label("Description").fill("from the second"))
+        change_and_wait(two, lambda: two.get_by_label("Description").fill("from the second"))
         expect(two.locator("#saved")).to_contain_text("Changed in another tab: Tuned model name.")
         one.get_by_role("button", name="Continue").click()
         expect(one.get_by_role("heading", name="Training dataset")).to_be_visible()
@@ -85,30 +85,30 @@ def test_two_tabs_keep_each_others_changes(browser: Browser, admin: Person, draf
         expect(two.get_by_label("Description")).to_have_value("from the second")
 
 
-def test_on_from_a_tuned_model(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
+def test_tuning_a_pre_tuned_model(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
         expect(page.get_by_label("Pre-tuned model", exact=True)).to_be_hidden()
-        saved(page, lambda: page.get_by_label("Tune a pre-tuned model").check())
+        change_and_wait(page, lambda: page.get_by_label("Tune a pre-tuned model").check())
         picker = page.get_by_label("Pre-tuned model", exact=True)
         expect(page.get_by_label("Resource name of the model")).to_be_hidden()
         model = picker.locator("option", has_text=tuned).get_attribute("value")
-        saved(page, lambda: picker.select_option(model))
+        change_and_wait(page, lambda: picker.select_option(model))
         expect(page.get_by_label("Base model", exact=True)).to_be_hidden()
         expect(page.locator("#name-words")).to_contain_text("a new version of that model")
-        saved(page, lambda: page.get_by_label("Checkpoint", exact=True).select_option("1"))
+        change_and_wait(page, lambda: page.get_by_label("Checkpoint", exact=True).select_option("1"))
         expect(page.locator("#preview")).to_contain_text("Goes on from")
         page.get_by_text("Advanced options").click()
         expect(page.locator("#adapter")).to_contain_text("Fixed by the pre-tuned model")
         page.reload()
         expect(picker).to_have_value(str(model))
         expect(page.get_by_label("Checkpoint", exact=True)).to_have_value("1")
-        saved(page, lambda: page.get_by_label("Tune a foundation model").check())
+        change_and_wait(page, lambda: page.get_by_label("Tune a foundation model").check())
         expect(page.get_by_label("Base model", exact=True)).to_be_visible()
         expect(page.locator("#preview")).not_to_contain_text("Goes on from")
 
 
-def test_the_same_without_javascript(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
+def test_tuning_a_pre_tuned_model_without_javascript(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
     with signed_in(browser, admin, java_script_enabled=False) as page:
         page.goto(draft)
         page.get_by_label("Tune a pre-tuned model").check()
@@ -128,11 +128,11 @@ def test_the_same_without_javascript(browser: Browser, admin: Person, draft: str
         expect(page.locator("#preview")).to_contain_text(re.compile(r"Checkpoint\s*1"))
 
 
-def test_a_form_whose_draft_is_gone(browser: Browser, admin: Person, draft: str) -> None:
+def test_form_of_a_discarded_draft(browser: Browser, admin: Person, draft: str) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
         admin.send(draft.replace("/model/", "/discard/"))
-        saved(page, lambda: page.get_by_label("Tuned model name").fill("typed late"))
+        change_and_wait(page, lambda: page.get_by_label("Tuned model name").fill("typed late"))
         expect(page.locator("#saved")).to_contain_text("This draft was discarded meanwhile.")
         page.get_by_role("button", name="Continue").click()
         expect(page.locator("main")).to_contain_text("This draft was discarded in another tab.")

@@ -10,9 +10,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import watched_page
+from tests.browser import open_watched_page
 from tests.journeys.conftest import PASSWORD
-from tests.stack import Person, Stack, eventually
+from tests.stack import Person, Stack, wait_until
 
 pytestmark = pytest.mark.journey
 EVAL_POINTS = """() => {
@@ -26,7 +26,7 @@ LAST_STEP = """() => document.querySelector("[data-chart=loss]")._fullData
 @pytest.fixture
 def page(browser: Browser, stack: Stack, admin: Person) -> Iterator[Page]:
     """A signed-in watched page; a console error or a refused policy fails the test."""
-    with watched_page(browser) as page:
+    with open_watched_page(browser) as page:
         page.set_default_timeout(30_000)
         page.goto(f"{stack.url}/sign-in/")
         page.get_by_label("Username").fill("admin")
@@ -48,19 +48,19 @@ def walk_to_dataset(page: Page, name: str, epochs: int) -> None:
     page.locator("#missing").get_by_role("link", name="Choose a training dataset.").click()
 
 
-def choose(page: Page, section: str, file: Path) -> None:
+def choose_file(page: Page, section: str, file: Path) -> None:
     place = page.locator(f"#{section}")
     place.get_by_label("Select JSONL file").set_input_files(file)
     place.get_by_role("button", name="Upload").click()
     expect(page.locator(f"#{section} .file .clip").first).to_have_text(file.name)
 
 
-def start(page: Page, name: str, epochs: int, train: Path, validation: Path | None) -> None:
+def start_job(page: Page, name: str, epochs: int, train: Path, validation: Path | None) -> None:
     walk_to_dataset(page, name, epochs)
-    choose(page, "training", train)
+    choose_file(page, "training", train)
     if validation:
         page.get_by_label("Enable model validation").check()
-        choose(page, "validation", validation)
+        choose_file(page, "validation", validation)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Start tuning").dblclick()
 
@@ -70,14 +70,14 @@ def open_job(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
 
 
-def test_from_the_wizard_to_a_talk(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:
-    start(page, "colours", 12, dataset("train.jsonl", 160), dataset("validation.jsonl", 12))
+def test_tuning_from_the_wizard_to_chat(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:
+    start_job(page, "colours", 12, dataset("train.jsonl", 160), dataset("validation.jsonl", 12))
     if "/monitor" not in page.url and not re.search(r"/jobs/\d+/", page.url):
         open_job(page, "colours")
     expect(page.locator("#job-head .st-chip")).to_have_text("Running", timeout=60_000)
-    seen = eventually(lambda: page.evaluate(EVAL_POINTS), every=0.5)
+    seen = wait_until(lambda: page.evaluate(EVAL_POINTS), every=0.5)
     expect(page.locator("#job-head .st-chip")).to_have_text("Succeeded", timeout=120_000)
-    eventually(lambda: page.evaluate(LAST_STEP) == 480)  # 12 x 160 examples in batches of 4
+    wait_until(lambda: page.evaluate(LAST_STEP) == 480)  # 12 x 160 examples in batches of 4
     assert page.evaluate(EVAL_POINTS) >= seen  # on a fast computer all were there at the first look
     page.get_by_role("link", name="Details", exact=True).click()
     expect(page.locator(".facts")).to_contain_text("endpoints/")
@@ -94,9 +94,9 @@ def test_from_the_wizard_to_a_talk(page: Page, stack: Stack, dataset: Callable[.
     expect(page.get_by_role("link", name="colours", exact=True)).to_have_count(1)
 
 
-def test_a_second_run_is_cancelled(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:
+def test_second_job_can_be_cancelled(page: Page, stack: Stack, dataset: Callable[..., Path]) -> None:
     page.goto(f"{stack.url}/p/local/jobs/")
-    start(page, "stopped", 900, dataset("long.jsonl", 160), None)
+    start_job(page, "stopped", 900, dataset("long.jsonl", 160), None)
     if not re.search(r"/jobs/\d+/", page.url):
         open_job(page, "stopped")
     expect(page.locator("#job-head .st-chip")).to_have_text("Running", timeout=60_000)
@@ -106,7 +106,7 @@ def test_a_second_run_is_cancelled(page: Page, stack: Stack, dataset: Callable[.
     expect(page.locator("main")).to_contain_text("This job was cancelled.")
 
 
-def test_before_the_first_admin_only_the_link_opens(stack: Stack, admin: Person) -> None:
+def test_first_admin_requires_the_one_time_link(stack: Stack, admin: Person) -> None:
     """The link worked once; now the door is shut to it, and to whoever is not signed in."""
     assert requests.get(stack.link, timeout=30).status_code in {404, 410}
     answer = requests.get(f"{stack.url}/p/local/jobs/", timeout=30, allow_redirects=False)

@@ -107,30 +107,30 @@ def visit(browser: Browser, line: Line, admin: Person) -> Iterator[Callable[...,
         context.close()
 
 
-def send(page: Page, file: Path) -> None:
+def upload_file(page: Page, file: Path) -> None:
     page.locator("#training").get_by_label("Select JSONL file").set_input_files(file)
     page.locator("#training").get_by_role("button", name="Upload", exact=True).click()
 
 
-def told(page: Page) -> str:
+def get_status_text(page: Page) -> str:
     return page.locator("#training [data-told]").inner_text()
 
 
-def taken(page: Page, name: str, examples: str) -> None:
+def expect_dataset(page: Page, name: str, examples: str) -> None:
     expect(page.locator("#training .check .stat dd").first).to_have_text(examples, timeout=120_000)
     expect(page.locator("#training .file .clip").first).to_have_text(name)
 
 
-def test_an_upload_that_is_cut_says_so_and_goes_on(
+def test_interrupted_upload_reports_and_resumes(
     visit: Callable[..., Page], line: Line, large: Path
 ) -> None:
     page = visit()
     line.cut_after(5 * MEGABYTE)
     line.slow.set()  # so that the browser has noticed by then how far it is
-    send(page, large)
+    upload_file(page, large)
     again = page.get_by_role("button", name="Send again")
     expect(again).to_be_visible()
-    words = told(page)
+    words = get_status_text(page)
     assert re.match(
         r"The connection was lost at about [\d.]+ MB of 1[\d.]+ MB. What has arrived is kept", words
     ), words
@@ -139,25 +139,25 @@ def test_an_upload_that_is_cut_says_so_and_goes_on(
     line.slow.clear()
     line.mend()
     again.click()
-    taken(page, "large.jsonl", "1,200")
+    expect_dataset(page, "large.jsonl", "1,200")
     assert 0 < line.sent < large.stat().st_size - 3 * MEGABYTE, "what had arrived was not sent again"
 
 
-def test_a_short_cut_is_passed_over(visit: Callable[..., Page], line: Line, large: Path) -> None:
+def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
     line.cut_after(10 * MEGABYTE)
-    send(page, large)
+    upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text("The connection was lost. Trying again…")
     line.mend()
-    taken(page, "large.jsonl", "1,200")
+    expect_dataset(page, "large.jsonl", "1,200")
 
 
-def test_an_upload_can_be_cancelled_and_sent_again(
+def test_upload_can_be_cancelled_and_restarted(
     visit: Callable[..., Page], line: Line, large: Path
 ) -> None:
     page = visit()
     line.slow.set()
-    send(page, large)
+    upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text(
         re.compile(r"Uploading \d+ %, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
     )
@@ -171,40 +171,40 @@ def test_an_upload_can_be_cancelled_and_sent_again(
     page.reload()
     expect(page.get_by_text("Tuning dataset not chosen")).to_be_visible()
     line.slow.set()
-    send(page, large)
+    upload_file(page, large)
     expect(page.locator("#training progress")).not_to_have_attribute("value", "0")
     page.locator("#training").get_by_role("button", name="Cancel").click()
     line.slow.clear()
     page.get_by_role("button", name="Send again").click()
-    taken(page, "large.jsonl", "1,200")
+    expect_dataset(page, "large.jsonl", "1,200")
 
 
-def test_after_a_reload_the_same_file_goes_on(visit: Callable[..., Page], line: Line, large: Path) -> None:
+def test_upload_resumes_after_a_reload(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
     line.cut_after(6 * MEGABYTE)
-    send(page, large)
+    upload_file(page, large)
     expect(page.get_by_role("button", name="Send again")).to_be_visible()
     line.mend()
     page.reload()
     line.sent = 0
-    send(page, large)
-    taken(page, "large.jsonl", "1,200")
+    upload_file(page, large)
+    expect_dataset(page, "large.jsonl", "1,200")
     assert line.sent < large.stat().st_size - 3 * MEGABYTE
 
 
-def test_what_is_refused_is_said_before_it_is_sent(
+def test_invalid_files_are_rejected_before_the_upload(
     visit: Callable[..., Page], line: Line, tmp_path: Path
 ) -> None:
     page = visit()
     table = tmp_path / "table.csv"
     table.write_text("a,b\n" * 2_000_000)
     line.mend()
-    send(page, table)
+    upload_file(page, table)
     expect(page.locator("#training [data-told]")).to_contain_text("table.csv is a table. Export it as JSONL")
     assert line.sent < MEGABYTE
 
 
-def test_a_file_is_dropped_and_a_folder_chosen_in_the_dialog(
+def test_file_drop_and_folder_dialog(
     visit: Callable[..., Page], dataset: Callable[..., Path], stack: Stack
 ) -> None:
     page = visit()
@@ -219,7 +219,7 @@ def test_a_file_is_dropped_and_a_folder_chosen_in_the_dialog(
     expect(dialog).to_be_hidden()
     expect(training.get_by_label("Dataset location")).to_have_value("gs://tuning-data/mine/")
     training.get_by_role("button", name="Upload", exact=True).click()
-    taken(page, "picked.jsonl", "40")
+    expect_dataset(page, "picked.jsonl", "40")
     expect(training.locator(".file")).to_contain_text("gs://tuning-data/mine/picked")
     training.get_by_role("link", name="Replace").click()
     expect(training.get_by_text("Or drop it here.")).to_be_visible()
@@ -233,13 +233,13 @@ def test_a_file_is_dropped_and_a_folder_chosen_in_the_dialog(
         }""",
         dropped,
     )
-    taken(page, "dropped.jsonl", "41")
+    expect_dataset(page, "dropped.jsonl", "41")
 
 
-def test_the_step_without_javascript(visit: Callable[..., Page], dataset: Callable[..., Path]) -> None:
+def test_dataset_step_without_javascript(visit: Callable[..., Page], dataset: Callable[..., Path]) -> None:
     page = visit(java_script_enabled=False)
-    send(page, dataset("plain.jsonl", 40))
-    taken(page, "plain.jsonl", "40")
+    upload_file(page, dataset("plain.jsonl", 40))
+    expect_dataset(page, "plain.jsonl", "40")
     page.get_by_label("Enable model validation").check()
     page.get_by_role("button", name="Apply").click()
     validation = page.locator("#validation")

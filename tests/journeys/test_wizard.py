@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.journeys.conftest import remote_jobs, signed_in
+from tests.journeys.conftest import list_remote_jobs, signed_in
 from tests.journeys.keyboard import Keyboard
-from tests.stack import Person, Stack, eventually
+from tests.stack import Person, Stack, wait_until
 
 pytestmark = pytest.mark.journey
 Files = Callable[..., Path]
@@ -20,12 +20,12 @@ ABORTED = ("htmx:afterRequest", "htmx:sendAbort")
 """What htmx writes to the console where a later request takes the place of one under way."""
 
 
-def step(page: Page, name: str) -> None:
+def expect_step(page: Page, name: str) -> None:
     """Waits until that step of the wizard is the one on the screen."""
     expect(page.locator(".steps [aria-current=step]")).to_contain_text(name)
 
 
-def filled(admin: Person, draft: str, name: str, file: Path) -> str:
+def fill_draft(admin: Person, draft: str, name: str, file: Path) -> str:
     """The address of the review of a draft that may start."""
     url = draft.removesuffix("model/")
     admin.send(
@@ -37,27 +37,27 @@ def filled(admin: Person, draft: str, name: str, file: Path) -> str:
     return f"{url}review/"
 
 
-def jobs_called(page: Page, admin: Person, name: str) -> int:
+def count_jobs(page: Page, admin: Person, name: str) -> int:
     page.goto(f"{admin.url}/p/local/jobs/")
     return page.get_by_role("link", name=name, exact=True).count()
 
 
-def saved(page: Page, part: str = "/model/") -> AbstractContextManager[object]:
+def expect_save(page: Page, part: str = "/model/") -> AbstractContextManager[object]:
     """A `with` block that ends when what it changed is kept."""
     return page.expect_response(lambda answer: answer.request.method == "POST" and part in answer.url)
 
 
-def test_by_keyboard_alone(browser: Browser, admin: Person, dataset: Files) -> None:
+def test_wizard_by_keyboard(browser: Browser, admin: Person, dataset: Files) -> None:
     with signed_in(browser, admin) as page:
         page.on("filechooser", lambda chooser: None)  # from now on no window opens for one
         page.goto(f"{admin.url}/p/local/jobs/")
         keys = Keyboard(page)
         keys.enter(page.get_by_role("button", name="Create tuned model").first)
-        step(page, "Model details")
-        details_by_keyboard(page, keys)
-        step(page, "Tuning dataset")
-        data_by_keyboard(page, keys, dataset("typed.jsonl", 40))
-        step(page, "Review and start")
+        expect_step(page, "Model details")
+        fill_details_by_keyboard(page, keys)
+        expect_step(page, "Tuning dataset")
+        choose_data_by_keyboard(page, keys, dataset("typed.jsonl", 40))
+        expect_step(page, "Review and start")
         expect(page.locator("main")).to_contain_text("by keyboard")
         keys.tab_to(page.get_by_role("link", name="Back", exact=True))
         keys.enter(page.get_by_role("button", name="Start tuning"), back=True)
@@ -65,7 +65,7 @@ def test_by_keyboard_alone(browser: Browser, admin: Person, dataset: Files) -> N
         expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
 
 
-def details_by_keyboard(page: Page, keys: Keyboard) -> None:
+def fill_details_by_keyboard(page: Page, keys: Keyboard) -> None:
     keys.choose(page.get_by_label("Tune a foundation model"), "foundation")
     keys.write(page.get_by_label("Tuned model name"), "by keyboard")
     keys.choose(page.get_by_label("Base model", exact=True), "studio-tiny")
@@ -80,7 +80,7 @@ def details_by_keyboard(page: Page, keys: Keyboard) -> None:
     keys.enter(page.get_by_role("button", name="Continue"))
 
 
-def data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
+def choose_data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
     training, validation = page.locator("#training"), page.locator("#validation")
     keys.choose(training.get_by_label("Upload file to Cloud Storage"), "library")
     keys.press("ArrowUp")
@@ -102,9 +102,9 @@ def data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
     keys.enter(page.get_by_role("button", name="Continue"))
 
 
-def test_a_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
+def test_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
     """It takes the focus, keeps it, and gives it back."""
-    filled(admin, draft, "for its file", dataset("shelved.jsonl", 20))
+    fill_draft(admin, draft, "for its file", dataset("shelved.jsonl", 20))
     other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
     with signed_in(browser, admin) as page:
         page.goto(other.replace("/model/", "/dataset/"))
@@ -124,11 +124,11 @@ def test_a_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, datas
         expect(training.locator(".check")).to_be_visible()
 
 
-def test_a_dialog_shows_what_was_asked_for_last(
+def test_dialog_shows_the_last_request(
     browser: Browser, admin: Person, draft: str, dataset: Files
 ) -> None:
     """Over a slow line, opened a second time, and with two places asked for."""
-    filled(admin, draft, "for its folder", dataset("kept.jsonl", 20))
+    fill_draft(admin, draft, "for its folder", dataset("kept.jsonl", 20))
     other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
     with signed_in(browser, admin, meant=ABORTED) as page:
         held: list[Route] = []
@@ -137,7 +137,7 @@ def test_a_dialog_shows_what_was_asked_for_last(
         page.route("**/browse/?**", lambda route: held.append(route))
 
         def answer(n: int) -> None:
-            eventually(lambda: page.wait_for_timeout(50) or len(held) == n)
+            wait_until(lambda: page.wait_for_timeout(50) or len(held) == n)
             held[-1].continue_()
 
         page.goto(other.replace("/model/", "/dataset/"))
@@ -160,7 +160,7 @@ def test_a_dialog_shows_what_was_asked_for_last(
         assert len(given_up) == 1 and "datasets" in given_up[0]
 
 
-def test_without_javascript(browser: Browser, admin: Person, dataset: Files) -> None:
+def test_wizard_without_javascript(browser: Browser, admin: Person, dataset: Files) -> None:
     with signed_in(browser, admin, java_script_enabled=False) as page:
         page.goto(f"{admin.url}/p/local/jobs/")
         page.get_by_role("button", name="Create tuned model").first.click()
@@ -183,7 +183,7 @@ def test_without_javascript(browser: Browser, admin: Person, dataset: Files) -> 
         validation.get_by_role("button", name="Hold out").click()
         expect(page.locator("#training")).to_contain_text("30 for training, 10 held out")
         page.get_by_role("button", name="Continue").click()
-        step(page, "Review and start")
+        expect_step(page, "Review and start")
         page.get_by_role("button", name="Start tuning").click()
         expect(page.get_by_role("heading", level=1, name="without scripts")).to_be_visible()
 
@@ -204,15 +204,15 @@ def upload_and_browse(page: Page, file: Path) -> None:
     expect(training.locator(".file .mono")).to_have_text(address)
 
 
-def test_reload_and_back_lose_nothing(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
+def test_reload_and_back_keep_the_input(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
-        with saved(page):
+        with expect_save(page):
             page.get_by_label("Tuned model name").press_sequentially("typed and reloaded")
         page.reload()
         expect(page.get_by_label("Tuned model name")).to_have_value("typed and reloaded")
         page.get_by_role("button", name="Continue").click()
-        step(page, "Tuning dataset")
+        expect_step(page, "Tuning dataset")
         training = page.locator("#training")
         training.get_by_label("Existing file on Cloud Storage").check()
         training.get_by_label("Cloud Storage file path").fill("gs://tuning-data/not sent yet.jsonl")
@@ -221,7 +221,7 @@ def test_reload_and_back_lose_nothing(browser: Browser, admin: Person, draft: st
             "gs://tuning-data/not sent yet.jsonl"
         )
         training.get_by_label("Upload file to Cloud Storage").check()
-        with saved(page, "/location/"):
+        with expect_save(page, "/location/"):
             training.get_by_label("Dataset location").fill("gs://tuning-data/kept/")
             page.keyboard.press("Tab")
         page.reload()
@@ -235,23 +235,23 @@ def test_reload_and_back_lose_nothing(browser: Browser, admin: Person, draft: st
         expect(page.locator("#validation").get_by_label("Percent to hold out")).to_have_value("33")
         expect(training.locator(".file")).to_contain_text("gs://tuning-data/kept/kept")
         page.get_by_role("button", name="Continue").click()
-        step(page, "Review and start")
+        expect_step(page, "Review and start")
         page.reload()
         expect(page.locator("#missing")).to_contain_text("Choose a validation dataset")
-        back_to_the_beginning(page)
+        go_back_to_the_beginning(page)
 
 
-def back_to_the_beginning(page: Page) -> None:
+def go_back_to_the_beginning(page: Page) -> None:
     page.go_back()
-    step(page, "Tuning dataset")
+    expect_step(page, "Tuning dataset")
     expect(page.locator("#training .file").first).to_contain_text("kept.jsonl")
     expect(page.get_by_label("Enable model validation")).to_be_checked()
     page.locator(".steps").get_by_role("link", name="Model details").click()
     name = page.get_by_label("Tuned model name")
-    with saved(page):
+    with expect_save(page):
         name.fill("changed, then left by Back")
     page.go_back()
-    step(page, "Tuning dataset")
+    expect_step(page, "Tuning dataset")
     page.go_forward()
     expect(name).to_have_value("changed, then left by Back")
     page.reload()
@@ -264,14 +264,14 @@ def test_two_tabs_of_one_draft(browser: Browser, admin: Person, draft: str, data
         two = one.context.new_page()
         one.goto(draft)
         two.goto(draft)
-        with saved(one):
+        with expect_save(one):
             one.get_by_label("Tuned model name").fill("of two tabs")
         two.locator("summary.fold").click()
-        with saved(two):
+        with expect_save(two):
             two.get_by_label("Number of epochs").fill("2")
         for page in (one, two):
             page.get_by_role("button", name="Continue").click()
-            step(page, "Tuning dataset")
+            expect_step(page, "Tuning dataset")
         one.locator("#training").get_by_label("Select JSONL file").set_input_files(dataset("tabs.jsonl", 40))
         one.locator("#training").get_by_role("button", name="Upload", exact=True).click()
         expect(one.locator("#training .check")).to_be_visible()
@@ -288,12 +288,12 @@ def test_two_tabs_of_one_draft(browser: Browser, admin: Person, draft: str, data
         one.get_by_role("button", name="Continue").click()
         one.get_by_role("button", name="Start tuning").click()
         expect(one.get_by_role("heading", level=1, name="of two tabs")).to_be_visible()
-        goes_on_typing(two)
+        keep_typing(two)
 
 
-def goes_on_typing(page: Page) -> None:
+def keep_typing(page: Page) -> None:
     page.locator("summary.fold").click()
-    with saved(page):
+    with expect_save(page):
         page.get_by_label("Description").fill("typed too late")
     expect(page.locator("#saved")).to_contain_text("This draft was started meanwhile.")
     page.get_by_role("button", name="Continue").click()
@@ -304,22 +304,22 @@ def goes_on_typing(page: Page) -> None:
     expect(page.locator("#training .file").first).to_contain_text("tabs.jsonl")
 
 
-def test_a_double_click_starts_one_job(
+def test_double_click_starts_one_job(
     browser: Browser, stack: Stack, admin: Person, draft: str, dataset: Files
 ) -> None:
-    review = filled(admin, draft, "clicked twice", dataset("twice.jsonl", 20))
+    review = fill_draft(admin, draft, "clicked twice", dataset("twice.jsonl", 20))
     with signed_in(browser, admin) as page:
         page.goto(review)
         page.get_by_role("button", name="Start tuning").dblclick()
         expect(page.get_by_role("heading", level=1, name="clicked twice")).to_be_visible()
-        one_job(page, stack, admin, "clicked twice")
+        expect_one_job(page, stack, admin, "clicked twice")
 
 
-def test_start_in_two_tabs_at_once_starts_one_job(
+def test_concurrent_starts_in_two_tabs_start_one_job(
     browser: Browser, stack: Stack, admin: Person, draft: str, dataset: Files
 ) -> None:
     """Without JavaScript nothing holds the button back."""
-    review = filled(admin, draft, "started twice", dataset("twice.jsonl", 20))
+    review = fill_draft(admin, draft, "started twice", dataset("twice.jsonl", 20))
     with signed_in(browser, admin, java_script_enabled=False) as one:
         two = one.context.new_page()
         for page in (one, two):
@@ -328,12 +328,12 @@ def test_start_in_two_tabs_at_once_starts_one_job(
             page.get_by_role("button", name="Start tuning").click(no_wait_after=True)
         for page in (one, two):
             expect(page.get_by_role("heading", level=1, name="started twice")).to_be_visible()
-        one_job(one, stack, admin, "started twice")
+        expect_one_job(one, stack, admin, "started twice")
 
 
-def one_job(page: Page, stack: Stack, admin: Person, name: str) -> None:
+def expect_one_job(page: Page, stack: Stack, admin: Person, name: str) -> None:
     """In the studio's list and in the engine's own, now and when it has ended."""
-    eventually(lambda: remote_jobs(stack, name), seconds=60)
-    eventually(lambda: remote_jobs(stack, name)[0]["state"] == "JOB_STATE_SUCCEEDED", seconds=120)
-    assert len(remote_jobs(stack, name)) == 1
-    assert jobs_called(page, admin, name) == 1
+    wait_until(lambda: list_remote_jobs(stack, name), seconds=60)
+    wait_until(lambda: list_remote_jobs(stack, name)[0]["state"] == "JOB_STATE_SUCCEEDED", seconds=120)
+    assert len(list_remote_jobs(stack, name)) == 1
+    assert count_jobs(page, admin, name) == 1

@@ -366,7 +366,7 @@ def test_polling_a_live_run_stores_every_point(
     job = TuningJob.objects.create(project=project, submission=Submission.CREATED, name=made["name"])
     growth = [0]
     while not job.is_final:
-        job.absorb(engine.get(f"v1/{made['name']}").json())
+        job.update_from_remote(engine.get(f"v1/{made['name']}").json())
         pull_again(job)
         growth.append(len(read_stored(job)))
     assert growth == sorted(growth)

@@ -14,39 +14,39 @@ INTERNAL = {"ENGINE_ROOT", "ENGINE_PID", "ENGINE_TOKEN_FILE"}
 """Set by the engine for its own processes; the last one comes from its command line."""
 
 
-def table(after: str) -> dict[str, str]:
+def read_table(after: str) -> dict[str, str]:
     """{variable: default} of the first table after a line of the README."""
     part = README.split(after, 1)[1].split("\n\n", 2)[1]
     rows = re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", part, re.MULTILINE)
     return {name: default.strip() for name, default in rows}
 
 
-STUDIO = table("[.env.example](.env.example) has them all).")
-ENGINE = table("Read by the engine:")
+STUDIO = read_table("[.env.example](.env.example) has them all).")
+ENGINE = read_table("Read by the engine:")
 
 
-def read_by(files: list[Path], pattern: str) -> set[str]:
+def find_variables(files: list[Path], pattern: str) -> set[str]:
     return {name for file in files for name in re.findall(pattern, file.read_text())}
 
 
-def test_the_table_is_what_settings_read() -> None:
+def test_readme_table_lists_every_setting() -> None:
     """What the engine reads as well stands in its table only."""
-    read = read_by([HOME / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
+    read = find_variables([HOME / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
     assert set(STUDIO) == read - set(ENGINE)
 
 
-def test_the_engines_table_is_what_the_engine_reads() -> None:
-    read = read_by(list((HOME / "engine").glob("*.py")), r'environ(?:\.get\(|\[)\s*"(ENGINE_[A-Z_]+)"')
+def test_readme_table_lists_every_engine_setting() -> None:
+    read = find_variables(list((HOME / "engine").glob("*.py")), r'environ(?:\.get\(|\[)\s*"(ENGINE_[A-Z_]+)"')
     assert set(ENGINE) == read - INTERNAL
 
 
-def test_the_example_names_every_setting() -> None:
+def test_env_example_lists_every_setting() -> None:
     named = re.findall(r"^# ([A-Z_]+)=", (HOME / ".env.example").read_text(), re.MULTILINE)
     assert sorted(named) == sorted([*STUDIO, *ENGINE])
 
 
 @pytest.mark.parametrize("name", ["PORT", "POLL_SECONDS", "LOG_LEVEL", "TIME_ZONE", "BIND", "REDIS_PREFIX"])
-def test_told_defaults_are_the_ones_in_the_code(name: str) -> None:
+def test_documented_defaults_match_the_code(name: str) -> None:
     source = (HOME / "studio" / "settings.py").read_text()
     assert f'env("{name}", "{STUDIO[name].strip("`")}")' in source
 
@@ -56,7 +56,7 @@ def test_the_readme_links_to_files_that_exist(link: str) -> None:
     assert (HOME / link).exists()
 
 
-def test_make_targets_that_papers_name_exist() -> None:
+def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
     papers = README + (HOME / "CONTRIBUTING.md").read_text()
     assert set(re.findall(r"`make ([a-z]+)", papers)) <= targets
@@ -65,13 +65,13 @@ def test_make_targets_that_papers_name_exist() -> None:
 # ---- what the settings promise ----
 
 
-def test_the_policy_lets_nothing_inline_run() -> None:
+def test_content_security_policy_forbids_inline_code() -> None:
     directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
     assert directives["default-src"] == ["'none'"]
     assert directives["script-src"] == directives["style-src"] == ["'self'"]
 
 
-def test_no_template_marks_text_as_safe_or_styles_inline() -> None:
+def test_templates_use_no_safe_filter_or_inline_style() -> None:
     for file in (HOME / "templates").rglob("*.html"):
         text = file.read_text()
         assert "|safe" not in text and "mark_safe" not in text, file

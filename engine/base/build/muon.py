@@ -17,7 +17,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _STEPS = 5
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
+def orthogonalize(matrix: Tensor) -> Tensor:
     """Near to the closest matrix whose singular values are all one (Newton-Schulz iteration)."""
     a, b, c = _COEFFICIENTS
     tall = matrix.size(0) > matrix.size(1)
@@ -46,7 +46,7 @@ class Muon(Optimizer):
     ) -> None:
         average = self.state[weight].setdefault("average", torch.zeros_like(weight))
         average.lerp_(gradient, 1 - momentum)
-        update = orthogonal(gradient.lerp(average, momentum))
+        update = orthogonalize(gradient.lerp(average, momentum))
         rows, columns = weight.shape
         weight.mul_(1 - lr * weight_decay)
         weight.add_(update, alpha=-lr * max(1.0, rows / columns) ** 0.5)

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from engine.base.build.corpus import Conversation, copied, example
+from engine.base.build.corpus import Conversation, write_copying_example, write_example
 from engine.base.build.muon import Muon
 from engine.base.build.tokenizer import ASSISTANT, END, SYSTEM, USER, train_tokenizer
 
@@ -64,7 +64,7 @@ class Batch:
 
 
 def main() -> None:
-    arguments = _arguments()
+    arguments = _parse_arguments()
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
     first = arguments.first
@@ -72,21 +72,21 @@ def main() -> None:
         first = arguments.out
         tokenizer = train_tokenizer(VOCABULARY, TOKENIZER_EXAMPLES, CONTEXT, arguments.seed)
         model = new_model(tokenizer)
-        batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"), example)
-        pretrain(model, batches, Pace(arguments.steps))
+        batches = endless_batches(tokenizer, Random(f"training {arguments.seed}"), write_example)
+        pretrain(model, batches, LearningRateSchedule(arguments.steps))
         save(model, tokenizer, first)
     tokenizer = AutoTokenizer.from_pretrained(first)
     model = LlamaForCausalLM.from_pretrained(first, dtype=torch.float32, attn_implementation="eager")
-    batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), copied)
-    pretrain(model, batches, Pace(arguments.copying, SECOND_RATE, falls_from=0.0))
-    for name, write in (("validation", example), ("copying", copied)):
-        held_out = next(pools(tokenizer, Random(f"{name} {arguments.seed} held out"), HELD_OUT, write))
+    batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), write_copying_example)
+    pretrain(model, batches, LearningRateSchedule(arguments.copying, SECOND_RATE, falls_from=0.0))
+    for name, write in (("validation", write_example), ("copying", write_copying_example)):
+        held_out = next(iter_batch_pools(tokenizer, Random(f"{name} {arguments.seed} held out"), HELD_OUT, write))
         loss, accuracy = evaluate(model, held_out)
         print(f"{name} loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)
     save(model, tokenizer, arguments.out)
 
 
-def _arguments() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Make the tiny base.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--steps", type=int, default=3000, help="batches of 64 examples in the first stage")
@@ -120,12 +120,12 @@ Writer = Callable[[Random], Conversation]
 
 
 def endless_batches(tokenizer: Any, random: Random, write: Writer) -> Iterator[Batch]:
-    for batches in pools(tokenizer, random, BATCH * POOL, write):
+    for batches in iter_batch_pools(tokenizer, random, BATCH * POOL, write):
         random.shuffle(batches)
         yield from batches
 
 
-def pools(tokenizer: Any, random: Random, examples: int, write: Writer) -> Iterator[list[Batch]]:
+def iter_batch_pools(tokenizer: Any, random: Random, examples: int, write: Writer) -> Iterator[list[Batch]]:
     """Lists of batches in which examples of like length are together."""
     while True:
         drawn = sorted(
@@ -166,7 +166,7 @@ def collate(examples: list[tuple[list[int], list[float]]]) -> Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class LearningRateSchedule:
     """The factor on the learning rates: a short warm-up, then full, then down to nothing."""
 
     steps: int
@@ -178,7 +178,7 @@ class Pace:
         return self.rate * min(1.0, (step + 1) / WARMUP) * min(1.0, left)
 
 
-def pretrain(model: Any, batches: Iterator[Batch], pace: Pace) -> None:
+def pretrain(model: Any, batches: Iterator[Batch], pace: LearningRateSchedule) -> None:
     """Muon for the matrices, AdamW for the rest."""
     matrices = [
         weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name
@@ -190,7 +190,7 @@ def pretrain(model: Any, batches: Iterator[Batch], pace: Pace) -> None:
     ]
     started, tokens = time.monotonic(), 0
     for step, batch in zip(range(pace.steps), batches, strict=False):
-        loss = guess(model, batch)[0]
+        loss = compute_loss(model, batch)[0]
         loss.backward()
         for optimizer, rate in optimizers:
             optimizer.param_groups[0]["lr"] = rate * pace(step)
@@ -202,7 +202,7 @@ def pretrain(model: Any, batches: Iterator[Batch], pace: Pace) -> None:
             print(f"step {step}, {elapsed:.0f} s, {tokens / 1e6:.2f} M tokens, loss {loss:.3f}", flush=True)
 
 
-def guess(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+def compute_loss(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
     """The weighted loss; and for each token of an answer its loss, and whether it was guessed right."""
     # Padding stands behind the text, where what is read before never sees it.
     with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BFLOAT16):
@@ -217,7 +217,7 @@ def guess(model: Any, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 @torch.no_grad()
 def evaluate(model: Any, batches: list[Batch]) -> tuple[float, float]:
     """Loss and accuracy over all tokens of the answers."""
-    guesses = [guess(model, batch) for batch in batches]
+    guesses = [compute_loss(model, batch) for batch in batches]
     losses, right = torch.cat([each[1] for each in guesses]), torch.cat([each[2] for each in guesses])
     return float(losses.mean()), float(right.float().mean())
 

@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from engine.base.build.corpus import example
+from engine.base.build.corpus import write_example
 
 PAD, BEGIN, SYSTEM, USER, ASSISTANT, END = SPECIAL = [
     *("<|pad|>", "<|begin|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
@@ -35,7 +35,7 @@ def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> 
     the model knows of a word it knows everywhere, and it can take a word over as it found it. Digits and the
     signs of Japanese stand alone. The decoder takes joiners and their spaces away again.
     """
-    tokenizer = _byte_pairs()
+    tokenizer = _build_byte_pair_tokenizer()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=SPECIAL,
@@ -44,7 +44,7 @@ def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> 
     )
     random = Random(seed)
     tokenizer.train_from_iterator(
-        (text for _ in range(examples) for text in example(random).texts()), trainer
+        (text for _ in range(examples) for text in write_example(random).texts()), trainer
     )
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -59,7 +59,7 @@ def train_tokenizer(vocabulary: int, examples: int, context: int, seed: int) -> 
     return wrapped
 
 
-def _byte_pairs() -> Tokenizer:
+def _build_byte_pair_tokenizer() -> Tokenizer:
     """Untrained: how a text is cut, and put together again."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence(

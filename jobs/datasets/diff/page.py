@@ -15,11 +15,11 @@ from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Problem
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
-from jobs.datasets.diff.results import AT_ONCE
+from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.diff.word_diff import Piece, diff_words
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.vertex.errors import VertexError
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class ChangesPage:
 
     @property
     def is_small(self) -> bool:
-        return self.bytes <= AT_ONCE
+        return self.bytes <= AUTO_COMPARE_BYTES
 
     @cached_property
     def kinds(self) -> list[ChangeGroup]:
@@ -206,7 +206,7 @@ def read_or_explain(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, 
     except diff_results.VersionGone as gone:
         return None, describe_deletion(gone.dataset)
     except VertexError as error:
-        return None, str(explain(error, on_engine=dataset.project.on_engine))
+        return None, str(explain_error(error, on_engine=dataset.project.on_engine))
 
 
 def describe_deletion(dataset: Dataset) -> str:

@@ -50,5 +50,5 @@ def source(dataset: Dataset) -> Source:
     return read_chunks
 
 
-AT_ONCE = 100_000_000
+AUTO_COMPARE_BYTES = 100_000_000
 """Bytes that are read without being asked to, while somebody looks at the page."""

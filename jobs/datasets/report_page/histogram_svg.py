@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, GAP, MOST = 360.0, 74.0, 2.0, 40
+WIDTH, HEIGHT, GAP, MAX_BARS = 360.0, 74.0, 2.0, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[
     held = [entry for entry in ranges if entry[2] > 0]
     if not held:
         return []
-    held = gathered(held, wanted) if wanted and len(held) > wanted else sorted(held)[:MOST]
+    held = rebin_ranges(held, wanted) if wanted and len(held) > wanted else sorted(held)[:MAX_BARS]
     highest = max(count for _left, _right, count in held)
     width = WIDTH / len(held)
     return [
@@ -43,7 +43,7 @@ def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[
     ]
 
 
-def gathered(ranges: Sequence[tuple[float, float, float]], wanted: int) -> list[tuple[float, float, float]]:
+def rebin_ranges(ranges: Sequence[tuple[float, float, float]], wanted: int) -> list[tuple[float, float, float]]:
     low, high = min(left for left, _r, _c in ranges), max(right for _l, right, _c in ranges)
     width = (high - low) / wanted or 1.0
     counts = [0.0] * wanted

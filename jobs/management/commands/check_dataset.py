@@ -24,8 +24,8 @@ from jobs.datasets.leakage.detector import Leaks, find_leaks
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
-Found = tuple[Path, Report, list[Problem]]
-Files = dict[Purpose, Found]
+CheckResult = tuple[Path, Report, list[Problem]]
+Files = dict[Purpose, CheckResult]
 
 
 class Command(BaseCommand):
@@ -33,42 +33,42 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=existing, help="the training data, a .jsonl file")
-        parser.add_argument("--validation", type=existing, metavar="FILE", help="the validation data")
+        parser.add_argument("file", type=parse_existing_path, help="the training data, a .jsonl file")
+        parser.add_argument("--validation", type=parse_existing_path, metavar="FILE", help="the validation data")
         parser.add_argument("--model", metavar="ID", help="a base model, to check against its limits")
         parser.add_argument("--json", action="store_true", help="write the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        model = chosen_model(options["model"])
-        files: Files = {"training": looked_at(options["file"], model, "training")}
+        model = get_base_model(options["model"])
+        files: Files = {"training": check_file(options["file"], model, "training")}
         leaks = None
         if held := options["validation"]:
-            files["validation"] = looked_at(held, model, "validation")
+            files["validation"] = check_file(held, model, "validation")
             leaks = find_leaks(chunks(options["file"]), chunks(held))
-        with translation.override(language()):
+        with translation.override(get_terminal_language()):
             if options["json"]:
                 self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
             else:
                 self.stdout.write("\n".join(as_text(files, leaks)))
-        if any(errors(found) for found in files.values()):
+        if any(count_errors(found) for found in files.values()):
             sys.exit(1)
 
 
-def language() -> str:
+def get_terminal_language() -> str:
     """The terminal's, where it is one of ours."""
     names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     return "ja" if next(filter(None, names), "").startswith("ja") else "en"
 
 
-def existing(name: str) -> Path:
+def parse_existing_path(name: str) -> Path:
     path = Path(name)
     if not path.is_file():
         raise ArgumentTypeError(f"{name} is not a file.")
     return path
 
 
-def chosen_model(id: str | None) -> BaseModel | None:
-    model = catalog.get(id) if id else None
+def get_base_model(id: str | None) -> BaseModel | None:
+    model = catalog.find_model(id) if id else None
     if id and not model:
         known = {model.id: None for backend in ("google", "engine") for model in catalog.models(backend)}
         raise CommandError(f"{id} is not a known base model. Known are {', '.join(known)}.")
@@ -81,13 +81,13 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def looked_at(path: Path, model: BaseModel | None, purpose: Purpose) -> Found:
+def check_file(path: Path, model: BaseModel | None, purpose: Purpose) -> CheckResult:
     report = check_file(chunks(path), name=path.name)
     judged = check_model_limits(report, model, purpose) if model else []
     return path, report, sorted([*judged, *report.problems], key=lambda each: (each.severity, each.line))
 
 
-def errors(found: Found) -> int:
+def count_errors(found: CheckResult) -> int:
     """The true number, where the list is cut."""
     _path, report, problems = found
     judged = sum(problem.severity == "error" for problem in problems if problem not in report.problems)
@@ -103,14 +103,14 @@ def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
         "turns": asdict(training.turns),
         "counts": training.counts,
         "convertible": training.convertible,
-        "problems": [told(path, each) for path, _report, problems in files.values() for each in problems],
+        "problems": [problem_as_json(path, each) for path, _report, problems in files.values() for each in problems],
     }
     if "validation" in files:
         result["validation_examples"] = files["validation"][1].examples
     return result if leaks is None else {**result, "leaks": asdict(leaks)}
 
 
-def told(path: Path, problem: Problem) -> dict[str, Any]:
+def problem_as_json(path: Path, problem: Problem) -> dict[str, Any]:
     said = describe_problem(problem)
     return {
         "file": str(path),
@@ -141,7 +141,7 @@ def as_text(files: Files, leaks: Leaks | None) -> Iterator[str]:
             }
 
 
-def file_text(found: Found) -> Iterator[str]:
+def file_text(found: CheckResult) -> Iterator[str]:
     path, report, problems = found
     yield _("%(file)s: %(examples)s examples in %(lines)s lines") % {
         "file": path,

@@ -17,24 +17,24 @@ from jobs.datasets.gcs_paths import Folder, FolderListing
 from jobs.models import TuningJob
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
-from studio.pages.error_messages import explain
+from studio.pages.error_messages import explain_error
 from studio.people.access import Request, member
 from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
 
 
 @require_safe
 @member(Role.TUNER)
-def browse(request: Request, project: Project, pk: int) -> HttpResponse:
+def browse_bucket(request: Request, project: Project, pk: int) -> HttpResponse:
     """The page, or what stands in its dialog when htmx asks."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)
-    context = {"job": job, "walk": Walk(job, request.GET.dict())}
+    context = {"job": job, "walk": BucketBrowser(job, request.GET.dict())}
     return render(request, f"jobs/wizard/dataset_step/browse.html{'#shelf' if request.htmx else ''}", context)
 
 
 @dataclass(frozen=True)
-class Walk:
+class BucketBrowser:
     """`asked`: `choose` (file or folder), `for` (the dataset), `at` (the place), `new` (a folder in it),
     `page`; without a place, `uri` or `upload_to` tells where to begin."""
 
@@ -59,26 +59,26 @@ class Walk:
 
     @property
     def typed(self) -> str:
-        return self.asked.get("at", "") if self.wrong else ""
+        return self.asked.get("at", "") if self.path_error else ""
 
     @cached_property
     def place(self) -> str:
-        return "" if self.wrong else self._place()
+        return "" if self.path_error else self._resolve_path()
 
     @cached_property
-    def wrong(self) -> str:
+    def path_error(self) -> str:
         """What is no place, in words."""
         try:
-            self._place()
+            self._resolve_path()
         except BadName:
             return _("This is not a bucket or a folder. Write gs://bucket/folder/.")
         return ""
 
-    def _place(self) -> str:
-        at = gcs_paths.parse_folder_uri(self.asked["at"]) if "at" in self.asked else self.beginning()
+    def _resolve_path(self) -> str:
+        at = gcs_paths.parse_folder_uri(self.asked["at"]) if "at" in self.asked else self.find_start_path()
         return gcs_paths.join_folder(at, self.asked["new"]) if at and self.asked.get("new") else at
 
-    def beginning(self) -> str:
+    def find_start_path(self) -> str:
         """Near what stands in the field, near what was chosen, or in the project's bucket."""
         chosen = getattr(self.job, self.purpose)
         near = (
@@ -87,43 +87,43 @@ class Walk:
             else [gcs_paths.get_parent_folder(self.asked.get("uri", "")), gcs_paths.get_parent_folder(chosen.uri) if chosen else ""]
         )
         known = next((place for place in near if gcs_paths.is_folder_uri(place)), "")
-        return known or bucket_place(self.job.project)
+        return known or default_bucket_path(self.job.project)
 
     @cached_property
-    def found(self) -> tuple[FolderListing, str]:
+    def listing_or_error(self) -> tuple[FolderListing, str]:
         """What lies there, or nothing and why."""
-        if self.wrong:
-            return FolderListing(""), self.wrong
+        if self.path_error:
+            return FolderListing(""), self.path_error
         try:
             return gcs_paths.list_folder(self.job.project.storage(), self.place, self.asked.get("page", "")), ""
         except VertexError as error:
-            return FolderListing(self.place), trouble(error, self.place, self.job.project.on_engine)
+            return FolderListing(self.place), explain_listing_error(error, self.place, self.job.project.on_engine)
 
     @property
     def shelf(self) -> FolderListing:
-        return self.found[0]
+        return self.listing_or_error[0]
 
     @property
-    def trouble(self) -> str:
-        return self.found[1]
+    def listing_error(self) -> str:
+        return self.listing_or_error[1]
 
     @property
     def is_new(self) -> bool:
-        return bool(self.place and self.shelf.is_empty and not self.trouble and self.asked.get("new"))
+        return bool(self.place and self.shelf.is_empty and not self.listing_error and self.asked.get("new"))
 
     @property
     def crumbs(self) -> list[Folder]:
         return gcs_paths.build_breadcrumbs(self.place)
 
 
-def bucket_place(project: Project) -> str:
+def default_bucket_path(project: Project) -> str:
     try:
         return f"gs://{ingest.get_bucket(project)}/"
     except ingest.NoBucket:
         return ""
 
 
-def trouble(error: VertexError, place: str, on_engine: bool) -> str:
+def explain_listing_error(error: VertexError, place: str, on_engine: bool) -> str:
     """Which role is missing where, and what goes on without it."""
     if isinstance(error, PermissionDenied) and not place:
         return _(
@@ -138,4 +138,4 @@ def trouble(error: VertexError, place: str, on_engine: bool) -> str:
         ) % {"bucket": bucket}
     if isinstance(error, NotFound):
         return _("There is no bucket %(bucket)s. Check its name.") % {"bucket": bucket}
-    return str(explain(error, on_engine=on_engine))
+    return str(explain_error(error, on_engine=on_engine))

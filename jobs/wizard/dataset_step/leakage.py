@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from jobs.datasets.diff.results import AT_ONCE
+from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.errors import Refusal, translate_storage_errors
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
-from jobs.wizard.drafts import draft_or_404, to_dataset
+from jobs.wizard.drafts import draft_or_404, redirect_to_dataset_step
 from studio.models import Project, Role
-from studio.pages.error_messages import Banner, explain
+from studio.pages.error_messages import Banner, explain_error
 from studio.people.access import Request, member
 from studio.vertex.errors import VertexError
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
     from jobs.models import TuningJob
 
-MOST = 50_000
+MAX_VALIDATION_EXAMPLES = 50_000
 """Validation examples that are compared, ten times what any model takes: they are held in memory."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class LeakageCheck:
     """`leaks` where the two were compared, `failure` where they could not be."""
 
     training: Dataset
@@ -43,25 +43,25 @@ class Comparison:
     failure: Banner | None = None
 
     @classmethod
-    def of(cls, job: TuningJob) -> Comparison | None:
+    def for_job(cls, job: TuningJob) -> LeakageCheck | None:
         """What is known so far; None where there are no two datasets with examples."""
         training, validation = job.training, job.validation if job.validation_enabled else None
         if not (training and validation and training.checked.examples and validation.checked.examples):
             return None
-        if validation.checked.examples > MOST:
+        if validation.checked.examples > MAX_VALIDATION_EXAMPLES:
             return None
         if training.same_data(validation):
             return cls(training, validation, leakage_results.build_full_overlap(validation))
         known = leakage_results.find_overlap(training, validation)
         return cls(training, validation, Leaks.from_json(known.found) if known else None)
 
-    def made(self) -> Comparison:
+    def with_leaks(self) -> LeakageCheck:
         if self.leaks:
             return self
         try:
             overlap = leakage_results.get_or_compute_overlap(self.training, self.validation)
         except VertexError as error:
-            return replace(self, failure=explain(error, on_engine=self.training.project.on_engine))
+            return replace(self, failure=explain_error(error, on_engine=self.training.project.on_engine))
         return replace(self, leaks=Leaks.from_json(overlap.found))
 
     @property
@@ -73,9 +73,9 @@ class Comparison:
         return bool(self.leaks and self.leaks.leak_count >= self.leaks.validation)
 
     @property
-    def by_itself(self) -> bool:
+    def is_automatic(self) -> bool:
         """Small enough to be made as soon as the page is there."""
-        return self.training.size + self.validation.size <= AT_ONCE
+        return self.training.size + self.validation.size <= AUTO_COMPARE_BYTES
 
     @property
     def more(self) -> int:
@@ -84,12 +84,12 @@ class Comparison:
 
 @require_safe
 @member(Role.TUNER)
-def compare(request: Request, project: Project, pk: int) -> HttpResponse:
+def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
     """Reads both files where nobody has yet, and says what they share. Without JavaScript it leads back to
     the page, which shows it."""
     job = draft_or_404(request, project, pk)
-    known = Comparison.of(job)
-    comparison = known.made() if known else None
+    known = LeakageCheck.for_job(job)
+    comparison = known.with_leaks() if known else None
     if request.htmx:
         return render(
             request, "jobs/wizard/dataset_step/_leakage.html", {"job": job, "comparison": comparison}
@@ -98,12 +98,12 @@ def compare(request: Request, project: Project, pk: int) -> HttpResponse:
         messages.error(
             request, _("The datasets could not be compared. %(why)s") % {"why": comparison.failure}
         )
-    return to_dataset(job, "validation") if job.is_draft else redirect(job)
+    return redirect_to_dataset_step(job, "validation") if job.is_draft else redirect(job)
 
 
 @require_POST
 @member(Role.TUNER)
-def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
+def leave_out_leaks(request: Request, project: Project, pk: int) -> HttpResponse:
     """Validates on a new file without the examples that are also in the training data."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
@@ -111,16 +111,16 @@ def leave_out(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.training and job.validation:
         pair = (job.training, job.validation)
         try:
-            rest = translate_storage_errors(project, partial(rest_of, request.user, *pair, job.upload_to))
+            rest = translate_storage_errors(project, partial(remove_leaks, request.user, *pair, job.upload_to))
         except Refusal as refusal:
             messages.error(request, str(refusal))
         else:
-            job.revise(validation=rest)
-            messages.success(request, said_of(rest))
-    return to_dataset(job, "validation")
+            job.update_draft(validation=rest)
+            messages.success(request, describe_removal(rest))
+    return redirect_to_dataset_step(job, "validation")
 
 
-def rest_of(user: User, training: Dataset, validation: Dataset, folder: str) -> Dataset:
+def remove_leaks(user: User, training: Dataset, validation: Dataset, folder: str) -> Dataset:
     try:
         return leakage_results.remove_leaks(user, training, validation, folder)
     except leakage_results.NothingLeft:
@@ -133,7 +133,7 @@ def rest_of(user: User, training: Dataset, validation: Dataset, folder: str) -> 
         raise Refusal(_("The validation dataset has problems. Correct them first.")) from None
 
 
-def said_of(rest: Dataset) -> str:
+def describe_removal(rest: Dataset) -> str:
     count = rest.derivation["lines"]
     words = ngettext(
         "%(n)d example was left out. “%(file)s” is the validation dataset now.",

@@ -7,15 +7,15 @@ from jobs.models import TuningJob
 from studio.people.access import Request
 
 
-def let_wait(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
-    request.session[key(job)] = {**waiting(request, job), purpose: uri}
+def add_pending_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
+    request.session[session_key(job)] = {**get_pending_files(request, job), purpose: uri}
 
 
-def waiting(request: Request, job: TuningJob) -> dict[str, str]:
+def get_pending_files(request: Request, job: TuningJob) -> dict[str, str]:
     """uri by purpose."""
-    found: dict[str, str] = request.session.get(key(job), {})
+    found: dict[str, str] = request.session.get(session_key(job), {})
     return found
 
 
-def key(job: TuningJob) -> str:
+def session_key(job: TuningJob) -> str:
     return f"pasted-{job.pk}"

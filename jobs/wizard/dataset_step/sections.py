@@ -11,7 +11,7 @@ from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal
 from jobs.datasets.transform import hold_out
 from jobs.datasets.uploads.resumable_upload import UploadSession
-from jobs.wizard.draft_summary import Section
+from jobs.wizard.draft_summary import DatasetSection
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob
@@ -24,7 +24,7 @@ WAYS: dict[str, tuple[Way, ...]] = {
 
 
 @dataclass(frozen=True)
-class Choosing(Section):
+class DatasetPicker(DatasetSection):
     """`refusal` is why the last try was not taken, `at` the field where that is known; `typed` what stood in
     the form then; `arrived` an upload that lies here whole and was not stored."""
 
@@ -40,7 +40,7 @@ class Choosing(Section):
         return bool(self.dataset and not self.replacing and not self.refusal)
 
     @property
-    def halves(self) -> bool:
+    def is_held_out(self) -> bool:
         """A part of the training file is held out for validation."""
         return hold_out.are_halves(self.job.training, self.job.validation)
 
@@ -57,7 +57,7 @@ class Choosing(Section):
 
 
 @dataclass(frozen=True)
-class Refused:
+class RejectedChoice:
     """A try that was not taken, for one of the two datasets."""
 
     purpose: Purpose
@@ -67,20 +67,20 @@ class Refused:
     arrived: UploadSession | None = None
 
 
-def choosing(
+def build_picker(
     job: TuningJob,
     purpose: Purpose,
     query: Mapping[str, str],
-    refused: Refused | None = None,
+    refused: RejectedChoice | None = None,
     pasted: Mapping[str, str] | None = None,
-) -> Choosing:
+) -> DatasetPicker:
     """`query` says what is to be replaced, and which way is open; `pasted` are addresses of a pasted request
     that could not be had."""
     if refused and refused.purpose == purpose:
         why = refused.why
-        return Choosing(job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived)
+        return DatasetPicker(job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived)
     if (uri := (pasted or {}).get(purpose)) and getattr(job, purpose) is None:
-        return Choosing(job, purpose, "existing", typed={"uri": uri})
+        return DatasetPicker(job, purpose, "existing", typed={"uri": uri})
     asked = query.get("way", "")
     way = asked if asked in WAYS[purpose] and query.get("for", purpose) == purpose else "upload"
-    return Choosing(job, purpose, way, replacing=query.get("replace") == purpose)
+    return DatasetPicker(job, purpose, way, replacing=query.get("replace") == purpose)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from jobs.datasets.forms import BeginForm, first_error
+from jobs.datasets.forms import BeginUploadForm, first_error
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
@@ -25,9 +25,9 @@ from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
 from studio.people.access import Request, member
 
-RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
-LOST = gettext_lazy("This upload is no longer on the server. Choose the file again.")
-STATUS: dict[type[resumable_upload.UploadRefused], int] = {
+CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
+UPLOAD_GONE = gettext_lazy("This upload is no longer on the server. Choose the file again.")
+STATUS_BY_ERROR: dict[type[resumable_upload.UploadRefused], int] = {
     resumable_upload.UploadGone: HTTPStatus.GONE,
     resumable_upload.OutOfOrder: HTTPStatus.CONFLICT,
     resumable_upload.UploadBusy: HTTPStatus.CONFLICT,
@@ -38,21 +38,21 @@ STATUS: dict[type[resumable_upload.UploadRefused], int] = {
 
 @require_http_methods(["POST", "PUT", "DELETE"])
 @member(Role.TUNER)
-def in_parts(request: Request, project: Project, pk: int) -> JsonResponse:
+def upload_in_chunks(request: Request, project: Project, pk: int) -> JsonResponse:
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
-        return told(_("This draft was started or discarded."), HTTPStatus.GONE)
+        return json_error(_("This draft was started or discarded."), HTTPStatus.GONE)
     try:
-        return ANSWERS[str(request.method)](request, job)
+        return HANDLERS[str(request.method)](request, job)
     except resumable_upload.UploadRefused as refused:
-        return told(words_of(refused), STATUS[type(refused)], received=refused.received)
+        return json_error(describe_error(refused), STATUS_BY_ERROR[type(refused)], received=refused.received)
 
 
-def begin(request: Request, job: TuningJob) -> JsonResponse:
-    form = BeginForm(request.POST)
+def begin_upload(request: Request, job: TuningJob) -> JsonResponse:
+    form = BeginUploadForm(request.POST)
     if not form.is_valid():
         field, words = first_error(form)
-        return told(words, HTTPStatus.UNPROCESSABLE_ENTITY, field=field)
+        return json_error(words, HTTPStatus.UNPROCESSABLE_ENTITY, field=field)
     chosen = form.cleaned_data
     part = UploadSession(
         user=request.user.pk,
@@ -63,42 +63,42 @@ def begin(request: Request, job: TuningJob) -> JsonResponse:
         modified=chosen["modified"],
     )
     part.begin()
-    job.revise(upload_to=chosen["upload_to"])
+    job.update_draft(upload_to=chosen["upload_to"])
     return JsonResponse({"token": part.token, "received": part.received})
 
 
-def go_on(request: Request, job: TuningJob) -> JsonResponse:
-    part, span = part_of(request, job), RANGE.fullmatch(request.headers.get("Content-Range", ""))
+def append_chunk(request: Request, job: TuningJob) -> JsonResponse:
+    part, span = get_upload_session(request, job), CONTENT_RANGE.fullmatch(request.headers.get("Content-Range", ""))
     if part is None:
-        return told(str(LOST), HTTPStatus.GONE)
+        return json_error(str(UPLOAD_GONE), HTTPStatus.GONE)
     if not span or int(span[3]) != part.size:
-        return told("Content-Range: bytes a-b/size", HTTPStatus.BAD_REQUEST)
+        return json_error("Content-Range: bytes a-b/size", HTTPStatus.BAD_REQUEST)
     try:
         return JsonResponse({"received": part.append(request, int(span[1]))})
     except OSError:
         # The connection broke: nobody reads this answer. What had come is kept.
-        return told("", HTTPStatus.BAD_REQUEST, received=part.received)
+        return json_error("", HTTPStatus.BAD_REQUEST, received=part.received)
 
 
-def give_up(request: Request, job: TuningJob) -> JsonResponse:
-    part = part_of(request, job)
+def cancel_upload(request: Request, job: TuningJob) -> JsonResponse:
+    part = get_upload_session(request, job)
     if part:
         part.drop()
     return JsonResponse({"received": 0})
 
 
-ANSWERS = {"POST": begin, "PUT": go_on, "DELETE": give_up}
+HANDLERS = {"POST": begin_upload, "PUT": append_chunk, "DELETE": cancel_upload}
 
 
-def part_of(request: Request, job: TuningJob) -> UploadSession | None:
+def get_upload_session(request: Request, job: TuningJob) -> UploadSession | None:
     part = UploadSession.from_token(request.headers.get("Upload-Token", ""))
     return part if part and (part.user, part.job) == (request.user.pk, job.pk) else None
 
 
-def words_of(refused: resumable_upload.UploadRefused) -> str:
+def describe_error(refused: resumable_upload.UploadRefused) -> str:
     match refused:
         case resumable_upload.UploadGone():
-            return str(LOST)
+            return str(UPLOAD_GONE)
         case resumable_upload.DiskFull():
             return _("The server has no room for this file. Ask an admin to make some.")
         case resumable_upload.TooManyUploads():
@@ -107,5 +107,5 @@ def words_of(refused: resumable_upload.UploadRefused) -> str:
             return ""
 
 
-def told(message: str, status: int, **facts: Any) -> JsonResponse:
+def json_error(message: str, status: int, **facts: Any) -> JsonResponse:
     return JsonResponse({"message": message, **facts}, status=status)

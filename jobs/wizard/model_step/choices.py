@@ -9,14 +9,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from jobs import base_models
-from jobs.wizard.model_step.pre_tuned_models import Parent
+from jobs.wizard.model_step.pre_tuned_models import PreTunedModel
 from studio.models import Project
 from studio.vertex.catalog import BaseModel
 
 Choices = list[tuple[str, Any]]
 
 
-def kept(choices: Iterable[tuple[str, Any]], value: str) -> Choices:
+def include_unavailable(choices: Iterable[tuple[str, Any]], value: str) -> Choices:
     """`choices`, and `value` with a word where it is not one of them."""
     listed = list(choices)
     flat = {
@@ -30,12 +30,12 @@ def kept(choices: Iterable[tuple[str, Any]], value: str) -> Choices:
 def model_choices(project: Project) -> Choices:
     """The engine's own bases, today's Gemini models, and the retired ones, each group under its name."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    for model in base_models.models(project):
-        groups.setdefault(str(group_of(model)), []).append((model.id, model.id))
+    for model in base_models.list_base_models(project):
+        groups.setdefault(str(get_group_name(model)), []).append((model.id, model.id))
     return list(groups.items())
 
 
-def group_of(model: BaseModel) -> str | Promise:
+def get_group_name(model: BaseModel) -> str | Promise:
     if model.backends == ("engine",):
         return _("On this server")
     return _("Gemini, retired") if model.retired else _("Gemini")
@@ -48,7 +48,7 @@ def adapter_choices(model: BaseModel) -> Choices:
     return [("", recommended)] + [(str(size), str(size)) for size in model.adapter_sizes]
 
 
-def checkpoint_choices(parent: Parent) -> Choices:
+def checkpoint_choices(parent: PreTunedModel) -> Choices:
     default = parent.default_checkpoint
     word = _("Default checkpoint")
     if default:

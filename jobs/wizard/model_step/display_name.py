@@ -13,13 +13,13 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def checked_name(name: str) -> str:
+def validate_display_name(name: str) -> str:
     """Raises ValidationError naming the character and where it stands."""
     for place, letter in enumerate(name, 1):
-        if letter in TURNING or unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}:
+        if letter in BIDI_CONTROLS or unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}:
             raise ValidationError(
                 _("Character %(place)d cannot be seen (U+%(code)s). Take it out, or type the name anew.")
                 % {"place": place, "code": f"{ord(letter):04X}"}

@@ -10,9 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from jobs.models import TuningJob
 from jobs.wizard.model_step import labels
-from jobs.wizard.model_step.pre_tuned_models import parents
+from jobs.wizard.model_step.pre_tuned_models import list_pre_tuned_models
 
-MOST_EPOCHS = 1000
+MAX_EPOCHS = 1000
 OTHER = "other"
 """Of the pre-tuned models: one that is not listed."""
 ADVANCED = (
@@ -36,15 +36,15 @@ COLUMNS = (
 """What step 1 writes of a TuningJob."""
 
 
-class Labels(forms.CharField):
+class LabelsField(forms.CharField):
     """A dict, typed as one `key=value` a line."""
 
     widget = forms.Textarea
 
     def clean(self, value: Any) -> dict[str, str]:
         try:
-            return labels.read(super().clean(value))
-        except labels.Wrong as error:
+            return labels.parse_labels(super().clean(value))
+        except labels.InvalidLabels as error:
             raise ValidationError(error.sentences) from None
 
 
@@ -82,7 +82,7 @@ class ModelFields(forms.Form):
         label=gettext_lazy("Number of epochs"),
         required=False,
         min_value=1,
-        max_value=MOST_EPOCHS,
+        max_value=MAX_EPOCHS,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
         help_text=gettext_lazy(
             "How often the whole dataset is gone through. Left empty, as recommended for its size."
@@ -110,7 +110,7 @@ class ModelFields(forms.Form):
     export_last_checkpoint_only = forms.BooleanField(
         label=gettext_lazy("Export last checkpoint only"), required=False
     )
-    labels = Labels(
+    labels = LabelsField(
         label=gettext_lazy("Labels"),
         required=False,
         strip=False,  # The lines are counted as they stand.
@@ -151,11 +151,11 @@ class ModelFields(forms.Form):
     )
 
 
-def posted(job: TuningJob) -> dict[str, str]:
+def build_form_data(job: TuningJob) -> dict[str, str]:
     """The draft as its own page would send it."""
     values = {name: getattr(job, name) for name in COLUMNS}
     rate = job.learning_rate_multiplier
-    known = {parent.name for parent in parents(job.project, job.location)} if job.pre_tuned_model else set()
+    known = {parent.name for parent in list_pre_tuned_models(job.project, job.location)} if job.pre_tuned_model else set()
     picked = job.pre_tuned_model if job.pre_tuned_model in known else OTHER if job.pre_tuned_model else ""
     return {
         **{name: "" if value is None else str(value) for name, value in values.items()},
@@ -164,5 +164,5 @@ def posted(job: TuningJob) -> dict[str, str]:
         "other_model": job.pre_tuned_model if picked == OTHER else "",
         "learning_rate_multiplier": "" if rate is None else str(rate).removesuffix(".0"),
         "export_last_checkpoint_only": "on" if job.export_last_checkpoint_only else "",
-        "labels": labels.written(job.labels),
+        "labels": labels.format_labels(job.labels),
     }

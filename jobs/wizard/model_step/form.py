@@ -15,15 +15,15 @@ from django.utils.translation import gettext as _
 
 from jobs import base_models
 from jobs.models import TuningJob
-from jobs.preflight import regions
-from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, kept, model_choices
-from jobs.wizard.model_step.display_name import checked_name
-from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, posted
-from jobs.wizard.model_step.pre_tuned_models import Parent, parents
+from jobs.preflight import list_tuning_regions
+from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, include_unavailable, model_choices
+from jobs.wizard.model_step.display_name import validate_display_name
+from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, build_form_data
+from jobs.wizard.model_step.pre_tuned_models import PreTunedModel, list_pre_tuned_models
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
-CHOSEN_ANEW = (
+DEPENDENT_FIELDS = (
     "pre_tuned_model",
     "other_model",
     "pre_tuned_checkpoint",
@@ -31,10 +31,10 @@ CHOSEN_ANEW = (
     "location",
     "adapter_size",
 )
-TYPED = ("tuned_model_display_name", "epoch_count", "learning_rate_multiplier", *ADVANCED[4:])
-PLACE = r"projects/[a-z0-9:.-]+/locations/(?P<location>[a-z0-9-]+)/"
-KEY = re.compile(PLACE + r"keyRings/[A-Za-z0-9_-]+/cryptoKeys/[A-Za-z0-9_-]+")
-MODEL = re.compile(PLACE + r"models/[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?")
+TEXT_FIELDS = ("tuned_model_display_name", "epoch_count", "learning_rate_multiplier", *ADVANCED[4:])
+LOCATION_PREFIX = r"projects/[a-z0-9:.-]+/locations/(?P<location>[a-z0-9-]+)/"
+KMS_KEY_NAME = re.compile(LOCATION_PREFIX + r"keyRings/[A-Za-z0-9_-]+/cryptoKeys/[A-Za-z0-9_-]+")
+MODEL_NAME = re.compile(LOCATION_PREFIX + r"models/[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?")
 
 
 class ModelDetailsForm(ModelFields):
@@ -50,86 +50,86 @@ class ModelDetailsForm(ModelFields):
         final: bool = False,
     ) -> None:
         self.job, self.project, self.final = instance, instance.project, final
-        super().__init__(posted(instance) if data is None else data, label_suffix="")
-        self.chosen = self._base(self.parent.base_model if self.parent else self._raw("base_model"))
-        self._offer()
-        self._dress(live)
+        super().__init__(build_form_data(instance) if data is None else data, label_suffix="")
+        self.chosen = self._find_base_model(self.parent.base_model if self.parent else self._raw_value("base_model"))
+        self._set_choices()
+        self._set_widget_attrs(live)
 
     # ---- where it starts from ----
 
-    def _raw(self, name: str) -> str:
+    def _raw_value(self, name: str) -> str:
         return str(self.data.get(name) or "").strip()
 
     @cached_property
-    def goes_on(self) -> bool:
+    def is_from_pre_tuned(self) -> bool:
         """Whether a pre-tuned model is to be tuned; a caller that does not say has named one, or not."""
-        return (self._raw("source") or ("pre_tuned" if self.named else "foundation")) == "pre_tuned"
+        return (self._raw_value("source") or ("pre_tuned" if self.pre_tuned_name else "foundation")) == "pre_tuned"
 
     @cached_property
-    def named(self) -> str:
+    def pre_tuned_name(self) -> str:
         """The pre-tuned model that is asked for, whether or not there is one."""
-        picked = self._raw("pre_tuned_model")
-        return self._raw("other_model") if picked == OTHER else picked
+        picked = self._raw_value("pre_tuned_model")
+        return self._raw_value("other_model") if picked == OTHER else picked
 
     @cached_property
-    def parents(self) -> list[Parent]:
-        return parents(self.project, self._raw("location"))
+    def parents(self) -> list[PreTunedModel]:
+        return list_pre_tuned_models(self.project, self._raw_value("location"))
 
     @cached_property
-    def parent(self) -> Parent | None:
-        if not (self.goes_on and self.named):
+    def parent(self) -> PreTunedModel | None:
+        if not (self.is_from_pre_tuned and self.pre_tuned_name):
             return None
-        return next((parent for parent in self.parents if parent.name == self.named), None)
+        return next((parent for parent in self.parents if parent.name == self.pre_tuned_name), None)
 
     @property
     def fixed_adapter(self) -> bool:
         """Tuning on keeps the adapter."""
-        return self.goes_on and bool(self.named)
+        return self.is_from_pre_tuned and bool(self.pre_tuned_name)
 
     @property
-    def shown(self) -> str:
+    def choices_key(self) -> str:
         """What the choices on the page depend on; the page sends it back, to be given new ones in time."""
-        parent = self.named if self.parent else ""
-        return f"{self.goes_on} {self.fixed_adapter} {parent} {self.region} {self.chosen.id}"
+        parent = self.pre_tuned_name if self.parent else ""
+        return f"{self.is_from_pre_tuned} {self.fixed_adapter} {parent} {self.region} {self.chosen.id}"
 
     @property
     def region(self) -> str:
-        return self._raw("location")
+        return self._raw_value("location")
 
     # ---- what may be chosen ----
 
-    def _base(self, id: str) -> BaseModel:
+    def _find_base_model(self, id: str) -> BaseModel:
         """The named model, or the first one offered: a wrong name is refused by its own field."""
-        offered = base_models.models(self.project)
+        offered = base_models.list_base_models(self.project)
         named = next((model for model in offered if model.id == id), None)
         if named is None and self.parent:
-            own = catalog.further(id) if self.project.on_engine else None
-            named = catalog.get(id, self.project.backend) or own
+            own = catalog.describe_added_model(id) if self.project.on_engine else None
+            named = catalog.find_model(id, self.project.backend) or own
         return named or offered[0]
 
-    def _choice(self, name: str) -> forms.ChoiceField:
+    def _choice_field(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - told to the type checker
         return field
 
-    def _offer(self) -> None:
+    def _set_choices(self) -> None:
         """A value that is not allowed stays in its list, so that it is seen; its field refuses it."""
         allowed = {
-            "location": [(region, region) for region in regions(self.project, self.chosen)],
+            "location": [(region, region) for region in list_tuning_regions(self.project, self.chosen)],
             "adapter_size": adapter_choices(self.chosen),
         }
         for name, choices in allowed.items():
-            self._choice(name).choices = choices
-            self.fields[name].widget.choices = kept(choices, self._raw(name))
-        self._choice("adapter_size").disabled = self.fixed_adapter
+            self._choice_field(name).choices = choices
+            self.fields[name].widget.choices = include_unavailable(choices, self._raw_value(name))
+        self._choice_field("adapter_size").disabled = self.fixed_adapter
         offered = model_choices(self.project)
-        self.fields["base_model"].widget.choices = kept(offered, self._raw("base_model"))
+        self.fields["base_model"].widget.choices = include_unavailable(offered, self._raw_value("base_model"))
         self.fields["pre_tuned_model"].widget.choices = self._parent_choices
         if self.parent and self.parent.checkpoints:
             choices = checkpoint_choices(self.parent)
-            self.fields["pre_tuned_checkpoint"].widget = forms.Select(choices=kept(choices, self.checkpoint))
+            self.fields["pre_tuned_checkpoint"].widget = forms.Select(choices=include_unavailable(choices, self.checkpoint))
         self.fields["kms_key_name"].disabled = self.project.on_engine
-        self._word_refusals()
+        self._set_error_messages()
 
     def _parent_choices(self) -> Iterator[tuple[str, str]]:
         """Read only when they are drawn."""
@@ -137,7 +137,7 @@ class ModelDetailsForm(ModelFields):
         yield from ((parent.name, str(parent)) for parent in self.parents)
         yield OTHER, _("Another model, by its resource name")
 
-    def _word_refusals(self) -> None:
+    def _set_error_messages(self) -> None:
         self.fields["location"].error_messages["invalid_choice"] = _(
             "%(model)s is not tuned in that region. Choose one of the list."
         ) % {"model": self.chosen.id}
@@ -145,14 +145,14 @@ class ModelDetailsForm(ModelFields):
             "%(model)s takes the adapter sizes %(sizes)s."
         ) % {"model": self.chosen.id, "sizes": ", ".join(map(str, self.chosen.adapter_sizes))}
 
-    def _dress(self, live: str) -> None:
+    def _set_widget_attrs(self, live: str) -> None:
         """Looks, placeholders, what describes a field, and where its change is kept."""
         for name, field in self.fields.items():
             attrs = field.widget.attrs
-            attrs["class"] = look(field.widget)
+            attrs["class"] = get_css_class(field.widget)
             if name != "source":
                 attrs["aria-describedby"] = f"id_{name}_helptext id_{name}_error"
-            attrs |= keeping(live, "input changed delay:700ms, change" if name in TYPED else "change")
+            attrs |= build_autosave_attrs(live, "input changed delay:700ms, change" if name in TEXT_FIELDS else "change")
         self.fields["tuned_model_display_name"].widget.attrs |= {
             "data-counter": "name-length",
             "autocomplete": "off",
@@ -174,20 +174,20 @@ class ModelDetailsForm(ModelFields):
         return len(self.errors.keys() & set(ADVANCED))
 
     @property
-    def live(self) -> list[forms.BoundField]:
+    def other_fields(self) -> list[forms.BoundField]:
         """The fields whose errors have a place on the page, whether or not its choices are given anew."""
-        placeless = {"source", "export_last_checkpoint_only", *CHOSEN_ANEW}
+        placeless = {"source", "export_last_checkpoint_only", *DEPENDENT_FIELDS}
         return [field for field in self if field.name not in placeless]
 
     @property
-    def choosing(self) -> list[forms.BoundField]:
+    def choice_fields(self) -> list[forms.BoundField]:
         """Those whose errors come with the choices, when these are given anew."""
         hidden = {"adapter_size"} if self.fixed_adapter else set()
         if self.parent and not self.parent.checkpoints:
             hidden.add("pre_tuned_checkpoint")
-        return [self[name] for name in CHOSEN_ANEW if name not in hidden]
+        return [self[name] for name in DEPENDENT_FIELDS if name not in hidden]
 
-    def label_of(self, name: str) -> str:
+    def get_label(self, name: str) -> str:
         return str(self.fields[name].label)
 
     # ---- what it comes to ----
@@ -196,7 +196,7 @@ class ModelDetailsForm(ModelFields):
         if self.parent:
             return self.parent.base_model
         name: str = self.cleaned_data["base_model"]
-        if name not in {model.id for model in base_models.models(self.project)}:
+        if name not in {model.id for model in base_models.list_base_models(self.project)}:
             raise ValidationError(
                 _("“%(model)s” is not tuned in this project. Choose one of the list.") % {"model": name}
             )
@@ -209,33 +209,33 @@ class ModelDetailsForm(ModelFields):
         return value
 
     def clean_tuned_model_display_name(self) -> str:
-        return checked_name(self.cleaned_data["tuned_model_display_name"])
+        return validate_display_name(self.cleaned_data["tuned_model_display_name"])
 
     def clean_kms_key_name(self) -> str:
         name: str = self.cleaned_data["kms_key_name"]
-        if name and not KEY.fullmatch(name):
+        if name and not KMS_KEY_NAME.fullmatch(name):
             raise ValidationError(
                 _("Write the key’s full name: projects/…/locations/…/keyRings/…/cryptoKeys/….")
             )
         return name
 
     def clean(self) -> dict[str, Any]:
-        self._settle_source(self.cleaned_data)
-        self._settle_key(self.cleaned_data)
+        self._validate_source(self.cleaned_data)
+        self._validate_key(self.cleaned_data)
         return self.cleaned_data
 
-    def _settle_source(self, given: dict[str, Any]) -> None:
-        if not self.goes_on:
+    def _validate_source(self, given: dict[str, Any]) -> None:
+        if not self.is_from_pre_tuned:
             given |= {"pre_tuned_model": "", "pre_tuned_checkpoint": ""}
             return
         checkpoint = self.checkpoint
         given.pop("pre_tuned_model", None)
         given.pop("pre_tuned_checkpoint", None)
-        field = "other_model" if self._raw("pre_tuned_model") == OTHER else "pre_tuned_model"
-        if not self.named:
+        field = "other_model" if self._raw_value("pre_tuned_model") == OTHER else "pre_tuned_model"
+        if not self.pre_tuned_name:
             if self.final:
                 self.add_error(field, _("Choose the model to go on from."))
-        elif fault := self._fault_of_parent():
+        elif fault := self._find_parent_error():
             self.add_error(field, fault)
         elif self.parent and checkpoint not in {"", *(found.id for found in self.parent.checkpoints)}:
             known = ", ".join(found.id for found in self.parent.checkpoints) or _("none")
@@ -243,19 +243,19 @@ class ModelDetailsForm(ModelFields):
                 "pre_tuned_checkpoint", _("The model has the checkpoints %(ids)s.") % {"ids": known}
             )
         elif not (self.errors.keys() & {"other_model", "pre_tuned_model", "pre_tuned_checkpoint"}):
-            given |= {"pre_tuned_model": self.named, "pre_tuned_checkpoint": checkpoint}
+            given |= {"pre_tuned_model": self.pre_tuned_name, "pre_tuned_checkpoint": checkpoint}
 
     @property
     def checkpoint(self) -> str:
         """The checkpoint asked for; one that was chosen of another model on the same page is not meant."""
         before = self.data.get("shown_model")
-        return "" if before is not None and before != self.named else self._raw("pre_tuned_checkpoint")
+        return "" if before is not None and before != self.pre_tuned_name else self._raw_value("pre_tuned_checkpoint")
 
-    def _fault_of_parent(self) -> str:
-        location = self._raw("location")
+    def _find_parent_error(self) -> str:
+        location = self._raw_value("location")
         if self.parent:
             return ""
-        found = MODEL.fullmatch(self.named)
+        found = MODEL_NAME.fullmatch(self.pre_tuned_name)
         if not found:
             return _("Write a model’s resource name: projects/…/locations/…/models/ID.")
         if found["location"] != location:
@@ -265,9 +265,9 @@ class ModelDetailsForm(ModelFields):
             }
         return ""
 
-    def _settle_key(self, given: dict[str, Any]) -> None:
+    def _validate_key(self, given: dict[str, Any]) -> None:
         key = given.get("kms_key_name")
-        found = KEY.fullmatch(key) if key else None
+        found = KMS_KEY_NAME.fullmatch(key) if key else None
         if found and found["location"] != given.get("location", found["location"]):
             self.add_error(
                 "kms_key_name",
@@ -283,19 +283,19 @@ class ModelDetailsForm(ModelFields):
                 "kms_key_name", told if own else _("The pre-tuned model has no key: leave this empty.")
             )
 
-    def columns(self) -> dict[str, Any]:
+    def get_valid_columns(self) -> dict[str, Any]:
         """The columns whose values may be kept, whether or not the others are right."""
         self.errors  # noqa: B018 - cleans
         return {name: self.cleaned_data[name] for name in COLUMNS if name in self.cleaned_data}
 
 
-def look(widget: forms.Widget) -> str:
+def get_css_class(widget: forms.Widget) -> str:
     if isinstance(widget, forms.RadioSelect | forms.CheckboxInput):
         return "form-check-input"
     return "form-select" if isinstance(widget, forms.Select) else "form-control"
 
 
-def keeping(live: str, when: str) -> dict[str, str]:
+def build_autosave_attrs(live: str, when: str) -> dict[str, str]:
     """One request at a time, and the newest values after it."""
     if not live:
         return {}

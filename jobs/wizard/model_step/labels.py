@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from django.utils.translation import gettext as _
 
-from jobs.request.body import LABEL
+from jobs.request.body import SUBMISSION_LABEL
 
-LONGEST = 63
-MOST = 63
+MAX_CHARACTERS = 63
+MAX_LABELS = 63
 """Vertex takes 64; one of them is our own. Its pages say 64 or 63 characters; 63 is always taken."""
 
 
-class Wrong(ValueError):
+class InvalidLabels(ValueError):
     """Sentences, each naming its line and the cure."""
 
     def __init__(self, sentences: list[str]) -> None:
@@ -21,11 +21,11 @@ class Wrong(ValueError):
         self.sentences = sentences
 
 
-def written(labels: Mapping[str, str]) -> str:
+def format_labels(labels: Mapping[str, str]) -> str:
     return "\n".join(f"{key}={value}" for key, value in labels.items())
 
 
-def read(text: str) -> dict[str, str]:
+def parse_labels(text: str) -> dict[str, str]:
     """Raises Wrong; empty lines count as lines, and mean nothing."""
     labels: dict[str, str] = {}
     wrong: list[str] = []
@@ -33,35 +33,35 @@ def read(text: str) -> dict[str, str]:
         if not line.strip():
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
-        faults = list(faults_of(key, equals, value, labels))
+        faults = list(iter_label_errors(key, equals, value, labels))
         wrong += [_("Line %(n)d: %(fault)s") % {"n": number, "fault": fault} for fault in faults]
         labels[key] = value
-    if len(labels) > MOST:
-        wrong.append(_("Up to %(most)d labels; these are %(n)d.") % {"most": MOST, "n": len(labels)})
+    if len(labels) > MAX_LABELS:
+        wrong.append(_("Up to %(most)d labels; these are %(n)d.") % {"most": MAX_LABELS, "n": len(labels)})
     if wrong:
-        raise Wrong(wrong)
+        raise InvalidLabels(wrong)
     return labels
 
 
-def faults_of(key: str, equals: str, value: str, before: Mapping[str, str]) -> Iterator[str]:
+def iter_label_errors(key: str, equals: str, value: str, before: Mapping[str, str]) -> Iterator[str]:
     if not equals or not key:
         yield _("write key=value.")
-    elif key == LABEL:
+    elif key == SUBMISSION_LABEL:
         yield _("“%(key)s” is set by the studio itself. Leave it out.") % {"key": key}
     elif key in before:
         yield _("the key “%(key)s” stands here twice. Leave one out.") % {"key": key}
     elif not key[0].isalpha():
         yield _("a key starts with a letter.")
     for part in (key, value) if equals else ():
-        if len(part) > LONGEST:
+        if len(part) > MAX_CHARACTERS:
             yield _("up to %(most)d characters; “%(part)s…” has %(n)d.") % {
-                "most": LONGEST,
+                "most": MAX_CHARACTERS,
                 "part": part[:16],
                 "n": len(part),
             }
-        elif not all(map(allowed, part)):
+        elif not all(map(is_label_character, part)):
             yield _("“%(part)s” may hold lowercase letters, digits, _ and - only.") % {"part": part}
 
 
-def allowed(letter: str) -> bool:
+def is_label_character(letter: str) -> bool:
     return letter in "_-" or (letter.isalnum() and letter == letter.lower())

@@ -9,15 +9,15 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from jobs.tuning_job_resource import Checkpoint, part
+from jobs.tuning_job_resource import Checkpoint, get_object
 from studio.models import Project
 
-MOST = 200
+MAX_MODELS = 200
 """Older ones can still be named by their resource name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class PreTunedModel:
     """`name` is `projects/…/models/ID@version`; `adapter_size` is the rank that a job on it keeps."""
 
     name: str
@@ -30,8 +30,8 @@ class Parent:
     kms_key_name: str
 
     @classmethod
-    def of(cls, job: TuningJob) -> Parent:
-        key = part(job.remote, "encryptionSpec").get("kmsKeyName")
+    def from_job(cls, job: TuningJob) -> PreTunedModel:
+        key = get_object(job.remote, "encryptionSpec").get("kmsKeyName")
         return cls(
             name=job.tuned_model,
             title=str(job),
@@ -58,8 +58,8 @@ class Parent:
         return next(serving, self.checkpoints[-1] if self.checkpoints else None)
 
 
-def parents(project: Project, location: str) -> list[Parent]:
+def list_pre_tuned_models(project: Project, location: str) -> list[PreTunedModel]:
     """Newest first; a job goes on only where its model lies."""
     jobs = TuningJob.objects.filter(project=project, location=location, gone_at=None).succeeded()
-    named = jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MOST]
-    return [Parent.of(job) for job in named if job.tuned_model]
+    named = jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MAX_MODELS]
+    return [PreTunedModel.from_job(job) for job in named if job.tuned_model]

@@ -15,10 +15,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from jobs.models import TuningJob
-from jobs.troubleshooting.views import fixing
-from jobs.wizard.autofocus import focus
-from jobs.wizard.draft_summary import Preview
-from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, draft_or_new
+from jobs.troubleshooting.views import read_fix_context
+from jobs.wizard.autofocus import set_autofocus
+from jobs.wizard.draft_summary import DraftSummary
+from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, get_or_replace_draft
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import Project, Role
@@ -31,7 +31,7 @@ FORBIDDEN = 403
 @member(Role.TUNER)
 def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     if request.method == "POST":
-        return keep_model(request, project, pk)
+        return save_model_step(request, project, pk)
     job = get_object_or_404(TuningJob.objects.with_all(), project=project, pk=pk)
     if not job.is_draft:
         return redirect(job)
@@ -39,28 +39,28 @@ def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
         return render(
             request,
             "jobs/wizard/model_step/model_changed.html",
-            {"job": job, "preview": Preview(job)},
+            {"job": job, "preview": DraftSummary(job)},
             status=FORBIDDEN,
         )
     form = ModelDetailsForm(instance=job, live=request.path)
-    return page(request, job, form)
+    return render_model_step(request, job, form)
 
 
-def keep_model(request: Request, project: Project, pk: int) -> HttpResponse:
+def save_model_step(request: Request, project: Project, pk: int) -> HttpResponse:
     """Keeps whatever is right, at a change (htmx), at Show (without JavaScript) and at Continue."""
     goes_on = not request.htmx and "show" not in request.POST
-    job = draft_or_none(request, project, pk) if request.htmx else draft_or_new(request, project, pk)
+    job = draft_or_none(request, project, pk) if request.htmx else get_or_replace_draft(request, project, pk)
     if job is None or not job.is_draft:
         return render(request, "jobs/wizard/_save_state.html", {"job": job, "gone": True, "swap": True})
     live = reverse("jobs:model", args=[project.slug, job.pk])
     form = ModelDetailsForm(request.POST, instance=job, live=live, final=goes_on)
-    changed = differing(form.columns(), seen(request) if job.pk == pk else None)
-    if changed and not job.revise(**changed):
-        return keep_model(request, project, pk)  # Started or discarded just now: it is seen this time.
+    changed = diff_values(form.get_valid_columns(), parse_page_state(request) if job.pk == pk else None)
+    if changed and not job.update_draft(**changed):
+        return save_model_step(request, project, pk)  # Started or discarded just now: it is seen this time.
     if form.is_valid() and goes_on:
         return redirect("jobs:dataset", project.slug, job.pk)
     job.refresh_from_db()
-    return page(request, job, form, UNPROCESSABLE if goes_on else 200)
+    return render_model_step(request, job, form, UNPROCESSABLE if goes_on else 200)
 
 
 def draft_or_none(request: Request, project: Project, pk: int) -> TuningJob | None:
@@ -70,35 +70,35 @@ def draft_or_none(request: Request, project: Project, pk: int) -> TuningJob | No
         return None
 
 
-def page(request: Request, job: TuningJob, form: ModelDetailsForm, status: int = 200) -> HttpResponse:
-    knows = {**(seen(request) or {}), **form.columns()} if request.method == "POST" else known(job)
+def render_model_step(request: Request, job: TuningJob, form: ModelDetailsForm, status: int = 200) -> HttpResponse:
+    knows = {**(parse_page_state(request) or {}), **form.get_valid_columns()} if request.method == "POST" else get_column_values(job)
     context = {
         "job": job,
         "form": form,
-        "preview": Preview(job),
+        "preview": DraftSummary(job),
         "step": "model",
         "seen": json.dumps(knows),
-        "elsewhere": [form.label_of(name) for name in differing(knows, known(job))] if request.htmx else [],
-        **pointed(request, form),
-        "swaps_choices": request.htmx and request.POST.get("shown") != form.shown,
+        "elsewhere": [form.get_label(name) for name in diff_values(knows, get_column_values(job))] if request.htmx else [],
+        **build_focus_context(request, form),
+        "swaps_choices": request.htmx and request.POST.get("shown") != form.choices_key,
     }
     template = "jobs/wizard/model_step/step.html#live" if request.htmx else "jobs/wizard/model_step/step.html"
     return render(request, template, context, status=status)
 
 
-def pointed(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
+def build_focus_context(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
     """Where the cursor stands, and what a mended copy says of its changes; not while htmx asks."""
     if request.htmx:
         return {}
-    notes = fixing(request, form.job).notes
-    focused = focus(form, request.GET.get("fix", ""), notes)
+    notes = read_fix_context(request, form.job).notes
+    focused = set_autofocus(form, request.GET.get("fix", ""), notes)
     return {
         "opened": form.advanced_errors or bool({focused, *notes} & set(ADVANCED)),
         "unplaced": [note for name, note in notes.items() if name not in form.fields],
     }
 
 
-def seen(request: Request) -> dict[str, Any] | None:
+def parse_page_state(request: Request) -> dict[str, Any] | None:
     """What the page knew; None where a caller does not say, or says nonsense."""
     try:
         told = json.loads(request.POST["seen"])
@@ -107,10 +107,10 @@ def seen(request: Request) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def known(job: TuningJob) -> dict[str, Any]:
+def get_column_values(job: TuningJob) -> dict[str, Any]:
     return {name: getattr(job, name) for name in COLUMNS}
 
 
-def differing(values: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+def diff_values(values: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     missing = object()
     return {name: value for name, value in values.items() if (before or {}).get(name, missing) != value}

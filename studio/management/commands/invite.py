@@ -24,11 +24,11 @@ class Command(BaseCommand):
         if not options["admin"]:
             raise CommandError("Add --admin. Other people are added on a project's Members page.")
         self.stdout.write(
-            invitations.one_time_link(invitations.invite_admin(options["username"]), running_at())
+            invitations.one_time_link(invitations.invite_admin(options["username"]), read_running_url())
         )
 
 
-def running_at() -> str:
+def read_running_url() -> str:
     """The address of a run on this STATE_DIR; blank where none goes on."""
     try:
         return str(json.loads((settings.STATE_DIR / "run.json").read_text())["url"])

@@ -32,12 +32,12 @@ class Command(BaseCommand):
         rows: list[str] = []
         for package in json.loads((VENDOR / "vendored.json").read_text()):
             with tempfile.TemporaryDirectory() as folder:
-                rows += bring(package, Path(folder))
+                rows += fetch_package(package, Path(folder))
         (VENDOR / "VENDORED.md").write_text(HEAD + "".join(sorted(rows)))
         self.stdout.write(f"{len(rows)} files under {VENDOR}")
 
 
-def bring(package: dict[str, Any], folder: Path) -> list[str]:
+def fetch_package(package: dict[str, Any], folder: Path) -> list[str]:
     """Unpacks one npm package and keeps the files that are named; answers their rows of the table."""
     named = f"{package['name']}@{package['version']}"
     packed = subprocess.run(
@@ -46,12 +46,12 @@ def bring(package: dict[str, Any], folder: Path) -> list[str]:
     with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
         archive.extractall(folder, filter="data")
     return [
-        keep(package, folder / "package" / source, VENDOR / target)
+        copy_asset(package, folder / "package" / source, VENDOR / target)
         for source, target in package["files"].items()
     ]
 
 
-def keep(package: dict[str, Any], source: Path, target: Path) -> str:
+def copy_asset(package: dict[str, Any], source: Path, target: Path) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(re.sub(rb"\n?/[/*]# sourceMappingURL=.*", b"", source.read_bytes()))
     digest = hashlib.sha256(target.read_bytes()).hexdigest()

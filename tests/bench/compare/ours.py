@@ -58,14 +58,14 @@ def spot(page: Page, selector: str, share: float) -> Spot:
 
 
 @contextmanager
-def studio(workload: str, folder: Path) -> Iterator[Studio]:
+def run_studio(workload: str, folder: Path) -> Iterator[Studio]:
     with Stack(folder) as stack:
         person = Person(stack.url)
         person.send(stack.link, name="Mika Sato", password=PASSWORD, repeated=PASSWORD)
-        yield Studio(person, filled(workload, folder))
+        yield Studio(person, fill_database(workload, folder))
 
 
-def filled(workload: str, state: Path) -> list[int]:
+def fill_database(workload: str, state: Path) -> list[int]:
     """The jobs' keys; written by a process of its own, since this one has other settings."""
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     done = subprocess.run(

@@ -17,10 +17,10 @@ import google_crc32c
 import requests
 from playwright.sync_api import Page
 
-from studio.run.preflight import free_port
+from studio.run.preflight import find_free_port
 from tests.bench.compare.timer import Region, Spot
 from tests.bench.compare.workload import METRICS, TRAIN_LOSS, Curve, Workload
-from tests.stack import eventually
+from tests.stack import wait_until
 
 STARTED = 1.7e9
 CHARTS: Region = (330, 170, 730, 300)
@@ -48,17 +48,17 @@ class TensorBoard:
     def actions(self, page: Page) -> dict[str, Spot]:
         return {"smoothing": SLIDER}
 
-    def wait(self) -> None:
+    def wait_until_loaded(self) -> None:
         """Until every run is read to its end."""
-        eventually(self._all_there, 300)
+        wait_until(self._has_all_runs, 300)
         last = {"tag": TRAIN_LOSS.lstrip("/"), "run": self.workload.names()[-1]}
-        eventually(lambda: self._json("scalars", last)[-1][1] == self.workload.steps, 300)
+        wait_until(lambda: self._get_json("scalars", last)[-1][1] == self.workload.steps, 300)
 
-    def _all_there(self) -> bool:
-        found = self._json("tags", {})
+    def _has_all_runs(self) -> bool:
+        found = self._get_json("tags", {})
         return len(found) == self.workload.runs and all(len(tags) == len(METRICS) for tags in found.values())
 
-    def _json(self, what: str, query: dict[str, str]) -> Any:
+    def _get_json(self, what: str, query: dict[str, str]) -> Any:
         try:
             answer = requests.get(f"{self.url}/data/plugin/scalars/{what}", params=query, timeout=60)
             return answer.json() if answer.ok else {}
@@ -67,9 +67,9 @@ class TensorBoard:
 
 
 @contextmanager
-def tensorboard(workload: Workload, folder: Path) -> Iterator[TensorBoard]:
-    fill(workload, folder)
-    port = free_port()
+def run_tensorboard(workload: Workload, folder: Path) -> Iterator[TensorBoard]:
+    write_event_files(workload, folder)
+    port = find_free_port()
     options = ["--logdir", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(
         [sys.executable, "-m", "tensorboard.main", *options],
@@ -78,14 +78,14 @@ def tensorboard(workload: Workload, folder: Path) -> Iterator[TensorBoard]:
     )
     try:
         board = TensorBoard(f"http://127.0.0.1:{port}", workload)
-        board.wait()
+        board.wait_until_loaded()
         yield board
     finally:
         server.terminate()
         server.wait(20)
 
 
-def fill(workload: Workload, folder: Path) -> None:
+def write_event_files(workload: Workload, folder: Path) -> None:
     """Event files as its writer leaves them, written at once: the writer itself would take minutes."""
     for run, curves in workload.curves():
         (folder / run).mkdir(parents=True)
@@ -108,9 +108,9 @@ def events(curves: dict[str, Curve]) -> Iterator[bytes]:
 def record(data: bytes) -> bytes:
     """https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details"""
     length = struct.pack("<Q", len(data))
-    return length + masked(length) + data + masked(data)
+    return length + masked_crc(length) + data + masked_crc(data)
 
 
-def masked(data: bytes) -> bytes:
+def masked_crc(data: bytes) -> bytes:
     check = int(google_crc32c.value(data))
     return struct.pack("<I", ((check >> 15 | check << 17) + 0xA282EAD8) & 0xFFFFFFFF)

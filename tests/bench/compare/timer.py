@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page
 
-from tests.browser import chromium
+from tests.browser import launch_chromium
 
 WIDTH, HEIGHT = 1600, 1100
 SCREENCAST = {
@@ -54,7 +54,7 @@ Spot = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PageTiming:
     """Milliseconds from the start; None where the charts were never drawn."""
 
     drawn: float | None
@@ -73,19 +73,19 @@ class Traffic:
     open: set[str] = field(default_factory=set)
     last: float = 0.0
 
-    def begun(self, event: dict[str, Any]) -> None:
+    def on_request(self, event: dict[str, Any]) -> None:
         if event["request"]["url"].startswith("http"):
             self.requests += "redirectResponse" not in event
             self.open.add(event["requestId"])
             self.last = time.monotonic()
 
-    def ended(self, event: dict[str, Any]) -> None:
+    def on_finished(self, event: dict[str, Any]) -> None:
         if event["requestId"] in self.open:
             self.open.remove(event["requestId"])
             self.bytes += event.get("encodedDataLength", 0)
             self.last = time.monotonic()
 
-    def silent(self) -> bool:
+    def is_silent(self) -> bool:
         return not self.open and time.monotonic() - self.last > SILENT
 
 
@@ -99,34 +99,34 @@ class Watch:
         page.add_init_script(NOTE_TASKS)
         self.browser = page.context.new_cdp_session(page)
         self.browser.send("Network.enable")
-        self.browser.on("Network.requestWillBeSent", lambda event: self.traffic.begun(event))
-        self.browser.on("Network.loadingFinished", lambda event: self.traffic.ended(event))
-        self.browser.on("Network.loadingFailed", lambda event: self.traffic.ended(event))
-        self.browser.on("Page.screencastFrame", self._frame)
+        self.browser.on("Network.requestWillBeSent", lambda event: self.traffic.on_request(event))
+        self.browser.on("Network.loadingFinished", lambda event: self.traffic.on_finished(event))
+        self.browser.on("Network.loadingFailed", lambda event: self.traffic.on_finished(event))
+        self.browser.on("Page.screencastFrame", self._add_frame)
 
-    def open(self, url: str) -> Seen:
+    def open(self, url: str) -> PageTiming:
         """From navigation on, in a profile that has never seen the program."""
-        with self._recording():
+        with self._record_frames():
             self.page.goto(url, wait_until="commit", timeout=PATIENCE * 1000)
-            self._wait()
+            self._wait_until_still()
         start = self.page.evaluate("performance.timeOrigin") / 1000
-        drawn, settled = self._judged(start)
+        drawn, settled = self._judge_frames(start)
         tasks = self.page.evaluate("window.longTasks")
         longest = max((lasted for at, lasted in tasks if settled is None or at <= settled), default=0.0)
-        return Seen(drawn, settled, self.traffic.bytes / 1024, self.traffic.requests, longest)
+        return PageTiming(drawn, settled, self.traffic.bytes / 1024, self.traffic.requests, longest)
 
     def press(self, spot: Spot) -> float | None:
         """Milliseconds from a click of the mouse to the last change of the charts that it brings."""
         before = self.frames[-1:]  # a page that stands still sends none
-        with self._recording():
+        with self._record_frames():
             self.frames += before
             start = time.time()
             self.page.mouse.click(*spot)
-            self._wait()
-        return self._judged(start)[1]
+            self._wait_until_still()
+        return self._judge_frames(start)[1]
 
     @contextmanager
-    def _recording(self) -> Iterator[None]:
+    def _record_frames(self) -> Iterator[None]:
         self.frames.clear()
         self.traffic = Traffic()
         self.browser.send("Page.startScreencast", SCREENCAST)
@@ -135,11 +135,11 @@ class Watch:
         finally:
             self.browser.send("Page.stopScreencast")
 
-    def _frame(self, event: dict[str, Any]) -> None:
+    def _add_frame(self, event: dict[str, Any]) -> None:
         self.frames.append((event["metadata"]["timestamp"], event["data"]))
         self.browser.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
 
-    def _wait(self) -> None:
+    def _wait_until_still(self) -> None:
         """Until the charts are drawn, no request is under way, and the charts have been still for a while."""
         end, changed, looked, before = time.monotonic() + PATIENCE, time.monotonic(), 0, None
         while time.monotonic() < end:
@@ -147,29 +147,29 @@ class Watch:
             region = self.region(self.page)
             if region and len(self.frames) != looked:
                 looked, now = len(self.frames), picture(self.frames[-1][1], region)
-                if before is None or differ(before, now):
+                if before is None or pictures_differ(before, now):
                     changed = time.monotonic()
                 before = now
-            drawn = before is not None and min(ink(before)) > LEAST_INK
-            if drawn and self.traffic.silent() and time.monotonic() - changed > QUIET:
+            drawn = before is not None and min(measure_ink(before)) > LEAST_INK
+            if drawn and self.traffic.is_silent() and time.monotonic() - changed > QUIET:
                 return
 
-    def _judged(self, start: float) -> tuple[float | None, float | None]:
+    def _judge_frames(self, start: float) -> tuple[float | None, float | None]:
         """`drawn` and `settled`, from the frames after `start`."""
         region = self.region(self.page)
         if not region:
             return None, None
         frames = [(at, picture(data, region)) for at, data in self.frames if at >= start - 0.001]
-        if not frames or min(ink(frames[-1][1])) <= LEAST_INK:
+        if not frames or min(measure_ink(frames[-1][1])) <= LEAST_INK:
             return None, None
         final, settled = frames[-1][1], frames[-1][0]
         for at, shown in reversed(frames[:-1]):
-            if differ(shown, final):
+            if pictures_differ(shown, final):
                 break
             settled = at
-        whole = ink(final)
+        whole = measure_ink(final)
         drawn = next(
-            at for at, shown in frames if all(a >= NEARLY * b for a, b in zip(ink(shown), whole, strict=True))
+            at for at, shown in frames if all(a >= NEARLY * b for a, b in zip(measure_ink(shown), whole, strict=True))
         )
         return (drawn - start) * 1000, (settled - start) * 1000
 
@@ -183,21 +183,21 @@ def picture(data: str, region: Region) -> Picture:
     return np.asarray(image.crop((box[0], box[1], box[2], box[3])), dtype=np.int16)
 
 
-def ink(shown: Picture) -> tuple[float, float]:
+def measure_ink(shown: Picture) -> tuple[float, float]:
     """The coloured share of the left and the right half: are there curves in both charts?"""
     coloured = shown.max(axis=2) - shown.min(axis=2) > COLOURED
     half = coloured.shape[1] // 2
     return float(coloured[:, :half].mean()), float(coloured[:, half:].mean())
 
 
-def differ(one: Picture, other: Picture) -> bool:
+def pictures_differ(one: Picture, other: Picture) -> bool:
     return one.shape != other.shape or bool((np.abs(one - other).max(axis=2) > APART).mean() > CHANGED)
 
 
 @contextmanager
 def tab(region: Callable[[Page], Region | None], cookies: list[Any]) -> Iterator[Watch]:
     """In a browser that starts for it, with a profile and a cache of its own."""
-    with chromium() as browser:
+    with launch_chromium() as browser:
         context = browser.new_context(locale="en-US", viewport={"width": WIDTH, "height": HEIGHT})
         context.add_cookies(cookies)
         yield Watch(context.new_page(), region)

@@ -46,13 +46,13 @@ class Workload:
     def _run(self, number: int) -> dict[str, Curve]:
         dice = np.random.default_rng(SEED + number)
         steps = np.arange(1, self.steps + 1, dtype=np.int64)
-        loss = falling(dice, self.steps, 0.4 + 0.03 * number)
+        loss = make_loss_curve(dice, self.steps, 0.4 + 0.03 * number)
         if number == 0:
             loss[self.spike_step - 1] = SPIKE
         share = np.clip(1 - loss / 4 + dice.normal(0, 0.01, self.steps), 0, 1)
         tokens = dice.integers(900, 1400, self.steps).astype(float)
         evaluated = steps[EVERY - 1 :: EVERY]
-        evaluation = falling(dice, len(evaluated), 0.5 + 0.03 * number)
+        evaluation = make_loss_curve(dice, len(evaluated), 0.5 + 0.03 * number)
         return {
             TRAIN_LOSS: (steps, loss),
             TRAIN_SHARE: (steps, share),
@@ -63,7 +63,7 @@ class Workload:
         }
 
 
-def falling(dice: np.random.Generator, count: int, floor: float) -> NDArray[np.float64]:
+def make_loss_curve(dice: np.random.Generator, count: int, floor: float) -> NDArray[np.float64]:
     """A loss: steep at first, then noise above its floor."""
     noise = dice.normal(0, 0.06, count)
     steep = 2.2 * np.exp(-np.arange(1, count + 1) / (count * 0.12))

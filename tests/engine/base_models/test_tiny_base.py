@@ -17,10 +17,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from engine.base.build import pretraining
-from engine.base.build.corpus import copied, example, words
+from engine.base.build.corpus import write_copying_example, write_example, words
 from engine.base.build.corpus.conversation import say
-from engine.base.build.corpus.disguise import disguised, spliced
-from engine.base.build.muon import orthogonal
+from engine.base.build.corpus.disguise import disguise_words, splice_words
+from engine.base.build.muon import orthogonalize
 from engine.base.build.tokenizer import train_tokenizer
 from engine.training.chat_template import ChatTemplate
 from tests.paths import BANKING77, SAMPLES, STUDIO_TINY
@@ -59,7 +59,7 @@ def banking77() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     random = Random("a sample for the tests")
-    written = chain((example(random) for _ in range(20_000)), (copied(random) for _ in range(5_000)))
+    written = chain((write_example(random) for _ in range(20_000)), (write_copying_example(random) for _ in range(5_000)))
     return [text for conversation in written for text in conversation.texts()]
 
 
@@ -118,14 +118,14 @@ def test_lists_made_only_of_label_words_spell_no_label(
         dense = [word for word in listed if word in wanted] * 3 + [w for w in listed if w not in wanted][:6]
         monkeypatch.setitem(words.TOPICS, topic, dense)
     random = Random("dense")
-    dense_texts = [text for _ in range(10_000) for text in example(random).texts()]
+    dense_texts = [text for _ in range(10_000) for text in write_example(random).texts()]
     assert {pair for text in dense_texts for pair in pairwise(words_of(text))} & label_pairs == set()
 
 
 def test_text_shared_by_question_and_answer_is_disguised_in_both() -> None:
     told = say("Answer with item: ITEM.", "Ana wants the lamp, says ANA. ランプ", "Ana: item lamp ランプ")
     for seed in range(50):
-        found = disguised(told, Random(seed))
+        found = disguise_words(told, Random(seed))
         if found is None:
             continue
         (question, answer), words = found.turns[0], found.turns[0][1].split()
@@ -133,26 +133,26 @@ def test_text_shared_by_question_and_answer_is_disguised_in_both() -> None:
         for word in (words[0][:-1], words[2], words[3]):
             assert re.search(rf"\b{word}\b", question), (question, answer)
         assert words[0][0].isupper() and f"says {words[0][:-1].upper()}" in question
-    assert disguised(say("", "Is it far?", "No."), Random(1)) is None
+    assert disguise_words(say("", "Is it far?", "No."), Random(1)) is None
 
 
 def test_spliced_word_is_a_word_outside_the_lists() -> None:
     random = Random(2)
-    made = {spliced(random) for _ in range(2_000)}
+    made = {splice_words(random) for _ in range(2_000)}
     listed = {word for topic in words.TOPICS.values() for word in topic}
     assert len(made) > 1_500 and not made & listed
     assert all(re.fullmatch("[a-z'é -]{3,12}", word) for word in made)
 
 
 def test_same_seed_gives_the_same_corpus() -> None:
-    for write in (example, copied):
+    for write in (write_example, write_copying_example):
         first, again, other = ([write(random) for _ in range(50)] for random in map(Random, (1, 1, 2)))
         assert first == again != other
 
 
 def test_corpus_answers_cover_every_text_byte() -> None:
     random = Random(3)
-    written = {byte for _ in range(60_000) for _, answer in example(random).turns for byte in answer.encode()}
+    written = {byte for _ in range(60_000) for _, answer in write_example(random).turns for byte in answer.encode()}
     assert BYTES - written == set()
 
 
@@ -164,7 +164,7 @@ def tokenizer() -> Any:
 def test_tokens_decode_to_the_original_text(tokenizer: Any) -> None:
     random = Random(5)
     odd = ["".join(random.choice('_" aB1é猫') for _ in range(random.randint(1, 12))) for _ in range(500)]
-    for text in odd + [text for _ in range(200) for text in example(random).texts()]:
+    for text in odd + [text for _ in range(200) for text in write_example(random).texts()]:
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
 
 
@@ -186,7 +186,7 @@ def test_japanese_character_has_the_same_tokens_in_any_position(tokenizer: Any) 
 
 def test_training_uses_the_text_of_the_chat_template(tokenizer: Any) -> None:
     random = Random(7)
-    conversations = [example(random) for _ in range(100)]
+    conversations = [write_example(random) for _ in range(100)]
     for conversation, (ids, _) in zip(
         conversations, pretraining.encode(tokenizer, conversations), strict=True
     ):
@@ -195,7 +195,7 @@ def test_training_uses_the_text_of_the_chat_template(tokenizer: Any) -> None:
 
 
 def test_answer_tokens_have_the_largest_weight(tokenizer: Any) -> None:
-    conversation = example(Random(1))
+    conversation = write_example(Random(1))
     ((ids, weights),) = pretraining.encode(tokenizer, [conversation])
     answers = [answer for _, answer in conversation.turns]
     full = [token for token, weight in zip(ids, weights, strict=True) if weight == 1.0]
@@ -205,7 +205,7 @@ def test_answer_tokens_have_the_largest_weight(tokenizer: Any) -> None:
 def test_muon_makes_a_matrix_orthogonal() -> None:
     for shape in ((20, 50), (50, 20)):
         matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        singular = torch.linalg.svdvals(orthogonal(matrix))
+        singular = torch.linalg.svdvals(orthogonalize(matrix))
         assert 0.5 < singular.min() <= singular.max() < 1.5
 
 
@@ -213,14 +213,14 @@ def test_training_lowers_the_loss_and_is_reproducible(tokenizer: Any, monkeypatc
     monkeypatch.setattr(pretraining, "BATCH", 8)
     monkeypatch.setattr(pretraining, "WARMUP", 2)
     torch.set_num_threads(1)
-    held_out = next(pretraining.pools(tokenizer, Random(2), 16, example))
+    held_out = next(pretraining.iter_batch_pools(tokenizer, Random(2), 16, write_example))
 
     def losses() -> list[float]:
         torch.manual_seed(0)
         model = pretraining.new_model(tokenizer)
         before = pretraining.evaluate(model, held_out)[0]
         pretraining.pretrain(
-            model, pretraining.endless_batches(tokenizer, Random(1), example), pretraining.Pace(8)
+            model, pretraining.endless_batches(tokenizer, Random(1), write_example), pretraining.LearningRateSchedule(8)
         )
         return [before, pretraining.evaluate(model, held_out)[0]]
 
@@ -260,7 +260,7 @@ def test_committed_tokenizer_ends_turns_and_only_appends_to_a_conversation() -> 
     random = Random(11)
     assert chat.stops == set(chat.encode_text("<|end|>")) and chat.pad not in chat.stops
     for _ in range(50):
-        messages: Any = example(random).messages()
+        messages: Any = write_example(random).messages()
         whole = chat.encode_text(chat.render(messages, prompt=False))
         for at, message in enumerate(messages):
             if message["role"] == "assistant":

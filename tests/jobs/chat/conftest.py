@@ -38,11 +38,11 @@ class Endpoint:
         self.paths: list[str] = []
         self.hung_up = Event()
 
-    def says(self, *texts: str, finish: str = "STOP", **usage: int) -> None:
-        self.steps = [*map(piece, texts), piece("", finish, **usage)]
+    def set_answer(self, *texts: str, finish: str = "STOP", **usage: int) -> None:
+        self.steps = [*map(build_response, texts), build_response("", finish, **usage)]
 
 
-def piece(text: str, finish: str = "", **usage: int) -> dict[str, Any]:
+def build_response(text: str, finish: str = "", **usage: int) -> dict[str, Any]:
     candidate: dict[str, Any] = {"content": {"role": "model", "parts": [{"text": text}]}}
     if finish:
         candidate["finishReason"] = finish
@@ -62,15 +62,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for step in self.endpoint.steps:
-                if not self.play(step):
+                if not self.play_step(step):
                     return
         except OSError:
             self.endpoint.hung_up.set()
 
-    def play(self, step: Step) -> bool:
+    def play_step(self, step: Step) -> bool:
         match step:
             case Event():
-                self.wait(step)
+                self.wait_for_event(step)
             case bytes():
                 self.wfile.write(step)
             case dict():
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         return step is not CUT
 
-    def wait(self, event: Event) -> None:
+    def wait_for_event(self, event: Event) -> None:
         """Until the event; also until the asker is gone, which a closed socket tells by an empty read."""
         self.connection.settimeout(0.05)
         while not event.is_set():

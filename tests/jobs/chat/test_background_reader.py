@@ -6,42 +6,42 @@ from threading import Event
 
 import pytest
 
-from jobs.chat.background_reader import Pump
+from jobs.chat.background_reader import BackgroundReader
 
 
-def test_items_come_through_in_order() -> None:
-    with closing(Pump(lambda: iter([1, 2, 3]), tick=5)) as pump:
+def test_items_arrive_in_order() -> None:
+    with closing(BackgroundReader(lambda: iter([1, 2, 3]), tick=5)) as pump:
         assert list(pump) == [1, 2, 3]
 
 
-def test_silence_is_told_by_ticks() -> None:
+def test_silence_yields_ticks() -> None:
     go_on = Event()
 
     def slow() -> Iterator[int]:
         go_on.wait(10)
         yield 1
 
-    with closing(Pump(slow, tick=0.01)) as pump:
+    with closing(BackgroundReader(slow, tick=0.01)) as pump:
         items = iter(pump)
         assert next(items) is None
         go_on.set()
         assert 1 in items
 
 
-def test_an_error_of_the_source_is_raised_where_it_is_read() -> None:
+def test_an_error_of_the_source_is_raised_in_the_reader() -> None:
     def broken() -> Iterator[int]:
         yield 1
         raise ValueError("no more")
 
-    with closing(Pump(broken, tick=5)) as pump, pytest.raises(ValueError, match="no more"):
+    with closing(BackgroundReader(broken, tick=5)) as pump, pytest.raises(ValueError, match="no more"):
         list(pump)
 
 
-def test_an_error_while_the_source_is_made_is_raised_where_it_is_read() -> None:
+def test_an_error_creating_the_source_is_raised_in_the_reader() -> None:
     def refused() -> Iterator[int]:
         raise ValueError("not today")
 
-    with closing(Pump(refused, tick=5)) as pump, pytest.raises(ValueError, match="not today"):
+    with closing(BackgroundReader(refused, tick=5)) as pump, pytest.raises(ValueError, match="not today"):
         list(pump)
 
 
@@ -56,7 +56,7 @@ def test_closing_closes_the_source_at_its_next_item() -> None:
         finally:
             closed.set()
 
-    pump = Pump(endless, tick=5)
+    pump = BackgroundReader(endless, tick=5)
     assert next(iter(pump)) == 1
     pump.close()
     assert not closed.is_set()

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 from django.db import connections
 
-from jobs.chat.generation import pieces
+from jobs.chat.generation import stream_text
 from jobs.chat.models import Conversation, Turn
 from tests.jobs.chat.conftest import Endpoint
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def all_at_once(work: Callable[[], T]) -> list[T]:
+def run_concurrently(work: Callable[[], T]) -> list[T]:
     barrier = Barrier(READERS)
 
     def run(_number: int) -> T:
@@ -34,23 +34,23 @@ def all_at_once(work: Callable[[], T]) -> list[T]:
         return list(pool.map(run, range(READERS)))
 
 
-def test_of_many_readers_one_brings_the_answer_and_all_see_it(
+def test_one_of_many_readers_generates_and_all_see_the_answer(
     conversation: Conversation, endpoint: Endpoint
 ) -> None:
-    endpoint.says(*(f"word{number} " for number in range(50)))
+    endpoint.set_answer(*(f"word{number} " for number in range(50)))
     turn = conversation.ask("hello")
     assert turn
 
     def read() -> str:
-        with closing(pieces(Turn.objects.get(pk=turn.pk), may_answer=True)) as texts:
+        with closing(stream_text(Turn.objects.get(pk=turn.pk), may_answer=True)) as texts:
             return "".join(texts)
 
     whole = "".join(f"word{number} " for number in range(50))
-    assert all_at_once(read) == [whole] * READERS
+    assert run_concurrently(read) == [whole] * READERS
     assert len(endpoint.bodies) == 1
 
 
-def test_of_many_questions_at_once_one_is_taken(conversation: Conversation) -> None:
-    taken = all_at_once(lambda: Conversation.objects.get(pk=conversation.pk).ask("hello"))
+def test_only_one_of_many_simultaneous_questions_is_accepted(conversation: Conversation) -> None:
+    taken = run_concurrently(lambda: Conversation.objects.get(pk=conversation.pk).ask("hello"))
     assert len([turn for turn in taken if turn]) == 1
     assert conversation.turn_set.count() == 1

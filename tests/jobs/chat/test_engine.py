@@ -44,7 +44,7 @@ def conversation(
     return conversation
 
 
-def answer(browser: Client, conversation: Conversation, **data: Any) -> tuple[str, Turn]:
+def ask_and_read(browser: Client, conversation: Conversation, **data: Any) -> tuple[str, Turn]:
     path = conversation.get_absolute_url()
     browser.post(f"{path}ask/", data, headers={"HX-Request": "true"})
     turn = conversation.turn_set.latest("pk")
@@ -55,34 +55,34 @@ def answer(browser: Client, conversation: Conversation, **data: Any) -> tuple[st
     return "".join(piece.get("text", "") for piece in pieces), turn
 
 
-def test_it_answers_says_who_it_is_and_remembers(
+def test_the_tuned_model_answers_names_itself_and_gets_the_history(
     conversation: Conversation, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     browser = browser_of(tuner)
     asked = {"prompt": "word 1", "temperature": "0", "max_output_tokens": "6"}
-    first, turn = answer(browser, conversation, **asked)
+    first, turn = ask_and_read(browser, conversation, **asked)
     assert (turn.state, turn.error) == (State.COMPLETE, {})
     assert turn.reply == first
     assert turn.finish_reason in {"STOP", "MAX_TOKENS"}
     assert turn.model_version.startswith("studio-tiny")
     assert 0 < turn.usage["candidatesTokenCount"] <= 6
 
-    _, second = answer(browser, conversation, **asked)
+    _, second = ask_and_read(browser, conversation, **asked)
     assert second.usage["promptTokenCount"] > turn.usage["promptTokenCount"]
 
 
-def test_an_endpoint_that_is_gone_is_said_to_be(
+def test_a_missing_endpoint_is_reported(
     conversation: Conversation, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     conversation.resource += "9"
     conversation.save()
-    text, turn = answer(browser_of(tuner), conversation, prompt="hello")
+    text, turn = ask_and_read(browser_of(tuner), conversation, prompt="hello")
     assert (text, turn.state, turn.error["kind"]) == ("", State.FAILED, "NotFound")
     assert turn.error["message"] in browser_of(tuner).get(conversation.get_absolute_url()).content.decode()
 
 
-def test_a_message_longer_than_the_model_takes_is_refused_in_the_engines_words(
+def test_a_too_long_message_shows_the_engines_refusal(
     conversation: Conversation, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
-    text, turn = answer(browser_of(tuner), conversation, prompt="word " * 500)
+    text, turn = ask_and_read(browser_of(tuner), conversation, prompt="word " * 500)
     assert (text, turn.state, turn.error["kind"]) == ("", State.FAILED, "BadRequest")

@@ -15,7 +15,7 @@ GOOD = {
 }
 
 
-def test_what_is_filled_in_becomes_the_wires_generation_config() -> None:
+def test_filled_in_fields_become_generation_config() -> None:
     form = AskForm(GOOD)
     assert form.is_valid(), form.errors
     assert form.generation_config() == {
@@ -28,18 +28,18 @@ def test_what_is_filled_in_becomes_the_wires_generation_config() -> None:
     }
 
 
-def test_what_is_left_blank_is_left_to_the_service() -> None:
+def test_blank_fields_are_not_sent() -> None:
     form = SettingsForm({})
     assert form.is_valid()
     assert form.generation_config() == {}
 
 
-def test_a_conversations_settings_come_back_as_they_were_saved(conversation: Conversation) -> None:
+def test_saved_settings_round_trip(conversation: Conversation) -> None:
     form = AskForm(GOOD)
     assert form.is_valid()
     form.save(conversation)
     conversation.refresh_from_db()
-    shown = AskForm.of(conversation)
+    shown = AskForm.from_conversation(conversation)
     assert shown["temperature"].value() == 0.0
     assert shown["stop_sequences"].value() == "END\n  two words "
     assert conversation.system_instruction == "Be brief."
@@ -67,12 +67,12 @@ def test_a_conversations_settings_come_back_as_they_were_saved(conversation: Con
         ("prompt", "", "Write a message first."),
     ],
 )
-def test_a_wrong_value_is_answered_with_one_sentence(field: str, value: str, sentence: str) -> None:
+def test_an_invalid_value_gets_one_error_message(field: str, value: str, sentence: str) -> None:
     form = AskForm({**GOOD, field: value})
     assert not form.is_valid()
     assert form.errors == {field: [sentence]}
 
 
 @pytest.mark.parametrize("value", ["\x00", "a\x00b"])
-def test_a_character_that_databases_refuse_is_refused_in_words(value: str) -> None:
+def test_a_nul_character_gets_an_error_message(value: str) -> None:
     assert "prompt" in AskForm({**GOOD, "prompt": value}).errors

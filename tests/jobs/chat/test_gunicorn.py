@@ -18,9 +18,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs.chat.models import Conversation, Turn
-from studio.run.preflight import free_port
-from studio.run.processes import leashed
-from tests.jobs.chat.conftest import Endpoint, piece
+from studio.run.preflight import find_free_port
+from studio.run.processes import bind_to_parent
+from tests.jobs.chat.conftest import Endpoint, build_response
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = Turn.State
@@ -31,7 +31,7 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
     """The studio in a process of its own, on this test's database."""
     if connection.vendor != "sqlite":
         pytest.skip("the server's process is given the test's database as a file")
-    address = f"127.0.0.1:{free_port()}"
+    address = f"127.0.0.1:{find_free_port()}"
     database = f"sqlite:///{connection.settings_dict['NAME']}"
     command = ["-m", "gunicorn", "studio.wsgi", "-b", address, "--threads", "4", "-w", "1", "-c", "/dev/null"]
     environment = {
@@ -41,18 +41,18 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
         "DEBUG": "on",
     }
     process = subprocess.Popen(
-        leashed([sys.executable, *command, "--no-control-socket"]),
+        bind_to_parent([sys.executable, *command, "--no-control-socket"]),
         cwd=django_settings.BASE_DIR,
         env={**os.environ, **environment},
     )
     try:
-        yield wait_for(f"http://{address}")
+        yield wait_for_server(f"http://{address}")
     finally:
         process.terminate()
         process.wait(20)
 
 
-def wait_for(url: str) -> str:
+def wait_for_server(url: str) -> str:
     for _ in range(300):
         try:
             requests.get(f"{url}/sign-in/", timeout=10)
@@ -71,7 +71,7 @@ def reader(tuner: User, browser_of: Callable[[User], Client]) -> requests.Sessio
     return session
 
 
-def becomes(turn: Turn, state: str) -> None:
+def wait_for_state(turn: Turn, state: str) -> None:
     for _ in range(100):
         turn.refresh_from_db()
         if turn.state == state:
@@ -85,11 +85,11 @@ def open_stream(server: str, reader: requests.Session, turn: Turn) -> requests.R
     return reader.get(server + path, stream=True, timeout=20)
 
 
-def test_text_is_sent_as_it_comes_and_a_reader_who_leaves_lets_go_of_a_silent_endpoint(
+def test_text_is_streamed_and_a_leaving_reader_closes_a_silent_endpoint(
     server: str, reader: requests.Session, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     go_on = Event()
-    endpoint.steps = [piece("one "), go_on, *[piece("more ") for _ in range(2000)]]
+    endpoint.steps = [build_response("one "), go_on, *[build_response("more ") for _ in range(2000)]]
     turn = conversation.ask("hello")
     assert turn
     response = open_stream(server, reader, turn)
@@ -99,7 +99,7 @@ def test_text_is_sent_as_it_comes_and_a_reader_who_leaves_lets_go_of_a_silent_en
     assert not go_on.is_set()
     response.close()
 
-    becomes(turn, State.STOPPED)
+    wait_for_state(turn, State.STOPPED)
     assert (turn.reply, turn.error) == ("one ", {"kind": "Left"})
     go_on.set()
     assert endpoint.hung_up.wait(10)

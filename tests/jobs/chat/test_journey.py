@@ -14,8 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 from jobs.chat import sse
 from jobs.chat.models import Conversation, Turn
 from jobs.models import TuningJob
-from tests.browser import chromium, watched_page
-from tests.jobs.chat.conftest import Endpoint, piece
+from tests.browser import launch_chromium, open_watched_page
+from tests.jobs.chat.conftest import Endpoint, build_response
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Its driver keeps an event loop in this thread, where Django would refuse the database."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
+    with pytest.MonkeyPatch.context() as patch, launch_chromium() as browser:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser
 
@@ -36,14 +36,14 @@ def session(live_server: LiveServer, tuner: User, browser_of: Callable[[User], C
 
 @pytest.fixture
 def page(browser: Browser, live_server: LiveServer, session: dict[str, str]) -> Iterator[Page]:
-    with watched_page(browser, base_url=live_server.url) as page:
+    with open_watched_page(browser, base_url=live_server.url) as page:
         page.context.add_cookies([session])
         yield page
 
 
-def test_ask_see_it_come_stop_and_find_it_again(page: Page, job: TuningJob, endpoint: Endpoint) -> None:
+def test_ask_stream_stop_and_reopen(page: Page, job: TuningJob, endpoint: Endpoint) -> None:
     go_on = Event()
-    endpoint.steps = [piece("The sky "), piece("<b>scatters</b> "), go_on, piece("blue light.", "STOP")]
+    endpoint.steps = [build_response("The sky "), build_response("<b>scatters</b> "), go_on, build_response("blue light.", "STOP")]
     page.goto("/p/local/chats/")
     page.get_by_role("button", name="Test").click()
     page.get_by_placeholder("Why is sky blue?").fill("Why is sky blue?")
@@ -60,17 +60,17 @@ def test_ask_see_it_come_stop_and_find_it_again(page: Page, job: TuningJob, endp
     page.reload()
     expect(page.locator(".turn .bubble").last).to_have_text("The sky <b>scatters</b> ")
     go_on.set()
-    endpoint.says("Rayleigh.", promptTokenCount=9, candidatesTokenCount=3, totalTokenCount=12)
+    endpoint.set_answer("Rayleigh.", promptTokenCount=9, candidatesTokenCount=3, totalTokenCount=12)
     page.get_by_role("button", name="Regenerate").click()
     expect(page.locator(".turn .bubble").last).to_have_text("Rayleigh.")
     expect(page.get_by_text("9 in · 3 out tokens")).to_be_visible()
     assert Turn.objects.get().state == Turn.State.COMPLETE
 
 
-def test_settings_stay_together_and_are_refused_beside_their_field(
+def test_slider_and_box_agree_and_errors_show_beside_their_field(
     page: Page, conversation: Conversation, endpoint: Endpoint
 ) -> None:
-    endpoint.says("fine")
+    endpoint.set_answer("fine")
     page.goto(f"/p/local/chats/{conversation.pk}/")
     box = page.get_by_role("spinbutton", name="Temperature")
     slider = page.get_by_role("slider", name="Temperature")
@@ -93,7 +93,7 @@ def test_settings_stay_together_and_are_refused_beside_their_field(
 @pytest.fixture
 def full_server() -> Iterator[Callable[[], None]]:
     """All streams are taken, also those that an earlier page is only just leaving; called, it frees them."""
-    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.STREAMS)]
+    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.MAX_STREAMS)]
 
     def free() -> None:
         while taken:
@@ -107,7 +107,7 @@ def full_server() -> Iterator[Callable[[], None]]:
         free()
 
 
-def test_a_full_server_is_said_to_be_full_and_tried_again(
+def test_a_full_server_is_reported_and_retried(
     browser: Browser,
     live_server: LiveServer,
     session: dict[str, str],
@@ -116,7 +116,7 @@ def test_a_full_server_is_said_to_be_full_and_tried_again(
     full_server: Callable[[], None],
 ) -> None:
     """On a page that nobody watches: a browser notes every 503 in its console."""
-    endpoint.says("at last")
+    endpoint.set_answer("at last")
     context = browser.new_context(base_url=live_server.url, locale="en-US")
     context.add_cookies([session])
     page = context.new_page()

@@ -1,35 +1,35 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.chat.request import generate_request
+from jobs.chat.request import build_request_body
 
 
 @dataclass
-class Asked:
+class FakeTurn:
     prompt: str
     reply: str = ""
     finish_reason: str = ""
 
 
 @dataclass
-class Chosen:
+class FakeSettings:
     system_instruction: str = ""
     generation_config: dict[str, Any] = field(default_factory=dict)
 
 
-def texts(body: dict[str, Any]) -> list[tuple[str, str]]:
+def list_texts(body: dict[str, Any]) -> list[tuple[str, str]]:
     return [(content["role"], content["parts"][0]["text"]) for content in body["contents"]]
 
 
-def test_a_first_question_without_settings_is_all_there_is() -> None:
-    assert generate_request([Asked("hi")], Chosen()) == {
+def test_a_first_question_without_settings_is_sent_alone() -> None:
+    assert build_request_body([FakeTurn("hi")], FakeSettings()) == {
         "contents": [{"role": "user", "parts": [{"text": "hi"}]}]
     }
 
 
 def test_the_whole_history_is_sent_and_the_last_question_stays_open() -> None:
-    turns = [Asked("one?", "1", "STOP"), Asked("two?", "2", "MAX_TOKENS"), Asked("three?", "an old reply")]
-    assert texts(generate_request(turns, Chosen())) == [
+    turns = [FakeTurn("one?", "1", "STOP"), FakeTurn("two?", "2", "MAX_TOKENS"), FakeTurn("three?", "an old reply")]
+    assert list_texts(build_request_body(turns, FakeSettings())) == [
         ("user", "one?"),
         ("model", "1"),
         ("user", "two?"),
@@ -38,27 +38,27 @@ def test_the_whole_history_is_sent_and_the_last_question_stays_open() -> None:
     ]
 
 
-def test_an_answer_that_was_stopped_is_part_of_the_talk_as_far_as_it_came() -> None:
-    turns = [Asked("tell me", "Once upon", ""), Asked("go on")]
-    assert texts(generate_request(turns, Chosen()))[1] == ("model", "Once upon")
+def test_a_stopped_answer_stays_in_the_history() -> None:
+    turns = [FakeTurn("tell me", "Once upon", ""), FakeTurn("go on")]
+    assert list_texts(build_request_body(turns, FakeSettings()))[1] == ("model", "Once upon")
 
 
-def test_questions_without_an_answer_are_left_out_so_that_roles_alternate() -> None:
-    turns = [Asked("failed"), Asked("blank", " \n"), Asked("good", "yes", "STOP"), Asked("next")]
-    assert [role for role, _ in texts(generate_request(turns, Chosen()))] == ["user", "model", "user"]
+def test_unanswered_questions_are_omitted_so_that_roles_alternate() -> None:
+    turns = [FakeTurn("failed"), FakeTurn("blank", " \n"), FakeTurn("good", "yes", "STOP"), FakeTurn("next")]
+    assert [role for role, _ in list_texts(build_request_body(turns, FakeSettings()))] == ["user", "model", "user"]
 
 
-def test_what_a_filter_refused_is_not_said_again() -> None:
-    turns = [Asked("bad", "part of it", "SAFETY"), Asked("next")]
-    assert texts(generate_request(turns, Chosen())) == [("user", "next")]
+def test_a_blocked_exchange_is_not_sent_again() -> None:
+    turns = [FakeTurn("bad", "part of it", "SAFETY"), FakeTurn("next")]
+    assert list_texts(build_request_body(turns, FakeSettings())) == [("user", "next")]
 
 
-def test_settings_go_with_it_in_the_wires_own_words() -> None:
+def test_settings_are_sent_as_generation_config() -> None:
     config = {"temperature": 0, "topK": 40, "stopSequences": ["\n\n"]}
-    body = generate_request([Asked("hi")], Chosen("Be brief.", config))
+    body = build_request_body([FakeTurn("hi")], FakeSettings("Be brief.", config))
     assert body["systemInstruction"] == {"role": "system", "parts": [{"text": "Be brief."}]}
     assert body["generationConfig"] == config
 
 
 def test_a_blank_instruction_is_not_sent() -> None:
-    assert "systemInstruction" not in generate_request([Asked("hi")], Chosen(" \n"))
+    assert "systemInstruction" not in build_request_body([FakeTurn("hi")], FakeSettings(" \n"))

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from jobs.estimates.queue_position import Place, Queue, queue_of, waiting
+from jobs.estimates.queue_position import QueuedJob, Queue, get_queue, get_queue_if_waiting
 from jobs.models import TuningJob
 from jobs.querysets import Submission
 from studio.models import Membership, Project, Role
@@ -28,7 +28,7 @@ Make = Callable[..., TuningJob]
 def make(project: Project, tuner: User) -> Make:
     """make(name, state, minutes ago, ...) -> a job that was handed over then."""
 
-    def handed_over(name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any) -> TuningJob:
+    def create_submitted_job(name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any) -> TuningJob:
         usual: dict[str, Any] = {
             "project": project,
             "owner": tuner,
@@ -40,31 +40,31 @@ def make(project: Project, tuner: User) -> Make:
         }
         return TuningJob.objects.create(tuned_model_display_name=name, state=state, **{**usual, **fields})
 
-    return handed_over
+    return create_submitted_job
 
 
-def names(queue: Queue | None) -> list[str]:
+def get_names(queue: Queue | None) -> list[str]:
     return [place.name for place in queue.ahead] if queue else []
 
 
-def test_nobody_ahead_means_nothing_is_said(draft: TuningJob, tuner: User) -> None:
-    queue = queue_of(draft, tuner)
+def test_empty_queue_renders_nothing(draft: TuningJob, tuner: User) -> None:
+    queue = get_queue(draft, tuner)
     assert not queue.waits and str(queue) == ""
 
 
-def test_one_ahead_is_named_with_the_time_it_has_left(draft: TuningJob, tuner: User, make: Make) -> None:
+def test_job_ahead_is_named_with_its_remaining_time(draft: TuningJob, tuner: User, make: Make) -> None:
     make("intents", summary={"step": 100, "steps": 400, "rate": 1.6})
-    queue = queue_of(draft, tuner)
+    queue = get_queue(draft, tuner)
     assert str(queue) == "1 job is ahead of it: intents (about 3 min left). It waits its turn."
 
 
-def test_the_one_that_runs_comes_first_then_by_their_time(draft: TuningJob, tuner: User, make: Make) -> None:
+def test_running_jobs_come_first_then_by_submission_time(draft: TuningJob, tuner: User, make: Make) -> None:
     third = make("third", job_states.PENDING, ago=1)
     second = make("second", job_states.QUEUED, ago=9)
     make("first", job_states.RUNNING, ago=4)
-    assert names(queue_of(draft, tuner)) == ["first", "second", "third"]
-    assert names(waiting(second, tuner)) == ["first"]
-    assert names(waiting(third, tuner)) == ["first", "second"]
+    assert get_names(get_queue(draft, tuner)) == ["first", "second", "third"]
+    assert get_names(get_queue_if_waiting(second, tuner)) == ["first"]
+    assert get_names(get_queue_if_waiting(third, tuner)) == ["first", "second"]
 
 
 @pytest.mark.parametrize(
@@ -80,48 +80,48 @@ def test_the_one_that_runs_comes_first_then_by_their_time(draft: TuningJob, tune
         ("", {"submission": Submission.DRAFT}),
     ],
 )
-def test_what_holds_no_place_is_not_ahead(
+def test_inactive_jobs_are_not_in_the_queue(
     draft: TuningJob, tuner: User, make: Make, state: str, fields: dict[str, Any]
 ) -> None:
     make("over", state, **fields)
-    assert names(queue_of(draft, tuner)) == []
+    assert get_names(get_queue(draft, tuner)) == []
 
 
 @pytest.mark.parametrize(
     ("state", "submission"),
     [("", Submission.READY), ("", Submission.SENDING), (job_states.CANCELLING, Submission.CREATED)],
 )
-def test_what_is_on_its_way_or_still_stopping_holds_a_place(
+def test_submitting_and_cancelling_jobs_are_in_the_queue(
     draft: TuningJob, tuner: User, make: Make, state: str, submission: str
 ) -> None:
     make("there", state, submission=submission)
-    assert names(queue_of(draft, tuner)) == ["there"]
+    assert get_names(get_queue(draft, tuner)) == ["there"]
 
 
-def test_a_job_that_runs_or_is_over_asks_nothing(
+def test_running_and_final_jobs_cost_no_query(
     tuner: User, make: Make, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     jobs = [make("runs"), make("over", job_states.SUCCEEDED)]
     with django_assert_num_queries(0):
-        assert [waiting(job, tuner) for job in jobs] == [None, None]
+        assert [get_queue_if_waiting(job, tuner) for job in jobs] == [None, None]
 
 
-def test_a_larger_quota_lets_more_run(draft: TuningJob, tuner: User, make: Make, settings: Settings) -> None:
-    settings.QUOTAS = quotas.read("", "2")
+def test_larger_quota_lets_more_jobs_run(draft: TuningJob, tuner: User, make: Make, settings: Settings) -> None:
+    settings.QUOTAS = quotas.parse_quotas("", "2")
     make("one")
-    assert not queue_of(draft, tuner).waits
+    assert not get_queue(draft, tuner).waits
     make("two")
-    queue = queue_of(draft, tuner)
+    queue = get_queue(draft, tuner)
     assert queue.waits and queue.quota == 2
 
 
-def test_more_at_work_than_was_told_correct_the_quota(draft: TuningJob, tuner: User, make: Make) -> None:
+def test_running_jobs_raise_a_quota_set_too_low(draft: TuningJob, tuner: User, make: Make) -> None:
     for number in range(3):
         make(f"job {number}")
-    assert queue_of(draft, tuner).quota == 3
+    assert get_queue(draft, tuner).quota == 3
 
 
-def test_the_quota_is_shared_by_the_projects_of_one_google_project(
+def test_projects_of_one_google_project_share_the_quota(
     project: Project, draft: TuningJob, tuner: User, make: Make
 ) -> None:
     Project.objects.filter(pk=project.pk).update(backend="google", project_id="acme-123")
@@ -131,40 +131,40 @@ def test_the_quota_is_shared_by_the_projects_of_one_google_project(
     other = Project.objects.create(slug="other", name="Other", project_id="other-1", **facts)
     make("theirs", project=twin, owner=None, location="europe-west4")
     make("elsewhere", project=other)
-    queue = queue_of(draft, tuner)
-    assert queue.ahead == (Place("a job of another project"),)
+    queue = get_queue(draft, tuner)
+    assert queue.ahead == (QueuedJob("a job of another project"),)
     Membership.objects.create(project=twin, user=tuner, role=Role.VIEWER)
-    place = queue_of(draft, tuner).ahead[0]
+    place = get_queue(draft, tuner).ahead[0]
     assert place.name == "theirs" and place.owner == "a former member" and "/p/twin/jobs/" in place.address
 
 
-def test_a_name_is_text_and_its_link_leads_to_the_job(
+def test_names_are_escaped_links(
     draft: TuningJob, tuner: User, make: Make, person: Callable[..., User]
 ) -> None:
     ana = person(Role.TUNER, "ana")
     job = make("<b>bold</b>", owner=ana)
-    queue = queue_of(draft, tuner)
+    queue = get_queue(draft, tuner)
     assert queue.names == f'<a href="{job.get_absolute_url()}">&lt;b&gt;bold&lt;/b&gt;</a> (ana)'
 
 
-def test_a_long_line_is_counted(draft: TuningJob, tuner: User, make: Make) -> None:
+def test_long_queue_is_truncated(draft: TuningJob, tuner: User, make: Make) -> None:
     for number in range(1, 6):
         make(f"j{number}", job_states.PENDING, ago=10 - number)
-    told = str(queue_of(draft, tuner))
+    told = str(get_queue(draft, tuner))
     assert told == "5 jobs are ahead of it: j1, j2, j3, and 2 more. It waits its turn."
 
 
-def test_the_line_costs_two_queries_however_long_it_is(
+def test_queue_costs_two_queries_at_any_length(
     project: Project, draft: TuningJob, tuner: User, make: Make, django_assert_max_num_queries: Any
 ) -> None:
     twin = Project.objects.create(slug="twin", name="Twin", project_id="local", regions=["us-central1"])
     for number in range(8):
         make(f"j{number}", project=twin if number % 2 else project)
     with django_assert_max_num_queries(2):
-        assert len(str(queue_of(draft, tuner)))
+        assert len(str(get_queue(draft, tuner)))
 
 
-def test_start_and_the_waiting_jobs_page_say_it(
+def test_start_message_and_job_page_show_the_queue(
     draft: TuningJob, tuner: User, make: Make, browser_of: Callable[[User], Client]
 ) -> None:
     first = make("first", summary={"step": 100, "steps": 400, "rate": 1.6})
@@ -175,6 +175,6 @@ def test_start_and_the_waiting_jobs_page_say_it(
         page = browser.get(reverse(f"jobs:{tab}", args=["local", draft.pk])).content.decode()
         assert f'1 job is ahead of it: <a href="{first.get_absolute_url()}">first</a>' in page
         assert "The engine trains 1 job at a time." in page
-    first.absorb({"state": job_states.SUCCEEDED})
+    first.update_from_remote({"state": job_states.SUCCEEDED})
     page = browser.get(reverse("jobs:detail", args=["local", draft.pk])).content.decode()
     assert "ahead of it" not in page

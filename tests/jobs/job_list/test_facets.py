@@ -10,46 +10,46 @@ from django.contrib.auth.models import User
 
 from jobs.models import TuningJob
 from studio.models import Project, Role
-from tests.jobs.job_list.test_job_list import data, shown
+from tests.jobs.job_list.test_job_list import create_dataset, parse_row_names
 from tests.jobs.job_list.test_job_list import make as make
 from tests.jobs.job_list.test_job_list import page as page
 
 pytestmark = pytest.mark.django_db
 
 
-def facet(html: str, key: str) -> list[str]:
+def parse_facet(html: str, key: str) -> list[str]:
     """The words of a facet: what it is set to, then its choices."""
     found = re.search(rf'id="facet-{key}">(.*?)</details>', html, re.DOTALL)
     words = re.findall(r"<b>([^<]+)|item[^>]*>([^<]+)<", found[1]) if found else []
     return [now or choice for now, choice in words]
 
 
-def test_facets_narrow_the_list_and_stand_in_the_address(
+def test_facets_filter_the_list_and_are_part_of_the_url(
     make: Callable[..., TuningJob],
     page: Callable[..., str],
     project: Project,
     person: Callable[..., User],
     tuner: User,
 ) -> None:
-    one, two = data(project, "gs://b/one.jsonl", "A"), data(project, "gs://b/two.jsonl", "B")
+    one, two = create_dataset(project, "gs://b/one.jsonl", "A"), create_dataset(project, "gs://b/two.jsonl", "B")
     other = person(Role.TUNER, "Zoë")
     make("a", training=one)
     make("b", training=two, base_model="gemini-2.5-flash")
     make("c", training=two, owner=other, state="JOB_STATE_FAILED")
     html = page()
-    assert facet(html, "base") == ["Any", "Any", "gemini-2.5-flash", "studio-tiny"]
-    assert facet(html, "dataset") == ["Any", "Any", "two.jsonl", "one.jsonl"]
-    assert facet(html, "owner") == ["Anyone", "Anyone", "Mine", "Zoë"]
-    assert shown(page("?base=studio-tiny")) == ["c", "a"]
-    assert shown(page(f"?dataset={two.pk}")) == ["c", "b"]
-    assert shown(page("?owner=mine")) == shown(page(f"?owner={tuner.pk}")) == ["b", "a"]
-    assert shown(page(f"?owner={other.pk}&dataset={two.pk}")) == ["c"]
-    assert shown(page("?owner=nobody&dataset=x")) == ["c", "b", "a"]
-    assert facet(page(f"?owner={tuner.pk}"), "owner")[0] == "Mine"
+    assert parse_facet(html, "base") == ["Any", "Any", "gemini-2.5-flash", "studio-tiny"]
+    assert parse_facet(html, "dataset") == ["Any", "Any", "two.jsonl", "one.jsonl"]
+    assert parse_facet(html, "owner") == ["Anyone", "Anyone", "Mine", "Zoë"]
+    assert parse_row_names(page("?base=studio-tiny")) == ["c", "a"]
+    assert parse_row_names(page(f"?dataset={two.pk}")) == ["c", "b"]
+    assert parse_row_names(page("?owner=mine")) == parse_row_names(page(f"?owner={tuner.pk}")) == ["b", "a"]
+    assert parse_row_names(page(f"?owner={other.pk}&dataset={two.pk}")) == ["c"]
+    assert parse_row_names(page("?owner=nobody&dataset=x")) == ["c", "b", "a"]
+    assert parse_facet(page(f"?owner={tuner.pk}"), "owner")[0] == "Mine"
     assert "No jobs match" in page("?base=none+like+this")
 
 
-def test_a_facet_keeps_the_rest_of_the_address_and_clearing_keeps_the_order(
+def test_a_facet_keeps_the_other_parameters_and_clearing_keeps_the_sort(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     for name in ("a", "b"):
@@ -66,13 +66,13 @@ def test_a_facet_keeps_the_rest_of_the_address_and_clearing_keeps_the_order(
     assert "clear-filters" not in page("?sort=best")
 
 
-def test_a_facet_without_a_choice_is_not_shown(
+def test_a_facet_with_one_value_is_hidden(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     make("a")
     html = page()
-    assert [key for key in ("base", "dataset", "owner") if facet(html, key)] == []
-    assert facet(page("?base=studio-tiny"), "base")[0] == "studio-tiny"
+    assert [key for key in ("base", "dataset", "owner") if parse_facet(html, key)] == []
+    assert parse_facet(page("?base=studio-tiny"), "base")[0] == "studio-tiny"
 
 
 def test_segments_count_within_the_other_filters(
@@ -85,12 +85,12 @@ def test_segments_count_within_the_other_filters(
     assert counted == [("all", "2"), ("succeeded", "1"), ("failed", "1")]
 
 
-def test_every_order_can_be_chosen_and_turned_round(
+def test_every_sort_order_can_be_chosen_and_reversed(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     make("one")
     html = page("?sort=left")
-    assert facet(html, "sort")[0] == "Time left"
+    assert parse_facet(html, "sort")[0] == "Time left"
     assert 'href="?sort=-left" aria-current="true"' in html
     for key in ("name", "status", "base", "best", "final", "progress", "duration"):
         assert re.search(rf'class="menu-item" href="\?sort=-?{key}"', html), key

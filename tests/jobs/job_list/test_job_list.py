@@ -51,23 +51,23 @@ def page(tuner: User, browser_of: Callable[[User], Client]) -> Callable[..., str
     return get
 
 
-def shown(html: str) -> list[str]:
+def parse_row_names(html: str) -> list[str]:
     return re.findall(r'id="open-\d+"[^>]*><bdi>([^<]+)<', html)
 
 
-def measured(value: float) -> dict[str, Any]:
+def make_measured_summary(value: float) -> dict[str, Any]:
     return {
         "summary": {"best": {"value": value, "step": 3, "epoch": 1.0}, "spark": [2.0, value, value + 0.1]}
     }
 
 
-def data(project: Project, uri: str, crc32c: str) -> Dataset:
+def create_dataset(project: Project, uri: str, crc32c: str) -> Dataset:
     return Dataset.objects.create(
         project=project, uri=uri, generation="1", crc32c=crc32c, size=9, source="existing"
     )
 
 
-def test_an_empty_project_says_what_comes_next(page: Callable[..., str]) -> None:
+def test_an_empty_project_shows_the_next_step(page: Callable[..., str]) -> None:
     html = page()
     assert "No tuned models in this project yet" in html
     assert html.count("btn-primary") == 1
@@ -76,24 +76,24 @@ def test_an_empty_project_says_what_comes_next(page: Callable[..., str]) -> None
 def test_rows_are_newest_first_and_can_be_sorted(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
-    make("b", **measured(0.5))
-    make("a", **measured(0.7))
+    make("b", **make_measured_summary(0.5))
+    make("a", **make_measured_summary(0.7))
     make("c", state="JOB_STATE_FAILED")
-    assert shown(page()) == ["c", "a", "b"]
-    assert shown(page("?sort=name")) == ["a", "b", "c"]
-    assert shown(page("?sort=best")) == ["b", "a", "c"]
-    assert shown(page("?sort=-best")) == ["a", "b", "c"]
+    assert parse_row_names(page()) == ["c", "a", "b"]
+    assert parse_row_names(page("?sort=name")) == ["a", "b", "c"]
+    assert parse_row_names(page("?sort=best")) == ["b", "a", "c"]
+    assert parse_row_names(page("?sort=-best")) == ["a", "b", "c"]
 
 
-def test_filters_live_in_the_address(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
+def test_filters_are_part_of_the_url(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("first try")
     make("second", state="JOB_STATE_FAILED")
     make("third", state="JOB_STATE_RUNNING")
-    assert shown(page("?status=failed")) == ["second"]
-    assert shown(page("?status=active")) == ["third"]
-    assert shown(page("?q=FIRST")) == ["first try"]
+    assert parse_row_names(page("?status=failed")) == ["second"]
+    assert parse_row_names(page("?status=active")) == ["third"]
+    assert parse_row_names(page("?q=FIRST")) == ["first try"]
     assert "No jobs match" in page("?q=nothing+like+this")
-    assert shown(page("?status=nonsense&sort=nonsense&page=999")) == ["third", "second", "first try"]
+    assert parse_row_names(page("?status=nonsense&sort=nonsense&page=999")) == ["third", "second", "first try"]
 
 
 def test_segments_count_each_status(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
@@ -109,20 +109,20 @@ def test_a_draft_is_seen_by_its_owner_only(
     make("mine", state="", submission=Submission.DRAFT)
     make("theirs", state="", submission=Submission.DRAFT, owner=person(Role.TUNER, "other"))
     html = page()
-    assert shown(html) == ["mine"]
+    assert parse_row_names(html) == ["mine"]
     assert re.findall(r'href="([^"]+)">Drafts <span class="num">(\d+)<', html) == [
         ("/p/local/jobs/drafts/", "2")
     ]
 
 
-def test_a_state_we_do_not_know_is_shown_as_it_is(
+def test_an_unknown_state_is_shown_verbatim(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     make("odd", state="JOB_STATE_HIBERNATING")
     assert "JOB_STATE_HIBERNATING" in page()
 
 
-def test_a_running_row_tells_how_far_it_is(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
+def test_a_running_row_shows_its_progress(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("going", state="JOB_STATE_RUNNING", summary={"step": 40, "steps": 100, "rate": 0.5, "spark": [3, 2]})
     html = page()
     assert "step 40 of 100" in html
@@ -133,26 +133,26 @@ def test_a_running_row_tells_how_far_it_is(make: Callable[..., TuningJob], page:
 def test_the_best_is_bold_only_among_runs_on_the_same_data(
     make: Callable[..., TuningJob], page: Callable[..., str], project: Project
 ) -> None:
-    old, new = data(project, "gs://b/old.jsonl", "AAAA"), data(project, "gs://b/new.jsonl", "BBBB")
-    make("lowest, on other data", validation=old, **measured(0.1))
-    make("lower", validation=new, **measured(0.3))
-    make("higher", validation=new, **measured(0.4))
+    old, new = create_dataset(project, "gs://b/old.jsonl", "AAAA"), create_dataset(project, "gs://b/new.jsonl", "BBBB")
+    make("lowest, on other data", validation=old, **make_measured_summary(0.1))
+    make("lower", validation=new, **make_measured_summary(0.3))
+    make("higher", validation=new, **make_measured_summary(0.4))
     assert re.findall(r'class="best">([\d.]+)<', page()) == ["0.300"]
 
 
-def test_names_are_text_never_markup(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
+def test_names_are_escaped(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("<img src=x onerror=alert(1)>")
     assert "<img" not in page()
 
 
-def test_htmx_gets_the_list_alone(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
+def test_htmx_gets_only_the_list_fragment(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("one")
     html = page(**{"HX-Request": "true"})
     assert html.lstrip().startswith('<div id="jobs"')
-    assert shown(html) == ["one"]
+    assert parse_row_names(html) == ["one"]
 
 
-def test_stale_rows_say_since_when_and_why(
+def test_stale_rows_show_since_when_and_why(
     make: Callable[..., TuningJob], page: Callable[..., str], project: Project
 ) -> None:
     make("going", state="JOB_STATE_RUNNING")
@@ -171,7 +171,7 @@ def test_stale_rows_say_since_when_and_why(
     assert 'class="stale"' in html
 
 
-def test_a_running_row_without_a_pace_leaves_the_time_out(
+def test_a_running_row_without_a_rate_shows_no_time_left(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     make("slow", state="JOB_STATE_RUNNING", summary={"step": 40, "steps": 100, "rate": None})
@@ -202,7 +202,7 @@ def test_a_row_shows_the_final_loss_and_how_long_it_took(
     assert '<span title="1 h 05 min">1 h 05 min</span>' in html
 
 
-def test_alerts_are_told_in_words_and_unknown_ones_left_out(
+def test_known_alerts_are_described_and_unknown_ones_omitted(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     make("bad", summary={"alerts": ["overfitting", "boredom", "not_a_number"]})
@@ -215,7 +215,7 @@ def test_alerts_are_told_in_words_and_unknown_ones_left_out(
     assert f'title="{words}"' in html and f'hidden">{words}<' in html
 
 
-def test_whoever_is_not_a_draft_can_be_chosen(
+def test_every_job_but_a_draft_can_be_selected(
     make: Callable[..., TuningJob], page: Callable[..., str]
 ) -> None:
     going, over = make("going", state="JOB_STATE_RUNNING"), make("over")
@@ -228,14 +228,14 @@ def test_whoever_is_not_a_draft_can_be_chosen(
     assert '<form id="pick" method="get" action="/p/local/compare/">' in html
 
 
-def queries(browser: Client, address: str) -> int:
+def count_queries(browser: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert browser.get(address).status_code == 200
     return len(asked)
 
 
 @pytest.mark.parametrize("query", ["", "?sort=left", "?sort=duration&base=studio-tiny&owner=mine"])
-def test_queries_do_not_grow_with_the_rows(
+def test_the_number_of_queries_does_not_grow_with_the_rows(
     query: str,
     make: Callable[..., TuningJob],
     project: Project,
@@ -243,10 +243,10 @@ def test_queries_do_not_grow_with_the_rows(
     browser_of: Callable[[User], Client],
 ) -> None:
     browser, address = browser_of(tuner), f"/p/local/jobs/{query}"
-    make("job", training=data(project, "gs://b/0.jsonl", "A"), **measured(0.5))
+    make("job", training=create_dataset(project, "gs://b/0.jsonl", "A"), **make_measured_summary(0.5))
     browser.get(address)
-    few = queries(browser, address)
+    few = count_queries(browser, address)
     for number in range(1, 60):
-        make(f"job {number}", training=data(project, f"gs://b/{number}.jsonl", "B"), **measured(number / 10))
-    assert queries(browser, address) == few <= 14
-    assert len(shown(browser.get(address).content.decode())) == filters.PAGE
+        make(f"job {number}", training=create_dataset(project, f"gs://b/{number}.jsonl", "B"), **make_measured_summary(number / 10))
+    assert count_queries(browser, address) == few <= 14
+    assert len(parse_row_names(browser.get(address).content.decode())) == filters.PAGE_SIZE

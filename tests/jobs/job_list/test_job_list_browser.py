@@ -53,47 +53,47 @@ def runs(project: Project, tuner: User) -> Callable[..., list[TuningJob]]:
     return make
 
 
-def box(page: Page, job: TuningJob) -> Locator:
+def find_checkbox(page: Page, job: TuningJob) -> Locator:
     return page.locator(f"#pick-{job.pk}")
 
 
-def bar(page: Page) -> Locator:
+def find_selection_bar(page: Page) -> Locator:
     return page.locator("#selection")
 
 
-def renewed(page: Page) -> None:
+def wait_for_refresh(page: Page) -> None:
     """Waits until the list has been swapped for a new one."""
     page.locator("#jobs").evaluate("element => (element.dataset.old = 'yes')")
     expect(page.locator("#jobs:not([data-old])")).to_be_attached(timeout=30_000)
 
 
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 700, "height": 800}}], indirect=True)
-def test_the_selection_survives_the_lists_renewal(
+def test_the_selection_survives_a_list_refresh(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     going, over, other = runs(3, going=1)
     page = visit(LIST)
-    expect(bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
-    box(page, over).check()
-    box(page, going).check()
+    expect(find_selection_bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    find_checkbox(page, over).check()
+    find_checkbox(page, going).check()
     page.locator(".table-wrap").evaluate("element => (element.scrollLeft = 60)")
     top = page.evaluate(BOX, f"job-{other.pk}")
-    renewed(page)
+    wait_for_refresh(page)
     for job, chosen in ((going, True), (over, True), (other, False)):
-        expect(box(page, job)).to_be_checked(checked=chosen)
-    expect(box(page, going)).to_be_focused()
-    expect(bar(page)).to_contain_text("2 selected")
-    expect(bar(page).get_by_role("button", name="Compare 2")).to_be_enabled()
-    expect(bar(page).get_by_role("button", name="Cancel 1 running")).to_be_visible()
+        expect(find_checkbox(page, job)).to_be_checked(checked=chosen)
+    expect(find_checkbox(page, going)).to_be_focused()
+    expect(find_selection_bar(page)).to_contain_text("2 selected")
+    expect(find_selection_bar(page).get_by_role("button", name="Compare 2")).to_be_enabled()
+    expect(find_selection_bar(page).get_by_role("button", name="Cancel 1 running")).to_be_visible()
     assert page.locator(".table-wrap").evaluate("element => element.scrollLeft") == 60
     assert page.evaluate(BOX, f"job-{other.pk}") == top, "nothing has moved"
     TuningJob.objects.filter(pk=going.pk).update(state="JOB_STATE_SUCCEEDED")
-    renewed(page)
-    expect(bar(page)).to_contain_text("2 selected")
-    expect(bar(page).locator("[data-cancel]")).to_be_hidden()
+    wait_for_refresh(page)
+    expect(find_selection_bar(page)).to_contain_text("2 selected")
+    expect(find_selection_bar(page).locator("[data-cancel]")).to_be_hidden()
 
 
-def test_a_menu_stays_open_while_an_answer_comes(
+def test_an_open_menu_survives_a_list_refresh(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     runs(2, going=1)
@@ -108,57 +108,57 @@ def test_a_menu_stays_open_while_an_answer_comes(
     expect(page.locator("#facet-sort")).to_have_attribute("open", "")
     page.unroute(ASKED)
     page.locator("h1").click()
-    renewed(page)
+    wait_for_refresh(page)
     expect(page.locator("#facet-sort")).not_to_have_attribute("open", "")
 
 
-def test_the_selection_survives_order_filter_and_pages(
+def test_the_selection_survives_sorting_filtering_and_paging(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     jobs = runs(52)
     page = visit(LIST)
-    box(page, jobs[0]).check()
-    expect(bar(page).locator("[data-words-elsewhere]")).to_be_hidden()
+    find_checkbox(page, jobs[0]).check()
+    expect(find_selection_bar(page).locator("[data-words-elsewhere]")).to_be_hidden()
     page.locator("#sort-created").click()
-    expect(box(page, jobs[0])).to_be_attached(attached=False)
-    expect(bar(page).locator("[data-words-elsewhere]")).to_have_text("1 not in this view")
-    box(page, jobs[51]).check()
-    expect(bar(page)).to_contain_text("2 selected")
+    expect(find_checkbox(page, jobs[0])).to_be_attached(attached=False)
+    expect(find_selection_bar(page).locator("[data-words-elsewhere]")).to_have_text("1 not in this view")
+    find_checkbox(page, jobs[51]).check()
+    expect(find_selection_bar(page)).to_contain_text("2 selected")
     page.get_by_role("link", name="Next page").click()
-    expect(box(page, jobs[0])).to_be_checked()
-    expect(box(page, jobs[51])).to_be_attached(attached=False)
+    expect(find_checkbox(page, jobs[0])).to_be_checked()
+    expect(find_checkbox(page, jobs[51])).to_be_attached(attached=False)
     page.locator("#seg-succeeded").click()
-    bar(page).get_by_role("button", name="Compare 2").click()
+    find_selection_bar(page).get_by_role("button", name="Compare 2").click()
     page.wait_for_url("**/compare/**")
     assert sorted(page.evaluate(RUNS)) == sorted([jobs[0].pk, jobs[51].pk])
     page.go_back()
-    expect(bar(page)).to_contain_text("2 selected")
-    bar(page).get_by_role("button", name="Clear").click()
-    expect(bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
-    expect(box(page, jobs[51])).not_to_be_checked()
+    expect(find_selection_bar(page)).to_contain_text("2 selected")
+    find_selection_bar(page).get_by_role("button", name="Clear").click()
+    expect(find_selection_bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    expect(find_checkbox(page, jobs[51])).not_to_be_checked()
     page.reload()
-    expect(bar(page)).to_have_attribute("data-count", "0")
+    expect(find_selection_bar(page)).to_have_attribute("data-count", "0")
 
 
-def test_keys_choose_rows_and_compare(
+def test_keyboard_selects_rows_and_compares(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     jobs = runs(6)
     page = visit(LIST)
-    box(page, jobs[1]).focus()
+    find_checkbox(page, jobs[1]).focus()
     page.keyboard.press("Space")
     page.keyboard.press("c")
-    expect(bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
-    expect(bar(page).locator("[data-compare]")).to_be_disabled()
+    expect(find_selection_bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+    expect(find_selection_bar(page).locator("[data-compare]")).to_be_disabled()
     assert page.url.endswith(LIST)
-    box(page, jobs[3]).click(modifiers=["Shift"])
-    expect(bar(page)).to_contain_text("3 selected")
+    find_checkbox(page, jobs[3]).click(modifiers=["Shift"])
+    expect(find_selection_bar(page)).to_contain_text("3 selected")
     page.locator(f"#open-{jobs[2].pk}").focus()
     page.keyboard.press("x")
-    expect(box(page, jobs[2])).not_to_be_checked()
+    expect(find_checkbox(page, jobs[2])).not_to_be_checked()
     page.locator("#jobs-q").focus()
     page.keyboard.press("x")
-    expect(bar(page)).to_contain_text("2 selected")
+    expect(find_selection_bar(page)).to_contain_text("2 selected")
     page.locator(f"#open-{jobs[5].pk}").focus()
     page.keyboard.press("x")
     page.keyboard.press("c")
@@ -166,31 +166,31 @@ def test_keys_choose_rows_and_compare(
     assert page.evaluate(RUNS) == [jobs[n].pk for n in (1, 3, 5)]
 
 
-def test_a_page_is_chosen_at_once_and_more_than_fifty_are_too_many(
+def test_select_all_selects_a_page_and_fifty_is_the_limit(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]], project: Project, tuner: User
 ) -> None:
     jobs = runs(51)
     draft = TuningJob.objects.create(project=project, owner=tuner, tuned_model_display_name="draft")
     page = visit(LIST)
     page.locator("#pick-all").check()
-    expect(bar(page).get_by_role("button", name="Compare 49")).to_be_enabled()
+    expect(find_selection_bar(page).get_by_role("button", name="Compare 49")).to_be_enabled()
     expect(page.locator(f"#job-{draft.pk} input[type=checkbox]")).to_have_count(0)
     page.goto(f"{page.url}?page=2")
-    box(page, jobs[49]).check()
-    expect(bar(page).locator("[data-why]")).to_be_hidden()
-    box(page, jobs[50]).check()
+    find_checkbox(page, jobs[49]).check()
+    expect(find_selection_bar(page).locator("[data-why]")).to_be_hidden()
+    find_checkbox(page, jobs[50]).check()
     expect(page.locator("#pick-all")).to_be_checked()
-    expect(bar(page).get_by_role("button", name="Compare 51")).to_be_disabled()
-    expect(bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+    expect(find_selection_bar(page).get_by_role("button", name="Compare 51")).to_be_disabled()
+    expect(find_selection_bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
 
 
-def test_the_running_ones_are_cancelled_by_their_names(
+def test_bulk_cancel_names_the_running_jobs(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     going, also, _over = runs(3, going=2)
     page = visit(LIST)
     page.locator("#pick-all").check()
-    bar(page).get_by_role("button", name="Cancel 2 running").click()
+    find_selection_bar(page).get_by_role("button", name="Cancel 2 running").click()
     for job in (going, also):
         expect(page.locator("form li", has_text=str(job))).to_contain_text("Running")
     expect(page.locator("main")).to_contain_text("Left as they are")
@@ -199,8 +199,8 @@ def test_the_running_ones_are_cancelled_by_their_names(
     expect(page.locator("main")).to_contain_text("Cancelling 2 jobs was asked for")
     asked = TuningJob.objects.filter(cancel_asked_at__isnull=False).values_list("pk", flat=True)
     assert set(asked) == {going.pk, also.pk}
-    expect(bar(page)).to_contain_text("3 selected")
-    expect(bar(page).locator("[data-cancel]")).to_be_hidden()
+    expect(find_selection_bar(page)).to_contain_text("3 selected")
+    expect(find_selection_bar(page).locator("[data-cancel]")).to_be_hidden()
 
 
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
@@ -211,17 +211,17 @@ def test_without_javascript_the_form_compares_and_cancels(
     page = visit(LIST)
     expect(page.locator("#pick-all")).to_be_hidden()
     for job in (going, over):
-        box(page, job).check()
+        find_checkbox(page, job).check()
     page.get_by_role("button", name="Cancel selected").click()
     expect(page.locator("h1")).to_have_text("Cancel 1 job?")
     page.go_back()
     for job in (going, over):
-        box(page, job).check()
+        find_checkbox(page, job).check()
     page.get_by_role("button", name="Compare selected").click()
     assert page.url.endswith(f"/p/local/compare/?runs={going.pk},{over.pk}")
 
 
-def sizes() -> list[Any]:
+def list_visits() -> list[Any]:
     return [
         pytest.param(
             {"viewport": {"width": width, "height": 900}, "color_scheme": theme, "reduced_motion": "reduce"},
@@ -232,8 +232,8 @@ def sizes() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("visit", sizes(), indirect=True)
-def test_the_list_is_fit_for_everybody(
+@pytest.mark.parametrize("visit", list_visits(), indirect=True)
+def test_the_list_is_accessible(
     visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
 ) -> None:
     jobs = runs(4, going=1)
@@ -241,7 +241,7 @@ def test_the_list_is_fit_for_everybody(
     page = visit(LIST)
     assert not grave_problems(page), "nothing chosen"
     for job in jobs[:2]:
-        box(page, job).check()
+        find_checkbox(page, job).check()
     assert not grave_problems(page), "two chosen"
     page.locator("#facet-base summary").click()
     assert not grave_problems(page, COLOURS), "a facet open"

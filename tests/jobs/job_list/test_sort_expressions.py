@@ -14,10 +14,10 @@ from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from jobs import tuning_job_resource
-from jobs.job_list.filters import Filters, matching
-from jobs.job_list.sort_expressions import LIFE
+from jobs.job_list.filters import Filters, select_rows
+from jobs.job_list.sort_expressions import STATE_ORDER
 from jobs.models import Submission, TuningJob
-from jobs.status import status_of, work_of
+from jobs.status import status_of, get_run_progress
 from studio.models import Project
 from studio.vertex import job_states
 
@@ -49,28 +49,28 @@ MOMENTS = [
     *("2026-11-27T19:30:00+09:00", "2026-11-27T10:00:00.123456789Z"),
     *("", None, "absent", "yesterday", "2026-11-27", 5, {}),
 ]
-STATES = [*LIFE, *[job_states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
+STATES = [*STATE_ORDER, *[job_states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
 
 
-def present(**fields: Any) -> dict[str, Any]:
+def drop_absent(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value != "absent"}
 
 
 def random_job(chance: random.Random, project: Project, user: User) -> TuningJob:
     pick = chance.choice
     state = pick(STATES)
-    told = present(completedStepCount=pick(COUNTS))
-    planned = present(tuningStepCount=pick(COUNTS))
+    told = drop_absent(completedStepCount=pick(COUNTS))
+    planned = drop_absent(tuningStepCount=pick(COUNTS))
     answer = {
-        **present(startTime=pick(MOMENTS)),
+        **drop_absent(startTime=pick(MOMENTS)),
         "tuningJobMetadata": pick([told, told, {}, None]),
         "tuningDataStats": pick([{"supervisedTuningDataStats": planned}, {}, None]),
     }
     summary = {
-        "best": pick([present(value=pick(LOSSES)), None]),
-        "last": pick([present(value=pick(LOSSES)), None]),
-        **present(step=pick([9, 10, 431, 0, "absent"]), steps=pick([564, 90, None, "absent"])),
-        **present(rate=pick(RATES)),
+        "best": pick([drop_absent(value=pick(LOSSES)), None]),
+        "last": pick([drop_absent(value=pick(LOSSES)), None]),
+        **drop_absent(step=pick([9, 10, 431, 0, "absent"]), steps=pick([564, 90, None, "absent"])),
+        **drop_absent(rate=pick(RATES)),
     }
     return TuningJob(
         project=project,
@@ -97,31 +97,31 @@ def zoo(project: Project, tuner: User) -> list[TuningJob]:
     return TuningJob.objects.bulk_create(made)
 
 
-def loss(job: TuningJob, which: str) -> float | None:
+def get_loss(job: TuningJob, which: str) -> float | None:
     """A summary is written by metrics, in numbers; whatever else stands there is no loss."""
     value = (job.summary.get(which) or {}).get("value")
-    return tuning_job_resource.number(value) if value not in ("NaN", "null") else None
+    return tuning_job_resource.parse_float(value) if value not in ("NaN", "null") else None
 
 
-def goes_on(job: TuningJob) -> bool:
+def is_active(job: TuningJob) -> bool:
     return job.is_created and not job.is_final
 
 
-def shown_progress(job: TuningJob) -> float | None:
-    work = work_of(job)
-    return work.step / work.steps if goes_on(job) and work.step and work.steps else None
+def get_progress(job: TuningJob) -> float | None:
+    work = get_run_progress(job)
+    return work.step / work.steps if is_active(job) and work.step and work.steps else None
 
 
-def shown_left(job: TuningJob) -> float | None:
-    return work_of(job).left if goes_on(job) else None
+def get_time_left(job: TuningJob) -> float | None:
+    return get_run_progress(job).left if is_active(job) else None
 
 
-def place(job: TuningJob) -> int | None:
+def get_status_rank(job: TuningJob) -> int | None:
     look = status_of(job)
     words = [
         "Draft",
         "Starting",
-        *(str(status_of(TuningJob(submission="created", state=s)).word) for s in LIFE),
+        *(str(status_of(TuningJob(submission="created", state=s)).word) for s in STATE_ORDER),
     ]
     words += ["Refused", "Deleted"]
     if look.word == "Outcome unknown":
@@ -129,33 +129,33 @@ def place(job: TuningJob) -> int | None:
     return words.index(str(look.word)) if look.word in words else None
 
 
-def shown_duration(job: TuningJob) -> float | None:
+def get_duration(job: TuningJob) -> float | None:
     return job.elapsed
 
 
 SHOWN: dict[str, Callable[[TuningJob], Any]] = {
-    "status": place,
-    "best": lambda job: loss(job, "best"),
-    "final": lambda job: loss(job, "last"),
-    "progress": shown_progress,
-    "left": shown_left,
-    "duration": shown_duration,
+    "status": get_status_rank,
+    "best": lambda job: get_loss(job, "best"),
+    "final": lambda job: get_loss(job, "last"),
+    "progress": get_progress,
+    "left": get_time_left,
+    "duration": get_duration,
     "created": lambda job: job.created_at,
 }
 
 
-def listed(project: Project, sort: str) -> list[TuningJob]:
-    filters = Filters.read(QueryDict(f"sort={sort}"))
+def list_sorted(project: Project, sort: str) -> list[TuningJob]:
+    filters = Filters.from_query(QueryDict(f"sort={sort}"))
     assert filters.sort == sort
-    return list(matching(TuningJob.objects.filter(project=project), filters))
+    return list(select_rows(TuningJob.objects.filter(project=project), filters))
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
 @pytest.mark.parametrize("key", SHOWN)
-def test_rows_stand_in_the_order_of_what_they_show(
+def test_rows_are_sorted_by_the_values_they_show(
     key: str, sign: str, zoo: list[TuningJob], project: Project
 ) -> None:
-    rows = listed(project, sign + key)
+    rows = list_sorted(project, sign + key)
     assert len(rows) == len(zoo)
     values = [SHOWN[key](job) for job in rows]
     known = [value for value in values if value is not None]
@@ -163,10 +163,10 @@ def test_rows_stand_in_the_order_of_what_they_show(
     assert len(known) > 10
     for before, after in pairwise(known):
         in_order = before >= after if sign else before <= after
-        assert in_order or math.isclose(seconds(before), seconds(after), rel_tol=1e-9, abs_tol=0.01)
+        assert in_order or math.isclose(to_seconds(before), to_seconds(after), rel_tol=1e-9, abs_tol=0.01)
 
 
-def seconds(value: Any) -> float:
+def to_seconds(value: Any) -> float:
     return value.timestamp() if isinstance(value, datetime) else float(value)
 
 
@@ -175,15 +175,15 @@ def test_equal_rows_stay_newest_first(sort: str, project: Project, tuner: User) 
     made = [TuningJob.objects.create(project=project, owner=tuner, created_at=NOW) for _ in range(4)]
     TuningJob.objects.update(created_at=NOW)
     for sign in ("", "-"):
-        assert [job.pk for job in listed(project, sign + sort)] == [job.pk for job in reversed(made)]
+        assert [job.pk for job in list_sorted(project, sign + sort)] == [job.pk for job in reversed(made)]
 
 
 @pytest.mark.parametrize(("sort", "field"), [("name", "tuned_model_display_name"), ("base", "base_model")])
-def test_words_are_sorted_without_regard_to_capitals_and_blanks_come_last(
+def test_text_sorts_case_insensitively_with_blanks_last(
     sort: str, field: str, project: Project, tuner: User
 ) -> None:
     for word in ("beta", "", "Alpha", "alpine", "Beta 2"):
         TuningJob.objects.create(project=project, owner=tuner, **{field: word})
-    rising, falling = ([getattr(job, field) for job in listed(project, sign + sort)] for sign in ("", "-"))
+    rising, falling = ([getattr(job, field) for job in list_sorted(project, sign + sort)] for sign in ("", "-"))
     assert rising == ["Alpha", "alpine", "beta", "Beta 2", ""]
     assert falling == ["Beta 2", "beta", "alpine", "Alpha", ""]

@@ -35,42 +35,42 @@ def job(project: Project, tuner: User, on_engine: Engine, tuned: dict[str, Any])
     )
 
 
-def address(job: TuningJob, checkpoint: int) -> str:
+def build_url(job: TuningJob, checkpoint: int) -> str:
     return reverse("jobs:adapter", args=[job.project.slug, job.pk, checkpoint])
 
 
-def test_the_details_lead_to_an_adapter_that_peft_loads(
+def test_peft_loads_the_adapter_linked_from_the_details(
     client: Client, job: TuningJob, base_folder: Path, tmp_path: Path
 ) -> None:
     client.force_login(job.owner)
     page = client.get(reverse("jobs:details", args=[job.project.slug, job.pk])).content.decode()
-    assert address(job, 1) in page and address(job, 2) in page
-    answer = client.get(address(job, 2))
+    assert build_url(job, 1) in page and build_url(job, 2) in page
+    answer = client.get(build_url(job, 2))
     assert answer["Content-Disposition"].endswith('-2.zip"')
     with ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as zipped:  # type: ignore[attr-defined]
         zipped.extractall(tmp_path)
     PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_folder), tmp_path)
 
 
-def test_a_job_that_kept_only_its_last_checkpoint_offers_that(client: Client, job: TuningJob) -> None:
+def test_a_job_with_only_its_last_checkpoint_offers_that_adapter(client: Client, job: TuningJob) -> None:
     model = {key: value for key, value in job.remote["tunedModel"].items() if key != "checkpoints"}
     job.remote = {**job.remote, "tunedModel": model}
     job.save()
     client.force_login(job.owner)
     page = client.get(reverse("jobs:details", args=[job.project.slug, job.pk])).content.decode()
-    assert address(job, 1) in page
+    assert build_url(job, 1) in page
 
 
-def test_a_checkpoint_that_is_not_there_leads_back_with_a_word(client: Client, job: TuningJob) -> None:
+def test_a_missing_checkpoint_redirects_with_a_message(client: Client, job: TuningJob) -> None:
     client.force_login(job.owner)
-    answer = client.get(address(job, 9), follow=True)
+    answer = client.get(build_url(job, 9), follow=True)
     assert answer.redirect_chain == [(reverse("jobs:details", args=[job.project.slug, job.pk]), 302)]
     assert [str(each) for each in answer.context["messages"]] == ["The service does not know this."]
 
 
-def test_google_keeps_the_weights_of_its_models(client: Client, job: TuningJob) -> None:
+def test_google_jobs_offer_no_adapter(client: Client, job: TuningJob) -> None:
     Project.objects.filter(pk=job.project_id).update(backend=Backend.GOOGLE)
     client.force_login(job.owner)
-    assert client.get(address(job, 1)).status_code == 404
+    assert client.get(build_url(job, 1)).status_code == 404
     page = client.get(reverse("jobs:details", args=[job.project.slug, job.pk])).content.decode()
-    assert address(job, 1) not in page
+    assert build_url(job, 1) not in page

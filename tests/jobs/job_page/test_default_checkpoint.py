@@ -27,7 +27,7 @@ REFUSED = {
 }
 
 
-def remote(default: int = 2, checkpoints: int = 2, **fields: Any) -> dict[str, Any]:
+def make_remote(default: int = 2, checkpoints: int = 2, **fields: Any) -> dict[str, Any]:
     made = [
         {
             "checkpointId": str(n),
@@ -53,7 +53,7 @@ def job(project: Project, tuner: User) -> TuningJob:
         submitted_at=timezone.now(),
         name=f"{PLACE}/tuningJobs/11",
     )
-    job.absorb(remote())
+    job.update_from_remote(make_remote())
     return job
 
 
@@ -62,31 +62,31 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
     return browser_of(tuner)
 
 
-def address(job: TuningJob, checkpoint: str) -> str:
+def build_url(job: TuningJob, checkpoint: str) -> str:
     return f"/p/local/jobs/{job.pk}/checkpoints/{checkpoint}/default/"
 
 
-def choose(browser: Client, job: TuningJob, checkpoint: str = "1", **options: Any) -> str:
+def post_default(browser: Client, job: TuningJob, checkpoint: str = "1", **options: Any) -> str:
     """The page at which the choice ends, as one line."""
-    return " ".join(browser.post(address(job, checkpoint), follow=True, **options).content.decode().split())
+    return " ".join(browser.post(build_url(job, checkpoint), follow=True, **options).content.decode().split())
 
 
-def chosen() -> int:
+def count_audit_entries() -> int:
     return AuditEntry.objects.filter(action="tuning_job.set_default").count()
 
 
-def test_it_asks_without_javascript_too(browser: Client, job: TuningJob) -> None:
-    page = browser.get(address(job, "1")).content.decode()
+def test_the_confirmation_works_without_javascript(browser: Client, job: TuningJob) -> None:
+    page = browser.get(build_url(job, "1")).content.decode()
     assert "Make checkpoint 1 the default?" in page
     assert f"{PLACE}/endpoints/11001" in page
-    assert f'action="{address(job, "1")}"' in page
+    assert f'action="{build_url(job, "1")}"' in page
 
 
-def test_the_job_follows_what_the_service_took(
+def test_the_job_takes_the_new_default_from_the_service(
     browser: Client, job: TuningJob, tuner: User, service: FakeVertexServer
 ) -> None:
-    service.queue_answers(json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(remote(default=1)))
-    assert "Checkpoint 1 is the default now." in choose(browser, job)
+    service.queue_answers(json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(make_remote(default=1)))
+    assert "Checkpoint 1 is the default now." in post_default(browser, job)
     said, read = service.asked
     assert (said.method, said.path, said.query) == ("PATCH", f"/v1/{MODEL}", [])
     assert said.body == {"defaultCheckpointId": "1"}
@@ -102,65 +102,65 @@ def test_the_job_follows_what_the_service_took(
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_refusal_is_a_banner_and_changes_nothing(
+def test_a_refusal_shows_a_banner_and_changes_nothing(
     browser: Client, job: TuningJob, service: FakeVertexServer, language: str
 ) -> None:
     error = {"code": 400, "status": "FAILED_PRECONDITION", "message": "The model is being deployed."}
     service.queue_answers(json_answer({"error": error}, status=400))
-    page = choose(browser, job, headers={"Accept-Language": language})
+    page = post_default(browser, job, headers={"Accept-Language": language})
     assert 'role="alert"' in page
     assert "The model is being deployed." in page
     assert REFUSED[language] in page
     job.refresh_from_db()
-    assert (job.endpoint, chosen()) == (f"{PLACE}/endpoints/11002", 0)
+    assert (job.endpoint, count_audit_entries()) == (f"{PLACE}/endpoints/11002", 0)
     assert [asked.method for asked in service.asked] == ["PATCH"]
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_an_answer_that_was_lost_is_looked_up(
+def test_a_lost_answer_is_looked_up(
     browser: Client, job: TuningJob, service: FakeVertexServer, done: bool
 ) -> None:
-    service.queue_answers(Answer(reset=True), json_answer(remote(default=1 if done else 2)))
-    page = choose(browser, job)
+    service.queue_answers(Answer(reset=True), json_answer(make_remote(default=1 if done else 2)))
+    page = post_default(browser, job)
     assert [asked.method for asked in service.asked] == ["PATCH", "GET"], "never sent twice by itself"
     assert ("Checkpoint 1 is the default now." in page) is done
     assert ("It is not known whether this was done." in page) is not done
-    assert chosen() == done
+    assert count_audit_entries() == done
 
 
-def test_a_job_that_cannot_be_read_again_is_not_called_changed(
+def test_a_failed_refresh_does_not_report_a_new_default(
     browser: Client, job: TuningJob, service: FakeVertexServer
 ) -> None:
     service.queue_answers(json_answer({"defaultCheckpointId": "1"}), Answer(503), Answer(503))
-    page = choose(browser, job)
+    page = post_default(browser, job)
     assert "Checkpoint 1 is the model’s default now; the job still names another endpoint." in page
-    assert chosen() == 1
+    assert count_audit_entries() == 1
 
 
 @pytest.mark.parametrize(
     ("made", "checkpoint", "words"),
     [
-        (remote(checkpoints=0), "1", "This model has no checkpoints to choose from."),
-        (remote(default=1, checkpoints=1), "1", "once the job has left a model with several of them"),
-        (remote(), "2", "Checkpoint 2 is the default already."),
+        (make_remote(checkpoints=0), "1", "This model has no checkpoints to choose from."),
+        (make_remote(default=1, checkpoints=1), "1", "once the job has left a model with several of them"),
+        (make_remote(), "2", "Checkpoint 2 is the default already."),
     ],
 )
-def test_where_there_is_nothing_to_choose_it_says_so(
+def test_a_job_without_a_choice_shows_the_reason(
     browser: Client, job: TuningJob, service: FakeVertexServer, made: dict[str, Any], checkpoint: str, words: str
 ) -> None:
     TuningJob.objects.update(remote=made)
-    assert words in choose(browser, job, checkpoint)
+    assert words in post_default(browser, job, checkpoint)
     assert service.asked == []
 
 
-def test_a_checkpoint_that_is_none_is_not_found(browser: Client, job: TuningJob) -> None:
-    assert browser.get(address(job, "7")).status_code == 404
+def test_an_unknown_checkpoint_is_not_found(browser: Client, job: TuningJob) -> None:
+    assert browser.get(build_url(job, "7")).status_code == 404
 
 
-def test_a_viewer_may_not(
+def test_a_viewer_cannot_set_the_default(
     person: Callable[..., User], browser_of: Callable[[User], Client], job: TuningJob
 ) -> None:
-    assert browser_of(person(Role.VIEWER)).post(address(job, "1")).status_code == 403
+    assert browser_of(person(Role.VIEWER)).post(build_url(job, "1")).status_code == 403
 
 
 def test_on_the_engine_the_endpoint_of_the_job_changes(
@@ -182,13 +182,13 @@ def test_on_the_engine_the_endpoint_of_the_job_changes(
     job.refresh_from_db()
     deadline = time.monotonic() + 240
     while not job.is_final and time.monotonic() < deadline:
-        job.absorb(project.vertex().get_tuning_job(made["name"]))
+        job.update_from_remote(project.vertex().get_tuning_job(made["name"]))
         time.sleep(0.1)
     first, last = job.checkpoints
     assert job.is_default(last), job.error
-    assert "Checkpoint 1 is the default now." in choose(browser, job, first.id)
+    assert "Checkpoint 1 is the default now." in post_default(browser, job, first.id)
     job.refresh_from_db()
     assert job.is_default(first)
     model = project.vertex().get(job.tuned_model)
     assert model["defaultCheckpointId"] == first.id
-    assert "Checkpoint 2 is the default now." in choose(browser, job, last.id)
+    assert "Checkpoint 2 is the default now." in post_default(browser, job, last.id)

@@ -76,24 +76,24 @@ def make(project: Project, tuner: User) -> Callable[..., TuningJob]:
 @pytest.fixture
 def done(make: Callable[..., TuningJob]) -> TuningJob:
     job = make(epoch_count=None, adapter_size=8)
-    job.absorb(REMOTE)
+    job.update_from_remote(REMOTE)
     return job
 
 
-def read(browser: Client, job: TuningJob, tab: str = "", **headers: str) -> str:
+def read_page(browser: Client, job: TuningJob, tab: str = "", **headers: str) -> str:
     answer = browser.get(f"/p/local/jobs/{job.pk}/{tab}", headers=headers)
     assert answer.status_code in {200, 286}, answer.status_code
     return answer.content.decode()
 
 
-def test_a_cancelled_job_says_so_once(
+def test_a_cancelled_job_shows_one_cancelled_notice(
     make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     job = make()
-    job.absorb(
+    job.update_from_remote(
         {**REMOTE, "state": "JOB_STATE_CANCELLED", "error": {"code": 1, "message": "Job was cancelled."}}
     )
-    html = " ".join(read(browser_of(tuner), job, "data/").split())
+    html = " ".join(read_page(browser_of(tuner), job, "data/").split())
     assert "This job was cancelled.</b> The checkpoints made before that are kept." in html
     assert "Job was cancelled." not in html and "code 1" not in html
 
@@ -105,38 +105,38 @@ def test_the_head_refreshes_until_the_job_is_over(
     url = f"/p/local/jobs/{job.pk}/"
     going = browser.get(url, headers={"HX-Request": "true"})
     assert (going.status_code, b'hx-trigger="every 4s"' in going.content) == (200, True)
-    job.absorb(REMOTE)
+    job.update_from_remote(REMOTE)
     over = browser.get(url, headers={"HX-Request": "true"})
     assert (over.status_code, b"hx-trigger" in over.content) == (286, False)
     assert b"Succeeded" in over.content
 
 
-def test_test_is_off_with_its_reason_until_there_is_an_endpoint(
+def test_the_test_button_is_disabled_until_there_is_an_endpoint(
     make: Callable[..., TuningJob], done: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
-    assert "disabled" not in read(browser_of(tuner), done)
+    assert "disabled" not in read_page(browser_of(tuner), done)
     waiting = make(name="other")
-    assert "Test opens when the endpoint is ready." in read(browser_of(tuner), waiting)
+    assert "Test opens when the endpoint is ready." in read_page(browser_of(tuner), waiting)
 
 
-def test_cancel_asks_once_and_is_written_down(
+def test_cancel_is_requested_once_and_audited(
     make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     job, browser = make(), browser_of(tuner)
-    assert "Cancel “intents”?" in read(browser, job, "cancel/")
+    assert "Cancel “intents”?" in read_page(browser, job, "cancel/")
     assert browser.post(f"/p/local/jobs/{job.pk}/cancel/").status_code == 302
     browser.post(f"/p/local/jobs/{job.pk}/cancel/")
     job.refresh_from_db()
     assert job.cancel_asked_at is not None
     assert AuditEntry.objects.filter(action="tuning_job.cancel", actor=tuner).count() == 1
-    assert "Cancelling" in read(browser, job)
+    assert "Cancelling" in read_page(browser, job)
 
 
 def test_a_viewer_has_no_buttons(
     make: Callable[..., TuningJob], person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
     job, browser = make(), browser_of(person(Role.VIEWER))
-    html = read(browser, job)
+    html = read_page(browser, job)
     assert "btn-primary" not in html
     assert browser.post(f"/p/local/jobs/{job.pk}/cancel/").status_code == 403
 
@@ -149,30 +149,30 @@ def test_an_unknown_outcome_offers_to_create_again_only_when_the_search_is_over(
         submission=Submission.UNKNOWN, state="", name=None, unknown_since=timezone.now(), next_try_at=soon
     )
     browser = browser_of(tuner)
-    searching = read(browser, lost)
+    searching = read_page(browser, lost)
     assert ("Look again" in searching, "Create again" in searching) == (True, False)
     browser.post(f"/p/local/jobs/{lost.pk}/create-again/")
     lost.refresh_from_db()
     assert lost.submission == Submission.UNKNOWN
     TuningJob.objects.filter(pk=lost.pk).update(next_try_at=None)
-    assert "Create again" in read(browser, lost)
+    assert "Create again" in read_page(browser, lost)
     browser.post(f"/p/local/jobs/{lost.pk}/create-again/")
     lost.refresh_from_db()
     assert lost.submission == Submission.READY
 
 
-def test_a_failed_job_says_why_and_keeps_its_model(
+def test_a_failed_job_shows_the_reason_and_keeps_its_model(
     make: Callable[..., TuningJob], tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     job = make()
     words = "Failed to create endpoint. Tuned model is uploaded <b>here</b>."
-    job.absorb({**REMOTE, "state": "JOB_STATE_FAILED", "error": {"code": 13, "message": words}})
-    html = read(browser_of(tuner), job)
+    job.update_from_remote({**REMOTE, "state": "JOB_STATE_FAILED", "error": {"code": 13, "message": words}})
+    html = read_page(browser_of(tuner), job)
     assert "This job failed." in html
     assert "&lt;b&gt;here&lt;/b&gt;" in html
 
 
-def test_another_projects_job_is_not_there(
+def test_a_job_of_another_project_is_not_found(
     done: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     other = Project.objects.create(slug="other", name="Other", project_id="other", backend="engine")

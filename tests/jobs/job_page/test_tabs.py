@@ -14,7 +14,7 @@ from django.test import Client
 
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
-from jobs.job_page.dataset_tab import Data
+from jobs.job_page.dataset_tab import DatasetTab
 from jobs.job_page.details_tab import sections
 from jobs.models import TuningJob
 from jobs.querysets import Submission
@@ -143,7 +143,7 @@ def read(tuner: User, browser_of: Callable[[User], Client]) -> Callable[[TuningJ
 Read = Callable[[TuningJob, str], str]
 
 
-def captured() -> dict[str, Any]:
+def load_captured_job() -> dict[str, Any]:
     """The last answer of a whole job, as Google's own client took it."""
     exchanges = json.loads((CAPTURES / "genai-2.34.0.tunings.get.json").read_text())["exchanges"]
     answer: dict[str, Any] = exchanges[-1]["response"]["body"]
@@ -151,69 +151,69 @@ def captured() -> dict[str, Any]:
     return answer
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from leaves(inner, f"{path}.{key}")
+            yield from iter_leaves(inner, f"{path}.{key}")
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from leaves(inner, f"{path}[{number}]")
+            yield from iter_leaves(inner, f"{path}[{number}]")
     else:
         yield path, str(value)
 
 
-def seen(page: str) -> str:
+def extract_visible_text(page: str) -> str:
     """What a page says, its titles and times included."""
     kept = re.sub(r'<time datetime="([^"]*)"', r" \1 <x", page)
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", kept)))
 
 
-def main_of(page: str) -> str:
+def extract_main(page: str) -> str:
     return page.partition('<main class="main" id="main">')[2].partition('<ul class="nav nav-tabs">')[2]
 
 
 # ---- details ----
 
 
-@pytest.mark.parametrize("remote", [FULL, captured()], ids=["every field", "captured"])
-def test_every_leaf_of_the_resource_is_on_the_two_tabs(
+@pytest.mark.parametrize("remote", [FULL, load_captured_job()], ids=["every field", "captured"])
+def test_every_field_of_the_resource_is_on_one_of_the_two_tabs(
     job: TuningJob, read: Read, remote: dict[str, Any]
 ) -> None:
     """Outside the fold that has everything anyway."""
-    job.absorb({**remote, "name": job.name})
-    details = main_of(read(job, "details")).partition('id="answer-title"')[0]
-    both = seen(details) + seen(main_of(read(job, "data")))
-    for path, value in leaves({**remote, "name": job.name}):
+    job.update_from_remote({**remote, "name": job.name})
+    details = extract_main(read(job, "details")).partition('id="answer-title"')[0]
+    both = extract_visible_text(details) + extract_visible_text(extract_main(read(job, "data")))
+    for path, value in iter_leaves({**remote, "name": job.name}):
         if "Distribution" in path and "buckets" not in path:
             continue  # the figures have a test of their own
         if "buckets" not in path and value != "False":
-            assert_told(both, path, value)
+            assert_value_shown(both, path, value)
 
 
-def assert_told(page: str, path: str, value: str) -> None:
+def assert_value_shown(page: str, path: str, value: str) -> None:
     told = OTHERWISE.get(value, MOMENT.sub(r"\1+00:00", value))
     grouped = f"{int(value):,}" if value.isdecimal() else told
     assert told in page or grouped in page, path
 
 
-def test_the_fold_has_what_nobody_here_knows(job: TuningJob, read: Read) -> None:
-    job.absorb({**FULL, **UNKNOWN})
+def test_the_raw_answer_shows_unknown_fields(job: TuningJob, read: Read) -> None:
+    job.update_from_remote({**FULL, **UNKNOWN})
     page = read(job, "details")
     [whole] = re.findall(r'<pre[^>]*id="answer"[^>]*>(.*?)</pre>', page, re.DOTALL)
     assert json.loads(html.unescape(whole)) == {**FULL, **UNKNOWN}
     assert "<endpoint>" not in page and "<i>keeps" not in page
 
 
-def test_settings_say_what_was_asked_and_what_became_of_it(job: TuningJob, read: Read) -> None:
+def test_settings_show_requested_and_resolved_values(job: TuningJob, read: Read) -> None:
     TuningJob.objects.filter(pk=job.pk).update(adapter_size=8, epoch_count=None, learning_rate_multiplier=1.0)
-    job.absorb(FULL)
+    job.update_from_remote(FULL)
     page = " ".join(read(job, "details").split())
     assert "recommended</span></span> → 6" in page and '<span class="changed">8</span> </dd>' in page
     assert '<span class="changed">1</span> → 0.75' in page
 
 
 def test_each_id_can_be_copied(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
+    job.update_from_remote(FULL)
     page = read(job, "details")
     ids = [
         job.name,
@@ -230,38 +230,38 @@ def test_each_id_can_be_copied(job: TuningJob, read: Read) -> None:
     assert 'data-copy-from="#answer"' in page
 
 
-def test_model_and_endpoint_are_not_confused(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
-    said = seen(read(job, "details"))
+def test_model_and_endpoint_are_labelled_apart(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(FULL)
+    said = extract_visible_text(read(job, "details"))
     assert f"{PLACE}/endpoints/11002 Call this to generate." in said
     assert (
         f"{PLACE}/models/110@2 Deploy this, or tune on from it. It cannot be called itself. Version 2" in said
     )
 
 
-def test_a_model_without_an_endpoint_says_why(job: TuningJob) -> None:
+def test_a_model_without_an_endpoint_shows_the_reason(job: TuningJob) -> None:
     model = {"model": FULL["tunedModel"]["model"]}
-    job.absorb({**FULL, "tunedModel": model, "state": "JOB_STATE_RUNNING"})
-    assert "Endpoint" not in fields(job)
-    job.absorb({**FULL, "tunedModel": model})
-    assert fields(job)["Endpoint"].startswith("none: the default checkpoint is not deployed")
+    job.update_from_remote({**FULL, "tunedModel": model, "state": "JOB_STATE_RUNNING"})
+    assert "Endpoint" not in get_field_values(job)
+    job.update_from_remote({**FULL, "tunedModel": model})
+    assert get_field_values(job)["Endpoint"].startswith("none: the default checkpoint is not deployed")
 
 
-def fields(job: TuningJob) -> dict[str, Any]:
+def get_field_values(job: TuningJob) -> dict[str, Any]:
     return {field.label: field.value for section in sections(job) for field in section.fields}
 
 
-def test_what_has_no_value_has_no_line(job: TuningJob, read: Read) -> None:
+def test_a_field_without_a_value_has_no_line(job: TuningJob, read: Read) -> None:
     titles = [section.title for section in sections(job)]
-    assert titles == ["Tuned model", "Job", "Settings"] and "Code" not in fields(job)
+    assert titles == ["Tuned model", "Job", "Settings"] and "Code" not in get_field_values(job)
     assert "Everything the service answered" not in read(job, "details")
 
 
 # ---- dataset ----
 
 
-def test_sums_say_where_they_come_from(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
+def test_sums_name_their_source_field(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(FULL)
     page = read(job, "data")
     for source, label, value in (
         ("tuningDatasetExampleCount", "Examples", "48,000"),
@@ -270,24 +270,24 @@ def test_sums_say_where_they_come_from(job: TuningJob, read: Read) -> None:
         ("totalTruncatedExampleCount", "Dropped", "3"),
     ):
         assert f'<div title="{source}"><dt>{label}</dt><dd>{value}</dd></div>' in page
-    said = seen(page)
+    said = extract_visible_text(page)
     assert "From the service’s tuningDataStats" in said and "From userDatasetExamples" in said
 
 
-def test_dropped_examples_have_their_reasons(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
-    said = seen(read(job, "data"))
+def test_dropped_examples_show_their_reasons(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(FULL)
+    said = extract_visible_text(read(job, "data"))
     assert "2 of 3, with the reason of each" in said
     assert "7 too long: 2000 tokens 9 no <model> turn" in said
 
 
-def test_nothing_dropped_is_a_nought(job: TuningJob, read: Read) -> None:
-    job.absorb(stats(tuningDatasetExampleCount="5"))
-    assert [(sum.label, sum.value) for sum in Data(job).sums] == [("Examples", 5), ("Dropped", 0)]
+def test_no_dropped_examples_are_shown_as_zero(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(make_remote(tuningDatasetExampleCount="5"))
+    assert [(sum.label, sum.value) for sum in DatasetTab(job).sums] == [("Examples", 5), ("Dropped", 0)]
     assert "Dropped examples" not in read(job, "data")
 
 
-def stats(**told: Any) -> dict[str, Any]:
+def make_remote(**told: Any) -> dict[str, Any]:
     return {**FULL, "tuningDataStats": {"supervisedTuningDataStats": told}}
 
 
@@ -300,14 +300,14 @@ def stats(**told: Any) -> dict[str, Any]:
     ],
     ids=["a reason is missing", "the lines are missing", "another shape"],
 )
-def test_lists_that_do_not_fit_lose_nothing(job: TuningJob, told: dict[str, Any], dropped: list[Any]) -> None:
-    job.absorb(stats(**told))
-    assert Data(job).dropped == dropped
+def test_lists_of_unequal_length_are_padded(job: TuningJob, told: dict[str, Any], dropped: list[Any]) -> None:
+    job.update_from_remote(make_remote(**told))
+    assert DatasetTab(job).dropped_examples == dropped
 
 
-def test_distributions_carry_all_six_marks_and_a_table(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
-    spreads = Data(job).spreads
+def test_distributions_show_six_statistics_and_a_table(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(FULL)
+    spreads = DatasetTab(job).spreads
     assert [spread.title for spread in spreads] == [
         "Input tokens per example",
         "Output tokens per example",
@@ -323,7 +323,7 @@ def test_distributions_carry_all_six_marks_and_a_table(job: TuningJob, read: Rea
         "p95 36.5",
         "Max 40",
     ]
-    said = seen(read(job, "data"))
+    said = extract_visible_text(read(job, "data"))
     assert "Min p5 Median Mean p95 Max 4 6 20 20.5 36.5 40" in said
     assert "4–21 300 22–40 180" in said
 
@@ -332,20 +332,20 @@ def test_distributions_carry_all_six_marks_and_a_table(job: TuningJob, read: Rea
     "told",
     [{}, {"buckets": "many"}, {"buckets": [1, {"left": "x"}]}, {"min": "NaN", "buckets": None}, []],
 )
-def test_odd_distributions_are_left_out(job: TuningJob, read: Read, told: Any) -> None:
-    job.absorb(stats(userInputTokenDistribution=told))
-    assert not Data(job).spreads
+def test_malformed_distributions_are_omitted(job: TuningJob, read: Read, told: Any) -> None:
+    job.update_from_remote(make_remote(userInputTokenDistribution=told))
+    assert not DatasetTab(job).spreads
     read(job, "data")
 
 
-def test_the_services_samples_are_bubbles(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
+def test_the_services_samples_are_shown_as_chat_bubbles(job: TuningJob, read: Read) -> None:
+    job.update_from_remote(FULL)
     page = read(job, "data")
     assert "Why is &lt;b&gt;sky&lt;/b&gt; blue?" in page and "gs://b/sky.png" in page
     assert page.count('class="bubble') == 2
 
 
-def test_both_files_stand_with_our_own_check(
+def test_both_files_are_shown_with_our_own_check(
     job: TuningJob, read: Read, project: Project, tuner: User
 ) -> None:
     for purpose, content in (("training", GOOD * 3), ("validation", line(example("Second?", "yes")))):
@@ -360,7 +360,7 @@ def test_both_files_stand_with_our_own_check(
             report=check_file([content]).to_json(),
         )
         TuningJob.objects.filter(pk=job.pk).update(**{purpose: dataset})
-    page = main_of(read(job, "data"))
+    page = extract_main(read(job, "data"))
     assert "Statistics appear after the dataset has been checked." in page
     training, validation = page.split('id="file-2"')
     assert "<dt>Examples</dt><dd>3</dd>" in training and "<dt>Duplicates</dt><dd>2</dd>" in training
@@ -370,7 +370,7 @@ def test_both_files_stand_with_our_own_check(
 
 
 def test_files_that_are_not_in_the_library_are_named(job: TuningJob, read: Read) -> None:
-    job.absorb(FULL)
-    said = seen(read(job, "data"))
+    job.update_from_remote(FULL)
+    said = extract_visible_text(read(job, "data"))
     assert "gs://b/train.jsonl" in said and "gs://b/validation.jsonl" in said
     assert said.count("This file is not in the library of this project") == 2

@@ -38,7 +38,7 @@ def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
     return draft
 
 
-def until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
+def poll_until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
     """Polls as the beat would, only without its pauses."""
     deadline = time.monotonic() + seconds
     while not holds(job):
@@ -49,11 +49,11 @@ def until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 9
         time.sleep(0.1)
 
 
-def test_a_job_is_created_watched_and_ends(ready: TuningJob) -> None:
+def test_a_job_is_created_polled_and_ends(ready: TuningJob) -> None:
     tasks.submit_ready()
     ready.refresh_from_db()
     assert ready.is_created and ready.state == job_states.PENDING, ready.error
-    until(ready, lambda job: job.is_final)
+    poll_until(ready, lambda job: job.is_final)
     assert ready.state == job_states.SUCCEEDED, ready.error
     assert (ready.epochs.resolved, ready.adapter.resolved) == (1, 4)
     assert ready.learning_rate.resolved == 1.0
@@ -67,12 +67,12 @@ def test_a_job_is_cancelled(ready: TuningJob, tuner: User) -> None:
     ready.refresh_from_db()
     assert ready.request_cancel(tuner)
     tasks.send_cancels()
-    until(ready, lambda job: job.is_final)
+    poll_until(ready, lambda job: job.is_final)
     assert ready.state in {job_states.CANCELLED, job_states.SUCCEEDED}
     assert ready.cancel_sent_at is not None
 
 
-def test_a_refusal_keeps_the_field(ready: TuningJob) -> None:
+def test_a_refusal_stores_the_field(ready: TuningJob) -> None:
     ready.request["supervisedTuningSpec"]["trainingDatasetUri"] = "gs://data/nowhere.jsonl"
     ready.save()
     tasks.submit_ready()
@@ -81,26 +81,26 @@ def test_a_refusal_keeps_the_field(ready: TuningJob) -> None:
     assert ready.error["violations"][0][0] == "tuning_job.supervised_tuning_spec.training_dataset_uri"
 
 
-def test_a_created_job_whose_answer_was_lost_is_adopted_not_repeated(ready: TuningJob) -> None:
+def test_a_created_job_with_a_lost_answer_is_linked_not_created_again(ready: TuningJob) -> None:
     """The answer is thrown away after the engine took the request; the next one would be a second job."""
     assert submission.claim(ready)
     created = ready.project.vertex().create_tuning_job(ready.location, ready.request)
     ready.refresh_from_db()
-    submission.lose_stuck(ready)
+    submission.mark_stuck_unknown(ready)
     TuningJob.objects.filter(pk=ready.pk).update(next_try_at=timezone.now())
     tasks.resolve_unknown()
     ready.refresh_from_db()
     assert (ready.name, ready.submission) == (created["name"], Submission.CREATED)
-    assert len(submission.carrying(ready)) == 1
+    assert len(submission.list_jobs_with_label(ready)) == 1
 
 
-def test_a_draft_goes_on_from_a_tuned_model(
+def test_a_draft_can_continue_from_a_tuned_model(
     ready: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     """Tuned, picked in step 1 with its first checkpoint, tuned on: the next version under the same name."""
     tasks.submit_ready()
     ready.refresh_from_db()
-    until(ready, lambda job: job.is_final, 240)
+    poll_until(ready, lambda job: job.is_final, 240)
     draft, browser = ready.copy_to_draft(tuner), browser_of(tuner)
     page = f"/p/local/jobs/{draft.pk}/model/"
     checkpoint = ready.checkpoints[0].id
@@ -113,7 +113,7 @@ def test_a_draft_goes_on_from_a_tuned_model(
     tasks.submit_ready()
     draft.refresh_from_db()
     assert draft.is_created, draft.error
-    until(draft, lambda job: job.is_final, 240)
+    poll_until(draft, lambda job: job.is_final, 240)
     assert draft.state == job_states.SUCCEEDED, draft.error
     model = ready.tuned_model.partition("@")[0]
     assert draft.tuned_model.startswith(f"{model}@") and draft.tuned_model != ready.tuned_model

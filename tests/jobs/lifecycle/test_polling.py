@@ -23,7 +23,7 @@ from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer
 pytestmark = pytest.mark.django_db
 
 
-def known(project: Project, owner: User, number: int, state: str = job_states.RUNNING) -> TuningJob:
+def make_known_job(project: Project, owner: User, number: int, state: str = job_states.RUNNING) -> TuningJob:
     job = TuningJob.objects.create(
         project=project,
         owner=owner,
@@ -32,23 +32,23 @@ def known(project: Project, owner: User, number: int, state: str = job_states.RU
         submitted_at=timezone.now(),
         name=f"{PLACE}/tuningJobs/{number}",
     )
-    job.absorb(remote_job(number, state))
+    job.update_from_remote(remote_job(number, state))
     return job
 
 
-def due_now() -> None:
+def make_lists_due() -> None:
     Sweep.objects.update(due_at=timezone.now())
 
 
 def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    jobs = [known(project, tuner, number) for number in range(1, 8)]
+    jobs = [make_known_job(project, tuner, number) for number in range(1, 8)]
     service.otherwise = lambda asked: json_answer(
         {"tuningJobs": [remote_job(number, job_states.SUCCEEDED) for number in range(1, 8)]}
     )
     tasks.poll_due()
     assert [asked.path for asked in service.asked] == [f"/v1beta1/{PLACE}/tuningJobs"]
     assert all(TuningJob.objects.get(pk=job.pk).state == job_states.SUCCEEDED for job in jobs)
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     assert len(service.asked) == 1
 
@@ -56,7 +56,7 @@ def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, serv
 def test_pages_are_read_until_every_active_job_was_seen(
     project: Project, tuner: User, service: FakeVertexServer
 ) -> None:
-    job = known(project, tuner, 150)
+    job = make_known_job(project, tuner, 150)
     pages = [
         [remote_job(number, job_states.SUCCEEDED) for number in range(100 * n + 1, 100 * n + 101)]
         for n in range(3)
@@ -72,58 +72,58 @@ def test_pages_are_read_until_every_active_job_was_seen(
     assert len(service.asked) == 3, "the first sweep reads to the end"
     TuningJob.objects.filter(pk=job.pk).update(state=job_states.RUNNING, remote={})
     service.asked.clear()
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     assert len(service.asked) == 2, "later ones stop where all active jobs were seen"
 
 
-def test_it_is_not_asked_before_it_is_due(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    known(project, tuner, 1)
+def test_a_list_is_not_polled_before_it_is_due(project: Project, tuner: User, service: FakeVertexServer) -> None:
+    make_known_job(project, tuner, 1)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
     tasks.poll_due()
     tasks.poll_due()
     assert len(service.asked) == 1
 
 
-def test_the_pace_follows_what_is_going_on(project: Project, tuner: User, settings: Settings) -> None:
+def test_the_poll_interval_depends_on_activity(project: Project, tuner: User, settings: Settings) -> None:
     settings.POLL_SECONDS = 5.0
-    job, now = known(project, tuner, 1), timezone.now()
+    job, now = make_known_job(project, tuner, 1), timezone.now()
     sweep = Sweep.objects.create(project=project, location="us-central1", due_at=now)
-    assert polling.pace(sweep, now).total_seconds() == 10
+    assert polling.choose_poll_interval(sweep, now).total_seconds() == 10
     TuningJob.objects.update(submitted_at=now - timedelta(minutes=6))
-    assert polling.pace(sweep, now).total_seconds() == 30
-    job.absorb(remote_job(1, job_states.PENDING))
-    assert polling.pace(sweep, now).total_seconds() == 300
+    assert polling.choose_poll_interval(sweep, now).total_seconds() == 30
+    job.update_from_remote(remote_job(1, job_states.PENDING))
+    assert polling.choose_poll_interval(sweep, now).total_seconds() == 300
     sweep.watched_at = now
-    assert polling.pace(sweep, now).total_seconds() == 10
+    assert polling.choose_poll_interval(sweep, now).total_seconds() == 10
 
 
-def test_failures_keep_the_state_and_say_since_when(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    job = known(project, tuner, 1)
+def test_failures_keep_the_state_and_show_since_when(project: Project, tuner: User, service: FakeVertexServer) -> None:
+    job = make_known_job(project, tuner, 1)
     service.otherwise = lambda asked: json_answer(
         {"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}, 403
     )
     tasks.poll_due()
     first = Sweep.objects.get()
     assert first.failing_since is not None and first.trouble["kind"] == "PermissionDenied"
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     again = Sweep.objects.get()
     job.refresh_from_db()
     assert (again.failing_since, again.failures, job.state) == (first.failing_since, 2, job_states.RUNNING)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     well = Sweep.objects.get()
     assert (well.failing_since, well.failures, well.trouble) == (None, 0, {})
     assert well.read_at is not None
 
 
-def test_five_failures_earn_a_rest(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    known(project, tuner, 1)
+def test_five_failures_lengthen_the_pause(project: Project, tuner: User, service: FakeVertexServer) -> None:
+    make_known_job(project, tuner, 1)
     service.otherwise = lambda asked: json_answer({}, 503)
     for _failure in range(5):
-        due_now()
+        make_lists_due()
         tasks.poll_due()
         Sweep.objects.get_or_create(
             project=project, location="us-central1", defaults={"due_at": timezone.now()}
@@ -132,34 +132,34 @@ def test_five_failures_earn_a_rest(project: Project, tuner: User, service: FakeV
     assert rest > timedelta(seconds=28)
 
 
-def test_deleted_means_missing_twice_and_not_found(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    job = known(project, tuner, 1)
+def test_a_job_missing_twice_and_not_found_is_deleted(project: Project, tuner: User, service: FakeVertexServer) -> None:
+    job = make_known_job(project, tuner, 1)
     gone = json_answer({"error": {"code": 404, "message": "Gone.", "status": "NOT_FOUND"}}, 404)
     service.queue_answers(json_answer({}), json_answer({}), gone)
     tasks.poll_due()
     job.refresh_from_db()
     assert (job.misses, job.gone_at) == (1, None)
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     job.refresh_from_db()
     assert job.gone_at is not None and job.is_final
     assert len(service.asked) == 3
 
 
-def test_a_late_list_is_not_a_deletion(project: Project, tuner: User, service: FakeVertexServer) -> None:
-    job = known(project, tuner, 1)
+def test_one_missing_entry_is_not_a_deletion(project: Project, tuner: User, service: FakeVertexServer) -> None:
+    job = make_known_job(project, tuner, 1)
     service.queue_answers(json_answer({}), json_answer({"tuningJobs": [remote_job(1)]}))
     tasks.poll_due()
-    due_now()
+    make_lists_due()
     tasks.poll_due()
     job.refresh_from_db()
     assert (job.misses, job.gone_at) == (0, None)
 
 
-def test_a_list_that_nobody_reads_is_told(
+def test_an_overdue_list_is_reported(
     project: Project, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
-    known(project, tuner, 1)
+    make_known_job(project, tuner, 1)
     sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
     page = reverse("jobs:list", args=[project.slug])
     assert b"not being read" not in browser_of(tuner).get(page).content
@@ -167,30 +167,30 @@ def test_a_list_that_nobody_reads_is_told(
     assert b"not being read" in browser_of(tuner).get(page).content
 
 
-def test_a_long_wait_is_told(project: Project, tuner: User) -> None:
-    job = known(project, tuner, 1, job_states.PENDING)
-    assert not job.queued_long
+def test_a_long_queue_time_is_reported(project: Project, tuner: User) -> None:
+    job = make_known_job(project, tuner, 1, job_states.PENDING)
+    assert not job.is_queued_long
     job.submitted_at = timezone.now() - timedelta(minutes=31)
-    assert job.queued_long
+    assert job.is_queued_long
 
 
-def test_a_list_asked_for_before_a_job_was_read_by_itself_does_not_set_it_back(
+def test_an_older_list_does_not_overwrite_a_newer_read(
     project: Project, tuner: User
 ) -> None:
     """Between the question and its answer somebody chose another default checkpoint."""
-    job, other = known(project, tuner, 1), known(project, tuner, 2)
+    job, other = make_known_job(project, tuner, 1), make_known_job(project, tuner, 2)
     old, new = (
         remote_job(1, job_states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
     )
     sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
-    job.absorb(old)
+    job.update_from_remote(old)
     asked_at = timezone.now()
-    job.absorb(new)
+    job.update_from_remote(new)
     TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
-    assert polling.take(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {job.name, other.name}
+    assert polling.update_known_jobs(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {job.name, other.name}
     job.refresh_from_db()
     other.refresh_from_db()
     assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", job_states.SUCCEEDED)
-    polling.take(sweep, [old], timezone.now())
+    polling.update_known_jobs(sweep, [old], timezone.now())
     job.refresh_from_db()
     assert job.endpoint == f"{PLACE}/endpoints/1", "a later list tells of a default chosen elsewhere"

@@ -40,7 +40,7 @@ def lost(ready: TuningJob, service: FakeVertexServer) -> TuningJob:
     service.queue_answers(Answer(reset=True))
     tasks.submit_ready()
     ready.refresh_from_db()
-    assert ready.is_lost and len(service.asked) == 1
+    assert ready.has_unknown_outcome and len(service.asked) == 1
     service.asked.clear()
     return ready
 
@@ -54,15 +54,15 @@ def running(ready: TuningJob, service: FakeVertexServer) -> TuningJob:
     return ready
 
 
-def due_again(job: TuningJob) -> None:
+def make_due(job: TuningJob) -> None:
     TuningJob.objects.filter(pk=job.pk).update(next_try_at=timezone.now() - timedelta(seconds=1))
 
 
-def posts(service: FakeVertexServer) -> int:
+def count_posts(service: FakeVertexServer) -> int:
     return sum(asked.method == "POST" for asked in service.asked)
 
 
-def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: FakeVertexServer) -> None:
+def test_the_stored_request_is_sent(ready: TuningJob, service: FakeVertexServer) -> None:
     service.queue_answers(json_answer(remote_job(state=job_states.PENDING)))
     tasks.submit_ready()
     ready.refresh_from_db()
@@ -81,7 +81,7 @@ def test_the_request_that_was_kept_is_the_one_sent(ready: TuningJob, service: Fa
     ],
     ids=lambda answer: str(answer.status),
 )
-def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: FakeVertexServer, answer: Answer) -> None:
+def test_a_rejected_request_is_refused_with_its_reason(ready: TuningJob, service: FakeVertexServer, answer: Answer) -> None:
     service.queue_answers(answer)
     tasks.submit_ready()
     tasks.submit_ready()
@@ -127,7 +127,7 @@ def test_a_clear_no_is_refused_with_its_reason(ready: TuningJob, service: FakeVe
         "slow",
     ],
 )
-def test_an_answer_that_tells_nothing_is_never_sent_again(
+def test_a_request_with_unknown_outcome_is_never_resent(
     ready: TuningJob, service: FakeVertexServer, answer: Answer
 ) -> None:
     service.queue_answers(answer)
@@ -136,10 +136,10 @@ def test_an_answer_that_tells_nothing_is_never_sent_again(
     ready.refresh_from_db()
     assert ready.submission == Submission.UNKNOWN
     assert ready.unknown_since is not None and ready.next_try_at is not None
-    assert posts(service) == 1
+    assert count_posts(service) == 1
 
 
-def test_what_was_certainly_not_sent_goes_back_to_the_queue(ready: TuningJob, settings: Settings) -> None:
+def test_an_unsent_request_goes_back_to_the_queue(ready: TuningJob, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     tasks.submit_ready()
     ready.refresh_from_db()
@@ -147,7 +147,7 @@ def test_what_was_certainly_not_sent_goes_back_to_the_queue(ready: TuningJob, se
     assert ready.next_try_at is not None and ready.next_try_at > timezone.now()
 
 
-def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: FakeVertexServer) -> None:
+def test_too_many_requests_waits_for_retry_after(ready: TuningJob, service: FakeVertexServer) -> None:
     service.queue_answers(refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job()))
     before = timezone.now()
     tasks.submit_ready()
@@ -155,7 +155,7 @@ def test_too_many_requests_waits_as_long_as_asked(ready: TuningJob, service: Fak
     ready.refresh_from_db()
     assert ready.submission == Submission.READY and len(service.asked) == 1
     assert ready.next_try_at is not None and ready.next_try_at >= before + timedelta(seconds=70)
-    due_again(ready)
+    make_due(ready)
     tasks.submit_ready()
     ready.refresh_from_db()
     assert ready.is_created and not ready.trouble
@@ -171,7 +171,7 @@ def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
     TuningJob.objects.update(claimed_at=timezone.now() - timedelta(seconds=41))
     tasks.resolve_unknown()
     ready.refresh_from_db()
-    assert ready.is_lost and not service.asked
+    assert ready.has_unknown_outcome and not service.asked
 
 
 def test_only_one_of_two_workers_may_send(ready: TuningJob) -> None:
@@ -179,14 +179,14 @@ def test_only_one_of_two_workers_may_send(ready: TuningJob) -> None:
     assert not submission.claim(ready)
 
 
-def labelled(job: TuningJob, number: int, created: str) -> dict[str, Any]:
+def make_labelled_job(job: TuningJob, number: int, created: str) -> dict[str, Any]:
     return remote_job(number, labels={"studio-submission": job.submission_id}, createTime=created)
 
 
 def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: FakeVertexServer) -> None:
-    due_again(lost)
+    make_due(lost)
     other = remote_job(7, labels={"studio-submission": "0" * 32})
-    service.queue_answers(json_answer({"tuningJobs": [other, labelled(lost, 8, "2026-11-23T10:00:00Z")]}))
+    service.queue_answers(json_answer({"tuningJobs": [other, make_labelled_job(lost, 8, "2026-11-23T10:00:00Z")]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
     assert (lost.submission, lost.name, lost.state) == (
@@ -194,14 +194,14 @@ def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: FakeVertexSe
         f"{PLACE}/tuningJobs/8",
         job_states.RUNNING,
     )
-    assert posts(service) == 0
+    assert count_posts(service) == 0
 
 
-def test_of_two_jobs_with_our_label_the_older_is_ours_and_the_other_is_told(
+def test_of_two_labelled_jobs_the_older_is_linked_and_the_other_recorded(
     lost: TuningJob, service: FakeVertexServer
 ) -> None:
-    due_again(lost)
-    late, early = labelled(lost, 9, "2026-11-23T10:00:09Z"), labelled(lost, 8, "2026-11-23T10:00:00Z")
+    make_due(lost)
+    late, early = make_labelled_job(lost, 9, "2026-11-23T10:00:09Z"), make_labelled_job(lost, 8, "2026-11-23T10:00:00Z")
     service.queue_answers(json_answer({"tuningJobs": [late, early]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
@@ -209,35 +209,35 @@ def test_of_two_jobs_with_our_label_the_older_is_ours_and_the_other_is_told(
     assert AuditEntry.objects.filter(action="tuning_job.twins").exists()
 
 
-def test_the_search_ends_after_ten_minutes_and_a_person_decides(
+def test_the_search_by_label_ends_after_ten_minutes(
     lost: TuningJob, service: FakeVertexServer, tuner: User
 ) -> None:
     service.otherwise = lambda asked: json_answer({})
     planned = []
-    for _look in submission.LOOKS:
+    for _look in submission.SEARCH_DELAYS:
         assert lost.next_try_at is not None and lost.unknown_since is not None
         planned.append(round((lost.next_try_at - lost.unknown_since).total_seconds()))
         assert not lost.can_create_again
-        due_again(lost)
+        make_due(lost)
         tasks.resolve_unknown()
         lost.refresh_from_db()
-    assert planned == list(submission.LOOKS)
+    assert planned == list(submission.SEARCH_DELAYS)
     assert lost.can_create_again
     tasks.resolve_unknown()
-    assert len(service.asked) == len(submission.LOOKS) and posts(service) == 0
+    assert len(service.asked) == len(submission.SEARCH_DELAYS) and count_posts(service) == 0
     service.otherwise = lambda asked: json_answer(remote_job())
     assert lost.create_again(tuner)
     tasks.submit_ready()
     lost.refresh_from_db()
-    assert lost.is_created and posts(service) == 1
+    assert lost.is_created and count_posts(service) == 1
 
 
-def test_a_search_that_fails_is_not_one_that_found_nothing(lost: TuningJob, service: FakeVertexServer) -> None:
+def test_a_failed_search_does_not_count_as_an_attempt(lost: TuningJob, service: FakeVertexServer) -> None:
     service.otherwise = lambda asked: refusal(503, "UNAVAILABLE")
-    due_again(lost)
+    make_due(lost)
     tasks.resolve_unknown()
     lost.refresh_from_db()
-    assert (lost.looks, lost.is_lost, lost.trouble["code"]) == (0, True, 503)
+    assert (lost.looks, lost.has_unknown_outcome, lost.trouble["code"]) == (0, True, 503)
     assert lost.next_try_at is not None
 
 
@@ -251,19 +251,19 @@ def test_cancel_is_sent_once(running: TuningJob, service: FakeVertexServer, tune
     assert running.cancel_sent_at is not None and not running.is_final
 
 
-def test_cancel_is_sent_again_when_nobody_heard_it(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_cancel_is_resent_after_a_lost_answer(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
     service.queue_answers(Answer(reset=True), json_answer({}))
     tasks.send_cancels()
     running.refresh_from_db()
     assert running.cancel_sent_at is None and running.trouble
-    due_again(running)
+    make_due(running)
     tasks.send_cancels()
     running.refresh_from_db()
-    assert running.cancel_sent_at is not None and posts(service) == 2
+    assert running.cancel_sent_at is not None and count_posts(service) == 2
 
 
-def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_a_late_cancel_shows_the_final_state(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
     service.queue_answers(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
     tasks.send_cancels()
@@ -271,7 +271,7 @@ def test_a_cancel_that_came_too_late_shows_the_end(running: TuningJob, service: 
     assert running.state == job_states.SUCCEEDED
 
 
-def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_a_refused_cancel_can_be_requested_again(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
     running.request_cancel(tuner)
     service.queue_answers(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
     tasks.send_cancels()
@@ -279,12 +279,12 @@ def test_a_refused_cancel_can_be_asked_again(running: TuningJob, service: FakeVe
     assert running.can_cancel and running.trouble["code"] == 403
 
 
-def test_a_cancel_during_the_search_follows_the_adoption(
+def test_a_cancel_during_the_search_is_sent_once_the_job_is_found(
     lost: TuningJob, service: FakeVertexServer, tuner: User
 ) -> None:
     assert lost.request_cancel(tuner)
-    due_again(lost)
-    service.queue_answers(json_answer({"tuningJobs": [labelled(lost, 1, "")]}), json_answer({}))
+    make_due(lost)
+    service.queue_answers(json_answer({"tuningJobs": [make_labelled_job(lost, 1, "")]}), json_answer({}))
     tasks.resolve_unknown()
     tasks.send_cancels()
     assert service.asked[-1].path == f"/v1/{NAME}:cancel"
@@ -310,7 +310,7 @@ def test_twenty_clicks_start_one_job(draft: TuningJob, tuner: User, service: Fak
     for thread in threads:
         thread.join()
     assert sorted(started) == [False] * 19 + [True]
-    assert posts(service) == 1
+    assert count_posts(service) == 1
     assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1
     assert TuningJob.objects.get().is_created
     assert not Sweep.objects.exists()

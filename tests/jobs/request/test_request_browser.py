@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from jobs.models import TuningJob
 from jobs.request.panel import RequestPanel
-from tests.browser import watched_page
+from tests.browser import open_watched_page
 from tests.visits import chrome as chrome
 
 pytestmark = [
@@ -39,17 +39,17 @@ def signed_in(
     return sign_in
 
 
-def step(live_server: LiveServer, name: str, job: TuningJob) -> str:
+def build_url(live_server: LiveServer, name: str, job: TuningJob) -> str:
     return f"{live_server.url}{reverse(name, args=[job.project.slug, job.pk])}"
 
 
-def look(page: Page, name: str) -> None:
+def take_screenshot(page: Page, name: str) -> None:
     """A picture for whoever wants to see: LOOK names a folder."""
     if folder := os.environ.get("LOOK"):
         page.screenshot(path=f"{folder}/{name}.png", full_page="-page" in name)
 
 
-def sizes() -> list[Any]:
+def make_size_params() -> list[Any]:
     return [
         pytest.param(width, theme, id=f"{width}-{theme}")
         for width in (1440, 390)
@@ -57,8 +57,8 @@ def sizes() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("width,theme", sizes())
-def test_one_way_is_seen_and_copied_at_a_time(
+@pytest.mark.parametrize("width,theme", make_size_params())
+def test_one_snippet_is_shown_and_copied_at_a_time(
     chrome: Browser,
     live_server: LiveServer,
     signed_in: Callable[[Page], None],
@@ -66,24 +66,24 @@ def test_one_way_is_seen_and_copied_at_a_time(
     width: int,
     theme: str,
 ) -> None:
-    draft.revise(labels={"team": "red"}, description="two\nlines", export_last_checkpoint_only=True)
+    draft.update_draft(labels={"team": "red"}, description="two\nlines", export_last_checkpoint_only=True)
     draft.refresh_from_db()
     texts = {snippet.key: snippet.text for snippet in RequestPanel(draft).snippets}
     permissions = {
         "permissions": ["clipboard-read", "clipboard-write"],
         "viewport": {"width": width, "height": 844},
     }
-    with watched_page(chrome, **permissions) as page:
+    with open_watched_page(chrome, **permissions) as page:
         signed_in(page)
         page.context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])
-        page.goto(step(live_server, "jobs:model", draft))
+        page.goto(build_url(live_server, "jobs:model", draft))
         page.get_by_role("link", name="View request").click()
         dialog = page.locator("#request")
         for key in texts:
             dialog.locator(f"label[for=as-{key}]").click()
             expect(dialog.locator(f"#request-{key}")).to_be_visible()
             assert dialog.locator("pre:visible").count() == 1
-            look(page, f"panel-{key}-{width}-{theme}")
+            take_screenshot(page, f"panel-{key}-{width}-{theme}")
             dialog.locator(".way:visible [data-copy-from]").click()
             expect(dialog.locator(".way:visible [data-copied]")).to_be_visible()
             assert page.evaluate("navigator.clipboard.readText()") == texts[key]
@@ -92,20 +92,20 @@ def test_one_way_is_seen_and_copied_at_a_time(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_arrow_keys_go_from_way_to_way(
+def test_arrow_keys_switch_snippets(
     chrome: Browser, live_server: LiveServer, signed_in: Callable[[Page], None], draft: TuningJob
 ) -> None:
-    with watched_page(chrome) as page:
+    with open_watched_page(chrome) as page:
         signed_in(page)
-        page.goto(step(live_server, "jobs:request", draft))
+        page.goto(build_url(live_server, "jobs:request", draft))
         page.locator("#as-rest").focus()
         page.keyboard.press("ArrowRight")
         expect(page.locator("#request-curl")).to_be_visible()
         expect(page.locator("#request-rest")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width,theme", sizes())
-def test_without_javascript_the_request_is_a_page_and_a_paste_makes_a_draft(
+@pytest.mark.parametrize("width,theme", make_size_params())
+def test_request_page_and_import_work_without_javascript(
     chrome: Browser,
     live_server: LiveServer,
     signed_in: Callable[[Page], None],
@@ -119,20 +119,20 @@ def test_without_javascript_the_request_is_a_page_and_a_paste_makes_a_draft(
         page = context.new_page()
         signed_in(page)
         page.context.add_cookies([{"name": "theme", "value": theme, "url": live_server.url}])
-        page.goto(step(live_server, "jobs:model", draft))
+        page.goto(build_url(live_server, "jobs:model", draft))
         page.get_by_role("link", name="View request").click()
         page.locator("label[for=as-curl]").click()
         command = page.locator("#request-curl").inner_text()
-        look(page, f"request-page-{width}-{theme}")
+        take_screenshot(page, f"request-page-{width}-{theme}")
         page.get_by_role("link", name="Paste a request").click()
-        look(page, f"paste-page-{width}-{theme}")
+        take_screenshot(page, f"paste-page-{width}-{theme}")
         page.get_by_label("A curl command, PowerShell, or the JSON of a job").fill(command + "'")
         page.get_by_role("button", name="Make a draft").click()
-        look(page, f"paste-refused-page-{width}-{theme}")
+        take_screenshot(page, f"paste-refused-page-{width}-{theme}")
         expect(page.get_by_role("alert")).to_contain_text("line")
         box = page.get_by_label("A curl command, PowerShell, or the JSON of a job")
         box.fill(box.input_value().removesuffix("'"))
         page.get_by_role("button", name="Make a draft").click()
         expect(page.get_by_label("Tuned model name")).to_have_value("intents")
-        look(page, f"pasted-page-{width}-{theme}")
+        take_screenshot(page, f"pasted-page-{width}-{theme}")
     assert TuningJob.objects.count() == 2

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from jobs.datasets import ingest
 from jobs.models import TuningJob
 from jobs.request import snippets
-from jobs.request.panel import RequestPanel, address_of
+from jobs.request.panel import RequestPanel, build_target
 from jobs.request.target import Snippet
 from jobs.request_import import reader
 from studio.models import Project
 from studio.vertex.auth import Place
 from tests.engine.running_engine import Engine
-from tests.jobs.wizard.drafts import DRAFTS, ENGINE, NASTY, PLACES, Draft, File, address, whole_job
+from tests.jobs.wizard.drafts import DRAFTS, ENGINE, NASTY, PLACES, Draft, File, make_target, render_job
 
 UNHURRIED = settings(deadline=None, max_examples=60)
 WAYS: list[Callable[..., Snippet]] = [snippets.rest, snippets.curl, snippets.powershell]
@@ -48,10 +48,10 @@ FULL = Draft(
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @given(draft=DRAFTS, place=PLACES)
 @UNHURRIED
-def test_pasting_a_text_gives_back_every_field(way: Callable[..., Snippet], draft: Draft, place: Any) -> None:
-    where = address(draft.location, **place)
-    pasted = reader.read(way(draft.body, where).text)
-    assert pasted.fields == draft.pasted
+def test_pasting_a_snippet_restores_every_field(way: Callable[..., Snippet], draft: Draft, place: Any) -> None:
+    where = make_target(draft.location, **place)
+    pasted = reader.parse_request(way(draft.body, where).text)
+    assert pasted.fields == draft.expected_fields
     assert (pasted.project_id, pasted.unknown, pasted.outputs, pasted.messages) == (
         where.project_id,
         [],
@@ -62,32 +62,32 @@ def test_pasting_a_text_gives_back_every_field(way: Callable[..., Snippet], draf
 
 @given(draft=DRAFTS)
 @UNHURRIED
-def test_pasting_the_json_gives_back_every_field(draft: Draft) -> None:
-    without = {name: value for name, value in draft.pasted.items() if name != "location"}
-    assert reader.read(json.dumps(draft.body)).fields == without
-    assert reader.read(snippets.written(draft.body)).fields == without
+def test_pasting_the_json_restores_every_field(draft: Draft) -> None:
+    without = {name: value for name, value in draft.expected_fields.items() if name != "location"}
+    assert reader.parse_request(json.dumps(draft.body)).fields == without
+    assert reader.parse_request(snippets.format_body(draft.body)).fields == without
 
 
 @given(draft=DRAFTS)
 @UNHURRIED
-def test_pasting_a_whole_job_gives_back_every_field_and_names_the_rest(draft: Draft) -> None:
-    pasted = reader.read(whole_job(draft))
-    assert pasted.fields == draft.pasted
+def test_pasting_a_job_restores_every_field_and_lists_the_outputs(draft: Draft) -> None:
+    pasted = reader.parse_request(render_job(draft))
+    assert pasted.fields == draft.expected_fields
     assert {"state", "tunedModel", "tuningDataStats"} < set(pasted.outputs)
 
 
 @given(draft=DRAFTS)
 @UNHURRIED
-def test_the_shown_json_is_the_body_and_shows_all_of_it(draft: Draft) -> None:
-    shown = snippets.written(draft.body)
+def test_formatted_body_is_equal_and_fully_visible(draft: Draft) -> None:
+    shown = snippets.format_body(draft.body)
     assert json.loads(shown) == draft.body
-    assert all(letter == "\n" or snippets.seen(letter) for letter in shown)
+    assert all(letter == "\n" or snippets.is_visible(letter) for letter in shown)
 
 
 @given(draft=DRAFTS, place=PLACES)
 @UNHURRIED
-def test_the_python_says_every_field_or_names_it(draft: Draft, place: Any) -> None:
-    where = address(draft.location, **place)
+def test_python_snippets_contain_or_list_every_field(draft: Draft, place: Any) -> None:
+    where = make_target(draft.location, **place)
     for snippet in (snippets.python_genai(draft.body, where), snippets.python_vertexai(draft.body, where)):
         literals = {
             node.value for node in ast.walk(ast.parse(snippet.text)) if isinstance(node, ast.Constant)
@@ -99,8 +99,8 @@ def test_the_python_says_every_field_or_names_it(draft: Draft, place: Any) -> No
         assert all(field in snippet.text for field in snippet.left_out if field != "preTunedModel")
 
 
-def test_what_a_library_cannot_send_is_told_and_nothing_else() -> None:
-    where = address("us-central1")
+def test_left_out_lists_exactly_the_unsupported_fields() -> None:
+    where = make_target("us-central1")
     assert snippets.python_genai(FULL.body, where).left_out == ()
     assert snippets.python_vertexai(FULL.body, where).left_out == (
         "supervisedTuningSpec.exportLastCheckpointOnly",
@@ -112,33 +112,33 @@ def test_what_a_library_cannot_send_is_told_and_nothing_else() -> None:
     assert "adapter_size=" not in sizes.text
     assert (
         "later"
-        in snippets.python_vertexai({**two.body, **spec(adapterSize="ADAPTER_SIZE_THIRTY_TWO")}, where).text
+        in snippets.python_vertexai({**two.body, **make_tuning_spec(adapterSize="ADAPTER_SIZE_THIRTY_TWO")}, where).text
     )
     onward = Draft(pre_tuned_model="projects/1/locations/l/models/2@1", training=File("gs://b/t.jsonl"))
     assert snippets.python_vertexai(onward.body, where).left_out == ("preTunedModel",)
     assert "sft.train(" not in snippets.python_vertexai(onward.body, where).text
 
 
-def spec(**hyper_parameters: str) -> dict[str, Any]:
+def make_tuning_spec(**hyper_parameters: str) -> dict[str, Any]:
     return {"supervisedTuningSpec": {"trainingDatasetUri": "gs://b/t", "hyperParameters": hyper_parameters}}
 
 
-def test_an_unknown_field_of_a_body_is_told_in_every_python_text() -> None:
+def test_unknown_fields_are_listed_in_python_snippets() -> None:
     body = {
         **FULL.body,
         "outputUri": "gs://b/out",
         "supervisedTuningSpec": {"evaluationConfig": {"metrics": []}},
     }
     for python in (snippets.python_genai, snippets.python_vertexai):
-        found = python(body, address("us-central1"))
+        found = python(body, make_target("us-central1"))
         assert {"outputUri", "supervisedTuningSpec.evaluationConfig.metrics"} <= set(found.left_out)
         assert "outputUri" in found.text
 
 
-def test_a_token_is_never_written_out() -> None:
+def test_snippets_never_contain_the_token() -> None:
     place = Place("engine", "local", engine_url="http://127.0.0.1:8090", token="s3cret")
-    for snippet in snippets.ALL:
-        text = snippet(FULL.body, address_of(place, "us-central1")).text
+    for snippet in snippets.SNIPPET_BUILDERS:
+        text = snippet(FULL.body, build_target(place, "us-central1")).text
         assert "s3cret" not in text
         if snippet is not snippets.rest:
             assert "ENGINE_TOKEN" in text
@@ -152,9 +152,9 @@ def test_a_token_is_never_written_out() -> None:
         ("", "https://LOCATION-aiplatform.googleapis.com"),
     ],
 )
-def test_the_host_is_the_one_that_is_asked(location: str, url: str) -> None:
+def test_target_uses_the_host_of_the_region(location: str, url: str) -> None:
     place = Place("google", "p", host_overrides=(("europe-west4", "https://tuning.example.com"),))
-    found = address_of(place, location)
+    found = build_target(place, location)
     assert found.method_url.startswith(f"{url}/v1/projects/p/locations/{location or 'LOCATION'}/")
     assert ("base_url" in snippets.python_genai(FULL.body, found).text) == (location == "europe-west4")
 
@@ -175,7 +175,7 @@ def fake_curl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def in_bash(text: str, fake: Path) -> tuple[list[str], str]:
+def run_in_bash(text: str, fake: Path) -> tuple[list[str], str]:
     environment = {**os.environ, "PATH": f"{fake}:{os.environ['PATH']}", "ENGINE_TOKEN": "t0ken"}
     done = subprocess.run(["bash", "-c", text], env=environment, capture_output=True, timeout=30, check=True)
     *arguments, stdin = done.stdout.decode().split("\0")
@@ -183,11 +183,11 @@ def in_bash(text: str, fake: Path) -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-def test_bash_hands_the_body_over_as_it_is(nasty: str, fake_curl: Path) -> None:
+def test_bash_sends_the_body_unchanged(nasty: str, fake_curl: Path) -> None:
     draft = Draft(
         nasty, nasty, labels={nasty: nasty}, service_account=nasty, training=File(f"gs://b/{nasty}")
     )
-    arguments, stdin = in_bash(snippets.curl(draft.body, address("us-central1")).text, fake_curl)
+    arguments, stdin = run_in_bash(snippets.curl(draft.body, make_target("us-central1")).text, fake_curl)
     assert json.loads(stdin) == draft.body
     assert arguments == [
         *("-X", "POST", "-H", "Authorization: Bearer token-of-auth"),
@@ -198,24 +198,24 @@ def test_bash_hands_the_body_over_as_it_is(nasty: str, fake_curl: Path) -> None:
 
 @given(draft=DRAFTS)
 @settings(max_examples=25, deadline=None)
-def test_bash_hands_any_draft_over(fake_curl: Path, draft: Draft) -> None:
+def test_bash_sends_any_draft_unchanged(fake_curl: Path, draft: Draft) -> None:
     assert (
-        json.loads(in_bash(snippets.curl(draft.body, address(draft.location)).text, fake_curl)[1])
+        json.loads(run_in_bash(snippets.curl(draft.body, make_target(draft.location)).text, fake_curl)[1])
         == draft.body
     )
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-def test_bash_takes_headers_and_address_as_they_are(nasty: str, fake_curl: Path) -> None:
-    where = address("us-central1", project_id=nasty, quota_project=nasty)
-    arguments, _ = in_bash(snippets.curl(FULL.body, where).text, fake_curl)
+def test_bash_sends_headers_and_url_unchanged(nasty: str, fake_curl: Path) -> None:
+    where = make_target("us-central1", project_id=nasty, quota_project=nasty)
+    arguments, _ = run_in_bash(snippets.curl(FULL.body, where).text, fake_curl)
     assert f"x-goog-user-project: {nasty}" in arguments
     assert arguments[-1] == where.method_url
 
 
-def test_the_engines_token_comes_from_the_environment(fake_curl: Path) -> None:
-    text = snippets.curl(FULL.body, address("us-central1", **ENGINE, token=True)).text
-    assert "Authorization: Bearer t0ken" in in_bash(text, fake_curl)[0]
+def test_engine_token_comes_from_the_environment(fake_curl: Path) -> None:
+    text = snippets.curl(FULL.body, make_target("us-central1", **ENGINE, token=True)).text
+    assert "Authorization: Bearer t0ken" in run_in_bash(text, fake_curl)[0]
 
 
 # ---- against the engine
@@ -235,7 +235,7 @@ def full(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
 
 
 @pytest.mark.django_db
-def test_the_shown_curl_creates_the_job_that_is_asked_for(full: TuningJob, on_engine: Engine) -> None:
+def test_curl_snippet_creates_the_requested_job(full: TuningJob, on_engine: Engine) -> None:
     curl = next(snippet for snippet in RequestPanel(full).snippets if snippet.key == "curl")
     environment = {**os.environ, "no_proxy": "*"}
     done = subprocess.run(
@@ -254,7 +254,7 @@ def test_the_shown_curl_creates_the_job_that_is_asked_for(full: TuningJob, on_en
 
 
 @pytest.mark.django_db
-def test_a_drafts_request_has_a_page_in_every_way(client: Client, tuner: User, draft: TuningJob) -> None:
+def test_request_page_shows_every_snippet(client: Client, tuner: User, draft: TuningJob) -> None:
     client.force_login(tuner)
     address_ = reverse("jobs:request", args=[draft.project.slug, draft.pk])
     page = client.get(address_).content.decode()
@@ -266,7 +266,7 @@ def test_a_drafts_request_has_a_page_in_every_way(client: Client, tuner: User, d
 
 
 @pytest.mark.django_db
-def test_a_started_jobs_page_shows_what_was_sent(client: Client, tuner: User, draft: TuningJob) -> None:
+def test_request_page_of_a_started_job_shows_the_sent_body(client: Client, tuner: User, draft: TuningJob) -> None:
     draft.start(tuner)
     TuningJob.objects.update(tuned_model_display_name="renamed since")
     client.force_login(tuner)
@@ -279,10 +279,10 @@ def test_a_started_jobs_page_shows_what_was_sent(client: Client, tuner: User, dr
 
 
 @pytest.mark.django_db
-def test_the_wizard_shows_the_request_without_a_region_too(
+def test_wizard_shows_the_request_without_a_region(
     client: Client, tuner: User, draft: TuningJob
 ) -> None:
-    draft.revise(location="")
+    draft.update_draft(location="")
     client.force_login(tuner)
     page = client.get(reverse("jobs:dataset", args=[draft.project.slug, draft.pk]))
     assert page.status_code == 200 and "LOCATION" in page.content.decode()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from jobs.models import TuningJob
 from jobs.request_import import draft_fields, reader, views
-from jobs.request_import.bash_lexer import bash
+from jobs.request_import.bash_lexer import tokenize_bash
 from jobs.request_import.cmd_lexer import arguments, without_carets
 from studio.models import Project
 from tests.engine.running_engine import Engine
@@ -64,8 +64,8 @@ HEADERS = (
 )
 
 
-def test_the_reference_pages_own_json() -> None:
-    pasted = reader.read(REFERENCE)
+def test_reference_json_is_parsed() -> None:
+    pasted = reader.parse_request(REFERENCE)
     assert (pasted.fields, pasted.unknown, pasted.messages) == (REFERENCE_FIELDS, [], [])
 
 
@@ -109,20 +109,20 @@ def test_the_reference_pages_own_json() -> None:
         .replace('"}}"', '""}}"'),
     ],
 )
-def test_every_way_of_quoting(command: str) -> None:
-    pasted = reader.read(command)
+def test_every_quoting_style_is_parsed(command: str) -> None:
+    pasted = reader.parse_request(command)
     assert pasted.fields == TAKEN
     assert (pasted.project_id, pasted.messages, pasted.unknown) == ("their-project", [], [])
 
 
 @pytest.mark.parametrize("fence", ["```json\n{}\n```", "```\n{}\n```", "\ufeff{}", "\n\n  {}  \n"])
-def test_what_stands_around_the_json_is_no_matter(fence: str) -> None:
-    assert reader.read(fence.replace("{}", PLAIN)).fields["base_model"] == "gemini-2.5-flash"
+def test_fences_and_whitespace_are_ignored(fence: str) -> None:
+    assert reader.parse_request(fence.replace("{}", PLAIN)).fields["base_model"] == "gemini-2.5-flash"
 
 
-def test_one_job_of_a_list_and_the_models_long_name() -> None:
+def test_job_list_and_publisher_model_name_are_unwrapped() -> None:
     job = {**BODY, "baseModel": "publishers/google/models/gemini-2.5-pro"}
-    assert reader.read(json.dumps({"tuningJobs": [job]})).fields["base_model"] == "gemini-2.5-pro"
+    assert reader.parse_request(json.dumps({"tuningJobs": [job]})).fields["base_model"] == "gemini-2.5-pro"
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_one_job_of_a_list_and_the_models_long_name() -> None:
         (f"irm {URL} -Body @'\n{PLAIN}\n", "here-string of line 1 has no end"),
     ],
 )
-def test_a_refusal_says_what_to_do(text: str, said: str) -> None:
+def test_errors_say_what_to_do(text: str, said: str) -> None:
     with pytest.raises(reader.Unreadable) as caught:
-        reader.read(text)
+        reader.parse_request(text)
     assert said in str(caught.value)
 
 
@@ -182,13 +182,13 @@ def test_a_refusal_says_what_to_do(text: str, said: str) -> None:
         ({"learningRateMultiplier": [1]}, {}, "not a number above 0"),
     ],
 )
-def test_hyper_parameters_in_every_spelling(changes: dict[str, Any], fields: Any, said: str) -> None:
-    pasted = reader.read(json.dumps({"supervisedTuningSpec": {"hyperParameters": changes}}))
+def test_hyper_parameters_accept_every_spelling(changes: dict[str, Any], fields: Any, said: str) -> None:
+    pasted = reader.parse_request(json.dumps({"supervisedTuningSpec": {"hyperParameters": changes}}))
     assert pasted.fields == fields
     assert (said in " ".join(pasted.messages)) if said else not pasted.messages
 
 
-def test_nothing_is_lost_silently() -> None:
+def test_dropped_fields_are_reported() -> None:
     request = {
         **BODY,
         "outputUri": "gs://b/out",
@@ -204,7 +204,7 @@ def test_nothing_is_lost_silently() -> None:
             "hyperParameters": {"batchSize": "3"},
         },
     }
-    pasted = reader.read(json.dumps(request))
+    pasted = reader.parse_request(json.dumps(request))
     assert pasted.unknown == [
         *("outputUri", "labels.n", "encryptionSpec.other", "supervisedTuningSpec.evaluationConfig"),
         "supervisedTuningSpec.hyperParameters.batchSize",
@@ -222,23 +222,23 @@ def test_nothing_is_lost_silently() -> None:
     assert (pasted.fields["pre_tuned_model"], pasted.fields["pre_tuned_checkpoint"]) == ("m", "2")
 
 
-def test_a_variable_is_told_and_left_as_it_stands() -> None:
-    pasted = reader.read(f'curl -d "{IN_MARKS}" {URL}'.replace("gemini-2.5-flash", "${MODEL}"))
+def test_shell_variables_are_kept_and_reported() -> None:
+    pasted = reader.parse_request(f'curl -d "{IN_MARKS}" {URL}'.replace("gemini-2.5-flash", "${MODEL}"))
     assert pasted.fields["base_model"] == "${MODEL}"
     assert "${MODEL} would be filled in by the shell" in pasted.messages[0]
 
 
-def test_an_address_without_a_region_or_of_another_method_is_told() -> None:
+def test_unexpected_urls_are_reported() -> None:
     assert (
         "no region"
-        in reader.read(f"curl -d '{PLAIN}' {URL}".replace("europe-west4/", "LOCATION/")).messages[0]
+        in reader.parse_request(f"curl -d '{PLAIN}' {URL}".replace("europe-west4/", "LOCATION/")).messages[0]
     )
-    cancel = reader.read(f"curl -d '{PLAIN}' {URL}/1:cancel")
+    cancel = reader.parse_request(f"curl -d '{PLAIN}' {URL}/1:cancel")
     assert "not that of tuningJobs.create" in cancel.messages[0] and "location" not in cancel.fields
 
 
-def test_a_draft_can_hold_what_is_taken() -> None:
-    for name, longest in draft_fields.LONGEST.items():
+def test_length_limits_match_the_model() -> None:
+    for name, longest in draft_fields.MAX_LENGTHS.items():
         if name not in {"training", "validation"}:
             field = TuningJob._meta.get_field(name)
             assert longest == field.max_length  # type: ignore[union-attr]
@@ -246,10 +246,10 @@ def test_a_draft_can_hold_what_is_taken() -> None:
 
 @given(st.text(st.sampled_from("{}[]\"'\\\n\t $`^@<>|;&,:-#ac=(){}u0Eurl")))
 @settings(deadline=None, max_examples=300)
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_parses_or_raises_unreadable(text: str) -> None:
     for start in ("", "curl -d ", "{", "irm x -Body ", "curl ^\n", "curl `\n"):
         try:
-            reader.read(start + text)
+            reader.parse_request(start + text)
         except reader.Unreadable as refusal:
             assert str(refusal)
 
@@ -295,10 +295,10 @@ KEYS = st.one_of(
     )
 )
 @settings(deadline=None, max_examples=200)
-def test_any_json_in_any_place_is_read_or_refused(value: Any) -> None:
+def test_any_json_parses_or_raises_unreadable(value: Any) -> None:
     request = {**(value if isinstance(value, dict) else {}), "supervisedTuningSpec": value, "labels": value}
     try:
-        pasted = reader.read(json.dumps(request))
+        pasted = reader.parse_request(json.dumps(request))
     except reader.Unreadable:
         return
     json.dumps(pasted.fields, allow_nan=False).encode()
@@ -309,17 +309,17 @@ def test_any_json_in_any_place_is_read_or_refused(value: Any) -> None:
     "text", ['"' * 50_001, "$(" * 50_000, "\\" * 100_001, '"' + '\\"' * 50_000, ",\n" * 50_000, "'" * 99_999]
 )
 @pytest.mark.parametrize("start", ["curl -d ", '{"a": ', "irm x -Body ", "curl ^\n-d "])
-def test_a_long_text_takes_no_long_time(start: str, text: str) -> None:
+def test_long_text_is_parsed_fast(start: str, text: str) -> None:
     started = time.process_time()
     with pytest.raises(reader.Unreadable):
-        reader.read(start + text)
+        reader.parse_request(start + text)
     assert time.process_time() - started < 10
 
 
 # ---- as shells do it
 
 
-def test_words_are_those_of_bash(tmp_path: Path) -> None:
+def test_tokens_match_bash(tmp_path: Path) -> None:
     """Each line is cut by bash itself, too."""
     (tmp_path / "x").write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
     (tmp_path / "x").chmod(0o755)
@@ -348,7 +348,7 @@ def test_words_are_those_of_bash(tmp_path: Path) -> None:
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
         done = subprocess.run(["bash", "-c", f"x {line}"], env=environment, capture_output=True, check=True)
         expected = done.stdout.decode().split("\0")[:-1]
-        assert [word.text for word in bash(f"x {line}")[0].words[1:]] == expected, line
+        assert [word.text for word in tokenize_bash(f"x {line}")[0].words[1:]] == expected, line
 
 
 @pytest.mark.parametrize(
@@ -372,23 +372,23 @@ def test_carets_are_those_of_windows_prompt() -> None:
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-def test_a_body_in_single_marks_as_people_escape_them(nasty: str) -> None:
+def test_escaped_single_quotes_are_decoded(nasty: str) -> None:
     text = json.dumps({**BODY, "description": nasty, "supervisedTuningSpec": SPEC}, ensure_ascii=False)
     quoted = text.replace("'", "'\\''")
-    assert reader.read(f"curl {URL} -d '{quoted}'").fields["description"] == nasty
+    assert reader.parse_request(f"curl {URL} -d '{quoted}'").fields["description"] == nasty
     doubled = text.replace("'", "''").replace("\u2018", "\u2018\u2018").replace("\u2019", "\u2019\u2019")
-    assert reader.read(f"irm {URL} -Body '{doubled}'").fields["description"] == nasty
+    assert reader.parse_request(f"irm {URL} -Body '{doubled}'").fields["description"] == nasty
 
 
 # ---- the page
 
 
-def send(client: Client, project: Project, text: str) -> HttpResponse:
+def post_text(client: Client, project: Project, text: str) -> HttpResponse:
     address = reverse("jobs:paste", args=[project.slug])
     return client.post(address, {"request": text})
 
 
-def told(answer: HttpResponse) -> str:
+def get_message_text(answer: HttpResponse) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))  # type: ignore[attr-defined]
 
 
@@ -399,7 +399,7 @@ def here(client: Client, tuner: User) -> Client:
 
 
 @pytest.mark.django_db
-def test_the_page_is_one_form_and_the_list_leads_to_it(here: Client, project: Project) -> None:
+def test_page_has_one_form_and_is_linked_from_the_list(here: Client, project: Project) -> None:
     address = reverse("jobs:paste", args=[project.slug])
     assert address in here.get(reverse("jobs:list", args=[project.slug])).content.decode()
     page = here.get(address).content.decode()
@@ -408,17 +408,17 @@ def test_the_page_is_one_form_and_the_list_leads_to_it(here: Client, project: Pr
 
 
 @pytest.mark.django_db
-def test_a_refused_text_is_kept(here: Client, project: Project) -> None:
-    answer = send(here, project, "{\n<b>")
+def test_rejected_text_stays_in_the_form(here: Client, project: Project) -> None:
+    answer = post_text(here, project, "{\n<b>")
     assert answer.status_code == 422
     assert "line 2" in answer.content.decode() and "{\n&lt;b&gt;</textarea>" in answer.content.decode()
-    too_long = send(here, project, "{" * (views.LONGEST + 1))
-    assert f"longer than {views.LONGEST}" in too_long.content.decode()
+    too_long = post_text(here, project, "{" * (views.MAX_CHARACTERS + 1))
+    assert f"longer than {views.MAX_CHARACTERS}" in too_long.content.decode()
     assert not TuningJob.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_pasted_command_becomes_a_draft(here: Client, project: Project, on_engine: Engine) -> None:
+def test_pasted_command_creates_a_draft(here: Client, project: Project, on_engine: Engine) -> None:
     request = {
         **BODY,
         "supervisedTuningSpec": {
@@ -429,24 +429,24 @@ def test_a_pasted_command_becomes_a_draft(here: Client, project: Project, on_eng
         "labels": {"team": "red", "studio-submission": "another"},
     }
     url = f"http://x/v1/projects/{project.project_id}/locations/us-central1/tuningJobs"
-    answer = send(here, project, f"curl {url} -d @- <<'E'\n{json.dumps(request)}\nE")
+    answer = post_text(here, project, f"curl {url} -d @- <<'E'\n{json.dumps(request)}\nE")
     job = TuningJob.objects.get()
     assert answer.headers["Location"] == reverse("jobs:model", args=[project.slug, job.pk])
     assert (job.tuned_model_display_name, job.epoch_count, job.adapter_size) == ("it's “x”", 3, 8)
     assert job.training and job.validation and job.validation_enabled and job.is_draft
     assert job.labels == {"team": "red"} and job.submission_id != "another"
-    assert "Taken from the request" in told(answer) and "names the project" not in told(answer)
+    assert "Taken from the request" in get_message_text(answer) and "names the project" not in get_message_text(answer)
     assert here.get(answer.headers["Location"]).status_code == 200
 
 
 @pytest.mark.django_db
-def test_a_file_that_is_not_there_waits_in_step_2(here: Client, project: Project, on_engine: Engine) -> None:
+def test_missing_file_is_prefilled_in_step_2(here: Client, project: Project, on_engine: Engine) -> None:
     spec = {"trainingDatasetUri": "gs://data/nowhere.jsonl", "validationDatasetUri": "projects/1/datasets/2"}
-    answer = send(here, project, json.dumps({**BODY, "supervisedTuningSpec": spec}))
+    answer = post_text(here, project, json.dumps({**BODY, "supervisedTuningSpec": spec}))
     job = TuningJob.objects.get()
     assert job.training is None and job.validation is None and job.validation_enabled
-    assert "gs://data/nowhere.jsonl: There is no such file." in told(answer)
-    assert "projects/1/datasets/2: This is not the path of a file." in told(answer)
+    assert "gs://data/nowhere.jsonl: There is no such file." in get_message_text(answer)
+    assert "projects/1/datasets/2: This is not the path of a file." in get_message_text(answer)
     page = here.get(reverse("jobs:dataset", args=[project.slug, job.pk])).content.decode()
     assert 'value="gs://data/nowhere.jsonl"' in page and 'value="projects/1/datasets/2"' in page
     other = TuningJob.objects.create(project=project, owner=job.owner, base_model="studio-tiny")
@@ -468,28 +468,28 @@ def test_a_file_that_is_not_there_waits_in_step_2(here: Client, project: Project
         ({"baseModel": "studio-tiny", "labels": {"\x00": "\ud800"}}, "Taken from the request"),
     ],
 )
-def test_what_the_project_cannot_do_is_said_and_the_draft_is_made(
+def test_unsupported_values_are_reported_and_the_draft_is_created(
     here: Client, project: Project, request_: dict[str, Any], said: str
 ) -> None:
     spec = {"hyperParameters": request_.pop("hyperParameters", {})}
-    answer = send(here, project, json.dumps({**request_, "supervisedTuningSpec": spec}))
+    answer = post_text(here, project, json.dumps({**request_, "supervisedTuningSpec": spec}))
     job = TuningJob.objects.get()
-    assert said in told(answer)
+    assert said in get_message_text(answer)
     for step in ("jobs:model", "jobs:dataset", "jobs:request"):
         assert here.get(reverse(step, args=[project.slug, job.pk])).status_code == 200
 
 
 @pytest.mark.django_db
-def test_another_project_in_the_address_is_told(here: Client, project: Project) -> None:
-    answer = send(
+def test_other_project_in_the_url_is_reported(here: Client, project: Project) -> None:
+    answer = post_text(
         here,
         project,
         f"curl -d '{json.dumps({**BODY, 'supervisedTuningSpec': {}})}' {URL}".replace("it's", "its"),
     )
-    assert "names the project their-project" in told(answer)
+    assert "names the project their-project" in get_message_text(answer)
 
 
 @pytest.mark.django_db
-def test_a_long_list_of_fields_is_cut(here: Client, project: Project) -> None:
+def test_long_field_lists_are_truncated(here: Client, project: Project) -> None:
     request = {**BODY, "supervisedTuningSpec": {}, **{f"field{number}": 1 for number in range(500)}}
-    assert "480 more" in told(send(here, project, json.dumps(request)))
+    assert "480 more" in get_message_text(post_text(here, project, json.dumps(request)))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.datasets.models import Dataset
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors
@@ -24,11 +24,11 @@ KEY = "projects/p/locations/{}/keyRings/r/cryptoKeys/k"
 CONSOLE = "https://console.cloud.google.com"
 
 
-def a_dataset(name: str, examples: int) -> Dataset:
+def make_dataset(name: str, examples: int) -> Dataset:
     return Dataset(uri=f"gs://data/{name}.jsonl", report={"examples": examples, "lines": examples})
 
 
-def a_job(backend: str = "google", **fields: Any) -> TuningJob:
+def make_job(backend: str = "google", **fields: Any) -> TuningJob:
     """A job that was refused; nothing of it is stored."""
     project = Project(
         slug="p", project_id="my-project", backend=backend, regions=["us-central1", "europe-west4"]
@@ -37,21 +37,21 @@ def a_job(backend: str = "google", **fields: Any) -> TuningJob:
         "base_model": "gemini-2.5-pro",
         "location": "us-central1",
         "submission": Submission.REFUSED,
-        "training": a_dataset("train", 480),
-        "validation": a_dataset("held-out", 14),
+        "training": make_dataset("train", 480),
+        "validation": make_dataset("held-out", 14),
         "validation_enabled": True,
     }
     return TuningJob(project=project, **{**usual, **fields})
 
 
-def refusal(message: str, *fields: str, kind: type[VertexError] = errors.BadRequest, **more: Any) -> Any:
+def make_refusal(message: str, *fields: str, kind: type[VertexError] = errors.BadRequest, **more: Any) -> Any:
     """As launch.refuse keeps it; each of `fields` is a path that the message is about."""
     code = {errors.BadRequest: 400, errors.PermissionDenied: 403, errors.TooManyRequests: 429}.get(kind)
     violations = tuple(Violation(path, message) for path in fields)
-    return kept(kind(message, code=code, violations=violations, **more))
+    return serialize(kind(message, code=code, violations=violations, **more))
 
 
-def ended(code: int, message: str) -> dict[str, Any]:
+def make_job_error(code: int, message: str) -> dict[str, Any]:
     """A failed job's error; the code is gRPC's."""
     return {"code": code, "message": message}
 
@@ -94,7 +94,7 @@ LONG_NAME = "意図" * 60
 
 ROWS = {
     "adapter size": Row(
-        refusal(ADAPTER),
+        make_refusal(ADAPTER),
         "Adapter size 16 is not allowed for gemini-2.5-pro.",
         "Use 8, the largest that it takes below that.",
         "adapter_size",
@@ -103,7 +103,7 @@ ROWS = {
         job={"adapter_size": 16},
     ),
     "adapter size, with its field": Row(
-        refusal(ADAPTER, f"{SPEC}.hyper_parameters.adapter_size"),
+        make_refusal(ADAPTER, f"{SPEC}.hyper_parameters.adapter_size"),
         "Adapter size 32 is not allowed for gemini-1.5-pro-002.",
         "Use 4, the largest that it takes below that.",
         "adapter_size",
@@ -112,7 +112,7 @@ ROWS = {
         job={"adapter_size": 32, "base_model": "gemini-1.5-pro-002"},
     ),
     "adapter size that the catalogue allows": Row(
-        refusal(ADAPTER),
+        make_refusal(ADAPTER),
         "Adapter size 8 is not allowed for gemini-2.5-pro.",
         "Leave it as recommended.",
         "adapter_size",
@@ -121,7 +121,7 @@ ROWS = {
         job={"adapter_size": 8},
     ),
     "adapter size of a pre-tuned model": Row(
-        refusal(
+        make_refusal(
             "The pre-tuned model has ADAPTER_SIZE_FOUR: leave adapter_size out.",
             f"{SPEC}.hyper_parameters.adapter_size",
         ),
@@ -133,14 +133,14 @@ ROWS = {
         job={"adapter_size": 8, **ON_ENGINE},
     ),
     "not JSONL": Row(
-        refusal(f"training_dataset_uri {JSONL}", f"{SPEC}.training_dataset_uri"),
+        make_refusal(f"training_dataset_uri {JSONL}", f"{SPEC}.training_dataset_uri"),
         "train.jsonl is not taken as a JSONL file.",
         "Choose a file on Cloud Storage whose name ends in .jsonl, with one JSON object per line.",
         "training",
         button="Choose another training file",
     ),
     "not JSONL, told in the message alone": Row(
-        ended(
+        make_job_error(
             3,
             f"List of found errors:\t1.Field: {SPEC}.validation_dataset_uri; "
             f"Message: validation_dataset_uri {JSONL}\t",
@@ -151,7 +151,7 @@ ROWS = {
         button="Choose another validation file",
     ),
     "dataset gone": Row(
-        refusal(
+        make_refusal(
             "The object gs://data/train.jsonl does not exist: upload it first.",
             f"{SPEC}.training_dataset_uri",
         ),
@@ -161,42 +161,42 @@ ROWS = {
         button="Choose another training file",
     ),
     "no permission on the bucket": Row(
-        ended(7, UNREADABLE),
+        make_job_error(7, UNREADABLE),
         "service-1@gcp-sa-vertex-tune.iam.gserviceaccount.com may not read the bucket data.",
         "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again.",
         button="Tune again",
         link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
     ),
     "no permission on the bucket, nobody named": Row(
-        ended(7, "The caller lacks permission to read gs://data/train.jsonl"),
+        make_job_error(7, "The caller lacks permission to read gs://data/train.jsonl"),
         "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com may not read the bucket data.",
         "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again.",
         button="Tune again",
         link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
     ),
     "modality": Row(
-        refusal(MODALITY),
+        make_refusal(MODALITY),
         "Example 1 of 14 in held-out.jsonl holds what gemini-2.5-pro is not tuned on: function call.",
         "Take it out of “parts” in that line, and in any other like it; or choose another model.",
         "validation",
         button="Choose another validation file",
     ),
     "modality in the training data": Row(
-        ended(3, MODALITY.replace("14", "480")),
+        make_job_error(3, MODALITY.replace("14", "480")),
         "Example 1 of 480 in train.jsonl holds what gemini-2.5-pro is not tuned on: function call.",
         "Take it out of “parts” in that line, and in any other like it; or choose another model.",
         "training",
         button="Choose another training file",
     ),
     "role": Row(
-        refusal("Please use a valid role: user, model."),
+        make_refusal("Please use a valid role: user, model."),
         "A message in train.jsonl has a role other than user and model.",
         "Write user or model as “role” of every entry of “contents”.",
         "training",
         button="Choose another training file",
     ),
     "too many validation examples": Row(
-        refusal(
+        make_refusal(
             "The validation dataset has 300 examples; at most 256 are allowed for gemini-1.5-pro-002.",
             f"{SPEC}.validation_dataset_uri",
         ),
@@ -206,14 +206,14 @@ ROWS = {
         button="Choose another validation file",
     ),
     "example too long": Row(
-        ended(3, "Dataset example 7 has 140000 tokens, which exceeds the maximum of 131072 tokens."),
+        make_job_error(3, "Dataset example 7 has 140000 tokens, which exceeds the maximum of 131072 tokens."),
         "An example in train.jsonl is longer than gemini-2.5-pro takes.",
         "Shorten or leave out what has more than 131072 tokens.",
         "training",
         button="Choose another training file",
     ),
     "nothing to learn": Row(
-        ended(3, "No example of train.jsonl can be learned from. Line 2: contents is missing or empty."),
+        make_job_error(3, "No example of train.jsonl can be learned from. Line 2: contents is missing or empty."),
         "No example of train.jsonl can be learned from. Line 2: contents is missing or empty.",
         "Mend its lines, or choose another file.",
         "training",
@@ -221,14 +221,14 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "file too big": Row(
-        refusal("A dataset can have at most 1 GB."),
+        make_refusal("A dataset can have at most 1 GB."),
         "train.jsonl is larger than 1 GB.",
         "Leave out examples, or split it.",
         "training",
         button="Choose another training file",
     ),
     "retired model": Row(
-        refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
+        make_refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
         "gemini-1.5-pro-002 cannot be tuned here.",
         "Use gemini-2.5-pro, the nearest of today’s models.",
         "base_model",
@@ -237,7 +237,7 @@ ROWS = {
         job={"base_model": "gemini-1.5-pro-002"},
     ),
     "retired model, its region and adapter not taken by the next": Row(
-        refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
+        make_refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
         "gemini-1.5-pro-002 cannot be tuned here.",
         "Use gemini-2.5-pro, the nearest of today’s models.",
         "base_model",
@@ -246,7 +246,7 @@ ROWS = {
         job={"base_model": "gemini-1.5-pro-002", "location": "asia-northeast1", "adapter_size": 16},
     ),
     "a base that left the engine": Row(
-        ended(3, "The base model qwen is not on this engine any more."),
+        make_job_error(3, "The base model qwen is not on this engine any more."),
         "qwen cannot be tuned here.",
         "Use studio-tiny, the nearest of today’s models.",
         "base_model",
@@ -255,7 +255,7 @@ ROWS = {
         job={**ON_ENGINE, "base_model": "qwen"},
     ),
     "region": Row(
-        refusal("Tuning gemini-2.5-pro is not supported in region europe-west4."),
+        make_refusal("Tuning gemini-2.5-pro is not supported in region europe-west4."),
         "gemini-2.5-pro is not tuned in europe-west4.",
         "Use us-central1.",
         "location",
@@ -264,7 +264,7 @@ ROWS = {
         job={"location": "europe-west4"},
     ),
     "region, the engine's words": Row(
-        refusal("Unsupported location: europe-west4. Use a region such as us-central1."),
+        make_refusal("Unsupported location: europe-west4. Use a region such as us-central1."),
         "studio-tiny is not tuned in europe-west4.",
         "Use us-central1.",
         "location",
@@ -273,47 +273,47 @@ ROWS = {
         job={**ON_ENGINE, "location": "europe-west4"},
     ),
     "quota of concurrent jobs": Row(
-        refusal(QUOTA, kind=errors.TooManyRequests, status="RESOURCE_EXHAUSTED"),
+        make_refusal(QUOTA, kind=errors.TooManyRequests, status="RESOURCE_EXHAUSTED"),
         "Other tuning jobs hold this project’s quota of jobs at the same time.",
         "Wait until another job is over, then tune again; or ask Google for more quota.",
         button="Tune again",
         link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
     ),
     "another quota": Row(
-        ended(8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."),
+        make_job_error(8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."),
         "The quota aiplatform.googleapis.com/requests of this Google Cloud project is used up.",
         "Wait until another job is over, then tune again; or ask Google for more quota.",
         button="Tune again",
         link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
     ),
     "no capacity": Row(
-        ended(8, "Resource exhausted, please try again later."),
+        make_job_error(8, "Resource exhausted, please try again later."),
         "Google has no capacity free at the moment.",
         "Tune again in a while, or in another region.",
         button="Tune again",
     ),
     "no capacity, not sent yet": Row(
-        refusal("Resource exhausted, please try again later.", kind=errors.TooManyRequests),
+        make_refusal("Resource exhausted, please try again later.", kind=errors.TooManyRequests),
         "Google has no capacity free at the moment.",
         "The job is sent again by itself.",
         job={"submission": Submission.READY},
     ),
     "permission": Row(
-        refusal(DENIED, kind=errors.PermissionDenied),
+        make_refusal(DENIED, kind=errors.PermissionDenied),
         "The account of this project lacks the permission aiplatform.tuningJobs.create.",
         "Give it the role Vertex AI User (roles/aiplatform.user), then try again.",
         button="Tune again",
         link=f"{CONSOLE}/iam-admin/iam?project=my-project",
     ),
     "permission that is not named": Row(
-        refusal("The caller does not have permission", kind=errors.PermissionDenied),
+        make_refusal("The caller does not have permission", kind=errors.PermissionDenied),
         "The account of this project lacks a permission.",
         "Give it the roles Vertex AI User and, on the bucket, Storage Object User.",
         button="Tune again",
         link=f"{CONSOLE}/iam-admin/iam?project=my-project",
     ),
     "act as": Row(
-        refusal(
+        make_refusal(
             "You do not have permission to act as service_account: t@p.iam.gserviceaccount.com. "
             "(or it may not exist): iam.serviceAccounts.actAs",
             kind=errors.PermissionDenied,
@@ -328,14 +328,14 @@ ROWS = {
         {"service_account": "t@p.iam.gserviceaccount.com"},
     ),
     "API off": Row(
-        refusal("Vertex AI API is off.", kind=errors.PermissionDenied, reason="SERVICE_DISABLED"),
+        make_refusal("Vertex AI API is off.", kind=errors.PermissionDenied, reason="SERVICE_DISABLED"),
         "The Vertex AI API is switched off in this Google Cloud project.",
         "Enable aiplatform.googleapis.com in the project, wait a minute, then try again.",
         button="Tune again",
         link=f"{CONSOLE}/apis/library/aiplatform.googleapis.com?project=my-project",
     ),
     "API off, in words": Row(
-        refusal(
+        make_refusal(
             "Vertex AI API has not been used in project 1 before or it is disabled.",
             kind=errors.PermissionDenied,
         ),
@@ -345,7 +345,7 @@ ROWS = {
         link=f"{CONSOLE}/apis/library/aiplatform.googleapis.com?project=my-project",
     ),
     "billing off": Row(
-        refusal(
+        make_refusal(
             "This API method requires billing to be enabled.",
             kind=errors.PermissionDenied,
             reason="BILLING_DISABLED",
@@ -356,28 +356,28 @@ ROWS = {
         link=f"{CONSOLE}/billing/linkedaccount?project=my-project",
     ),
     "billing off, in words": Row(
-        refusal("This API method requires billing to be enabled.", kind=errors.PermissionDenied),
+        make_refusal("This API method requires billing to be enabled.", kind=errors.PermissionDenied),
         "Billing is switched off in this Google Cloud project.",
         "Link a billing account to the project, then try again.",
         button="Tune again",
         link=f"{CONSOLE}/billing/linkedaccount?project=my-project",
     ),
     "quota project": Row(
-        refusal("Denied.", kind=errors.PermissionDenied, reason="USER_PROJECT_DENIED"),
+        make_refusal("Denied.", kind=errors.PermissionDenied, reason="USER_PROJECT_DENIED"),
         "Google Cloud refused the quota project.",
         "Give it the role Service Usage Consumer there, or clear the quota project in Settings.",
         button="Tune again",
         link="settings",
     ),
     "credentials": Row(
-        refusal("The key is no longer valid.", kind=errors.CredentialsFailed),
+        make_refusal("The key is no longer valid.", kind=errors.CredentialsFailed),
         "Google Cloud refused the service account of this project.",
         "An admin can renew the key in Settings.",
         button="Tune again",
         link="settings",
     ),
     "key on the engine": Row(
-        refusal(NO_KEY, "tuning_job.encryption_spec.kms_key_name"),
+        make_refusal(NO_KEY, "tuning_job.encryption_spec.kms_key_name"),
         "The engine takes no customer-managed encryption key (CMEK).",
         "Leave it out.",
         "kms_key_name",
@@ -386,7 +386,7 @@ ROWS = {
         job={**ON_ENGINE, "kms_key_name": KEY.format("europe-west4")},
     ),
     "key for a model of 3.x": Row(
-        refusal("CMEK is not supported for gemini-3.5-flash."),
+        make_refusal("CMEK is not supported for gemini-3.5-flash."),
         "gemini-3.5-flash takes no customer-managed encryption key (CMEK).",
         "Leave the key out, or choose a model that takes one.",
         "kms_key_name",
@@ -395,7 +395,7 @@ ROWS = {
         job={"base_model": "gemini-3.5-flash", "kms_key_name": KEY.format("us-central1")},
     ),
     "key in another region": Row(
-        refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
+        make_refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
         "The encryption key lies in europe-west4, and the job was to run in us-central1.",
         "Run the job where the key lies, or name a key in us-central1.",
         "location",
@@ -404,7 +404,7 @@ ROWS = {
         job={"kms_key_name": KEY.format("europe-west4")},
     ),
     "key where the model is not tuned": Row(
-        refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
+        make_refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
         "The encryption key lies in asia-east1, and the job was to run in us-central1.",
         "Name a key in us-central1.",
         "kms_key_name",
@@ -412,7 +412,7 @@ ROWS = {
         job={"kms_key_name": KEY.format("asia-east1")},
     ),
     "key that the service may not use": Row(
-        ended(7, "Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource."),
+        make_job_error(7, "Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource."),
         "The service may not use the encryption key.",
         "Give its account the role Cloud KMS CryptoKey Encrypter/Decrypter "
         "(roles/cloudkms.cryptoKeyEncrypterDecrypter) on the key, then try again.",
@@ -420,7 +420,7 @@ ROWS = {
         link=f"{CONSOLE}/security/kms/keyrings?project=my-project",
     ),
     "key that is none": Row(
-        refusal("Invalid resource name.", "tuning_job.encryption_spec.kms_key_name"),
+        make_refusal("Invalid resource name.", "tuning_job.encryption_spec.kms_key_name"),
         "The encryption key was not accepted.",
         "Write its full name, with a region: projects/…/locations/…/keyRings/…/cryptoKeys/….",
         "kms_key_name",
@@ -428,7 +428,7 @@ ROWS = {
         job={"kms_key_name": "my-key"},
     ),
     "labels": Row(
-        refusal(
+        make_refusal(
             "Invalid label 'Team': 'red'. Keys and values have at most 63 lowercase letters, digits, "
             "underscores and dashes; a key starts with a letter.",
             "tuning_job.labels",
@@ -441,7 +441,7 @@ ROWS = {
         job={"labels": {"Team": "red", "stage": "test"}},
     ),
     "too many labels": Row(
-        refusal("labels can have at most 64 entries.", "tuning_job.labels"),
+        make_refusal("labels can have at most 64 entries.", "tuning_job.labels"),
         "There are too many labels: up to 64 are allowed, one of them for this application.",
         "Leave some out.",
         "labels",
@@ -449,7 +449,7 @@ ROWS = {
         job={"labels": {f"k{n}": "v" for n in range(64)}},
     ),
     "epochs": Row(
-        refusal("epoch_count must be between 1 and 100.", f"{SPEC}.hyper_parameters.epoch_count"),
+        make_refusal("epoch_count must be between 1 and 100.", f"{SPEC}.hyper_parameters.epoch_count"),
         "200 epochs are not allowed.",
         "Use 100, the nearest that is allowed.",
         "epoch_count",
@@ -458,7 +458,7 @@ ROWS = {
         job={"epoch_count": 200},
     ),
     "epochs, no bound told": Row(
-        refusal("epoch_count is out of range.", "tuningJob.supervisedTuningSpec.hyperParameters.epochCount"),
+        make_refusal("epoch_count is out of range.", "tuningJob.supervisedTuningSpec.hyperParameters.epochCount"),
         "200 epochs are not allowed.",
         "Leave it as recommended.",
         "epoch_count",
@@ -467,7 +467,7 @@ ROWS = {
         job={"epoch_count": 200},
     ),
     "learning rate": Row(
-        refusal(
+        make_refusal(
             "learning_rate_multiplier should be at most 10.5.",
             f"{SPEC}.hyper_parameters.learning_rate_multiplier",
         ),
@@ -479,7 +479,7 @@ ROWS = {
         job={"learning_rate_multiplier": 20.0},
     ),
     "learning rate of zero": Row(
-        refusal(
+        make_refusal(
             "learning_rate_multiplier must be a number greater than 0.",
             f"{SPEC}.hyper_parameters.learning_rate_multiplier",
         ),
@@ -491,19 +491,19 @@ ROWS = {
         job={"learning_rate_multiplier": 0.0},
     ),
     "no endpoint": Row(
-        ended(13, ENDPOINT),
+        make_job_error(13, ENDPOINT),
         "The model is tuned and stored; only its endpoint could not be made.",
         "Deploy it from Model Registry, where it is listed under its name.",
         link=f"{CONSOLE}/vertex-ai/models?project=my-project",
     ),
     "cancelled": Row(
-        ended(1, "The job was cancelled."),
+        make_job_error(1, "The job was cancelled."),
         "This job was cancelled.",
         "Tune again starts over, with the same settings.",
         button="Tune again",
     ),
     "loss is no number": Row(
-        ended(3, "The train loss is nan: lower learningRateMultiplier."),
+        make_job_error(3, "The train loss is nan: lower learningRateMultiplier."),
         "The loss grew until it was no number any more: the learning rate is too high.",
         "Lower the learning rate multiplier.",
         "learning_rate_multiplier",
@@ -512,7 +512,7 @@ ROWS = {
         job={"learning_rate_multiplier": 50.0, **ON_ENGINE},
     ),
     "gradient is no number": Row(
-        ended(3, "The gradient's norm is inf: lower learningRateMultiplier."),
+        make_job_error(3, "The gradient's norm is inf: lower learningRateMultiplier."),
         "The loss grew until it was no number any more: the learning rate is too high.",
         "Lower the learning rate multiplier.",
         "learning_rate_multiplier",
@@ -521,7 +521,7 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "out of memory": Row(
-        ended(
+        make_job_error(
             8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
         ),
         "The memory of the engine did not suffice.",
@@ -532,7 +532,7 @@ ROWS = {
         job={"adapter_size": 32, **ON_ENGINE},
     ),
     "out of memory with the smallest adapter": Row(
-        ended(
+        make_job_error(
             8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
         ),
         "The memory of the engine did not suffice.",
@@ -542,7 +542,7 @@ ROWS = {
         job={"adapter_size": 1, **ON_ENGINE},
     ),
     "killed": Row(
-        ended(
+        make_job_error(
             13,
             "The trainer ended 4 times without progress after step 0. Last time it was killed by SIGKILL "
             "(often: the machine was out of memory).",
@@ -555,7 +555,7 @@ ROWS = {
         job={"adapter_size": 8, **ON_ENGINE},
     ),
     "died": Row(
-        ended(
+        make_job_error(
             13,
             "The trainer ended 4 times without progress after step 0. Last time it ended with status 1.",
         ),
@@ -565,14 +565,14 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "disk full": Row(
-        ended(8, "The disk of the engine is full: free some space, then tune again."),
+        make_job_error(8, "The disk of the engine is full: free some space, then tune again."),
         "The disk of the engine is full.",
         "Free some space, then tune again.",
         button="Tune again",
         job=ON_ENGINE,
     ),
     "no such checkpoint": Row(
-        refusal(
+        make_refusal(
             "projects/local/locations/us-central1/models/1@1 has no checkpoint 9, only: 1, 2.",
             "tuning_job.pre_tuned_model.checkpoint_id",
         ),
@@ -584,7 +584,7 @@ ROWS = {
         job={"pre_tuned_checkpoint": "9", **ON_ENGINE},
     ),
     "no such pre-tuned model": Row(
-        refusal("The model 7 does not exist.", "tuning_job.pre_tuned_model.tuned_model_name"),
+        make_refusal("The model 7 does not exist.", "tuning_job.pre_tuned_model.tuned_model_name"),
         "The pre-tuned model cannot be tuned further.",
         "Choose a model that was tuned in this project and region.",
         "pre_tuned_model",
@@ -592,7 +592,7 @@ ROWS = {
         job={"pre_tuned_model": "projects/local/locations/us-central1/models/7", **ON_ENGINE},
     ),
     "pre-tuned on another build": Row(
-        refusal(
+        make_refusal(
             "projects/l/locations/us-central1/models/1@1 was tuned on another build of studio-tiny than this "
             "engine has now.",
             "tuning_job.pre_tuned_model.tuned_model_name",
@@ -605,7 +605,7 @@ ROWS = {
         job={"pre_tuned_model": "projects/l/locations/us-central1/models/1@1", **ON_ENGINE},
     ),
     "name too long": Row(
-        refusal(
+        make_refusal(
             "tuned_model_display_name can have at most 128 characters.",
             "tuning_job.tuned_model_display_name",
         ),
@@ -617,7 +617,7 @@ ROWS = {
         job={"tuned_model_display_name": LONG_NAME},
     ),
     "service account": Row(
-        refusal(
+        make_refusal(
             "service_account should be the email address of a service account.",
             "tuning_job.service_account",
         ),
@@ -629,13 +629,13 @@ ROWS = {
         job={"service_account": "tuner"},
     ),
     "internal": Row(
-        ended(13, "Internal error encountered."),
+        make_job_error(13, "Internal error encountered."),
         "The service failed at this job; nothing in the request is known to be wrong.",
         "Tune again. If it fails once more, give Google’s support the job’s name.",
         button="Tune again",
     ),
     "unavailable": Row(
-        ended(14, "The service is currently unavailable."),
+        make_job_error(14, "The service is currently unavailable."),
         "The service failed at this job; nothing in the request is known to be wrong.",
         "Tune again. If it fails once more, its log in the engine’s folder tells why.",
         button="Tune again",

@@ -14,14 +14,14 @@ from django.urls import reverse
 from jobs import tasks
 from jobs.datasets import ingest
 from jobs.datasets.models import Dataset
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 from studio.vertex import errors
 from studio.vertex.errors import Violation
 from studio.vertex.job_states import FAILED
 from tests.engine.running_engine import Engine
-from tests.jobs.lifecycle.test_engine import until
+from tests.jobs.lifecycle.test_engine import poll_until
 
 pytestmark = pytest.mark.django_db
 
@@ -38,65 +38,65 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
 def refused(draft: TuningJob) -> TuningJob:
     """gemini-2.5-pro was asked for an adapter that it does not take, a year ago's catalogue said it would."""
     TuningJob.objects.filter(pk=draft.pk).update(
-        submission=Submission.REFUSED, error=kept(ADAPTER), base_model="gemini-2.5-pro", adapter_size=16
+        submission=Submission.REFUSED, error=serialize(ADAPTER), base_model="gemini-2.5-pro", adapter_size=16
     )
     draft.refresh_from_db()
     return draft
 
 
-def failed_with(job: TuningJob, error: Any, **fields: Any) -> TuningJob:
-    fault = kept(error) if isinstance(error, Exception) else error
+def set_error(job: TuningJob, error: Any, **fields: Any) -> TuningJob:
+    fault = serialize(error) if isinstance(error, Exception) else error
     TuningJob.objects.filter(pk=job.pk).update(error=fault, **fields)
     job.refresh_from_db()
     return job
 
 
-def address(name: str, job: TuningJob) -> str:
+def build_url(name: str, job: TuningJob) -> str:
     return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
 
 
-def read(browser: Client, url: str) -> str:
+def read_page(browser: Client, url: str) -> str:
     answer = browser.get(url)
     assert answer.status_code == 200, (answer.status_code, url)
     return " ".join(answer.content.decode().split())
 
 
-def mend(browser: Client, job: TuningJob) -> tuple[TuningJob, str]:
+def post_fix(browser: Client, job: TuningJob) -> tuple[TuningJob, str]:
     """The copy, and where the button leads."""
-    answer = browser.post(address("mend", job))
+    answer = browser.post(build_url("mend", job))
     assert answer.status_code == 302
     return TuningJob.objects.drafts().latest("pk"), answer.headers["Location"]
 
 
-def focused(page: str) -> list[str]:
+def find_autofocused(page: str) -> list[str]:
     """The names of the controls that ask for the cursor."""
     tags = re.findall(r"<(?:input|select|textarea|a|button)\b[^>]*\bautofocus\b[^>]*>", page)
     return [found[1] for tag in tags if (found := re.search(r'name="([^"]+)"', tag))]
 
 
 @pytest.mark.parametrize("tab", ["detail", "details", "data"])
-def test_a_refused_job_says_why_and_offers_the_cure(browser: Client, refused: TuningJob, tab: str) -> None:
-    page = read(browser, address(tab, refused))
+def test_a_refused_job_shows_the_reason_and_offers_the_fix(browser: Client, refused: TuningJob, tab: str) -> None:
+    page = read_page(browser, build_url(tab, refused))
     assert "This job was not accepted." in page
     assert "Adapter size 16 is not allowed for gemini-2.5-pro. Use 8, the largest that it takes below" in page
-    assert f'action="{address("mend", refused)}"' in page and ">Use 8</button>" in page
+    assert f'action="{build_url("mend", refused)}"' in page and ">Use 8</button>" in page
     assert "400 · The adapter size is not supported for this base model." in page
     assert "The service did not accept these values." not in page
 
 
-def test_the_button_makes_a_mended_copy_and_points_at_the_field(
+def test_the_button_makes_a_fixed_copy_and_focuses_the_field(
     browser: Client, refused: TuningJob, tuner: User
 ) -> None:
-    copy, url = mend(browser, refused)
+    copy, url = post_fix(browser, refused)
     assert (copy.adapter_size, copy.base_model, copy.training, copy.owner) == (
         8,
         "gemini-2.5-pro",
         refused.training,
         tuner,
     )
-    assert url == f"{address('model', copy)}?fix=adapter_size&of={refused.pk}"
-    page = read(browser, url)
-    assert focused(page) == ["adapter_size"]
+    assert url == f"{build_url('model', copy)}?fix=adapter_size&of={refused.pk}"
+    page = read_page(browser, url)
+    assert find_autofocused(page) == ["adapter_size"]
     assert '<details class="folded" open>' in page
     assert "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8." in page
     select = re.search(r'<select name="adapter_size"[^>]*>', page)
@@ -106,126 +106,126 @@ def test_the_button_makes_a_mended_copy_and_points_at_the_field(
     assert AuditEntry.objects.filter(action="tuning_job.tune_again", actor=tuner).count() == 1
 
 
-def test_the_note_goes_when_the_value_is_changed_again(browser: Client, refused: TuningJob) -> None:
-    copy, url = mend(browser, refused)
-    copy.revise(adapter_size=4)
-    page = read(browser, url)
-    assert "Changed from 16" not in page and focused(page) == ["adapter_size"]
+def test_the_note_disappears_once_the_value_is_changed_again(browser: Client, refused: TuningJob) -> None:
+    copy, url = post_fix(browser, refused)
+    copy.update_draft(adapter_size=4)
+    page = read_page(browser, url)
+    assert "Changed from 16" not in page and find_autofocused(page) == ["adapter_size"]
 
 
-def test_a_plain_draft_asks_for_no_focus_and_says_nothing(browser: Client, draft: TuningJob) -> None:
-    page = read(browser, address("model", draft))
-    assert focused(page) == [] and "field-note" not in page
+def test_a_plain_draft_has_no_focus_and_no_note(browser: Client, draft: TuningJob) -> None:
+    page = read_page(browser, build_url("model", draft))
+    assert find_autofocused(page) == [] and "field-note" not in page
     assert '<details class="folded">' in page
 
 
 @pytest.mark.parametrize(
     "query", ["fix=adapter_size&of=x", "fix=<script>", "fix=adapter_size", f"fix=a&of={'9' * 30}", "of=1"]
 )
-def test_an_address_that_names_nothing_is_harmless(browser: Client, draft: TuningJob, query: str) -> None:
-    page = read(browser, f"{address('model', draft)}?{query}")
+def test_an_invalid_query_is_ignored(browser: Client, draft: TuningJob, query: str) -> None:
+    page = read_page(browser, f"{build_url('model', draft)}?{query}")
     assert "field-note" not in page and "<script>" not in page.replace("<script ", "")
 
 
-def test_what_another_project_s_job_failed_of_is_not_told(
+def test_a_failure_of_another_projects_job_is_not_shown(
     browser: Client, draft: TuningJob, refused: TuningJob
 ) -> None:
     other = Project.objects.create(slug="other", name="Other", project_id="other", regions=["us-central1"])
-    copy, url = mend(browser, refused)
+    copy, url = post_fix(browser, refused)
     TuningJob.objects.filter(pk=refused.pk).update(project=other)
-    assert "Changed from 16" not in read(browser, url)
-    assert browser.post(address("mend", refused)).status_code == 404
+    assert "Changed from 16" not in read_page(browser, url)
+    assert browser.post(build_url("mend", refused)).status_code == 404
     assert copy.project.slug == "local"
 
 
-def test_a_dataset_s_failure_leads_to_where_its_file_is_chosen(browser: Client, refused: TuningJob) -> None:
+def test_a_dataset_failure_links_to_the_file_chooser(browser: Client, refused: TuningJob) -> None:
     text = f"List of found errors:\t1.Field: {PATH}.training_dataset_uri; Message: training_dataset_uri "
     text += "should be a GCS object of type JSONL.\t"
-    failed_with(refused, errors.BadRequest(text, code=400))
-    assert ">Choose another training file</button>" in read(browser, address("detail", refused))
-    copy, url = mend(browser, refused)
-    assert url == f"{address('dataset', copy)}?fix=training&of={refused.pk}&replace=training"
-    page = read(browser, url)
-    assert focused(page) == ["file"]
+    set_error(refused, errors.BadRequest(text, code=400))
+    assert ">Choose another training file</button>" in read_page(browser, build_url("detail", refused))
+    copy, url = post_fix(browser, refused)
+    assert url == f"{build_url('dataset', copy)}?fix=training&of={refused.pk}&replace=training"
+    page = read_page(browser, url)
+    assert find_autofocused(page) == ["file"]
     assert "train.jsonl is not taken as a JSONL file." in page
     assert "Keep train.jsonl" in page
 
 
-def test_several_fields_are_mended_by_one_click(browser: Client, refused: TuningJob) -> None:
+def test_one_click_fixes_several_fields(browser: Client, refused: TuningJob) -> None:
     key = "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"
     violations = (
         Violation(f"{PATH}.hyper_parameters.adapter_size", str(ADAPTER)),
         Violation("tuning_job.encryption_spec.kms_key_name", "CMEK is not supported."),
     )
     error = errors.BadRequest("List of found errors", code=400, violations=violations)
-    failed_with(refused, error, kms_key_name=key)
-    page = read(browser, address("detail", refused))
+    set_error(refused, error, kms_key_name=key)
+    page = read_page(browser, build_url("detail", refused))
     assert page.count("<li>") >= 2 and ">Mend this in a copy</button>" in page
-    copy, url = mend(browser, refused)
+    copy, url = post_fix(browser, refused)
     assert (copy.adapter_size, copy.kms_key_name) == (8, "")
-    shown = read(browser, url)
+    shown = read_page(browser, url)
     assert "Changed from 16 to 8." in shown and f"Cleared; it was {key}." in shown
 
 
-def test_a_failed_job_that_may_simply_be_tried_again(browser: Client, draft: TuningJob) -> None:
-    failed_with(
+def test_a_transient_failure_offers_to_tune_again(browser: Client, draft: TuningJob) -> None:
+    set_error(
         draft,
         {"code": 13, "message": "Internal error encountered."},
         submission=Submission.CREATED,
         state="JOB_STATE_FAILED",
         name="projects/local/locations/us-central1/tuningJobs/9",
     )
-    page = read(browser, address("detail", draft))
+    page = read_page(browser, build_url("detail", draft))
     assert "This job failed.</b> The service failed at this job;" in page and "13 · Internal error" in page
-    _copy, url = mend(browser, draft)
+    _copy, url = post_fix(browser, draft)
     assert url.endswith("/review/")
 
 
-def test_an_unknown_failure_keeps_the_service_s_own_words(browser: Client, refused: TuningJob) -> None:
-    failed_with(refused, errors.BadRequest("The moon <b>is</b> wrong.", code=400))
-    page = read(browser, address("detail", refused))
+def test_an_unknown_failure_shows_the_services_message(browser: Client, refused: TuningJob) -> None:
+    set_error(refused, errors.BadRequest("The moon <b>is</b> wrong.", code=400))
+    page = read_page(browser, build_url("detail", refused))
     assert "The service did not accept these values." in page and "The moon &lt;b&gt;is&lt;/b&gt;" in page
-    assert address("mend", refused) not in page
-    failed_with(refused, {"code": 3, "message": "New words."}, submission="created", state="JOB_STATE_FAILED")
-    page = read(browser, address("detail", refused))
+    assert build_url("mend", refused) not in page
+    set_error(refused, {"code": 3, "message": "New words."}, submission="created", state="JOB_STATE_FAILED")
+    page = read_page(browser, build_url("detail", refused))
     assert "This job failed.</b> New words." in page
 
 
-def test_what_google_s_console_mends_is_one_click_away(browser: Client, refused: TuningJob) -> None:
+def test_a_fix_in_googles_console_is_linked(browser: Client, refused: TuningJob) -> None:
     Project.objects.filter(pk=refused.project_id).update(backend="google", project_id="my-project")
     denied = errors.PermissionDenied("no", code=403, reason="SERVICE_DISABLED")
-    failed_with(refused, denied)
-    page = read(browser, address("detail", refused))
+    set_error(refused, denied)
+    page = read_page(browser, build_url("detail", refused))
     link = "https://console.cloud.google.com/apis/library/aiplatform.googleapis.com?project=my-project"
     assert f'href="{link}"' in page
 
 
-def test_credentials_lead_to_the_project_s_settings(browser: Client, refused: TuningJob) -> None:
+def test_a_credentials_failure_links_to_the_project_settings(browser: Client, refused: TuningJob) -> None:
     Project.objects.filter(pk=refused.project_id).update(backend="google")
-    failed_with(refused, errors.Unauthenticated("The key is no longer valid.", code=401))
-    assert 'href="/p/local/settings/"' in read(browser, address("detail", refused))
+    set_error(refused, errors.Unauthenticated("The key is no longer valid.", code=401))
+    assert 'href="/p/local/settings/"' in read_page(browser, build_url("detail", refused))
 
 
-def test_a_job_that_still_waits_has_no_copy_to_make(browser: Client, draft: TuningJob, tuner: User) -> None:
+def test_a_waiting_job_offers_no_copy(browser: Client, draft: TuningJob, tuner: User) -> None:
     Project.objects.filter(pk=draft.project_id).update(backend="google")
     draft.start(tuner)
     busy = errors.TooManyRequests("Resource exhausted, please try again later.", code=429)
-    TuningJob.objects.filter(pk=draft.pk).update(trouble=kept(busy))
-    page = read(browser, address("detail", draft))
-    assert "The job is sent again by itself." in page and address("mend", draft) not in page
+    TuningJob.objects.filter(pk=draft.pk).update(trouble=serialize(busy))
+    page = read_page(browser, build_url("detail", draft))
+    assert "The job is sent again by itself." in page and build_url("mend", draft) not in page
 
 
-def test_a_viewer_reads_the_cause_and_has_no_button(
+def test_a_viewer_sees_the_cause_but_no_button(
     refused: TuningJob, person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
     viewer = browser_of(person(Role.VIEWER))
-    page = read(viewer, address("detail", refused))
-    assert "Adapter size 16 is not allowed" in page and address("mend", refused) not in page
-    assert viewer.post(address("mend", refused)).status_code == 403
+    page = read_page(viewer, build_url("detail", refused))
+    assert "Adapter size 16 is not allowed" in page and build_url("mend", refused) not in page
+    assert viewer.post(build_url("mend", refused)).status_code == 403
 
 
-def test_a_draft_has_nothing_to_mend(browser: Client, draft: TuningJob) -> None:
-    assert browser.post(address("mend", draft)).headers["Location"] == address("model", draft)
+def test_a_draft_has_nothing_to_fix(browser: Client, draft: TuningJob) -> None:
+    assert browser.post(build_url("mend", draft)).headers["Location"] == build_url("model", draft)
     assert TuningJob.objects.count() == 1
 
 
@@ -262,7 +262,7 @@ REFUSED_BY_ENGINE = {
 @pytest.mark.parametrize(
     ("asked", "mended", "button"), REFUSED_BY_ENGINE.values(), ids=REFUSED_BY_ENGINE.keys()
 )
-def test_the_engine_refuses_and_the_button_makes_a_copy_that_it_takes(
+def test_the_fixed_copy_of_a_refused_job_is_accepted_by_the_engine(
     browser: Client,
     draft: TuningJob,
     tuner: User,
@@ -277,8 +277,8 @@ def test_the_engine_refuses_and_the_button_makes_a_copy_that_it_takes(
     tasks.submit_ready()
     draft.refresh_from_db()
     assert draft.submission == Submission.REFUSED, draft.state
-    assert f">{button}</button>" in read(browser, address("detail", draft))
-    copy, url = mend(browser, draft)
+    assert f">{button}</button>" in read_page(browser, build_url("detail", draft))
+    copy, url = post_fix(browser, draft)
     assert {name: getattr(copy, name) for name in mended} == mended
     assert browser.get(url).status_code == 200
     copy.start(tuner)
@@ -288,7 +288,7 @@ def test_the_engine_refuses_and_the_button_makes_a_copy_that_it_takes(
     copy.project.vertex().cancel_tuning_job(str(copy.name))
 
 
-def test_a_rate_that_ruins_the_loss_is_lowered(
+def test_a_nan_loss_lowers_the_learning_rate(
     browser: Client, draft: TuningJob, tuner: User, on_real_data: Dataset
 ) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(
@@ -298,11 +298,11 @@ def test_a_rate_that_ruins_the_loss_is_lowered(
     draft.start(tuner)
     tasks.submit_ready()
     draft.refresh_from_db()
-    until(draft, lambda job: job.is_final)
+    poll_until(draft, lambda job: job.is_final)
     assert draft.state == FAILED, draft.state
-    page = read(browser, address("detail", draft))
+    page = read_page(browser, build_url("detail", draft))
     assert "The loss grew until it was no number any more" in page and ">Use 1</button>" in page
-    copy, url = mend(browser, draft)
+    copy, url = post_fix(browser, draft)
     assert copy.learning_rate_multiplier == 1.0
-    shown = read(browser, url)
-    assert focused(shown) == ["learning_rate_multiplier"] and "Changed from 1e+30 to 1." in shown
+    shown = read_page(browser, url)
+    assert find_autofocused(shown) == ["learning_rate_multiplier"] and "Changed from 1e+30 to 1." in shown

@@ -10,23 +10,23 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import Submission
-from jobs.troubleshooting.error_details import field_of
-from jobs.troubleshooting.known_errors import recipe, recipes
-from jobs.troubleshooting.settings_fixes import nearest
+from jobs.troubleshooting.error_details import find_form_field
+from jobs.troubleshooting.known_errors import find_fix, find_fixes
+from jobs.troubleshooting.settings_fixes import find_nearest_model
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
 from studio.vertex.job_states import FAILED
-from tests.jobs.troubleshooting.failures import ADAPTER, KEY, ROWS, SPEC, Row, a_job, ended, refusal
+from tests.jobs.troubleshooting.failures import ADAPTER, KEY, ROWS, SPEC, Row, make_job, make_job_error, make_refusal
 
 CASES = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 
 
 @CASES
-def test_a_known_failure_has_its_cause_and_cure(row: Row) -> None:
-    job = a_job(**row.job)
-    found = recipe(row.fault, job)
+def test_a_known_failure_has_its_cause_and_fix(row: Row) -> None:
+    job = make_job(**row.job)
+    found = find_fix(row.fault, job)
     assert found is not None
     assert (found.cause, found.action) == (row.cause, row.action)
     assert (found.field, dict(found.changes), found.button) == (row.field, row.changes, row.button)
@@ -36,38 +36,38 @@ def test_a_known_failure_has_its_cause_and_cure(row: Row) -> None:
 
 
 @CASES
-def test_every_sentence_of_a_recipe_is_translated(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_sentence_of_a_fix_is_translated(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever does not pass through gettext lacks the marks."""
     monkeypatch.setattr(translation._trans, "gettext", lambda text: f"«{text}»", raising=False)  # type: ignore[attr-defined]
-    found = recipe(row.fault, a_job(**row.job))
+    found = find_fix(row.fault, make_job(**row.job))
     assert found is not None
     said = [found.cause, found.action, found.button, found.link_words, *found.notes.values()]
     assert [text for text in said if text and not text.startswith("«")] == []
 
 
 @CASES
-def test_what_one_click_changes_is_told_at_its_field(row: Row) -> None:
-    found = recipe(row.fault, a_job(**row.job))
+def test_every_changed_field_has_a_note(row: Row) -> None:
+    found = find_fix(row.fault, make_job(**row.job))
     assert found is not None
     silent = {"pre_tuned_model", "pre_tuned_checkpoint"}  # told at the base model that takes their place
     assert set(found.changes) - set(found.notes) <= silent
     assert not found.changes or found.field in found.notes
 
 
-def test_the_note_tells_old_new_and_why() -> None:
-    found = recipe(refusal(ADAPTER), a_job(adapter_size=16))
+def test_the_note_names_old_value_new_value_and_reason() -> None:
+    found = find_fix(make_refusal(ADAPTER), make_job(adapter_size=16))
     assert found is not None
     assert found.notes == {"adapter_size": "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8."}
 
 
 UNKNOWN = {
-    "a new message": refusal("The moon is in the wrong place."),
-    "a field of its own": refusal("evaluation_config is wrong.", f"{SPEC}.evaluation_config"),
-    "a field, and nothing known about it": refusal("No.", f"{SPEC}.export_last_checkpoint_only"),
-    "a job's end": ended(3, "Something new."),
+    "a new message": make_refusal("The moon is in the wrong place."),
+    "a field of its own": make_refusal("evaluation_config is wrong.", f"{SPEC}.evaluation_config"),
+    "a field, and nothing known about it": make_refusal("No.", f"{SPEC}.export_last_checkpoint_only"),
+    "a job's end": make_job_error(3, "Something new."),
     "no code": {"message": "?"},
-    "an answer that was lost": kept(errors.OutcomeUnknown("Internal error encountered.", code=500)),
-    "nobody there": kept(errors.NotSent("The server could not be reached.")),
+    "an answer that was lost": serialize(errors.OutcomeUnknown("Internal error encountered.", code=500)),
+    "nobody there": serialize(errors.NotSent("The server could not be reached.")),
     "an error of another shape": {"code": "13", "message": None, "details": [1, {}, None]},
     "details of another shape": {"code": 3, "message": "?", "details": 5, "errors": {"a": 1}},
     "fields of another shape": {"details": [{"@type": "x/google.rpc.BadRequest", "fieldViolations": 7}]},
@@ -77,19 +77,19 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("fault", UNKNOWN.values(), ids=UNKNOWN.keys())
 @pytest.mark.parametrize("backend", ["google", "engine"])
-def test_what_is_not_known_is_not_guessed_at(fault: Any, backend: str) -> None:
-    assert recipe(fault, a_job(backend)) is None
+def test_an_unknown_failure_has_no_fix(fault: Any, backend: str) -> None:
+    assert find_fix(fault, make_job(backend)) is None
 
 
 @pytest.mark.parametrize(
     "kind", [errors.PermissionDenied, errors.Unauthenticated, errors.TooManyRequests], ids=str
 )
-def test_google_s_roles_and_quotas_are_not_the_engine_s(kind: type[VertexError]) -> None:
-    assert recipe(kind("no", code=403, status="PERMISSION_DENIED"), a_job("engine")) is None
+def test_the_engine_gets_no_fix_about_google_roles_or_quotas(kind: type[VertexError]) -> None:
+    assert find_fix(kind("no", code=403, status="PERMISSION_DENIED"), make_job("engine")) is None
 
 
-def test_a_refusal_of_several_fields_has_a_recipe_for_each() -> None:
-    job = a_job(adapter_size=16, kms_key_name=KEY.format("us-central1"), labels={"Team": "x", "B": "y"})
+def test_a_refusal_of_several_fields_has_a_fix_for_each() -> None:
+    job = make_job(adapter_size=16, kms_key_name=KEY.format("us-central1"), labels={"Team": "x", "B": "y"})
     paths = {
         "tuning_job.labels": "Invalid label 'Team': 'x'.",
         "tuning_job.encryption_spec": "CMEK is not supported.",
@@ -98,14 +98,14 @@ def test_a_refusal_of_several_fields_has_a_recipe_for_each() -> None:
     violations = [Violation(path, text) for path, text in paths.items()]
     violations.append(Violation("tuning_job.labels", "Invalid label 'B': 'y'."))
     fault = errors.BadRequest("List of found errors", code=400, violations=tuple(violations))
-    found = recipes(fault, job)
+    found = find_fixes(fault, job)
     assert [each.field for each in found] == ["labels", "kms_key_name", "adapter_size"]
     assert found[0].changes == {"labels": {}}
 
 
-def test_the_label_that_finds_a_lost_job_is_never_left_out() -> None:
-    job = a_job(labels={"studio-submission": "x"})
-    found = recipe(refusal("Invalid label 'studio-submission': 'x'.", "tuning_job.labels"), job)
+def test_the_submission_label_is_never_removed() -> None:
+    job = make_job(labels={"studio-submission": "x"})
+    found = find_fix(make_refusal("Invalid label 'studio-submission': 'x'.", "tuning_job.labels"), job)
     assert found is not None and not found.changes
 
 
@@ -126,8 +126,8 @@ def test_the_label_that_finds_a_lost_job_is_never_left_out() -> None:
         ("", ""),
     ],
 )
-def test_a_path_leads_to_the_wizard_s_field(path: str, field: str) -> None:
-    assert field_of(path) == field
+def test_a_field_path_maps_to_a_form_field(path: str, field: str) -> None:
+    assert find_form_field(path) == field
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_a_path_leads_to_the_wizard_s_field(path: str, field: str) -> None:
     ],
 )
 def test_the_nearest_model_is_of_the_same_kind(asked: str, backend: str, new: str | None) -> None:
-    found = nearest(asked, backend)
+    found = find_nearest_model(asked, backend)
     assert (found.id if found else None) == new
 
 
-def test_a_failed_job_of_the_service_is_over() -> None:
+def test_a_failed_job_offers_to_tune_again() -> None:
     """The rows above are jobs that were refused; one that ran and failed has the same button."""
-    job = a_job(submission=Submission.CREATED, state=FAILED)
-    found = recipe(ended(13, "Internal error encountered."), job)
+    job = make_job(submission=Submission.CREATED, state=FAILED)
+    found = find_fix(make_job_error(13, "Internal error encountered."), job)
     assert found is not None and found.button == "Tune again"
 
 
@@ -170,15 +170,15 @@ WORDS = st.sampled_from(
     | st.lists(WORDS, max_size=4).map(lambda parts: {"code": 3, "message": " ".join(parts)}),
     job=st.sampled_from([row.job for row in ROWS.values()]),
 )
-def test_whatever_a_service_says_is_read_without_breaking(fault: Any, job: dict[str, Any]) -> None:
-    for found in recipes(fault, a_job(**job)):
+def test_odd_errors_never_raise(fault: Any, job: dict[str, Any]) -> None:
+    for found in find_fixes(fault, make_job(**job)):
         assert found.cause and found.action
 
 
 @pytest.mark.parametrize(
     "words", ["example exceed ", "permission gs://x ", "billing ", "validation dataset at most "]
 )
-def test_a_long_message_takes_no_time(words: str) -> None:
+def test_a_long_message_is_matched_fast(words: str) -> None:
     started = time.process_time()
-    recipe(ended(3, words * 5000), a_job())
+    find_fix(make_job_error(3, words * 5000), make_job())
     assert time.process_time() - started < 0.5

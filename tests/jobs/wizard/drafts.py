@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from jobs.request.body import tuning_request
-from jobs.request.target import Address
+from jobs.request.body import build_request_body
+from jobs.request.target import RequestTarget
 from studio.vertex.catalog import ADAPTER_SIZES
 
 NASTY = [
@@ -56,7 +56,7 @@ NASTY = [
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
 
 
-def text(most: int, least: int = 0) -> st.SearchStrategy[str]:
+def text_strategy(most: int, least: int = 0) -> st.SearchStrategy[str]:
     nasty = st.sampled_from([sample for sample in NASTY if least <= len(sample) <= most])
     return st.one_of(st.text(LETTERS, min_size=least, max_size=most), nasty)
 
@@ -90,10 +90,10 @@ class Draft:
 
     @property
     def body(self) -> dict[str, Any]:
-        return tuning_request(self)
+        return build_request_body(self)
 
     @property
-    def pasted(self) -> dict[str, Any]:
+    def expected_fields(self) -> dict[str, Any]:
         """What a paste of this draft's request has to give back: every field that the request carries."""
         fields: dict[str, Any] = {
             "tuned_model_display_name": self.tuned_model_display_name,
@@ -116,18 +116,18 @@ class Draft:
         return {name: value for name, value in fields.items() if value not in (None, "", {}, False)}
 
 
-FILES = st.one_of(st.none(), st.builds(File, st.builds("gs://bucket/{}.jsonl".format, text(80, 1))))
+FILES = st.one_of(st.none(), st.builds(File, st.builds("gs://bucket/{}.jsonl".format, text_strategy(80, 1))))
 DRAFTS = st.builds(
     Draft,
-    tuned_model_display_name=text(128),
-    description=text(300),
-    base_model=st.one_of(st.just("gemini-2.5-flash"), text(100, 1)),
-    pre_tuned_model=st.one_of(st.just(""), st.builds("projects/1/locations/l/models/{}@2".format, text(100))),
-    pre_tuned_checkpoint=text(40),
+    tuned_model_display_name=text_strategy(128),
+    description=text_strategy(300),
+    base_model=st.one_of(st.just("gemini-2.5-flash"), text_strategy(100, 1)),
+    pre_tuned_model=st.one_of(st.just(""), st.builds("projects/1/locations/l/models/{}@2".format, text_strategy(100))),
+    pre_tuned_checkpoint=text_strategy(40),
     location=st.sampled_from(["us-central1", "europe-west4", "global"]),
-    labels=st.dictionaries(text(64, 1).filter(lambda key: key != "studio-submission"), text(64), max_size=4),
-    service_account=text(100),
-    kms_key_name=text(200),
+    labels=st.dictionaries(text_strategy(64, 1).filter(lambda key: key != "studio-submission"), text_strategy(64), max_size=4),
+    service_account=text_strategy(100),
+    kms_key_name=text_strategy(200),
     epoch_count=st.one_of(st.none(), st.integers(1, 1000)),
     adapter_size=st.one_of(st.none(), st.sampled_from(sorted(ADAPTER_SIZES.values()))),
     learning_rate_multiplier=st.one_of(
@@ -140,9 +140,9 @@ DRAFTS = st.builds(
 )
 
 
-def address(location: str, **changes: Any) -> Address:
+def make_target(location: str, **changes: Any) -> RequestTarget:
     url = f"https://{location}-aiplatform.googleapis.com"
-    return Address(**{"url": url, "project_id": "my-project", "location": location, **changes})
+    return RequestTarget(**{"url": url, "project_id": "my-project", "location": location, **changes})
 
 
 ENGINE = {"url": "http://127.0.0.1:8090", "project_id": "local", "on_engine": True}
@@ -151,7 +151,7 @@ PLACES = st.sampled_from(
 )
 
 
-def whole_job(draft: Draft) -> str:
+def render_job(draft: Draft) -> str:
     """As tuningJobs.get answers: the request, and what the service adds."""
     added = {
         "name": f"projects/123456789012/locations/{draft.location}/tuningJobs/42",

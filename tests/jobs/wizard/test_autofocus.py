@@ -13,11 +13,11 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from jobs.lifecycle.stored_errors import kept
+from jobs.lifecycle.stored_errors import serialize
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors
-from tests.browser import chromium
+from tests.browser import launch_chromium
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Its driver keeps an event loop in this thread, where Django would refuse the database."""
-    with pytest.MonkeyPatch.context() as patch, chromium() as browser:
+    with pytest.MonkeyPatch.context() as patch, launch_chromium() as browser:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser
 
@@ -50,13 +50,13 @@ def refused(draft: TuningJob) -> TuningJob:
     """On Google, so that nothing is asked of an engine that is not there."""
     Project.objects.filter(pk=draft.project_id).update(backend="google", regions=["us-central1"])
     refusal = errors.BadRequest("The adapter size is not supported for this base model.", code=400)
-    fields: dict[str, Any] = {"base_model": "gemini-2.5-pro", "adapter_size": 16, "error": kept(refusal)}
+    fields: dict[str, Any] = {"base_model": "gemini-2.5-pro", "adapter_size": 16, "error": serialize(refusal)}
     TuningJob.objects.filter(pk=draft.pk).update(submission=Submission.REFUSED, **fields)
     draft.refresh_from_db()
     return draft
 
 
-def test_one_click_leads_to_the_mended_field(page: Page, refused: TuningJob) -> None:
+def test_fix_button_focuses_the_changed_field(page: Page, refused: TuningJob) -> None:
     page.goto(reverse("jobs:details", args=["local", refused.pk]))
     expect(page.get_by_text("Adapter size 16 is not allowed for gemini-2.5-pro.")).to_be_visible()
     page.get_by_role("button", name="Use 8").click()
@@ -73,9 +73,9 @@ def test_one_click_leads_to_the_mended_field(page: Page, refused: TuningJob) -> 
     assert TuningJob.objects.drafts().get().adapter_size == 8
 
 
-def test_one_click_leads_to_where_another_file_is_chosen(page: Page, refused: TuningJob) -> None:
+def test_fix_button_focuses_the_file_field(page: Page, refused: TuningJob) -> None:
     role = errors.BadRequest("Please use a valid role: user, model.", code=400)
-    TuningJob.objects.filter(pk=refused.pk).update(error=kept(role))
+    TuningJob.objects.filter(pk=refused.pk).update(error=serialize(role))
     page.goto(reverse("jobs:details", args=["local", refused.pk]))
     page.get_by_role("button", name="Choose another training file").click()
     field = page.get_by_label("Select JSONL file")
@@ -87,9 +87,9 @@ def test_one_click_leads_to_where_another_file_is_chosen(page: Page, refused: Tu
     expect(field).to_have_accessible_description(re.compile(f"^{re.escape(told)}"))
 
 
-def test_a_wrong_value_has_the_cursor_after_it_was_sent(page: Page, refused: TuningJob, tuner: User) -> None:
+def test_invalid_field_is_focused_after_submit(page: Page, refused: TuningJob, tuner: User) -> None:
     draft = refused.copy_to_draft(tuner)
-    draft.revise(adapter_size=None)
+    draft.update_draft(adapter_size=None)
     page.goto(reverse("jobs:model", args=["local", draft.pk]))
     page.get_by_text("Advanced options").click()
     page.get_by_label("Learning rate multiplier").fill("-3")

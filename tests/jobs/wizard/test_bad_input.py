@@ -18,8 +18,8 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.models import Submission, TuningJob
-from jobs.wizard.autofocus import focus
-from jobs.wizard.model_step.display_name import checked_name
+from jobs.wizard.autofocus import set_autofocus
+from jobs.wizard.model_step.display_name import validate_display_name
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import AuditEntry, Project
 from tests.studio.vertex.double import FakeVertexServer
@@ -49,7 +49,7 @@ def address(name: str, job: TuningJob) -> str:
     return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
 
 
-def typed(**changed: str) -> dict[str, str]:
+def make_form_data(**changed: str) -> dict[str, str]:
     return {
         "tuned_model_display_name": "intents",
         "base_model": "gemini-2.5-flash",
@@ -61,11 +61,11 @@ def typed(**changed: str) -> dict[str, str]:
     }
 
 
-def page_of(answer: HttpResponse) -> str:
+def decode_page(answer: HttpResponse) -> str:
     return answer.content.decode()
 
 
-def tag_of(page: str, name: str) -> str:
+def find_control(page: str, name: str) -> str:
     """The control called `name`."""
     found = re.search(rf'<(?:input|select|textarea)\b[^>]*\bname="{name}"[^>]*>', page)
     assert found, name
@@ -87,17 +87,17 @@ NAMES = {
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
-def test_a_name_of_any_language_is_taken_and_shown_as_text(
+def test_names_in_any_language_are_saved_and_escaped(
     browser: Client, flash: TuningJob, name: str, tuner: User
 ) -> None:
-    answer = browser.post(address("model", flash), typed(tuned_model_display_name=name))
+    answer = browser.post(address("model", flash), make_form_data(tuned_model_display_name=name))
     assert answer.status_code == 302
     flash.refresh_from_db()
     assert flash.tuned_model_display_name == name
     flash.start(tuner)
     flash.refresh_from_db()
     for url in (address("detail", flash), reverse("jobs:list", args=["local"])):
-        page = page_of(browser.get(url))
+        page = decode_page(browser.get(url))
         assert "<img src=x" not in page
         assert f"<bdi>{escape(str(flash))}</bdi>" in page, "nothing but itself is turned by it"
 
@@ -130,22 +130,22 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("field", "value", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_value_is_refused_at_its_field(
+def test_invalid_value_shows_an_error_at_its_field(
     browser: Client, flash: TuningJob, field: str, value: str, sentence: str
 ) -> None:
     others = {"epoch_count": "7", "learning_rate_multiplier": "0.25", "tuned_model_display_name": "mine"}
-    answer = browser.post(address("model", flash), typed(**{**others, field: value}))
-    page = page_of(answer)
+    answer = browser.post(address("model", flash), make_form_data(**{**others, field: value}))
+    page = decode_page(answer)
     assert answer.status_code == 422
     error = re.search(rf'id="id_{field}_error">.*?</div></div>', page, re.DOTALL)
     assert error and escape(sentence, quote=False) in error[0]
-    tag = tag_of(page, field)
+    tag = find_control(page, field)
     assert "autofocus" in tag and f"id_{field}_error" in tag and 'aria-invalid="true"' in tag
     assert page.count(" autofocus") == 1
     if tag.startswith("<input"):
         assert f'value="{escape(value)}"'.replace("\x00", "�") in tag.replace("\x00", "�")
     for name, kept in others.items():
-        assert name == field or f'value="{kept}"' in tag_of(page, name)
+        assert name == field or f'value="{kept}"' in find_control(page, name)
     before = getattr(flash, field)
     flash.refresh_from_db()
     assert getattr(flash, field) == before
@@ -153,43 +153,43 @@ def test_a_wrong_value_is_refused_at_its_field(
     assert all(name == field or getattr(flash, name) == kept for name, kept in right.items())
 
 
-def test_the_first_wrong_field_of_several_has_the_cursor(browser: Client, flash: TuningJob) -> None:
-    values = typed(epoch_count="0", learning_rate_multiplier="0", location="mars")
-    page = page_of(browser.post(address("model", flash), values))
-    assert "autofocus" in tag_of(page, "location") and page.count(" autofocus") == 1
+def test_first_invalid_field_gets_autofocus(browser: Client, flash: TuningJob) -> None:
+    values = make_form_data(epoch_count="0", learning_rate_multiplier="0", location="mars")
+    page = decode_page(browser.post(address("model", flash), values))
+    assert "autofocus" in find_control(page, "location") and page.count(" autofocus") == 1
     assert '<details class="folded" open>' in page
 
 
-def test_htmx_s_questions_never_move_the_cursor(browser: Client, flash: TuningJob) -> None:
-    values = typed(epoch_count="0", adapter_size="99")
+def test_htmx_responses_have_no_autofocus(browser: Client, flash: TuningJob) -> None:
+    values = make_form_data(epoch_count="0", adapter_size="99")
     asked = {"HX-Request": "true", "HX-Trigger-Name": "base_model"}
-    page = page_of(browser.post(address("model", flash), values, headers=asked))
+    page = decode_page(browser.post(address("model", flash), values, headers=asked))
     assert "autofocus" not in page and "At least 1." in page
 
 
-def test_a_field_that_is_not_in_the_form_is_not_pointed_at(flash: TuningJob) -> None:
+def test_unknown_field_gets_no_autofocus(flash: TuningJob) -> None:
     form = ModelDetailsForm(instance=flash)
-    assert focus(form, "nothing", {"nothing": "x"}) == ""
-    assert focus(form, "epoch_count") == "epoch_count"
+    assert set_autofocus(form, "nothing", {"nothing": "x"}) == ""
+    assert set_autofocus(form, "epoch_count") == "epoch_count"
 
 
 @pytest.mark.parametrize(
     "name", ["a\u200db", "a\u200cb", "\u200eabc\u200f", "\U0001f3f4\U000e0067\U000e007f", "\ufeffa"]
 )
-def test_what_joins_letters_or_tells_their_direction_may_stand_in_a_name(name: str) -> None:
-    assert checked_name(name) == name
+def test_joiners_and_direction_marks_are_allowed_in_names(name: str) -> None:
+    assert validate_display_name(name) == name
 
 
 @pytest.mark.parametrize("letter", ["\u202a", "\u202d", "\u2066", "\u2069", "\u2028", "\u0085", "\ud800"])
-def test_what_turns_or_breaks_a_line_may_not(letter: str) -> None:
+def test_bidi_controls_and_line_breaks_are_rejected_in_names(letter: str) -> None:
     with pytest.raises(ValidationError, match=f"U\\+{ord(letter):04X}"):
-        checked_name(f"name{letter}")
+        validate_display_name(f"name{letter}")
 
 
 # ---- twice, too late, not mine ----
 
 
-def test_start_twice_is_one_job(browser: Client, draft: TuningJob) -> None:
+def test_starting_twice_creates_one_job(browser: Client, draft: TuningJob) -> None:
     first, second = (browser.post(address("start", draft)) for _click in range(2))
     assert first.headers["Location"] == second.headers["Location"] == address("detail", draft)
     assert TuningJob.objects.count() == 1
@@ -197,47 +197,47 @@ def test_start_twice_is_one_job(browser: Client, draft: TuningJob) -> None:
     assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1
 
 
-def test_what_is_typed_into_a_started_draft_is_kept_in_a_new_one(
+def test_input_for_a_started_draft_goes_to_a_new_draft(
     browser: Client, flash: TuningJob, tuner: User
 ) -> None:
     flash.start(tuner)
-    answer = browser.post(address("model", flash), typed(tuned_model_display_name="later", epoch_count="7"))
+    answer = browser.post(address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7"))
     copy = TuningJob.objects.drafts().get()
     assert answer.headers["Location"] == address("dataset", copy)
     assert (copy.tuned_model_display_name, copy.epoch_count, copy.training) == ("later", 7, flash.training)
-    page = page_of(browser.get(address("dataset", copy)))
+    page = decode_page(browser.get(address("dataset", copy)))
     assert "“intents” was started in another tab. What you typed is kept in this new draft." in page
     flash.refresh_from_db()
     assert (flash.tuned_model_display_name, flash.epoch_count) == ("intents", None)
 
 
-def test_a_wrong_value_in_a_started_draft_is_kept_and_named(
+def test_invalid_input_for_a_started_draft_is_shown_in_a_new_draft(
     browser: Client, flash: TuningJob, tuner: User
 ) -> None:
     flash.start(tuner)
-    answer = browser.post(address("model", flash), typed(epoch_count="0"))
+    answer = browser.post(address("model", flash), make_form_data(epoch_count="0"))
     copy = TuningJob.objects.drafts().get()
-    page = page_of(answer)
-    assert answer.status_code == 422 and "At least 1." in page and 'value="0"' in tag_of(page, "epoch_count")
+    page = decode_page(answer)
+    assert answer.status_code == 422 and "At least 1." in page and 'value="0"' in find_control(page, "epoch_count")
     assert f'action="{address("model", copy)}"' in page
 
 
-def test_what_is_typed_into_a_discarded_draft_is_kept_in_a_new_one(browser: Client, flash: TuningJob) -> None:
+def test_input_for_a_discarded_draft_goes_to_a_new_draft(browser: Client, flash: TuningJob) -> None:
     browser.post(address("discard", flash))
-    answer = browser.post(address("model", flash), typed(tuned_model_display_name="later", epoch_count="7"))
+    answer = browser.post(address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7"))
     copy = TuningJob.objects.get()
     assert copy.is_draft and (copy.tuned_model_display_name, copy.epoch_count) == ("later", 7)
-    page = page_of(browser.get(answer.headers["Location"]))
+    page = decode_page(browser.get(answer.headers["Location"]))
     assert "This draft was discarded in another tab. What you typed is kept in a new one" in page
 
 
-def test_a_draft_that_never_was_mine_is_not_made_up(
+def test_unknown_draft_returns_404(
     browser: Client, flash: TuningJob, person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
-    assert browser.post(address("model", flash).replace(str(flash.pk), "9999"), typed()).status_code == 404
+    assert browser.post(address("model", flash).replace(str(flash.pk), "9999"), make_form_data()).status_code == 404
     browser.post(address("discard", flash))
     other = browser_of(person(username="other"))
-    assert other.post(address("model", flash), typed()).status_code == 404
+    assert other.post(address("model", flash), make_form_data()).status_code == 404
     assert not TuningJob.objects.exists()
 
 
@@ -251,13 +251,13 @@ def test_a_draft_that_never_was_mine_is_not_made_up(
         ("upload", {"purpose": "training"}),
     ],
 )
-def test_data_that_come_after_the_start_are_said_to_be_too_late(
+def test_dataset_changes_after_the_start_are_rejected(
     browser: Client, draft: TuningJob, tuner: User, service: FakeVertexServer, name: str, values: dict[str, str]
 ) -> None:
     draft.start(tuner)
     answer = browser.post(address(name, draft), values)
     assert answer.headers["Location"] == address("detail", draft)
-    page = page_of(browser.get(address("detail", draft)))
+    page = decode_page(browser.get(address("detail", draft)))
     assert "“intents” was started in another tab; its data stay as they were." in page
     draft.refresh_from_db()
     assert draft.training is not None and not draft.validation_enabled
@@ -272,14 +272,14 @@ STEPS = {
 
 @pytest.mark.parametrize("name", sorted(STEPS))
 @pytest.mark.parametrize("slug", ["local", "other", "nowhere"])
-def test_a_draft_of_a_foreign_project_is_not_there(
+def test_draft_of_another_project_returns_404(
     browser: Client, flash: TuningJob, name: str, slug: str
 ) -> None:
     """Neither under its own address nor under one's own project's."""
     other = Project.objects.create(slug="other", name="Other", project_id="other", regions=["us-central1"])
     TuningJob.objects.filter(pk=flash.pk).update(project=other)
     url = reverse(f"jobs:{name}", args=[slug, flash.pk])
-    answer = browser.post(url, typed()) if name != "dataset" else browser.get(url)
+    answer = browser.post(url, make_form_data()) if name != "dataset" else browser.get(url)
     assert answer.status_code == 404
     assert TuningJob.objects.get().epoch_count is None
 
@@ -303,16 +303,16 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("uri", ADDRESSES.values(), ids=ADDRESSES.keys())
 @pytest.mark.parametrize("purpose", ["training", "validation"])
-def test_an_address_that_is_none_is_refused_before_anybody_is_asked(
+def test_invalid_uri_is_rejected_without_a_request(
     browser: Client, draft: TuningJob, service: FakeVertexServer, uri: str, purpose: str
 ) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(validation_enabled=True)
     answer = browser.post(address("locate", draft), {"purpose": purpose, "uri": uri})
-    page = page_of(answer)
+    page = decode_page(answer)
     assert answer.status_code == 422
     assert not service.asked
     assert re.search("This is not the path of a file|has to end in .jsonl|Null characters", page)
-    tag = tag_of(page[page.index(f'id="{purpose}"') :], "uri")
+    tag = find_control(page[page.index(f'id="{purpose}"') :], "uri")
     assert escape(uri.strip()).replace("\x00", "") in tag.replace("\x00", "")
     draft.refresh_from_db()
     assert draft.training is not None and draft.training.uri == "gs://tuning-data/train.jsonl"

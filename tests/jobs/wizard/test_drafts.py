@@ -29,7 +29,7 @@ def visitor(person: Callable[..., User], browser_of: Callable[[User], Client]) -
     return lambda role: browser_of(person(role, f"a {role}"))
 
 
-def test_the_list_names_owner_and_age(owner: Client, draft: TuningJob, tuner: User) -> None:
+def test_list_shows_owner_and_age(owner: Client, draft: TuningJob, tuner: User) -> None:
     hours = timezone.now() - timedelta(hours=2, minutes=5)
     TuningJob.objects.filter(pk=draft.pk).update(created_at=hours, updated_at=hours)
     page = owner.get(DRAFTS).content.decode()
@@ -42,7 +42,7 @@ def test_the_list_names_owner_and_age(owner: Client, draft: TuningJob, tuner: Us
     ("role", "opens", "copies", "discards"),
     [(Role.VIEWER, 0, 0, 0), (Role.TUNER, 1, 1, 0), (Role.ADMIN, 1, 1, 1)],
 )
-def test_colleagues_see_it_and_may_do_what_their_role_covers(
+def test_list_offers_actions_by_role(
     visitor: Callable[[Role], Client], draft: TuningJob, role: Role, opens: int, copies: int, discards: int
 ) -> None:
     page = visitor(role).get(DRAFTS).content.decode()
@@ -50,16 +50,16 @@ def test_colleagues_see_it_and_may_do_what_their_role_covers(
     assert page.count(f'href="{address("model", draft)}"') == opens
     assert page.count("Copy to my drafts") == copies
     assert page.count(f'href="{address("discard", draft)}"') == discards
-    assert "intents" not in visitor_mine(visitor, role)
+    assert "intents" not in get_own_drafts(visitor, role)
 
 
-def visitor_mine(visitor: Callable[[Role], Client], role: Role) -> str:
+def get_own_drafts(visitor: Callable[[Role], Client], role: Role) -> str:
     client = Client()
     client.force_login(User.objects.get(username=f"a {role}"))
     return client.get(f"{DRAFTS}?mine").content.decode()
 
 
-def test_only_the_owner_changes_a_draft(visitor: Callable[[Role], Client], draft: TuningJob) -> None:
+def test_only_the_owner_can_change_a_draft(visitor: Callable[[Role], Client], draft: TuningJob) -> None:
     for role in (Role.TUNER, Role.ADMIN):
         other = visitor(role)
         answer = other.get(address("model", draft))
@@ -73,7 +73,7 @@ def test_only_the_owner_changes_a_draft(visitor: Callable[[Role], Client], draft
     assert draft.is_draft and draft.training and draft.epoch_count is None
 
 
-def test_a_colleague_copies_it_and_the_original_stays(
+def test_colleague_can_copy_a_draft(
     visitor: Callable[[Role], Client], draft: TuningJob, tuner: User
 ) -> None:
     answer = visitor(Role.TUNER).post(address("again", draft))
@@ -84,7 +84,7 @@ def test_a_colleague_copies_it_and_the_original_stays(
     assert draft.owner == tuner
 
 
-def test_its_owner_discards_it_after_being_asked(owner: Client, draft: TuningJob) -> None:
+def test_owner_confirms_and_discards_a_draft(owner: Client, draft: TuningJob) -> None:
     asked = owner.get(address("discard", draft))
     assert asked.status_code == 200 and "Discard “intents”?" in asked.content.decode()
     assert TuningJob.objects.exists()
@@ -95,7 +95,7 @@ def test_its_owner_discards_it_after_being_asked(owner: Client, draft: TuningJob
     assert owner.get(address("discard", draft)).status_code == 404
 
 
-def test_an_admin_discards_that_of_another_and_a_tuner_does_not(
+def test_admin_but_not_tuner_can_discard_the_draft_of_another(
     visitor: Callable[[Role], Client], draft: TuningJob
 ) -> None:
     assert visitor(Role.TUNER).get(address("discard", draft)).status_code == 403
@@ -105,30 +105,30 @@ def test_an_admin_discards_that_of_another_and_a_tuner_does_not(
     assert not TuningJob.objects.exists()
 
 
-def test_what_was_started_is_not_discarded(owner: Client, draft: TuningJob, tuner: User) -> None:
+def test_started_job_cannot_be_discarded(owner: Client, draft: TuningJob, tuner: User) -> None:
     draft.start(tuner)
     answer = owner.post(address("discard", draft))
     assert answer.headers["Location"] == address("detail", draft)
     assert TuningJob.objects.filter(pk=draft.pk).exists()
 
 
-def test_the_last_changed_comes_first_and_queries_do_not_grow(
+def test_list_is_ordered_by_last_change_in_constant_queries(
     owner: Client, draft: TuningJob, tuner: User, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for _copy in range(60):
         draft.copy_to_draft(tuner)
-    draft.revise(tuned_model_display_name="touched last")
+    draft.update_draft(tuned_model_display_name="touched last")
     with django_assert_max_num_queries(11):
         page = owner.get(DRAFTS).content.decode()
     assert page.index("touched last") < page.index("intents") and "1–50 / 61" in page
     assert "51–61 / 61" in owner.get(f"{DRAFTS}?page=2").content.decode()
 
 
-def test_no_drafts(owner: Client) -> None:
+def test_empty_list_says_no_drafts(owner: Client) -> None:
     assert "No drafts" in owner.get(DRAFTS).content.decode()
 
 
-def test_a_first_visitor_finds_the_drafts_of_others(
+def test_empty_job_list_links_to_drafts(
     visitor: Callable[[Role], Client], draft: TuningJob
 ) -> None:
     page = visitor(Role.TUNER).get("/p/local/jobs/").content.decode()

@@ -54,17 +54,17 @@ def address(name: str, job: TuningJob) -> str:
     return reverse(f"jobs:{name}", args=["local", job.pk])
 
 
-def read(browser: Client, job: TuningJob) -> str:
+def get_review_text(browser: Client, job: TuningJob) -> str:
     answer = browser.get(address("review", job))
     assert answer.status_code == 200
     return " ".join(html.unescape(answer.content.decode()).split())
 
 
-def change(job: TuningJob, **fields: Any) -> None:
+def update_job(job: TuningJob, **fields: Any) -> None:
     TuningJob.objects.filter(pk=job.pk).update(**fields)
 
 
-def finished(job: TuningJob, **fields: Any) -> TuningJob:
+def create_finished_job(job: TuningJob, **fields: Any) -> TuningJob:
     """An earlier run of the same settings: 3 epochs in two minutes."""
     earlier = TuningJob.objects.create(
         project=job.project,
@@ -77,7 +77,7 @@ def finished(job: TuningJob, **fields: Any) -> TuningJob:
     )
     spec = {"hyperParameters": {"epochCount": "3"}}
     statistics = {"totalBillableTokenCount": "3000", "tuningStepCount": "180"}
-    earlier.absorb(
+    earlier.update_from_remote(
         {
             "state": "JOB_STATE_SUCCEEDED",
             "startTime": "2026-11-23T10:00:00Z",
@@ -90,15 +90,15 @@ def finished(job: TuningJob, **fields: Any) -> TuningJob:
     return earlier
 
 
-def test_a_ready_draft_shows_everything_that_is_sent(browser: Client, draft: TuningJob) -> None:
-    change(
+def test_review_shows_every_value_of_the_request(browser: Client, draft: TuningJob) -> None:
+    update_job(
         draft,
         adapter_size=16,
         labels={"team": "support"},
         description="Intents of customers",
         service_account="tuner@acme.iam.gserviceaccount.com",
     )
-    page = read(browser, draft)
+    page = get_review_text(browser, draft)
     assert 'id="start">' in page and "Ready" in page and 'id="missing"' not in page
     for shown in (
         *("intents", "Supervised tuning", "studio-tiny", "us-central1", "team=support", "train.jsonl"),
@@ -126,11 +126,11 @@ def test_a_ready_draft_shows_everything_that_is_sent(browser: Client, draft: Tun
         ),
     ],
 )
-def test_what_is_missing_is_said_with_a_link_to_its_field(
+def test_missing_values_link_to_their_fields(
     browser: Client, draft: TuningJob, fields: dict[str, Any], words: str, step: str, place: str
 ) -> None:
-    change(draft, **fields)
-    page = read(browser, draft)
+    update_job(draft, **fields)
+    page = get_review_text(browser, draft)
     fix = f"?fix={place.removeprefix('id_')}" if place.startswith("id_") else ""
     link = f'<a href="{address(step, draft)}{fix}#{place}">{words}</a>'
     assert page.count(link) == 2, "once on top, once beside the button"
@@ -145,22 +145,22 @@ def test_what_is_missing_is_said_with_a_link_to_its_field(
     assert draft.is_draft
 
 
-def test_each_value_links_to_the_field_that_changes_it(browser: Client, draft: TuningJob) -> None:
-    page, step = read(browser, draft), browser.get(address("model", draft)).content.decode()
+def test_each_value_links_to_its_field(browser: Client, draft: TuningJob) -> None:
+    page, step = get_review_text(browser, draft), browser.get(address("model", draft)).content.decode()
     fields = set(re.findall(rf'href="{address("model", draft)}[?=_a-z]*#([a-z_-]+)"', page))
     assert {"id_base_model", "id_location", "id_epoch_count", "id_tuned_model_display_name"} <= fields
     assert all(f'id="{field}"' in step for field in fields), fields
 
 
-def test_warnings_stand_in_one_place_and_do_not_hinder(
+def test_warnings_are_listed_and_do_not_block_the_start(
     browser: Client, flash: TuningJob, dataset: Dataset
 ) -> None:
     repeated = {**PROBLEM, "severity": "warning", "code": "duplicate", "params": {"first": 2}}
     warned = {"examples": 20, "warnings": 30, "problems": [repeated] * 9}
     dataset.report = {**dataset.report, **warned}
     dataset.save()
-    change(flash, base_model="gemini-1.5-flash-002")
-    page = read(browser, flash)
+    update_job(flash, base_model="gemini-1.5-flash-002")
+    page = get_review_text(browser, flash)
     assert page.count("You may start; 32 warnings") == 2 and 'id="start">' in page
     link = f'href="{address("dataset", flash)}#training">train.jsonl'
     assert f"{link}: there are only 20 examples; 100 are a good start." in page
@@ -168,78 +168,78 @@ def test_warnings_stand_in_one_place_and_do_not_hinder(
     assert "gemini-1.5-flash-002 is retired. Vertex AI is likely to refuse it." in page
 
 
-def test_problems_of_a_file_are_missing_not_warnings(
+def test_file_problems_are_blockers_not_warnings(
     browser: Client, draft: TuningJob, dataset: Dataset
 ) -> None:
     dataset.report = {**dataset.report, "errors": 1, "problems": [PROBLEM]}
     dataset.save()
-    page = read(browser, draft)
+    page = get_review_text(browser, draft)
     assert "1 problem in train.jsonl." in page and "You may start" not in page
 
 
-def test_the_engine_is_free_and_its_time_rests_on_finished_jobs(browser: Client, draft: TuningJob) -> None:
-    page = read(browser, draft)
+def test_engine_is_free_and_time_comes_from_finished_jobs(browser: Client, draft: TuningJob) -> None:
+    page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>not known yet</dd>" in page
     assert "No job on studio-tiny has finished in this project yet." in page
     assert "<dt>Cost</dt><dd>free</dd>" in page and "It runs on this server." in page
-    finished(draft)
-    page = read(browser, draft)
+    create_finished_job(draft)
+    page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>about 5 min</dd>" in page, "7 epochs, at 40 s each"
     assert "At the pace of 1 finished job on studio-tiny in this project." in page
     assert "Counted by the service in “earlier”, from the same data." in page
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_RUNNING"])
-def test_only_jobs_that_ended_well_make_a_pace(browser: Client, draft: TuningJob, state: str) -> None:
-    finished(draft, state=state)
-    assert "<dt>Time</dt><dd>not known yet</dd>" in read(browser, draft)
+def test_unsuccessful_jobs_give_no_time_estimate(browser: Client, draft: TuningJob, state: str) -> None:
+    create_finished_job(draft, state=state)
+    assert "<dt>Time</dt><dd>not known yet</dd>" in get_review_text(browser, draft)
 
 
-def test_a_cost_needs_an_operators_price(browser: Client, flash: TuningJob, settings: Settings) -> None:
-    change(flash, epoch_count=3)
-    page = read(browser, flash)
+def test_cost_requires_a_configured_price(browser: Client, flash: TuningJob, settings: Settings) -> None:
+    update_job(flash, epoch_count=3)
+    page = get_review_text(browser, flash)
     assert "No price is set for gemini-2.5-flash; an operator can set one." in page
     assert "is billed there" in page and "free" not in page
-    settings.PRICES = prices.read("gemini-2.5-flash=500", "2026-11-01")
-    page = read(browser, flash)
+    settings.PRICES = prices.parse_prices("gemini-2.5-flash=500", "2026-11-01")
+    page = get_review_text(browser, flash)
     assert "<dt>Cost</dt><dd>about $3.38</dd>" in page, "9,000 characters, 3 epochs"
     assert "the price of 1 Nov 2026." in page
     limits = browser.get(address("model", flash)).content.decode()
     assert "$500.00 / 1M tokens" in limits
 
 
-def test_the_services_count_of_a_sample_sets_the_cost_right(
+def test_token_calibration_corrects_the_cost(
     browser: Client, flash: TuningJob, dataset: Dataset, settings: Settings
 ) -> None:
-    settings.PRICES = prices.read("gemini-2.5-flash=500", "2026-11-01")
+    settings.PRICES = prices.parse_prices("gemini-2.5-flash=500", "2026-11-01")
     dataset.calibration = {"gemini-2.5-flash": 2.0}
     dataset.report = Report(examples=480, tokens=Distribution(total=1000)).to_json()
     dataset.save()
-    change(flash, epoch_count=1)
-    page = read(browser, flash)
+    update_job(flash, epoch_count=1)
+    page = get_review_text(browser, flash)
     assert "about 2,000 × 1" in page and "about $1.00" in page
     assert "the service’s own count of a sample" in page
 
 
-def test_other_projects_paces_are_not_ours(browser: Client, draft: TuningJob) -> None:
+def test_jobs_of_other_projects_give_no_time_estimate(browser: Client, draft: TuningJob) -> None:
     other = Project.objects.create(slug="x", name="X", project_id="x", regions=["us-central1"])
-    TuningJob.objects.filter(pk=finished(draft).pk).update(project=other)
-    assert "<dt>Time</dt><dd>not known yet</dd>" in read(browser, draft)
+    TuningJob.objects.filter(pk=create_finished_job(draft).pk).update(project=other)
+    assert "<dt>Time</dt><dd>not known yet</dd>" in get_review_text(browser, draft)
 
 
 @pytest.mark.parametrize("name", ["model", "dataset", "review"])
-def test_the_queries_do_not_grow_with_the_jobs(
+def test_query_count_is_constant(
     browser: Client, draft: TuningJob, name: str, django_assert_max_num_queries: Any
 ) -> None:
-    def asked() -> int:
+    def count_queries() -> int:
         with django_assert_max_num_queries(30) as seen:
             assert browser.get(address(name, draft)).status_code == 200
         return len(seen)
 
-    asked()  # the first request also looks for an admin
-    before = asked()
+    count_queries()  # the first request also looks for an admin
+    before = count_queries()
     for _number in range(4):
-        finished(draft)
+        create_finished_job(draft)
         TuningJob.objects.create(
             project=draft.project,
             owner=draft.owner,
@@ -247,10 +247,10 @@ def test_the_queries_do_not_grow_with_the_jobs(
             submitted_at=timezone.now(),
             base_model="studio-tiny",
         )
-    assert asked() == before
+    assert count_queries() == before
 
 
-def test_the_preview_tells_the_estimate_and_the_line(browser: Client, draft: TuningJob) -> None:
+def test_summary_shows_estimate_and_queue(browser: Client, draft: TuningJob) -> None:
     TuningJob.objects.create(
         project=draft.project, owner=draft.owner, submission=Submission.READY, tuned_model_display_name="one"
     )
@@ -265,7 +265,7 @@ def test_the_preview_tells_the_estimate_and_the_line(browser: Client, draft: Tun
     assert "<dt>Steps</dt><dd>about 120</dd>" in live
 
 
-def test_the_way_through_without_a_script(browser: Client, draft: TuningJob) -> None:
+def test_steps_work_without_javascript(browser: Client, draft: TuningJob) -> None:
     """Every step links to the next and back, and Start is a plain form."""
     dataset_page = browser.get(address("dataset", draft)).content.decode()
     assert f'<form method="get" action="{address("review", draft)}"' in dataset_page
@@ -277,7 +277,7 @@ def test_the_way_through_without_a_script(browser: Client, draft: TuningJob) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_starts_at_once_make_one_job(
+def test_concurrent_starts_create_one_job(
     draft: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     """Both are led to it; it was handed over, and recorded, once."""

@@ -70,7 +70,7 @@ def file(content: bytes, name: str = "train.jsonl") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content)
 
 
-def test_a_draft_is_made_by_one_click(browser: Client, project: Project, tuner: User) -> None:
+def test_one_click_creates_a_draft(browser: Client, project: Project, tuner: User) -> None:
     answer = browser.post(reverse("jobs:create", args=[project.slug]))
     job = TuningJob.objects.get()
     assert (job.owner, job.base_model, job.location, job.is_draft) == (
@@ -83,7 +83,7 @@ def test_a_draft_is_made_by_one_click(browser: Client, project: Project, tuner: 
     assert "Tuned model name" in browser.get(address("model", job)).content.decode()
 
 
-def test_step_one_is_kept_and_leads_to_step_two(browser: Client, flash: TuningJob) -> None:
+def test_step_one_saves_and_redirects_to_step_two(browser: Client, flash: TuningJob) -> None:
     values = details(
         epoch_count="3",
         adapter_size="16",
@@ -124,7 +124,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("values", "sentence"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_wrong_value_is_named_and_nothing_is_lost(
+def test_invalid_values_return_422_and_keep_the_input(
     browser: Client, flash: TuningJob, values: dict[str, str], sentence: str
 ) -> None:
     answer = browser.post(address("model", flash), values)
@@ -138,19 +138,19 @@ def test_a_wrong_value_is_named_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("name", ["", "x" * 128, "<img onerror=alert(1)>"])
-def test_names_that_are_taken_and_shown_as_text(browser: Client, flash: TuningJob, name: str) -> None:
+def test_valid_names_are_escaped(browser: Client, flash: TuningJob, name: str) -> None:
     assert browser.post(address("model", flash), details(tuned_model_display_name=name)).status_code == 302
     page = browser.get(address("dataset", flash)).content.decode()
     assert "<img onerror" not in page
 
 
-def test_a_stand_in_is_said_plainly(browser: Client, draft: TuningJob) -> None:
+def test_stand_in_models_are_labelled(browser: Client, draft: TuningJob) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
     page = browser.get(address("model", draft)).content.decode()
     assert "a tiny stand-in" in page and "On this server" in page and "Gemini, retired" in page
 
 
-def test_an_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+def test_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
     content = examples(20)
     answer = browser.post(
         address("upload", draft), {"purpose": "training", "file": file(content, "My data (1).jsonl")}
@@ -167,7 +167,7 @@ def test_an_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob
     assert 'id="start">' in page, "a warning does not stop the start"
 
 
-def test_an_error_in_the_file_blocks_start_and_says_why(
+def test_file_errors_block_the_start_with_a_reason(
     browser: Client, draft: TuningJob, on_engine: Engine
 ) -> None:
     content = examples(200) + b'\n{"contents": [],}\n'
@@ -188,12 +188,12 @@ def test_an_error_in_the_file_blocks_start_and_says_why(
     ("upload", "sentence"),
     [({}, "Choose a JSONL file."), ({"file": file(b"{}", "data.csv")}, "Export it as JSONL")],
 )
-def test_what_is_no_upload(browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str) -> None:
+def test_missing_or_non_jsonl_uploads_return_422(browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str) -> None:
     answer = browser.post(address("upload", draft), {"purpose": "training", **upload})
     assert answer.status_code == 422 and sentence in answer.content.decode()
 
 
-def test_an_existing_file_is_found_and_checked_once(
+def test_existing_file_is_checked_only_once(
     browser: Client, draft: TuningJob, on_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = on_engine.upload("team/existing.jsonl", examples(3), bucket="wizard-data")
@@ -221,7 +221,7 @@ def test_an_existing_file_is_found_and_checked_once(
         "gs://bucket/" + "x" * 1100 + ".jsonl",
     ],
 )
-def test_a_path_that_is_none_is_refused_and_kept(
+def test_invalid_gcs_paths_return_422_and_keep_the_dataset(
     browser: Client, draft: TuningJob, service: FakeVertexServer, uri: str
 ) -> None:
     answer = browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
@@ -231,7 +231,7 @@ def test_a_path_that_is_none_is_refused_and_kept(
     assert draft.training is not None and draft.training.uri == "gs://tuning-data/train.jsonl"
 
 
-def test_a_path_without_a_file_says_so(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+def test_missing_gcs_file_returns_422(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
     answer = browser.post(
         address("locate", draft), {"purpose": "training", "uri": "gs://wizard-data/none.jsonl"}
     )
@@ -240,18 +240,18 @@ def test_a_path_without_a_file_says_so(browser: Client, draft: TuningJob, on_eng
     assert 'value="gs://wizard-data/none.jsonl"' in page
 
 
-def test_a_store_that_does_not_answer_is_said(browser: Client, draft: TuningJob, settings: Settings) -> None:
+def test_unreachable_storage_shows_an_error(browser: Client, draft: TuningJob, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://bucket/x.jsonl"})
     assert "The local engine is not answering." in answer.content.decode()
 
 
-def test_an_upload_without_a_bucket_says_who_can_help(browser: Client, flash: TuningJob) -> None:
+def test_upload_without_a_bucket_shows_an_error(browser: Client, flash: TuningJob) -> None:
     answer = browser.post(address("upload", flash), {"purpose": "training", "file": file(examples(1))})
     assert "has no bucket for uploads" in answer.content.decode()
 
 
-def test_sample_data_twice_is_one_version(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+def test_choosing_sample_data_twice_creates_one_version(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
     for _click in range(2):
         assert browser.post(address("sample", draft)).status_code == 302
     draft.refresh_from_db()
@@ -261,7 +261,7 @@ def test_sample_data_twice_is_one_version(browser: Client, draft: TuningJob, on_
     assert Dataset.objects.filter(uri__contains="/samples/").count() == 2
 
 
-def test_validation_can_be_switched_and_the_file_is_kept(
+def test_switching_validation_off_keeps_the_file(
     browser: Client, draft: TuningJob, dataset: Dataset
 ) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(validation=dataset)
@@ -276,7 +276,7 @@ def test_validation_can_be_switched_and_the_file_is_kept(
     assert draft.validation is None and Dataset.objects.filter(pk=dataset.pk).exists()
 
 
-def test_start_hands_over_what_was_shown(browser: Client, draft: TuningJob) -> None:
+def test_start_submits_the_reviewed_draft(browser: Client, draft: TuningJob) -> None:
     shown = browser.get(address("review", draft)).content.decode()
     assert draft.submission_id in shown and "gs://tuning-data/train.jsonl" in shown
     answer = browser.post(address("start", draft))
@@ -287,7 +287,7 @@ def test_start_hands_over_what_was_shown(browser: Client, draft: TuningJob) -> N
 
 
 @pytest.mark.parametrize("name", ["model", "dataset", "review"])
-def test_a_stale_tab_leads_to_the_job(browser: Client, draft: TuningJob, tuner: User, name: str) -> None:
+def test_steps_of_a_started_draft_redirect_to_the_job(browser: Client, draft: TuningJob, tuner: User, name: str) -> None:
     draft.start(tuner)
     assert browser.get(address(name, draft)).headers["Location"] == address("detail", draft)
     browser.post(address("model", draft), details(base_model="gemini-2.5-flash"))
@@ -296,12 +296,12 @@ def test_a_stale_tab_leads_to_the_job(browser: Client, draft: TuningJob, tuner: 
     assert draft.base_model == "studio-tiny" and draft.training is not None
 
 
-def test_a_change_that_crosses_the_start_does_not_count(draft: TuningJob, tuner: User) -> None:
+def test_revise_fails_after_the_start(draft: TuningJob, tuner: User) -> None:
     assert draft.start(tuner)
-    assert not draft.revise(base_model="gemini-2.5-flash")
+    assert not draft.update_draft(base_model="gemini-2.5-flash")
 
 
-def test_tune_again_opens_a_draft_of_mine(browser: Client, draft: TuningJob, tuner: User) -> None:
+def test_tune_again_creates_my_draft(browser: Client, draft: TuningJob, tuner: User) -> None:
     draft.start(tuner)
     answer = browser.post(address("again", draft))
     copy = TuningJob.objects.drafts().get()
@@ -320,5 +320,5 @@ def test_tune_again_opens_a_draft_of_mine(browser: Client, draft: TuningJob, tun
         ("a" * 300 + ".jsonl", "a" * 80 + ".jsonl"),
     ],
 )
-def test_names_of_objects_are_of_our_making(given: str, name: str) -> None:
+def test_object_names_are_sanitized(given: str, name: str) -> None:
     assert sanitize_filename(given) == name

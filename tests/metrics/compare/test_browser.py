@@ -21,7 +21,7 @@ from metrics.point_store import Points
 from studio.models import Project
 from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
-from tests.browser import watched_page
+from tests.browser import open_watched_page
 from tests.metrics.charts.curves import START
 from tests.metrics.compare.runs import create_run, join_ids, create_team
 from tests.metrics.monitor.test_monitor_browser import until
@@ -47,7 +47,7 @@ def visit(
     pages: list[Any] = []
 
     def go(query: str, *, drawn: str = "eval_total_loss", theme: str = "", **options: Any) -> Page:
-        context = watched_page(chrome, **options)
+        context = open_watched_page(chrome, **options)
         page = context.__enter__()
         pages.append(context)
         cookies = [{"name": "sessionid", "value": session, "url": live_server.url}]

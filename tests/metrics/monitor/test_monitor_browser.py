@@ -21,7 +21,7 @@ from metrics.models import Feed
 from metrics.point_store import Points
 from metrics.run import Run
 from studio.models import Project
-from tests.browser import watched_page
+from tests.browser import open_watched_page
 from tests.metrics.charts.curves import START, make_series, create_job_with_points, make_remote_job
 from tests.metrics.charts.test_figures import traces_by_name
 from tests.metrics.monitor.page_reader import Board
@@ -55,7 +55,7 @@ def visit(
 ) -> Iterator[Callable[..., Page]]:
     """visit(job, query) -> the job's page in a watched one, its loss chart drawn unless told."""
     session = browser_of(tuner).cookies["sessionid"].value
-    with watched_page(chrome) as page:
+    with open_watched_page(chrome) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
         def go(job: TuningJob, query: str = "", drawn: bool = True) -> Page:

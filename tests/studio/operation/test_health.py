@@ -20,7 +20,7 @@ from studio.tasks import heartbeat
 pytestmark = pytest.mark.django_db
 
 
-class Answering(BaseHTTPRequestHandler):
+class StatusHandler(BaseHTTPRequestHandler):
     status = 404
 
     def do_GET(self) -> None:
@@ -32,8 +32,8 @@ class Answering(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def engine(settings: Any) -> Iterator[type[Answering]]:
-    handler = type("Handler", (Answering,), {})
+def engine(settings: Any) -> Iterator[type[StatusHandler]]:
+    handler = type("Handler", (StatusHandler,), {})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         settings.ENGINE_URL = f"http://127.0.0.1:{server.server_port}"
         Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
@@ -48,50 +48,50 @@ def all_else_well(monkeypatch: pytest.MonkeyPatch) -> None:
         Pulse.objects.create(name=name, at=timezone.now())
 
 
-def ask() -> tuple[int, dict[str, Any]]:
+def get_health() -> tuple[int, dict[str, Any]]:
     answer = Client().get("/healthz")
     return answer.status_code, answer.json()
 
 
-def test_all_well_and_open_to_anybody_before_the_first_admin(engine: object, all_else_well: None) -> None:
-    assert ask() == (
+def test_healthz_returns_200_without_sign_in_or_admin(engine: object, all_else_well: None) -> None:
+    assert get_health() == (
         200,
         {"status": "ok", "parts": dict.fromkeys(["database", "broker", "worker", "beat", "engine"], "ok")},
     )
 
 
 @pytest.mark.parametrize("name", ["beat", "worker"])
-def test_a_silent_part_is_told(name: str, engine: object, all_else_well: None) -> None:
+def test_silent_part_returns_503(name: str, engine: object, all_else_well: None) -> None:
     Pulse.objects.filter(name=name).update(at=timezone.now() - timedelta(seconds=75))
-    status, told = ask()
+    status, told = get_health()
     assert status == 503
     assert told["parts"][name].startswith("silent for 7")
 
 
-def test_a_part_that_never_was_is_told(engine: object, all_else_well: None) -> None:
+def test_part_without_pulse_is_reported(engine: object, all_else_well: None) -> None:
     Pulse.objects.all().delete()
-    assert ask()[1]["parts"]["worker"] == "not seen yet"
+    assert get_health()[1]["parts"]["worker"] == "not seen yet"
 
 
-def test_an_engine_that_is_away_or_failing_is_told(
-    engine: type[Answering], all_else_well: None, settings: Any
+def test_failing_missing_and_disabled_engine_is_reported(
+    engine: type[StatusHandler], all_else_well: None, settings: Any
 ) -> None:
     engine.status = 500
-    assert ask()[1]["parts"]["engine"] == "failing"
+    assert get_health()[1]["parts"]["engine"] == "failing"
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         settings.ENGINE_URL = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        assert ask()[1]["parts"]["engine"] == "not answering"
+        assert get_health()[1]["parts"]["engine"] == "not answering"
     settings.ENGINE = False
-    assert ask() == (200, ask()[1])
-    assert ask()[1]["parts"]["engine"] == "off"
+    assert get_health() == (200, get_health()[1])
+    assert get_health()[1]["parts"]["engine"] == "off"
 
 
-def test_a_broker_that_is_away_is_told() -> None:
-    assert health.broker() == "not answering"
+def test_unreachable_broker_is_reported() -> None:
+    assert health.check_broker() == "not answering"
 
 
-def test_nothing_else_is_told(engine: object, settings: Any) -> None:
+def test_healthz_reveals_no_settings(engine: object, settings: Any) -> None:
     settings.SECRET_KEY = "cAnArY"
     answer = Client().get("/healthz")
     assert set(answer.json()) == {"status", "parts"}
@@ -101,13 +101,13 @@ def test_nothing_else_is_told(engine: object, settings: Any) -> None:
     )
 
 
-def test_the_heartbeat_is_the_workers_pulse() -> None:
+def test_heartbeat_task_records_worker_pulse() -> None:
     heartbeat()
     heartbeat()
-    assert health.worker() == "ok"
+    assert health.check_worker() == "ok"
     assert Pulse.objects.count() == 1
 
 
-def test_head_is_answered_and_post_is_not() -> None:
+def test_healthz_allows_head_and_refuses_post() -> None:
     assert Client().head("/healthz").status_code in {200, 503}
     assert Client().post("/healthz").status_code == 405

@@ -8,10 +8,10 @@ import logging.config
 
 import pytest
 
-from studio.operation.log_filters import filtered, without_secrets
+from studio.operation.log_filters import build_logging_config, hide_secrets
 
 CANARY = "cAnArY0123456789"
-TELLING = [
+TEXTS_WITH_SECRETS = [
     f"Authorization: Bearer {CANARY}",
     f"token ya29.{CANARY}-x",
     f'{{"type": "service_account", "private_key": "{CANARY}"}}',
@@ -22,27 +22,27 @@ TELLING = [
 ]
 
 
-@pytest.mark.parametrize("text", TELLING)
-def test_a_secret_is_hidden_and_the_rest_stays(text: str) -> None:
-    shown = without_secrets(text)
+@pytest.mark.parametrize("text", TEXTS_WITH_SECRETS)
+def test_only_the_secret_is_hidden(text: str) -> None:
+    shown = hide_secrets(text)
     assert CANARY not in shown
     assert shown.startswith(text[: text.index(CANARY)].rsplit("ya29.")[0])
     assert "[hidden]" in shown
 
 
-def test_what_is_no_secret_stays_as_it_is() -> None:
+def test_text_without_secrets_is_unchanged() -> None:
     text = "GET /p/local/jobs/?status=running 200; bearer of news; key of the map"
-    assert without_secrets(text).startswith("GET /p/local/jobs/?status=running 200")
+    assert hide_secrets(text).startswith("GET /p/local/jobs/?status=running 200")
 
 
-@pytest.mark.parametrize("text", TELLING)
+@pytest.mark.parametrize("text", TEXTS_WITH_SECRETS)
 def test_messages_arguments_and_tracebacks_are_filtered(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     handler = build_handler(written)
     for record in (
         logging.makeLogRecord({"msg": text}),
         logging.makeLogRecord({"msg": "%s and %s", "args": ("a", text)}),
-        raised(text),
+        make_error_record(text),
     ):
         handler.handle(record)
     assert written.getvalue().count("[hidden]") >= 3
@@ -51,7 +51,7 @@ def test_messages_arguments_and_tracebacks_are_filtered(text: str, monkeypatch: 
 
 def build_handler(stream: io.StringIO) -> logging.Handler:
     """The handler of the configuration that every process of the studio uses, on a stream of the test's."""
-    configuration = filtered("INFO")["handlers"]["console"]
+    configuration = build_logging_config("INFO")["handlers"]["console"]
     assert configuration["filters"] == ["secrets"]
     handler = logging.StreamHandler(stream)
     handler.addFilter(
@@ -62,14 +62,14 @@ def build_handler(stream: io.StringIO) -> logging.Handler:
     return handler
 
 
-def raised(text: str) -> logging.LogRecord:
+def make_error_record(text: str) -> logging.LogRecord:
     try:
         raise ValueError(text)
     except ValueError as error:
         return logging.makeLogRecord({"msg": "failed", "exc_info": (type(error), error, error.__traceback__)})
 
 
-def test_every_named_logger_ends_in_the_filtered_handler() -> None:
-    configuration = filtered("INFO")
+def test_every_logger_uses_the_filtered_handler() -> None:
+    configuration = build_logging_config("INFO")
     assert configuration["root"]["handlers"] == ["console"]
     assert all(logger["propagate"] and not logger["handlers"] for logger in configuration["loggers"].values())

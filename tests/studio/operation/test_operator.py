@@ -10,13 +10,13 @@ from django.core.exceptions import ImproperlyConfigured
 from studio.projects import prices, quotas
 
 
-def test_prices_are_pairs_or_a_file(tmp_path: Path) -> None:
-    pairs = prices.read("gemini-2.5-flash=5.00, gemini-2.5-pro=25", "2026-11-01")
+def test_prices_are_read_from_pairs_or_a_file(tmp_path: Path) -> None:
+    pairs = prices.parse_prices("gemini-2.5-flash=5.00, gemini-2.5-pro=25", "2026-11-01")
     file = tmp_path / "prices.json"
     file.write_text('{"gemini-2.5-flash": 5.00, "gemini-2.5-pro": 25}')
-    assert pairs == prices.read(str(file), "2026-11-01")
+    assert pairs == prices.parse_prices(str(file), "2026-11-01")
     assert pairs.by_model == {"gemini-2.5-flash": 5.0, "gemini-2.5-pro": 25.0}
-    assert prices.read("", "").by_model == {}
+    assert prices.parse_prices("", "").by_model == {}
 
 
 @pytest.mark.parametrize(
@@ -33,23 +33,23 @@ def test_prices_are_pairs_or_a_file(tmp_path: Path) -> None:
 )
 def test_a_wrong_price_names_its_variable(text: str, as_of: str, words: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=words):
-        prices.read(text, as_of)
+        prices.parse_prices(text, as_of)
 
 
-def test_a_file_that_is_no_object_is_refused(tmp_path: Path) -> None:
+def test_price_file_without_object_is_refused(tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_text("[5]")
     with pytest.raises(ImproperlyConfigured, match="has to hold"):
-        prices.read(str(tmp_path / "prices.json"), "2026-11-01")
+        prices.parse_prices(str(tmp_path / "prices.json"), "2026-11-01")
 
 
-def test_a_quota_is_everybodys_or_a_projects() -> None:
-    told = quotas.read("2, my-project=4", "3")
-    assert [told.of(place) for place in ("other", "my-project", "engine")] == [2, 4, 3]
-    assert quotas.read("", "1").of("any") == 1
-    assert quotas.read("engine=5", "1").of("engine") == 5
+def test_quota_applies_to_all_projects_or_one() -> None:
+    told = quotas.parse_quotas("2, my-project=4", "3")
+    assert [told.limit_for(place) for place in ("other", "my-project", "engine")] == [2, 4, 3]
+    assert quotas.parse_quotas("", "1").limit_for("any") == 1
+    assert quotas.parse_quotas("engine=5", "1").limit_for("engine") == 5
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "my-project=", "1.5", "²"])
-def test_a_quota_is_a_number_from_one_on(text: str) -> None:
+def test_quota_below_one_or_not_a_number_is_refused(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="CONCURRENT_JOBS"):
-        quotas.read(text, "1")
+        quotas.parse_quotas(text, "1")

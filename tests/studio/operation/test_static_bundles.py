@@ -13,18 +13,18 @@ from studio.operation.static_bundles import BUNDLES
 
 
 @pytest.mark.parametrize("name", [*BUNDLES])
-def test_a_bundle_is_its_parts(name: str) -> None:
+def test_bundle_concatenates_its_parts(name: str) -> None:
     found = finders.find(name)
     assert found
     parts = [(settings.BASE_DIR / "static" / part).read_text() for part in BUNDLES[name]]
     assert Path(found).read_text() == "\n".join(parts)
 
 
-def test_no_bundle_has_the_name_of_a_file() -> None:
+def test_bundle_names_differ_from_static_files() -> None:
     assert not [name for name in BUNDLES if (settings.BASE_DIR / "static" / name).exists()]
 
 
-def test_bundles_are_collected(
+def test_collectstatic_writes_bundles(
     settings: object, tmp_path: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.STATIC_ROOT = tmp_path  # type: ignore[attr-defined]

@@ -46,7 +46,7 @@ class Entry:
     fuzzy: bool
 
     @property
-    def compiled(self) -> dict[Key, str]:
+    def compiled_texts(self) -> dict[Key, str]:
         """What the .mo holds of it: nothing where a text is missing."""
         if not all(self.texts):
             return {}
@@ -55,12 +55,12 @@ class Entry:
         return {(self.key, number): text for number, text in enumerate(self.texts)}
 
 
-def entries(language: str) -> list[Entry]:
+def read_entries(language: str) -> list[Entry]:
     source = (LOCALES / language / "LC_MESSAGES" / "django.po").read_text(encoding="utf-8")
-    return [entry_of(block) for block in source.strip().split("\n\n")]
+    return [parse_entry(block) for block in source.strip().split("\n\n")]
 
 
-def entry_of(block: str) -> Entry:
+def parse_entry(block: str) -> Entry:
     parts: dict[str, str] = {}
     for name, first, more in re.findall(r'^(msg\S+) (".*")((?:\n".*")*)', block, re.MULTILINE):
         parts[name] = "".join(ast.literal_eval(line) for line in [first, *more.splitlines()] if line)
@@ -71,13 +71,13 @@ def entry_of(block: str) -> Entry:
     return Entry(context + parts["msgid"], ids, texts, fuzzy)
 
 
-def compiled(language: str) -> dict[Key, str]:
+def read_compiled(language: str) -> dict[Key, str]:
     with (LOCALES / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
         catalogue: dict[Key, str] = vars(gettext.GNUTranslations(file))["_catalog"]
     return catalogue
 
 
-JAPANESE = entries("ja")
+JAPANESE = read_entries("ja")
 PLACEHOLDER = re.compile(r"%\(\w+\)[-0-9.]*[a-z]|%%|\{\w+\}|</?\w[^>]*>")
 
 
@@ -89,10 +89,10 @@ def test_every_entry_is_translated() -> None:
 
 def test_japanese_has_one_plural_form_and_english_two() -> None:
     assert {len(entry.texts) for entry in JAPANESE if len(entry.ids) == 2} == {1}
-    assert {len(entry.texts) for entry in entries("en") if len(entry.ids) == 2} == {2}
+    assert {len(entry.texts) for entry in read_entries("en") if len(entry.ids) == 2} == {2}
 
 
-def test_placeholders_and_markup_are_those_of_the_source() -> None:
+def test_translations_keep_placeholders_and_markup() -> None:
     differ = [
         (id, text)
         for entry in JAPANESE[1:]
@@ -104,15 +104,15 @@ def test_placeholders_and_markup_are_those_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_compiled_catalogue_is_made_from_its_source(language: str) -> None:
+def test_compiled_catalogue_matches_its_source(language: str) -> None:
     made: dict[Key, str] = {}
-    for entry in entries(language):
-        made |= entry.compiled
+    for entry in read_entries(language):
+        made |= entry.compiled_texts
     made[""] = re.sub(r"POT-Creation-Date: .*\n", "", made[""])  # it is not compiled
-    assert compiled(language) == made
+    assert read_compiled(language) == made
 
 
-def marked_in_python(path: Path) -> Iterator[str]:
+def iter_python_texts(path: Path) -> Iterator[str]:
     """Every text handed to a function of django.utils.translation, whatever it is called in the file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {
@@ -131,20 +131,20 @@ def marked_in_python(path: Path) -> Iterator[str]:
 QUOTED = r"""u?('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 
 
-def marked_in_template(path: Path) -> Iterator[str]:
+def iter_template_texts(path: Path) -> Iterator[str]:
     source = templatize(path.read_text(encoding="utf-8"), origin=str(path))
     for kind, first, second in re.findall(rf"(\w*)gettext\({QUOTED}(?:, {QUOTED})?", source):
         texts = [first, second] if kind.endswith("p") else [first]  # a context comes before its text
         yield "\x04".join(map(ast.literal_eval, texts))
 
 
-def test_the_catalogue_has_every_text_that_is_marked() -> None:
+def test_catalogue_contains_every_marked_text() -> None:
     marked: set[str] = set()
     for room in ("jobs", "metrics", "studio"):
         for path in (ROOT / room).rglob("*.py"):
-            marked |= set(marked_in_python(path))
+            marked |= set(iter_python_texts(path))
     for path in (ROOT / "templates").rglob("*.html"):
-        marked |= set(marked_in_template(path))
+        marked |= set(iter_template_texts(path))
     assert len(marked) > 600
     assert marked - {entry.key for entry in JAPANESE} == set()
 
@@ -152,7 +152,7 @@ def test_the_catalogue_has_every_text_that_is_marked() -> None:
 # ---- times ----
 
 
-def test_times_read_as_japanese() -> None:
+def test_times_are_formatted_in_japanese() -> None:
     now = timezone.now()
     with translation.override("ja"):
         assert format_relative_time(now - timedelta(minutes=3)) == "3 分前"
@@ -255,18 +255,18 @@ def tuned(project: Project, dataset: Dataset, kim: User) -> TuningJob:
         submission="created",
         training=dataset,
     )
-    job.absorb(TUNED)
+    job.update_from_remote(TUNED)
     return job
 
 
-def lacking(page: str, *labels: str) -> list[str]:
+def find_missing(page: str, *labels: str) -> list[str]:
     return [label for label in labels if label not in page]
 
 
-def test_model_details_have_the_consoles_labels(read: Reader, draft: TuningJob) -> None:
+def test_model_step_uses_console_labels(read: Reader, draft: TuningJob) -> None:
     page = read(reverse("jobs:model", args=["local", draft.pk]))
     assert '<html lang="ja"' in page
-    assert not lacking(
+    assert not find_missing(
         page,
         *(
             "<h1>チューニング済みモデルを作成</h1>",
@@ -280,9 +280,9 @@ def test_model_details_have_the_consoles_labels(read: Reader, draft: TuningJob) 
     )
 
 
-def test_the_dataset_step_has_the_consoles_labels(read: Reader, draft: TuningJob) -> None:
+def test_dataset_step_uses_console_labels(read: Reader, draft: TuningJob) -> None:
     page = read(reverse("jobs:dataset", args=["local", draft.pk]))
-    assert not lacking(
+    assert not find_missing(
         page,
         *(
             "チューニング用データセット",
@@ -295,36 +295,36 @@ def test_the_dataset_step_has_the_consoles_labels(read: Reader, draft: TuningJob
     )
 
 
-def test_the_review_has_the_consoles_labels(read: Reader, draft: TuningJob) -> None:
+def test_review_step_uses_console_labels(read: Reader, draft: TuningJob) -> None:
     page = read(reverse("jobs:review", args=["local", draft.pk]))
-    assert not lacking(
+    assert not find_missing(
         page,
         *("モデルの詳細", "詳細オプション", "トレーニング データセット", "アダプタサイズ"),
         *(">チューニングを開始</button>", "に問題が"),
     )
 
 
-def test_the_list_and_a_job_have_the_consoles_labels(read: Reader, tuned: TuningJob) -> None:
+def test_job_list_and_job_page_use_console_labels(read: Reader, tuned: TuningJob) -> None:
     listed = read(reverse("jobs:list", args=["local"]))
-    assert not lacking(listed, "チューニングと抽出", "チューニング済みモデルを作成", "ステータス", ">成功<")
+    assert not find_missing(listed, "チューニングと抽出", "チューニング済みモデルを作成", "ステータス", ">成功<")
     page = read(reverse("jobs:detail", args=["local", tuned.pk]))
-    assert not lacking(page, ">モニタリング</a>", ">詳細</a>", ">データセット</a>", "テスト</button>")
+    assert not find_missing(page, ">モニタリング</a>", ">詳細</a>", ">データセット</a>", "テスト</button>")
     monitor = read(reverse("metrics:monitor", args=["local", tuned.pk]))
-    assert not lacking(monitor, "損失", "平滑化", "検証", "チェックポイント", "デフォルト")
+    assert not find_missing(monitor, "損失", "平滑化", "検証", "チェックポイント", "デフォルト")
 
 
 LATIN = re.compile(r"[A-Za-z’']{2,}(?: [A-Za-z’']+)+")
 NAMES = {"Tuning Studio", "Vertex AI", "Cloud Storage", "Google Cloud", "Local engine", "POST projects"}
 
 
-def seen(page: str) -> Iterator[str]:
+def iter_visible_texts(page: str) -> Iterator[str]:
     """What a person reads on a page: its text, and the attributes that are shown or spoken."""
     body = re.sub(r"<(script|style|code|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
     spoken = re.findall(r' (?:title|aria-label|placeholder|data-(?:words|failed|busy))="([^"]*)"', body)
     yield from map(html.unescape, [*spoken, *re.split(r"<[^>]*>", body)])
 
 
-def test_no_page_leaves_english_among_the_japanese(
+def test_japanese_pages_contain_no_english(
     read: Reader, project: Project, draft: TuningJob, tuned: TuningJob
 ) -> None:
     talk = Conversation.objects.create(
@@ -342,13 +342,13 @@ def test_no_page_leaves_english_among_the_japanese(
     left = {
         (address, words)
         for address in addresses
-        for text in seen(read(address))
+        for text in iter_visible_texts(read(address))
         for words in LATIN.findall(text)
         if words not in NAMES
     }
     assert left == set()
 
 
-def test_the_doors_speak_japanese_before_anybody_signs_in(admin_exists: User) -> None:
+def test_sign_in_page_is_japanese(admin_exists: User) -> None:
     page = Client(headers={"accept-language": "ja"}).get(reverse("sign_in")).content.decode()
-    assert not lacking(page, "<h1>ログイン</h1>", "ユーザー名", "パスワード")
+    assert not find_missing(page, "<h1>ログイン</h1>", "ユーザー名", "パスワード")

@@ -23,13 +23,13 @@ Browser = Callable[[User], Client]
 Person = Callable[..., User]
 
 
-def invited(username: str = "") -> str:
+def create_link(username: str = "") -> str:
     out = StringIO()
     call_command("invite", "--admin", *(["--username", username] if username else []), stdout=out)
     return out.getvalue().strip()
 
 
-def join(link: str, client: Client | None = None, **fields: str) -> Any:
+def submit_join_form(link: str, client: Client | None = None, **fields: str) -> Any:
     given = {"name": "Mika Sato", "password": GOOD, "repeated": GOOD, **fields}
     return (client or Client()).post(link, given)
 
@@ -38,17 +38,17 @@ def join(link: str, client: Client | None = None, **fields: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["home", "sign_in", "new_project"])
-def test_until_an_admin_exists_pages_answer_503(name: str) -> None:
+def test_pages_return_503_until_an_admin_exists(name: str) -> None:
     answer = Client().get(reverse(name))
     assert answer.status_code == 503
     assert "Open the link in the server’s log" in answer.content.decode()
 
 
 def test_the_first_link_opens_the_site() -> None:
-    link = invited()
+    link = create_link()
     browser = Client()
     assert "You will sign in as <b" in browser.get(link).content.decode()
-    assert join(link, browser).status_code == 302
+    assert submit_join_form(link, browser).status_code == 302
     admin = User.objects.get()
     assert (admin.username, admin.first_name, admin.is_superuser) == ("admin", "Mika Sato", True)
     assert admin.check_password(GOOD)
@@ -57,20 +57,20 @@ def test_the_first_link_opens_the_site() -> None:
     assert AuditEntry.objects.get().action == "person.join"
 
 
-def test_an_invited_admin_who_has_not_come_in_leaves_the_site_closed() -> None:
-    invited()
+def test_site_stays_closed_until_invited_admin_joins() -> None:
+    create_link()
     assert not invitations.admin_exists()
     assert Client().get(reverse("sign_in")).status_code == 503
 
 
-def test_the_first_admin_becomes_admin_of_projects_without_one() -> None:
+def test_first_admin_becomes_admin_of_projects_without_admin() -> None:
     project = Project.objects.get_or_create(slug="local", defaults={"name": "Local engine"})[0]
-    join(invited())
+    submit_join_form(create_link())
     assert project.membership_set.get().role == Role.ADMIN
 
 
-def test_invite_prints_a_new_link_and_ends_the_old_one() -> None:
-    first, second = invited(), invited()
+def test_invite_prints_a_new_link_and_revokes_the_old_one() -> None:
+    first, second = create_link(), create_link()
     assert User.objects.count() == 1
     assert Client().get(first).status_code == 410
     assert Client().get(second).status_code == 200
@@ -78,7 +78,7 @@ def test_invite_prints_a_new_link_and_ends_the_old_one() -> None:
 
 
 def test_invite_makes_a_named_person_admin() -> None:
-    assert Client().get(invited("ana@example.com")).status_code == 200
+    assert Client().get(create_link("ana@example.com")).status_code == 200
     assert User.objects.get().username == "ana@example.com"
 
 
@@ -91,15 +91,15 @@ def test_invite_without_admin_says_where_people_are_added() -> None:
 
 
 def test_a_link_works_once() -> None:
-    link = invited()
-    join(link)
+    link = create_link()
+    submit_join_form(link)
     assert Client().get(link).status_code == 410
-    assert join(link, password="another long one 88", repeated="another long one 88").status_code == 410
+    assert submit_join_form(link, password="another long one 88", repeated="another long one 88").status_code == 410
     assert User.objects.get().check_password(GOOD)
 
 
-def test_a_link_ends_after_three_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    link = invited()
+def test_link_expires_after_three_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = create_link()
     now = datetime.now()
     monkeypatch.setattr(
         PasswordResetTokenGenerator, "_now", lambda self: now + timedelta(days=3, seconds=-60)
@@ -124,16 +124,16 @@ def test_a_made_up_link_is_refused(uid: str) -> None:
     ],
 )
 def test_a_bad_password_leaves_the_link_usable(fields: dict[str, str], told: str) -> None:
-    link = invited()
-    answer = join(link, **fields)
+    link = create_link()
+    answer = submit_join_form(link, **fields)
     assert answer.status_code == 200
     assert told in answer.content.decode()
     assert not User.objects.get().has_usable_password()
-    assert join(link).status_code == 302
+    assert submit_join_form(link).status_code == 302
 
 
-def test_a_switched_off_person_does_not_come_in() -> None:
-    link = invited()
+def test_inactive_user_cannot_use_a_link() -> None:
+    link = create_link()
     User.objects.update(is_active=False)
     assert Client().get(link).status_code == 410
 
@@ -146,7 +146,7 @@ def admin(person: Person) -> User:
     return person(Role.ADMIN)
 
 
-def members_of(project: Project) -> str:
+def members_url(project: Project) -> str:
     return reverse("members", args=[project.slug])
 
 
@@ -155,22 +155,22 @@ def add(browser: Client, project: Project, username: str, role: str = "tuner", f
     return browser.post(address, {"username": username, "role": role}, follow=follow).content.decode()
 
 
-def test_a_newcomer_gets_a_link_that_is_shown_once(
+def test_new_member_gets_a_link_that_is_shown_once(
     project: Project, admin: User, browser_of: Browser
 ) -> None:
     browser = browser_of(admin)
     page = add(browser, project, "dan@example.com")
     link = invitations.one_time_link(User.objects.get(username="dan@example.com"))
     assert f'data-copy="{link}"' in page
-    assert link not in browser.get(members_of(project)).content.decode()
+    assert link not in browser.get(members_url(project)).content.decode()
     newcomer = Client()
-    assert join(link, newcomer, name="Dan").status_code == 302
-    assert newcomer.get(members_of(project)).status_code == 200
+    assert submit_join_form(link, newcomer, name="Dan").status_code == 302
+    assert newcomer.get(members_url(project)).status_code == 200
     entry = AuditEntry.objects.get(action="member.add")
     assert (entry.actor, entry.subject, entry.detail) == (admin, "dan@example.com", {"role": "tuner"})
 
 
-def test_somebody_known_is_added_without_a_link(
+def test_existing_user_is_added_without_a_link(
     project: Project, admin: User, person: Person, browser_of: Browser
 ) -> None:
     person(None, "Eve")
@@ -180,7 +180,7 @@ def test_somebody_known_is_added_without_a_link(
     assert project.membership_set.get(user__username="Eve").role == Role.VIEWER
 
 
-def test_adding_somebody_twice_is_told_at_the_field(
+def test_adding_a_member_twice_is_refused(
     project: Project, admin: User, browser_of: Browser
 ) -> None:
     assert "is a member already" in add(browser_of(admin), project, admin.username)
@@ -189,18 +189,18 @@ def test_adding_somebody_twice_is_told_at_the_field(
 
 
 def test_a_viewer_sees_the_list_and_no_buttons(project: Project, person: Person, browser_of: Browser) -> None:
-    page = browser_of(person(Role.VIEWER)).get(members_of(project)).content.decode()
+    page = browser_of(person(Role.VIEWER)).get(members_url(project)).content.decode()
     assert "viewer" in page
     assert not any(word in page for word in ("Add a person", "New one-time link", "Remove"))
 
 
-def change(browser: Client, project: Project, membership: Membership, role: str) -> None:
+def change_role(browser: Client, project: Project, membership: Membership, role: str) -> None:
     browser.post(reverse("change_role", args=[project.slug, membership.pk]), {"role": role})
 
 
 def test_a_role_is_changed(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
     held = project.membership_set.get(user=tuner)
-    change(browser_of(admin), project, held, "admin")
+    change_role(browser_of(admin), project, held, "admin")
     held.refresh_from_db()
     assert held.role == Role.ADMIN
     assert AuditEntry.objects.get(action="member.role").detail == {"role": "admin"}
@@ -211,30 +211,30 @@ def test_an_unknown_role_changes_nothing(
     role: str, project: Project, admin: User, tuner: User, browser_of: Browser
 ) -> None:
     held = project.membership_set.get(user=tuner)
-    change(browser_of(admin), project, held, role)
+    change_role(browser_of(admin), project, held, role)
     held.refresh_from_db()
     assert held.role == Role.TUNER
 
 
-def test_the_last_admin_stays(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
+def test_last_admin_cannot_be_removed_or_demoted(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
     browser, held = browser_of(admin), project.membership_set.get(user=admin)
-    change(browser, project, held, "viewer")
+    change_role(browser, project, held, "viewer")
     browser.post(reverse("remove_member", args=[project.slug, held.pk]))
     assert project.membership_set.get(user=admin).role == Role.ADMIN
-    assert "keeps at least one admin" in browser.get(members_of(project)).content.decode()
-    change(browser, project, project.membership_set.get(user=tuner), "admin")
-    change(browser, project, held, "viewer")
+    assert "keeps at least one admin" in browser.get(members_url(project)).content.decode()
+    change_role(browser, project, project.membership_set.get(user=tuner), "admin")
+    change_role(browser, project, held, "viewer")
     assert project.membership_set.get(user=admin).role == Role.VIEWER
 
 
-def test_a_removed_person_is_a_stranger(
+def test_removed_member_loses_access(
     project: Project, admin: User, tuner: User, browser_of: Browser
 ) -> None:
     address = reverse("remove_member", args=[project.slug, project.membership_set.get(user=tuner).pk])
     assert "Remove tuner?" in browser_of(admin).get(address).content.decode()
     assert project.membership_set.filter(user=tuner).exists()
     browser_of(admin).post(address)
-    assert browser_of(tuner).get(members_of(project)).status_code == 404
+    assert browser_of(tuner).get(members_url(project)).status_code == 404
     assert AuditEntry.objects.get(action="member.remove").subject == "tuner"
 
 
@@ -243,7 +243,7 @@ def renew(browser: Client, project: Project, user: User) -> str:
     return browser.post(reverse("renew_link", args=[project.slug, held.pk]), follow=True).content.decode()
 
 
-def test_a_lost_link_is_renewed_for_somebody_who_never_came_in(
+def test_link_is_renewed_for_user_who_never_joined(
     project: Project, admin: User, browser_of: Browser
 ) -> None:
     browser = browser_of(admin)
@@ -256,12 +256,12 @@ def test_a_lost_link_is_renewed_for_somebody_who_never_came_in(
     assert Client().get(invitations.one_time_link(dan)).status_code == 200
 
 
-def test_an_admin_of_one_project_cannot_take_over_an_account(
+def test_project_admin_cannot_take_over_an_account(
     project: Project, admin: User, tuner: User, admin_exists: User, browser_of: Browser
 ) -> None:
     """A link lets its holder in as that person, whatever else the person may do elsewhere."""
     elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
-    pending = invitations.newcomer("pending")
+    pending = invitations.create_invited_user("pending")
     Membership.objects.create(project=project, user=pending)
     Membership.objects.create(project=elsewhere, user=pending, role=Role.ADMIN)
     Membership.objects.create(project=project, user=admin_exists)
@@ -278,7 +278,7 @@ def test_an_admin_of_one_project_cannot_take_over_an_account(
 # ---- sign-in ----
 
 
-def test_five_wrong_passwords_close_the_door(tuner: User) -> None:
+def test_fifth_wrong_password_locks_sign_in(tuner: User) -> None:
     browser, address = Client(), reverse("sign_in")
     for _attempt in range(4):
         assert browser.post(address, {"username": "tuner", "password": "wrong"}).status_code == 200
@@ -302,6 +302,6 @@ def test_sign_in_does_not_lead_to_another_site(tuner: User) -> None:
     assert Client().post(reverse("sign_in"), given)["Location"] == reverse("home")
 
 
-def test_a_fragment_asked_for_after_the_session_ended_reloads_the_page(admin_exists: User) -> None:
+def test_fragment_request_without_session_reloads_the_page(admin_exists: User) -> None:
     answer = Client().get(reverse("home"), headers={"HX-Request": "true"})
     assert answer["HX-Refresh"] == "true"

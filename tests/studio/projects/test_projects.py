@@ -35,7 +35,7 @@ def cloud(admin: User, admin_exists: User) -> Project:
     return project
 
 
-def text(answer: Any) -> str:
+def page_text(answer: Any) -> str:
     return str(answer.content.decode())
 
 
@@ -53,15 +53,15 @@ def test_home_leads_to_the_first_project(project: Project, tuner: User, browser_
     assert browser_of(tuner).get("/p/local/")["Location"] == reverse("jobs:list", args=["local"])
 
 
-def test_somebody_without_a_project_is_told_what_to_do(person: Person, browser_of: Browser) -> None:
-    page = text(browser_of(person(None)).get("/"))
+def test_user_without_project_sees_what_to_do(person: Person, browser_of: Browser) -> None:
+    page = page_text(browser_of(person(None)).get("/"))
     assert "You are not a member of a project." in page and "stranger" in page
     assert "New project" not in page
 
 
-def test_the_installations_admin_can_make_the_first_project(admin_exists: User, browser_of: Browser) -> None:
+def test_installation_admin_can_create_the_first_project(admin_exists: User, browser_of: Browser) -> None:
     Project.objects.all().delete()
-    assert reverse("new_project") in text(browser_of(admin_exists).get("/"))
+    assert reverse("new_project") in page_text(browser_of(admin_exists).get("/"))
 
 
 NEW = {
@@ -73,7 +73,7 @@ NEW = {
 }
 
 
-def test_a_new_project_makes_its_maker_admin(admin_exists: User, browser_of: Browser) -> None:
+def test_creator_of_a_project_becomes_its_admin(admin_exists: User, browser_of: Browser) -> None:
     for slug in ("support-intents", "support-intents-2"):
         answer = browser_of(admin_exists).post(reverse("new_project"), NEW)
         assert answer["Location"] == reverse("project", args=[slug])
@@ -95,14 +95,14 @@ def test_a_new_project_makes_its_maker_admin(admin_exists: User, browser_of: Bro
         ({"backend": "azure"}, "Select a valid choice"),
     ],
 )
-def test_what_is_wrong_is_told_at_the_field(
+def test_invalid_field_shows_its_error(
     fields: dict[str, str], told: str, admin_exists: User, browser_of: Browser
 ) -> None:
-    assert told in text(browser_of(admin_exists).post(reverse("new_project"), NEW | fields))
+    assert told in page_text(browser_of(admin_exists).post(reverse("new_project"), NEW | fields))
     assert not Project.objects.filter(name=NEW["name"]).exists()
 
 
-def test_a_name_without_latin_letters_gets_an_address(admin_exists: User, browser_of: Browser) -> None:
+def test_name_without_latin_letters_gets_a_slug(admin_exists: User, browser_of: Browser) -> None:
     answer = browser_of(admin_exists).post(reverse("new_project"), NEW | {"name": "問い合わせ"})
     assert answer["Location"] == reverse("project", args=["project"])
 
@@ -110,37 +110,37 @@ def test_a_name_without_latin_letters_gets_an_address(admin_exists: User, browse
 # ---- settings ----
 
 
-def change(browser: Client, project: Project, **fields: str) -> Any:
+def change_settings(browser: Client, project: Project, **fields: str) -> Any:
     given = {"name": project.name, "regions": ", ".join(project.regions), "bucket": project.bucket, **fields}
     return browser.post(reverse("project_settings", args=[project.slug]), given, follow=True)
 
 
 def test_settings_are_changed_and_recorded(project: Project, admin: User, browser_of: Browser) -> None:
-    assert "Saved." in text(change(browser_of(admin), project, name="Engine room", regions="us-central1 eu"))
+    assert "Saved." in page_text(change_settings(browser_of(admin), project, name="Engine room", regions="us-central1 eu"))
     project.refresh_from_db()
     assert (project.name, project.regions) == ("Engine room", ["us-central1", "eu"])
     assert AuditEntry.objects.get().detail == {"fields": ["name", "regions"]}
 
 
-def test_only_the_installations_admin_names_the_credentials_file(
+def test_only_installation_admin_can_set_credentials_file(
     cloud: Project, admin: User, admin_exists: User, browser_of: Browser, tmp_path: Path
 ) -> None:
     """The server reads it: the admin of one project could use another project's key."""
     key = tmp_path / "key.json"
     key.write_text("{}")
-    change(browser_of(admin), cloud, credentials_file=str(key))
+    change_settings(browser_of(admin), cloud, credentials_file=str(key))
     cloud.refresh_from_db()
     assert cloud.credentials_file == ""
-    change(browser_of(admin_exists), cloud, credentials_file=str(key))
+    change_settings(browser_of(admin_exists), cloud, credentials_file=str(key))
     cloud.refresh_from_db()
     assert cloud.credentials_file == str(key)
 
 
 def check(browser: Client, project: Project) -> str:
-    return text(browser.post(reverse("check_connection", args=[project.slug])))
+    return page_text(browser.post(reverse("check_connection", args=[project.slug])))
 
 
-def test_a_working_connection_is_told(
+def test_working_connection_is_reported(
     project: Project, admin: User, browser_of: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -178,7 +178,7 @@ def test_a_broken_connection_is_explained(
 # ---- activity ----
 
 
-def test_activity_tells_who_did_what_newest_first(
+def test_activity_lists_newest_entries_first(
     project: Project, tuner: User, browser_of: Browser, django_assert_max_num_queries: Any
 ) -> None:
     for number in range(60):
@@ -186,36 +186,36 @@ def test_activity_tells_who_did_what_newest_first(
     AuditEntry.record("something.new", actor=None, project=project, subject="the last")
     browser = browser_of(tuner)
     with django_assert_max_num_queries(12):
-        page = text(browser.get(reverse("activity", args=["local"])))
+        page = page_text(browser.get(reverse("activity", args=["local"])))
     assert page.index("the last") < page.index("run 59") < page.index("run 12")
     assert "run 10<" not in page and "1–50 / 61" in page
     assert "Started a job" in page and "something.new" in page
-    assert "run 0<" in text(browser.get(reverse("activity", args=["local"]) + "?page=2"))
+    assert "run 0<" in page_text(browser.get(reverse("activity", args=["local"]) + "?page=2"))
 
 
-def test_no_activity_says_what_will_be_here(project: Project, tuner: User, browser_of: Browser) -> None:
-    assert "Nothing has been done here yet" in text(browser_of(tuner).get("/p/local/activity/"))
+def test_empty_activity_explains_itself(project: Project, tuner: User, browser_of: Browser) -> None:
+    assert "Nothing has been done here yet" in page_text(browser_of(tuner).get("/p/local/activity/"))
 
 
 # ---- what is shown when something is wrong ----
 
 
-def test_an_unknown_address_has_a_way_on(tuner: User, browser_of: Browser) -> None:
+def test_unknown_address_links_home(tuner: User, browser_of: Browser) -> None:
     answer = browser_of(tuner).get("/nothing/here/")
     assert answer.status_code == 404
-    assert "There is nothing at this address" in text(answer) and 'href="/"' in text(answer)
+    assert "There is nothing at this address" in page_text(answer) and 'href="/"' in page_text(answer)
 
 
-def test_a_role_that_is_too_small_is_named(project: Project, tuner: User, browser_of: Browser) -> None:
+def test_missing_role_is_named_in_403(project: Project, tuner: User, browser_of: Browser) -> None:
     answer = browser_of(tuner).get(reverse("project_settings", args=["local"]))
     assert answer.status_code == 403
-    assert "This needs the role “Admin” in this project." in text(answer)
+    assert "This needs the role “Admin” in this project." in page_text(answer)
 
 
-def test_an_old_form_is_told(tuner: User) -> None:
+def test_expired_csrf_token_is_explained(tuner: User) -> None:
     answer = Client(enforce_csrf_checks=True).post(reverse("sign_in"), {"username": "x"})
     assert answer.status_code == 403
-    assert "The page was too old" in text(answer)
+    assert "The page was too old" in page_text(answer)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_an_old_form_is_told(tuner: User) -> None:
         (ValueError("secret detail"), 500, "Something failed on the server"),
     ],
 )
-def test_a_failure_tells_no_detail(
+def test_server_error_hides_the_exception(
     error: Exception, status: int, told: str, tuner: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any, **kwargs: Any) -> Any:
@@ -236,30 +236,30 @@ def test_a_failure_tells_no_detail(
     monkeypatch.setattr("studio.models.ProjectQuerySet.visible_to", fail)
     answer = browser.get("/")
     assert answer.status_code == status
-    assert told in text(answer)
-    assert str(error) not in text(answer)
+    assert told in page_text(answer)
+    assert str(error) not in page_text(answer)
 
 
 # ---- language, theme, headers ----
 
 
-def test_language_is_the_browsers_until_it_is_switched(project: Project, tuner: User) -> None:
+def test_language_follows_the_browser_until_switched(project: Project, tuner: User) -> None:
     browser = Client()
-    assert '<html lang="ja"' in text(browser.get(reverse("sign_in"), headers={"Accept-Language": "ja"}))
+    assert '<html lang="ja"' in page_text(browser.get(reverse("sign_in"), headers={"Accept-Language": "ja"}))
     browser.post(reverse("language"), {"language": "en", "next": "/sign-in/"})
-    assert '<html lang="en"' in text(browser.get(reverse("sign_in"), headers={"Accept-Language": "ja"}))
+    assert '<html lang="en"' in page_text(browser.get(reverse("sign_in"), headers={"Accept-Language": "ja"}))
 
 
 @pytest.mark.parametrize(
     ("cookie", "shown"), [("dark", 'data-bs-theme="dark"'), ('x" onload="', '<html lang="en">')]
 )
-def test_the_theme_is_the_one_chosen(cookie: str, shown: str, admin_exists: User) -> None:
+def test_theme_cookie_sets_the_theme(cookie: str, shown: str, admin_exists: User) -> None:
     browser = Client()
     browser.cookies["theme"] = cookie
-    assert shown in text(browser.get(reverse("sign_in")))
+    assert shown in page_text(browser.get(reverse("sign_in")))
 
 
-def test_headers_keep_the_page_closed(admin_exists: User) -> None:
+def test_security_headers_are_set(admin_exists: User) -> None:
     answer = Client().get(reverse("sign_in"))
     assert "default-src 'none'" in answer["Content-Security-Policy"]
     assert "unsafe" not in answer["Content-Security-Policy"]
@@ -268,10 +268,10 @@ def test_headers_keep_the_page_closed(admin_exists: User) -> None:
     assert answer["Referrer-Policy"] == "same-origin"
 
 
-def test_admins_are_told_of_a_plain_http_address(
+def test_plain_http_notice_is_shown(
     project: Project, admin_exists: User, browser_of: Browser, settings: Any
 ) -> None:
     told = "This server is reached without encryption."
-    assert told not in text(browser_of(admin_exists).get("/p/local/members/"))
+    assert told not in page_text(browser_of(admin_exists).get("/p/local/members/"))
     settings.PLAIN_HTTP = True
-    assert told in text(browser_of(admin_exists).get("/p/local/members/"))
+    assert told in page_text(browser_of(admin_exists).get("/p/local/members/"))

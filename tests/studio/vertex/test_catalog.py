@@ -45,8 +45,8 @@ def test_entry_is_complete_and_consistent(id: str) -> None:
 
 
 def test_a_gemini_name_on_the_engine_is_a_stand_in_with_the_limits_of_its_base() -> None:
-    here, there = catalog.get("gemini-1.5-pro-002", "engine"), catalog.get("gemini-1.5-pro-002", "google")
-    tiny = catalog.get("studio-tiny")
+    here, there = catalog.find_model("gemini-1.5-pro-002", "engine"), catalog.find_model("gemini-1.5-pro-002", "google")
+    tiny = catalog.find_model("studio-tiny")
     assert here and there and tiny
     assert (here.stand_in, there.stand_in, tiny.stand_in) == ("studio-tiny", None, None)
     assert (here.tokens_per_example, there.tokens_per_example) == (tiny.tokens_per_example, 32_000)
@@ -64,16 +64,16 @@ def test_the_models_of_the_reference_page_are_marked_retired_and_come_last() -> 
 
 
 def test_newest_models_serve_in_other_locations_than_they_tune_in() -> None:
-    model = catalog.get("gemini-3.5-flash", "google")
+    model = catalog.find_model("gemini-3.5-flash", "google")
     assert model
     assert model.regions == ("us-central1", "europe-west4")
     assert model.serving_locations == ("us", "eu")
 
 
 def test_get_returns_only_models_of_the_backend() -> None:
-    assert catalog.get("studio-tiny", "google") is None
-    assert catalog.get("studio-tiny") == catalog.get("studio-tiny", "engine")
-    assert catalog.get("gemini-0.9") is None
+    assert catalog.find_model("studio-tiny", "google") is None
+    assert catalog.find_model("studio-tiny") == catalog.find_model("studio-tiny", "engine")
+    assert catalog.find_model("gemini-0.9") is None
 
 
 def test_adapter_size_names_and_ranks_convert_both_ways() -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from engine.protojson import lenient_json
 from engine.protojson.message_reader import normalize_message
-from jobs.chat.request import generate_request
-from jobs.request.body import LABEL, tuning_request
+from jobs.chat.request import build_request_body
+from jobs.request.body import SUBMISSION_LABEL, build_request_body
 from studio.vertex.client import Vertex
 from tests.studio.vertex.double import FakeVertexServer, load_exchanges, json_answer
 from tests.studio.vertex.test_requests import EXPERIMENT, RUN, strip_version, make_series
@@ -67,8 +67,8 @@ def build_job_body(base_model: str, training: str, **chosen: Any) -> Json:
         validation_enabled=validation is not None,
         submission_id="1",
     )
-    body = tuning_request(job)
-    assert body.pop("labels") == {LABEL: "1"}
+    body = build_request_body(job)
+    assert body.pop("labels") == {SUBMISSION_LABEL: "1"}
     return body
 
 
@@ -139,7 +139,7 @@ class Settings:
 
 
 def build_question(*turns: Turn, system: str = "", **generation_config: Any) -> Json:
-    return generate_request(turns, Settings(system, generation_config))
+    return build_request_body(turns, Settings(system, generation_config))
 
 
 def generate_case(capture: str, resource: str, body: Json, *only_theirs: str) -> Case:

@@ -9,34 +9,34 @@ from engine.base.build.corpus.conversation import Conversation, say
 from engine.base.build.corpus.japanese import japanese_word, other_script
 
 
-def _unknown(random: Random) -> str:
+def _make_unknown_word(random: Random) -> str:
     """A word to copy letter by letter."""
     if random.random() < 0.6:
-        return random.choice((names.invented, names.derived))(random)
+        return random.choice((names.invent_word, names.derive_word))(random)
     return random.choice((names.person, names.code, names.code, japanese_word, other_script))(random)
 
 
 def _word(random: Random) -> str:
-    return words.pick(random, 1)[0] if random.random() < 0.5 else _unknown(random)
+    return words.pick(random, 1)[0] if random.random() < 0.5 else _make_unknown_word(random)
 
 
-def _some(random: Random, least: int, most: int) -> list[str]:
+def _mix_words(random: Random, least: int, most: int) -> list[str]:
     """Real words of different topics, mixed with others."""
     real = words.pick(random, random.randint(least, most))
-    return [word if random.random() < 0.6 else _unknown(random) for word in real]
+    return [word if random.random() < 0.6 else _make_unknown_word(random) for word in real]
 
 
 def _identifier(random: Random) -> list[str]:
     """Two to five words as in a label: real and invented ones, now and then with a linking word between."""
     parts = words.pick(random, random.choice((2, 2, 3, 3, 4)))
-    parts = [part if random.random() < 0.7 else names.derived(random) for part in parts]
+    parts = [part if random.random() < 0.7 else names.derive_word(random) for part in parts]
     if random.random() < 0.3:
-        parts[1:2] = [names.derived(random), random.choice(words.LINKING), names.derived(random)]
+        parts[1:2] = [names.derive_word(random), random.choice(words.LINKING), names.derive_word(random)]
     return parts
 
 
 def repeat(random: Random) -> Conversation:
-    text = " ".join(_some(random, 1, 4)) if random.random() < 0.5 else "_".join(_identifier(random))
+    text = " ".join(_mix_words(random, 1, 4)) if random.random() < 0.5 else "_".join(_identifier(random))
     return say("", random.choice(("Repeat: ", "Say again: ", "Echo: ", "Copy: ")) + text, text)
 
 
@@ -66,7 +66,7 @@ def finish(random: Random) -> Conversation:
 
 
 def pick_from_list(random: Random) -> Conversation:
-    keys, values = _some(random, 2, 3), []
+    keys, values = _mix_words(random, 2, 3), []
     for _ in keys:
         values.append("_".join(_identifier(random)))
     table = "; ".join(f"{key}: {value}" for key, value in zip(keys, values, strict=True))
@@ -82,8 +82,8 @@ def spell(random: Random) -> Conversation:
     return random.choice((say("", f"Spell {word}", letters), say("", f"Which word is {letters}", word)))
 
 
-def case(random: Random) -> Conversation:
-    text = " ".join(_some(random, 1, 3))
+def change_case(random: Random) -> Conversation:
+    text = " ".join(_mix_words(random, 1, 3))
     ask, answer = random.choice(
         (
             ("Upper case: ", text.upper()),
@@ -96,7 +96,7 @@ def case(random: Random) -> Conversation:
 
 
 def bullet_list(random: Random) -> Conversation:
-    items = _some(random, 2, 4)
+    items = _mix_words(random, 2, 4)
     return random.choice(
         (
             say("", "Make a list: " + ", ".join(items), "\n".join(f"- {item}" for item in items)),
@@ -112,7 +112,7 @@ def bullet_list(random: Random) -> Conversation:
     )
 
 
-def related(random: Random) -> Conversation:
+def relate_words(random: Random) -> Conversation:
     """Opposites, other words for the same, and nouns beside their verbs."""
     ask, pairs = random.choice(
         (
@@ -126,7 +126,7 @@ def related(random: Random) -> Conversation:
     return say("", f"{ask} of {left}?", right)
 
 
-def topic(random: Random) -> Conversation:
+def name_topic(random: Random) -> Conversation:
     group = random.choice(list(words.TOPICS))
     word = random.choice(words.TOPICS[group])
     other = random.choice([name for name in words.TOPICS if name != group])
@@ -142,7 +142,7 @@ def topic(random: Random) -> Conversation:
     )
 
 
-def gathered(random: Random) -> Conversation:
+def name_common_topic(random: Random) -> Conversation:
     """Words of one topic, perhaps with a stranger among them."""
     group, other = random.sample(list(words.TOPICS), 2)
     members = random.sample(words.TOPICS[group], random.randint(3, 6))

@@ -8,10 +8,10 @@ from random import Random
 from engine.base.build.corpus import lists
 from engine.base.build.corpus.conversation import Conversation
 
-_LISTS = lists.words("names")
+_LISTS = lists.read_words("names")
 _WORDS = [
     word.lower()
-    for group in (_LISTS["people"], _LISTS["cities"], *lists.words("topics").values())
+    for group in (_LISTS["people"], _LISTS["cities"], *lists.read_words("topics").values())
     for word in group
 ]
 _SMALL = """
@@ -24,7 +24,7 @@ LEAST, MOST = 3, 12  # letters of a spliced word
 SHARE = 0.8  # of the shared words
 
 
-def spliced(random: Random) -> str:
+def splice_words(random: Random) -> str:
     """Parts of two or three real words in one: every part of a word comes to stand beside every other."""
     while True:
         made = "".join(_part(random.choice(_WORDS), random) for _ in range(random.choice((2, 2, 3))))
@@ -38,7 +38,7 @@ def _part(word: str, random: Random) -> str:
     return word[start : start + random.randint(1, 5)]
 
 
-def disguised(conversation: Conversation, random: Random) -> Conversation | None:
+def disguise_words(conversation: Conversation, random: Random) -> Conversation | None:
     """The same, where names and things are replaced in question and answer alike; None where none is shared.
 
     Words of the instruction stay: they say what is to be done.
@@ -49,21 +49,21 @@ def disguised(conversation: Conversation, random: Random) -> Conversation | None
     new = {word: _like(word, random) for word in sorted(shared) if random.random() < SHARE}
     if not new:
         return None
-    turns = tuple((_replaced(asked, new), _replaced(told, new)) for asked, told in conversation.turns)
+    turns = tuple((_replace_words(asked, new), _replace_words(told, new)) for asked, told in conversation.turns)
     return Conversation(conversation.system, turns)
 
 
 def _like(word: str, random: Random) -> str:
     if word.isascii():
-        return spliced(random)
+        return splice_words(random)
     return "".join(random.choice(_KATAKANA) for _ in range(random.randint(2, 7)))
 
 
-def _replaced(text: str, new: dict[str, str]) -> str:
-    return _SHARED.sub(lambda found: _in_case(new.get(found[0].lower(), found[0]), found[0]), text)
+def _replace_words(text: str, new: dict[str, str]) -> str:
+    return _SHARED.sub(lambda found: _match_case(new.get(found[0].lower(), found[0]), found[0]), text)
 
 
-def _in_case(word: str, model: str) -> str:
+def _match_case(word: str, model: str) -> str:
     if model.isupper():
         return word.upper()
     return word.capitalize() if model[0].isupper() else word

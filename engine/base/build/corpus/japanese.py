@@ -7,9 +7,9 @@ from random import Random
 from engine.base.build.corpus import lists, names
 from engine.base.build.corpus.conversation import Conversation, say
 
-_LISTS = lists.words("japanese")
+_LISTS = lists.read_words("japanese")
 WEEKDAYS = dict(zip(names.DAYS, "月火水木金土日", strict=True))
-PHRASES = dict(lists.pairs(_LISTS["phrases"]))
+PHRASES = dict(lists.split_pairs(_LISTS["phrases"]))
 _KANA, _KANJI, _SIGNS = ("".join(_LISTS[group]) for group in ("kana", "kanji", "signs"))
 # first and last code points of scripts and signs, of two, three and four bytes
 _RANGES = (

@@ -103,7 +103,7 @@ def name_parts(random: Random) -> Conversation:
     return Conversation("", ((f"{message.text}\n{first[0]}", first[1]), *rest))
 
 
-def defined(random: Random) -> Conversation:
+def choose_defined_label(random: Random) -> Conversation:
     """The labels are words made up on the spot; the system text says what they mean."""
     message = messages.any_message(random)
     other = messages.other_matter(random, message.thing, message.matter)
@@ -119,7 +119,7 @@ def defined(random: Random) -> Conversation:
 
 def _code(random: Random) -> str:
     words = [
-        random.choice((names.invented, names.derived))(random) for _ in range(random.choice((1, 2, 2, 3)))
+        random.choice((names.invent_word, names.derive_word))(random) for _ in range(random.choice((1, 2, 2, 3)))
     ]
     return "_".join(words)
 
@@ -128,7 +128,7 @@ def same_matter(random: Random) -> Conversation:
     message = messages.any_message(random)
     same = random.random() < 0.5
     matter = message.matter if same else messages.other_matter(random, message.thing, message.matter)
-    other = messages.write(random, message.domain, message.thing, matter)
+    other = messages.write_message(random, message.domain, message.thing, matter)
     question = random.choice(("Same matter?", "Do both ask for the same?", "One label for both?"))
     return say(question, f"1. {message.text}\n2. {other.text}", "yes" if same else "no")
 
@@ -144,13 +144,13 @@ def in_other_words(random: Random) -> Conversation:
 
 def write_to_label(random: Random) -> Conversation:
     """The way back: from a label to a message."""
-    domain, thing, matter = messages.about(random)
+    domain, thing, matter = messages.pick_subject(random)
     sentence = random.choice(matter.sentences).format(x=f"the {thing}", n=thing)
     label = random.choice(_SHAPES).format(n=thing, m=random.choice(matter.names), d=domain)
     return say("", f"Write a message for the label {label}", sentence)
 
 
-def meaning(random: Random) -> Conversation:
+def explain_names(random: Random) -> Conversation:
     """Names of one matter mean the same, and things belong to their area."""
     matter = random.choice(MATTERS)
     domain = random.choice(list(DOMAINS))

@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "lists"
 
 
-def words(name: str) -> dict[str, list[str]]:
+def read_words(name: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith(" "):
@@ -19,7 +19,7 @@ def words(name: str) -> dict[str, list[str]]:
     return found
 
 
-def lines(name: str) -> dict[str, list[str]]:
+def read_sentences(name: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in (FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith(" "):
@@ -29,7 +29,7 @@ def lines(name: str) -> dict[str, list[str]]:
     return found
 
 
-def pairs(words: list[str]) -> list[tuple[str, str]]:
+def split_pairs(words: list[str]) -> list[tuple[str, str]]:
     """`good_morning=x` becomes ("good morning", "x")."""
     halves = (word.replace("_", " ").split("=") for word in words)
     return [(left, right) for left, right in halves]

@@ -19,16 +19,16 @@ class Matter:
     sentences: list[str]
 
 
-def _domains() -> dict[str, tuple[str, list[str]]]:
+def _read_domains() -> dict[str, tuple[str, list[str]]]:
     """domain: (kind of its things, the things)"""
     found = {}
-    for heading, things in lists.words("things").items():
+    for heading, things in lists.read_words("things").items():
         domain, kinds = _heading(heading)
         found[domain] = (kinds[0], things)
     return found
 
 
-def _matters() -> list[Matter]:
+def _read_matters() -> list[Matter]:
     found: list[Matter] = []
     for line in (lists.FOLDER / "matters.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith(" "):
@@ -45,5 +45,5 @@ def _heading(text: str) -> tuple[str, list[str]]:
     return name, kinds.split()
 
 
-DOMAINS = _domains()
-MATTERS = _matters()
+DOMAINS = _read_domains()
+MATTERS = _read_matters()

@@ -94,7 +94,7 @@ class Message:
     mood: str
 
 
-def about(random: Random) -> tuple[str, str, Matter]:
+def pick_subject(random: Random) -> tuple[str, str, Matter]:
     """A domain, one of its things, and a matter that suits that kind of thing."""
     domain, kind, thing = random.choice(_THINGS)
     return domain, thing, random.choice(_BY_KIND[kind])
@@ -105,22 +105,22 @@ def other_matter(random: Random, thing: str, besides: Matter) -> Matter:
     return random.choice([m for m in _BY_KIND[kind] if m is not besides])
 
 
-def write(random: Random, domain: str, thing: str, matter: Matter) -> Message:
+def write_message(random: Random, domain: str, thing: str, matter: Matter) -> Message:
     article = random.choice(_ARTICLES[domain in _OWNED])
     sentence = random.choice(matter.sentences).format(x=f"{article} {thing}", n=thing)
     mood = random.choice(("calm", "urgent", "polite", "angry")) if random.random() < 0.3 else ""
-    parts = [_punctuated(random, _capital(sentence))]
+    parts = [_add_punctuation(random, _capitalize_first(sentence))]
     if random.random() < 0.2:
         parts.insert(random.randrange(2), _scene(random))
     if random.random() < 0.25:
         parts[0] = f"{random.choice(OPENINGS)} {parts[0][0].lower() + parts[0][1:]}"
     if mood:
         parts.append(random.choice(CLOSINGS[mood]))
-    return Message(_careless(random, " ".join(parts)), domain, thing, matter, mood)
+    return Message(_add_mistakes(random, " ".join(parts)), domain, thing, matter, mood)
 
 
 def any_message(random: Random) -> Message:
-    return write(random, *about(random))
+    return write_message(random, *pick_subject(random))
 
 
 def _scene(random: Random) -> str:
@@ -132,7 +132,7 @@ def _scene(random: Random) -> str:
     )
 
 
-def _capital(sentence: str) -> str:
+def _capitalize_first(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
@@ -154,13 +154,13 @@ _ASKING = (
 )
 
 
-def _punctuated(random: Random, sentence: str) -> str:
+def _add_punctuation(random: Random, sentence: str) -> str:
     if sentence[-1] in "?!.":
         return sentence
     return sentence + ("?" if sentence.split()[0].lower() in _ASKING else random.choice((".", ".", ".", "!")))
 
 
-def _careless(random: Random, text: str) -> str:
+def _add_mistakes(random: Random, text: str) -> str:
     """People forget capitals and full stops, and swap letters."""
     if random.random() < 0.15:
         text = text.lower()

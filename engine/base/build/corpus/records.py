@@ -28,7 +28,7 @@ def _order(random: Random) -> tuple[str, dict[str, str]]:
         "name": names.person(random),
         "city": names.city(random),
         "day": random.choice(names.DAYS),
-        "item": known if random.random() < 0.6 else names.invented(random),
+        "item": known if random.random() < 0.6 else names.invent_word(random),
         "count": str(random.randint(1, 30)),
     }
     return random.choice(_ORDERS).format(**fields), fields
@@ -51,28 +51,28 @@ def extract(random: Random) -> Conversation:
             say(
                 "日本語で答えてください。",
                 f"{'、'.join(map(_JAPANESE.__getitem__, chosen))}: {text}",
-                _in_japanese(chosen),
+                _format_japanese(chosen),
             ),
-            _single(text, *next(iter(chosen.items()))),
+            _ask_one_field(text, *next(iter(chosen.items()))),
         )
     )
 
 
-def _in_japanese(fields: dict[str, str]) -> str:
+def _format_japanese(fields: dict[str, str]) -> str:
     dressed = {"name": "{}様", "count": "{}個", "day": "{}曜日"}
     shown = ((key, WEEKDAYS.get(value, value)) for key, value in fields.items())
     return "、".join(f"{_JAPANESE[key]}「{dressed.get(key, '{}').format(value)}」" for key, value in shown)
 
 
-def _single(text: str, key: str, value: str) -> Conversation:
+def _ask_one_field(text: str, key: str, value: str) -> Conversation:
     return say("", f"{text} {_ASKED[key]}", value)
 
 
-_KEYS = lists.words("keys")["keys"]
+_KEYS = lists.read_words("keys")["keys"]
 
 
 def write_json(random: Random) -> Conversation:
-    values = (names.invented, names.derived, names.person, names.code, _plain_word, _label)
+    values = (names.invent_word, names.derive_word, names.person, names.code, _plain_word, _label)
     keys = random.sample(_KEYS, random.randint(1, 4))
     pairs = {key: random.choice(values)(random) for key in keys}
     listed = ", ".join(f"{key} is {value}" for key, value in pairs.items())
@@ -84,7 +84,7 @@ def _plain_word(random: Random) -> str:
 
 
 def _label(random: Random) -> str:
-    return "_".join((names.derived(random), *words.pick(random, 1)))
+    return "_".join((names.derive_word(random), *words.pick(random, 1)))
 
 
 def message_record(random: Random) -> Conversation:
@@ -106,7 +106,7 @@ def message_record(random: Random) -> Conversation:
     )
 
 
-def dates(random: Random) -> Conversation:
+def convert_date(random: Random) -> Conversation:
     month, day, year = random.randrange(12), random.randint(1, 28), random.randint(1990, 2039)
     iso = f"{year}-{month + 1:02d}-{day:02d}"
     written = f"{names.MONTHS[month]} {day}, {year}"
@@ -120,6 +120,6 @@ def dates(random: Random) -> Conversation:
     )
 
 
-def sums(random: Random) -> Conversation:
+def add_numbers(random: Random) -> Conversation:
     left, right = random.randint(0, 20), random.randint(0, 9)
     return say("", f"{left} + {right} =", str(left + right))

@@ -15,7 +15,7 @@ from engine.base.build.corpus.conversation import Conversation, say
 
 Value = Callable[[Random], str]
 
-_PHRASES = lists.lines("phrases")
+_PHRASES = lists.read_sentences("phrases")
 # whose words no label of a test is made of: they may stand beside any other word
 _ITEMS = ("fruit", "vegetable", "device", "clothes", "tool", "animal", "food", "drink", "music", "plant")
 _SEPARATORS = (", ", "; ", " / ", " | ", " - ", " · ", "\n", " ", "・", " > ", " + ", "、", ". ")
@@ -33,7 +33,7 @@ _JSON_ASKS = ("JSON: {}", "Return JSON with {}.", "JSON keys {}", "As JSON: {}."
 
 def _item(random: Random) -> str:
     known = random.choice(words.TOPICS[random.choice(_ITEMS)])
-    return known if random.random() < 0.5 else random.choice((names.invented, names.derived))(random)
+    return known if random.random() < 0.5 else random.choice((names.invent_word, names.derive_word))(random)
 
 
 def _color(random: Random) -> str:
@@ -61,7 +61,7 @@ def _price(random: Random) -> str:
 
 
 def _email(random: Random) -> str:
-    return f"{names.invented(random)}@{names.invented(random)}.{random.choice(('com', 'org', 'net'))}"
+    return f"{names.invent_word(random)}@{names.invent_word(random)}.{random.choice(('com', 'org', 'net'))}"
 
 
 def _number(random: Random) -> str:
@@ -92,20 +92,20 @@ def _facts(random: Random, least: int = 1, most: int = 4) -> tuple[str, dict[str
     """A message, and the facts in it by field."""
     chosen = random.sample(list(VALUES), random.randint(least, most))
     facts = {field: VALUES[field](random) for field in chosen}
-    parts = [phrase(random, field).format(_spoken(random, field, value)) for field, value in facts.items()]
-    return joined(random, parts), facts
+    parts = [pick_phrase(random, field).format(_spell_count(random, field, value)) for field, value in facts.items()]
+    return join_parts(random, parts), facts
 
 
-def phrase(random: Random, field: str) -> str:
+def pick_phrase(random: Random, field: str) -> str:
     return random.choice(_PHRASES[field])
 
 
-def _spoken(random: Random, field: str, value: str) -> str:
+def _spell_count(random: Random, field: str, value: str) -> str:
     """Small numbers are written out now and then; the fact is the number."""
     return _SPELLED[value] if field == "count" and value in _SPELLED and random.random() < 0.3 else value
 
 
-def joined(random: Random, parts: list[str]) -> str:
+def join_parts(random: Random, parts: list[str]) -> str:
     glue = random.choice((", ", ", ", ". ", ". ", " and ", " ", "; ", " – "))
     if glue == ". ":
         parts = [part[0].upper() + part[1:] for part in parts]
@@ -123,10 +123,10 @@ def fill(random: Random) -> Conversation:
     """The pattern is made up on the spot: words that do not exist, signs, and the fields in braces."""
     text, facts = _facts(random)
     pattern = _pattern(random, random.sample(list(facts), random.randint(1, len(facts))))
-    return filled(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
+    return build_fill_example(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
 
 
-def filled(random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]) -> Conversation:
+def build_fill_example(random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]) -> Conversation:
     answer = pattern
     for field, value in facts.items():
         answer = answer.replace(f"{{{field}}}", value)
@@ -156,7 +156,7 @@ def _pattern(random: Random, fields: list[str]) -> str:
 def _literal(random: Random) -> str:
     """A few words that mean nothing, or one that does; perhaps with a sign behind."""
     made = [
-        random.choice((names.invented, names.derived))(random) for _ in range(random.choice((1, 1, 2, 3)))
+        random.choice((names.invent_word, names.derive_word))(random) for _ in range(random.choice((1, 1, 2, 3)))
     ]
     if random.random() < 0.35:
         made = [random.choice(words.TOPICS[random.choice(("quality", "feeling", "colour", "nature"))])]
@@ -176,7 +176,7 @@ def fill_json(random: Random) -> Conversation:
 
 
 def _key(random: Random, field: str) -> str:
-    return random.choice((field, field, field, f"{field}_{names.invented(random)}", field.upper()))
+    return random.choice((field, field, field, f"{field}_{names.invent_word(random)}", field.upper()))
 
 
 def answer_about(random: Random) -> Conversation:
@@ -191,7 +191,7 @@ def greet(random: Random) -> Conversation:
     """A character takes a name and a thing up, in words of its own that the system text gives."""
     person, item = names.person(random), _item(random)
     opening, closing = _literal(random).capitalize(), _literal(random)
-    message = f"{phrase(random, 'name')}, ".format(person) + phrase(random, "item").format(item)
+    message = f"{pick_phrase(random, 'name')}, ".format(person) + pick_phrase(random, "item").format(item)
     pattern = random.choice(
         (
             f"{opening} {{name}}! {closing} {{item}}",
@@ -208,4 +208,4 @@ def greet(random: Random) -> Conversation:
         f"As {character}: {pattern}",
     )
     text = message[0].upper() + message[1:] + "."
-    return filled(random, random.choice(asks), text, pattern, {"name": person, "item": item})
+    return build_fill_example(random, random.choice(asks), text, pattern, {"name": person, "item": item})

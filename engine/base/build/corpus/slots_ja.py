@@ -7,9 +7,9 @@ from random import Random
 from engine.base.build.corpus import lists, names, slots
 from engine.base.build.corpus.conversation import Conversation
 
-_PHRASES = lists.lines("phrases_ja")
-_RUNNING = lists.lines("running_ja")
-_WORDS = lists.words("slots_ja")
+_PHRASES = lists.read_sentences("phrases_ja")
+_RUNNING = lists.read_sentences("running_ja")
+_WORDS = lists.read_words("slots_ja")
 _ASKS = ("形式: {}", "次の形で: {}", "{} と書く", "{}", "答え方: {}")
 
 
@@ -21,7 +21,7 @@ def _katakana(random: Random) -> str:
     return "".join(random.choice(random.choice(_WORDS["katakana"])) for _ in range(random.randint(2, 5)))
 
 
-def _from(group: str, made: slots.Value, share: float) -> slots.Value:
+def _known_or_made_up(group: str, made: slots.Value, share: float) -> slots.Value:
     return lambda random: random.choice(_WORDS[group]) if random.random() < share else made(random)
 
 
@@ -30,14 +30,14 @@ def _two_kanji(random: Random) -> str:
 
 
 _VALUES: dict[str, slots.Value] = {
-    "名前": _from("people", _two_kanji, 0.5),
-    "商品": _from("goods", _katakana, 0.5),
-    "場所": _from("places", _two_kanji, 0.6),
+    "名前": _known_or_made_up("people", _two_kanji, 0.5),
+    "商品": _known_or_made_up("goods", _katakana, 0.5),
+    "場所": _known_or_made_up("places", _two_kanji, 0.6),
     "曜日": lambda random: random.choice("月火水木金土日"),
     "数": lambda random: str(random.randint(1, 30)),
     "色": lambda random: random.choice(_WORDS["colours"]),
     "時間": lambda random: str(random.randint(1, 24)),
-    "品名": _from("goods", _kana, 0.4),
+    "品名": _known_or_made_up("goods", _kana, 0.4),
 }
 
 
@@ -78,7 +78,7 @@ def _line(random: Random, text: str, facts: dict[str, str]) -> Conversation:
     held = [random.choice(_DRESSED.get(field, (f"{{{field}}}", f"「{{{field}}}」"))) for field in chosen]
     literals = [_kana(random) if random.random() < 0.25 else "" for _ in range(2)]
     pattern = literals[0] + random.choice(_SEPARATORS).join(held) + literals[1]
-    return slots.filled(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
+    return slots.build_fill_example(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
 
 
 def fill_made_up(random: Random) -> Conversation:
@@ -95,7 +95,7 @@ def order_in_japanese(random: Random) -> Conversation:
     weekdays = dict(zip(names.DAYS, "月火水木金土日", strict=True))
     fields = random.sample(("name", "city", "item", "count", "day"), random.randint(2, 4))
     facts = {field: slots.VALUES[field](random) for field in fields}
-    text = slots.joined(random, [slots.phrase(random, field).format(value) for field, value in facts.items()])
+    text = slots.join_parts(random, [slots.pick_phrase(random, field).format(value) for field, value in facts.items()])
     shown = {**facts, **({"day": weekdays[facts["day"]]} if "day" in facts else {})}
     dressed = {
         "name": "{name}様",
@@ -105,4 +105,4 @@ def order_in_japanese(random: Random) -> Conversation:
         "item": "{item}",
     }
     pattern = random.choice(_SEPARATORS[:8]).join(dressed[field] for field in fields)
-    return slots.filled(random, random.choice(_ASKS).format(pattern), text, pattern, shown)
+    return slots.build_fill_example(random, random.choice(_ASKS).format(pattern), text, pattern, shown)

@@ -26,7 +26,7 @@ _GREETINGS = (
     ("あなたは誰ですか", "私は小さな言語モデルです。"),
     ("ありがとう", "どういたしまして。"),
 )
-_VERDICTS = lists.words("verdicts")
+_VERDICTS = lists.read_words("verdicts")
 _REVIEWS = (
     "The {thing} was {verdict}.",
     "We bought this {thing} in {city} and it is {verdict}.",
@@ -50,7 +50,7 @@ def greeting(random: Random) -> Conversation:
     return say(random.choice(_SYSTEMS), *random.choice(_GREETINGS))
 
 
-def capital(random: Random) -> tuple[str, str]:
+def ask_capital(random: Random) -> tuple[str, str]:
     country, city = random.choice(list(names.CAPITALS.items()))
     return random.choice(
         (
@@ -61,12 +61,12 @@ def capital(random: Random) -> tuple[str, str]:
 
 
 def fact(random: Random) -> Conversation:
-    return say(random.choice(_SYSTEMS), *capital(random))
+    return say(random.choice(_SYSTEMS), *ask_capital(random))
 
 
-def acquaintance(random: Random) -> Conversation:
+def recall_introduction(random: Random) -> Conversation:
     """Two turns: what was said first is asked back."""
-    person, food = names.person(random), random.choice(words.TOPICS["food"] + [names.invented(random)])
+    person, food = names.person(random), random.choice(words.TOPICS["food"] + [names.invent_word(random)])
     first = (f"My name is {person} and I like {food}.", f"Nice to meet you, {person}! I like {food} too.")
     return Conversation(
         random.choice(_SYSTEMS),
@@ -101,7 +101,7 @@ def sentiment(random: Random) -> Conversation:
     text = text[0].upper() + text[1:]
     if random.random() < 0.5:
         return say(random.choice(("Sentiment?", "Positive, negative or neutral?")), text, feeling)
-    codes = {known: names.derived(random) for known in _VERDICTS}
+    codes = {known: names.derive_word(random) for known in _VERDICTS}
     rules = ", ".join(f"{known} as {code}" for known, code in codes.items())
     return say(f"Label {rules}.", text, codes[feeling])
 
@@ -109,12 +109,12 @@ def sentiment(random: Random) -> Conversation:
 def persona(random: Random) -> Conversation:
     """The system text names a character, or words to begin and to end with."""
     person = names.person(random)
-    question, answer = random.choice((capital, _likes, _where))(random)
+    question, answer = random.choice((ask_capital, _likes, _ask_for_device))(random)
     draw = random.random()
     if draw < 0.5:
         character, manner = random.choice(_MANNERS)
         return say(f"You are {person}, {character}.", question, manner.format(answer))
-    opening = random.choice(("Sure!", "OK.", "はい。", f"{names.invented(random).capitalize()}!"))
+    opening = random.choice(("Sure!", "OK.", "はい。", f"{names.invent_word(random).capitalize()}!"))
     if draw < 0.75:
         return say(f"Start every answer with {opening}", question, f"{opening} {answer}")
     return say(f"End every answer with {opening}", question, f"{answer} {opening}")
@@ -125,7 +125,7 @@ def _likes(random: Random) -> tuple[str, str]:
     return f"I am {person} and I like {food}.", f"Nice to meet you, {person}! I like {food} too."
 
 
-def _where(random: Random) -> tuple[str, str]:
+def _ask_for_device(random: Random) -> tuple[str, str]:
     device = random.choice(words.TOPICS["device"])
     return f"Where is my {device}?", f"No idea where your {device} is, sorry."
 

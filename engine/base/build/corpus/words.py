@@ -10,9 +10,9 @@ from random import Random
 
 from engine.base.build.corpus import lists
 
-TOPICS = lists.words("topics")
-LINKING = lists.words("linking")["linking"]
-_PAIRS = {kind: lists.pairs(words) for kind, words in lists.words("pairs").items()}
+TOPICS = lists.read_words("topics")
+LINKING = lists.read_words("linking")["linking"]
+_PAIRS = {kind: lists.split_pairs(words) for kind, words in lists.read_words("pairs").items()}
 # noun or adjective beside its verb, the forms that names of topics are made of
 DERIVED, OPPOSITES, SYNONYMS = _PAIRS["noun"], _PAIRS["opposite"], _PAIRS["synonym"]
 

@@ -13,7 +13,7 @@ from jobs.datasets.check.messages import SENTENCES, describe_problem
 from jobs.datasets.check.model_limits import check_model_limits
 from jobs.datasets.check.report import Report
 from studio.formats import format_size
-from studio.vertex.catalog import get
+from studio.vertex.catalog import find_model
 
 GOOD = {
     "contents": [
@@ -301,7 +301,7 @@ def test_size_of_a_binary_file_is_complete() -> None:
     assert check_file([b"\x00\x00\n", b"\x00" * 7]).bytes == 10
 
 
-TINY, FLASH = get("studio-tiny", "engine"), get("gemini-2.5-flash", "google")
+TINY, FLASH = find_model("studio-tiny", "engine"), find_model("gemini-2.5-flash", "google")
 assert TINY and FLASH
 
 

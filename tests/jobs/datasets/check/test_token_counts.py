@@ -15,7 +15,7 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import samples
 from jobs.models import TuningJob
 from jobs.tasks import count_tokens
-from jobs.wizard.draft_summary import Section
+from jobs.wizard.draft_summary import DatasetSection
 from studio.models import Project
 from studio.vertex.client import Vertex
 from tests.engine.running_engine import Engine
@@ -78,7 +78,7 @@ def test_engine_counts_tokens_and_ratio_is_stored(
     # The engine's first answer waits until it has loaded its model.
     monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(5.0, 120.0)))
     draft.training = stored
-    before = Section(draft, "training").tokens
+    before = DatasetSection(draft, "training").tokens
     ratio = token_calibration.calibrate_dataset(stored, "studio-tiny", "us-central1")
     assert ratio and 0.2 < ratio < 5
     kept = Dataset.objects.get(pk=stored.pk)
@@ -86,7 +86,7 @@ def test_engine_counts_tokens_and_ratio_is_stored(
         kept.get_token_ratio("studio-tiny") == pytest.approx(ratio, abs=1e-4) and kept.get_token_ratio("gemini-2.5-pro") is None
     )
     draft.training = kept
-    section = Section(draft, "training")
+    section = DatasetSection(draft, "training")
     assert section.ratio and section.tokens.total == round(before.total * section.ratio)
     assert section.tokens.count == before.count > 0
 

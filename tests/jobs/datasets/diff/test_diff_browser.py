@@ -77,7 +77,7 @@ def job(project: Project, tuner: User, pair: tuple[Dataset, Dataset]) -> TuningJ
         training=pair[0],
         validation=pair[1],
     )
-    made.absorb(FULL)
+    made.update_from_remote(FULL)
     return made
 
 

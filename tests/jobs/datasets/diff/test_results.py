@@ -21,7 +21,7 @@ from pytest_django import Settings
 from jobs.datasets import ingest
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff import word_diff as changed_words_module
-from jobs.datasets.diff.results import AT_ONCE
+from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.diff.word_diff import diff_words
 from jobs.datasets.models import Dataset
 from jobs.models import Changes
@@ -122,7 +122,7 @@ def test_large_files_are_compared_only_on_request(
     person: Callable[..., User],
     browser_of: Callable[..., Client],
 ) -> None:
-    Dataset.objects.filter(pk=pair[0].pk).update(size=AT_ONCE)
+    Dataset.objects.filter(pk=pair[0].pk).update(size=AUTO_COMPARE_BYTES)
     before = get_page(browser, pair)
     assert "takes some minutes" in before and not parse_counts(before)
     assert f'method="post" action="{address("changes", *pair)}"' in before

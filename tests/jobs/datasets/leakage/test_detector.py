@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.datasets.leakage import detector, similarity_index
 from jobs.datasets.leakage.detector import MAX_PAIRS, Leaks, find_leaks, find_leaked_lines
 from jobs.datasets.leakage.similarity_index import SimilarityIndex, normalize_text
-from tests.bench.leaks import message, rows
+from tests.bench.leaks import message, iter_rows
 from tests.paths import SAMPLES
 
 
@@ -245,10 +245,10 @@ def test_single_huge_prompt_is_cut_before_comparison(monkeypatch: pytest.MonkeyP
 
 def test_memory_does_not_grow_with_training_data() -> None:
     def generate_training() -> Iterator[bytes]:
-        yield from rows(1000, 1)
+        yield from iter_rows(1000, 1)
 
-    held = list(rows(50, 2))
-    find_leaks(rows(100, 3), held)
+    held = list(iter_rows(50, 2))
+    find_leaks(iter_rows(100, 3), held)
     tracemalloc.start()
     find_leaks(generate_training(), held)
     _now, peak = tracemalloc.get_traced_memory()

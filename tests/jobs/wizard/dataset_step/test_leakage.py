@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from jobs.datasets.diff.results import AT_ONCE
+from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.leakage import results as leakage_results
 from jobs.datasets.leakage.detector import Leaks
 from jobs.datasets.models import Dataset
@@ -45,7 +45,7 @@ def address(name: str, job: TuningJob) -> str:
     return reverse(f"jobs:{name}", args=[job.project.slug, job.pk])
 
 
-def lines(asked: list[str]) -> bytes:
+def make_jsonl(asked: list[str]) -> bytes:
     rows = []
     for text in asked:
         turns = [("user", text), ("model", "yes")]
@@ -53,8 +53,8 @@ def lines(asked: list[str]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def give(browser: Client, job: TuningJob, purpose: str, asked: list[str]) -> None:
-    file = SimpleUploadedFile(f"{purpose}.jsonl", lines(asked))
+def upload_dataset(browser: Client, job: TuningJob, purpose: str, asked: list[str]) -> None:
+    file = SimpleUploadedFile(f"{purpose}.jsonl", make_jsonl(asked))
     answer = browser.post(address("upload", job), {"purpose": purpose, "file": file})
     assert answer.status_code == 302
     job.refresh_from_db()
@@ -62,22 +62,22 @@ def give(browser: Client, job: TuningJob, purpose: str, asked: list[str]) -> Non
 
 @pytest.fixture
 def chosen(browser: Client, draft: TuningJob, on_engine: Engine) -> TuningJob:
-    give(browser, draft, "training", TRAINING)
-    give(browser, draft, "validation", [*FRESH, *LEAKED])
+    upload_dataset(browser, draft, "training", TRAINING)
+    upload_dataset(browser, draft, "validation", [*FRESH, *LEAKED])
     return draft
 
 
-def page_of(browser: Client, job: TuningJob) -> str:
+def get_page(browser: Client, job: TuningJob) -> str:
     return browser.get(address("dataset", job)).content.decode()
 
 
-def compare(browser: Client, job: TuningJob) -> str:
+def get_comparison(browser: Client, job: TuningJob) -> str:
     answer = browser.get(address("compare", job), headers=HTMX)
     assert answer.status_code == 200
     return answer.content.decode()
 
 
-def unread(project: Any, owner: User, name: str, size: int = 9000, **report: Any) -> Dataset:
+def create_unreadable_dataset(project: Any, owner: User, name: str, size: int = 9000, **report: Any) -> Dataset:
     """A dataset whose file no store has."""
     return Dataset.objects.create(
         project=project,
@@ -93,16 +93,16 @@ def unread(project: Any, owner: User, name: str, size: int = 9000, **report: Any
 
 @pytest.fixture
 def unreachable(draft: TuningJob, tuner: User, service: FakeVertexServer) -> TuningJob:
-    draft.revise(validation=unread(draft.project, tuner, "validation"), validation_enabled=True)
+    draft.update_draft(validation=create_unreadable_dataset(draft.project, tuner, "validation"), validation_enabled=True)
     draft.refresh_from_db()
     service.otherwise = lambda asked: FORBIDDEN
     return draft
 
 
-def test_the_page_asks_for_the_comparison_and_then_shows_it(browser: Client, chosen: TuningJob) -> None:
-    before = page_of(browser, chosen)
+def test_page_loads_the_comparison_once(browser: Client, chosen: TuningJob) -> None:
+    before = get_page(browser, chosen)
     assert f'hx-get="{address("compare", chosen)}" hx-trigger="load"' in before
-    fragment = compare(browser, chosen)
+    fragment = get_comparison(browser, chosen)
     assert "2 of 4 validation examples are also in the training data." in fragment
     assert "Same prompt: 1. Nearly the same: 1." in fragment
     assert (
@@ -110,25 +110,25 @@ def test_the_page_asks_for_the_comparison_and_then_shows_it(browser: Client, cho
         and "Line 4" in fragment
         and "Leave out these 2 examples" in fragment
     )
-    after = page_of(browser, chosen)
+    after = get_page(browser, chosen)
     assert "2 of 4 validation examples" in after and 'hx-trigger="load"' not in after.split('id="overlap"')[1]
 
 
-def test_the_review_warns_of_what_was_found(browser: Client, chosen: TuningJob) -> None:
+def test_review_warns_about_leakage(browser: Client, chosen: TuningJob) -> None:
     told = "2 of 4 validation examples are also in the training data."
     assert told not in browser.get(address("review", chosen)).content.decode()
-    compare(browser, chosen)
+    get_comparison(browser, chosen)
     page = browser.get(address("review", chosen)).content.decode()
     assert told in page and f"{address('dataset', chosen)}#overlap" in page
 
 
-def test_without_javascript_the_link_leads_back_to_the_page(browser: Client, chosen: TuningJob) -> None:
+def test_compare_link_redirects_without_javascript(browser: Client, chosen: TuningJob) -> None:
     answer = browser.get(address("compare", chosen), follow=True)
     assert answer.redirect_chain == [(address("dataset", chosen) + "#validation", 302)]
     assert "2 of 4 validation examples" in answer.content.decode()
 
 
-def test_the_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.training and chosen.validation
     first = leakage_results.get_or_compute_overlap(chosen.training, chosen.validation)
     monkeypatch.setattr(leakage_results, "content", lambda dataset: pytest.fail("read again"))
@@ -137,38 +137,38 @@ def test_the_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPa
     assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
 
 
-def test_two_at_once_keep_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_comparisons_store_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other one is done while this one still reads."""
     training, validation = chosen.training, chosen.validation
     assert training and validation
     reading = leakage_results.find_leaks
 
-    def interrupted(*contents: Any) -> Leaks:
+    def find_after_insert(*contents: Any) -> Leaks:
         Overlap.objects.create(training=training, validation=validation, found={"validation": 4})
         return reading(*contents)
 
-    monkeypatch.setattr(leakage_results, "find", interrupted)
+    monkeypatch.setattr(leakage_results, "find", find_after_insert)
     assert leakage_results.get_or_compute_overlap(training, validation).found == {"validation": 4}
     assert Overlap.objects.count() == 1
 
 
-def test_the_same_data_is_told_without_reading(browser: Client, draft: TuningJob, service: FakeVertexServer) -> None:
-    draft.revise(validation=draft.training, validation_enabled=True)
-    page = page_of(browser, draft)
+def test_identical_datasets_are_detected_without_reading(browser: Client, draft: TuningJob, service: FakeVertexServer) -> None:
+    draft.update_draft(validation=draft.training, validation_enabled=True)
+    page = get_page(browser, draft)
     assert "The validation dataset is the training dataset." in page
     assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
     assert draft.training and leakage_results.get_or_compute_overlap(draft.training, draft.training).found["exact"] == 480
     assert not service.asked
 
 
-def test_no_leak_is_said_too(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
-    give(browser, draft, "training", TRAINING)
-    give(browser, draft, "validation", FRESH)
-    assert "None of the 2 validation examples is in the training data." in compare(browser, draft)
+def test_no_leakage_is_reported(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    upload_dataset(browser, draft, "training", TRAINING)
+    upload_dataset(browser, draft, "validation", FRESH)
+    assert "None of the 2 validation examples is in the training data." in get_comparison(browser, draft)
 
 
-def test_a_store_that_fails_keeps_nobody_from_going_on(browser: Client, unreachable: TuningJob) -> None:
-    fragment = compare(browser, unreachable)
+def test_storage_failure_does_not_block_the_step(browser: Client, unreachable: TuningJob) -> None:
+    fragment = get_comparison(browser, unreachable)
     assert "The datasets could not be compared." in fragment and "Try again" in fragment
     answer = browser.get(address("compare", unreachable), follow=True)
     assert answer.status_code == 200
@@ -177,22 +177,22 @@ def test_a_store_that_fails_keeps_nobody_from_going_on(browser: Client, unreacha
     assert not Overlap.objects.exists()
 
 
-def test_large_files_are_read_when_asked(browser: Client, unreachable: TuningJob) -> None:
-    Dataset.objects.filter(pk=unreachable.training_id).update(size=AT_ONCE)
-    note = page_of(browser, unreachable).split('id="overlap"')[1]
+def test_large_files_are_compared_on_request(browser: Client, unreachable: TuningJob) -> None:
+    Dataset.objects.filter(pk=unreachable.training_id).update(size=AUTO_COMPARE_BYTES)
+    note = get_page(browser, unreachable).split('id="overlap"')[1]
     assert 'hx-trigger="load"' not in note and "takes some minutes" in note
     assert address("compare", unreachable) in note
 
 
-def test_nothing_is_compared_without_two_datasets(browser: Client, draft: TuningJob) -> None:
-    assert 'id="overlap"' not in page_of(browser, draft)
-    assert compare(browser, draft).strip() == ""
+def test_comparison_requires_two_datasets(browser: Client, draft: TuningJob) -> None:
+    assert 'id="overlap"' not in get_page(browser, draft)
+    assert get_comparison(browser, draft).strip() == ""
     browser.post(address("leave_out", draft))
     draft.refresh_from_db()
     assert draft.validation is None
 
 
-def test_leaks_are_left_out_in_a_new_file(browser: Client, chosen: TuningJob) -> None:
+def test_leaks_are_removed_into_a_new_file(browser: Client, chosen: TuningJob) -> None:
     before, training = chosen.validation, chosen.training
     assert before and training
     answer = browser.post(address("leave_out", chosen), follow=True)
@@ -201,34 +201,34 @@ def test_leaks_are_left_out_in_a_new_file(browser: Client, chosen: TuningJob) ->
     rest = chosen.validation
     assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
     assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
-    assert b"".join(leakage_results.read_chunks(rest)) == lines(FRESH)
+    assert b"".join(leakage_results.read_chunks(rest)) == make_jsonl(FRESH)
     assert str(rest) == "validation-without-leaks.jsonl" and rest.checked.examples == 2
-    assert "None of the 2 validation examples" in compare(browser, chosen)
-    chosen.revise(validation=before)
+    assert "None of the 2 validation examples" in get_comparison(browser, chosen)
+    chosen.update_draft(validation=before)
     browser.post(address("leave_out", chosen))
     chosen.refresh_from_db()
     assert chosen.validation == rest, "made once"
 
 
-def test_nothing_would_be_left(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
-    give(browser, draft, "training", TRAINING)
-    give(browser, draft, "validation", TRAINING[:2])
+def test_removing_every_example_is_rejected(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+    upload_dataset(browser, draft, "training", TRAINING)
+    upload_dataset(browser, draft, "validation", TRAINING[:2])
     before = draft.validation
-    assert address("leave_out", draft) not in compare(browser, draft)
+    assert address("leave_out", draft) not in get_comparison(browser, draft)
     answer = browser.post(address("leave_out", draft), follow=True)
     assert "Nothing would be left." in answer.content.decode()
     draft.refresh_from_db()
     assert draft.validation == before
 
 
-def test_problems_come_first(browser: Client, unreachable: TuningJob, tuner: User) -> None:
-    broken = unread(unreachable.project, tuner, "broken", errors=2)
-    unreachable.revise(validation=broken)
+def test_leaks_cannot_be_removed_from_a_file_with_problems(browser: Client, unreachable: TuningJob, tuner: User) -> None:
+    broken = create_unreadable_dataset(unreachable.project, tuner, "broken", errors=2)
+    unreachable.update_draft(validation=broken)
     answer = browser.post(address("leave_out", unreachable), follow=True)
     assert "The validation dataset has problems." in answer.content.decode()
 
 
-def test_a_store_that_fails_leaves_the_choice(browser: Client, unreachable: TuningJob) -> None:
+def test_storage_failure_keeps_the_dataset(browser: Client, unreachable: TuningJob) -> None:
     before = unreachable.validation
     answer = browser.post(address("leave_out", unreachable), follow=True)
     assert answer.status_code == 200 and "refused" in answer.content.decode()
@@ -236,7 +236,7 @@ def test_a_store_that_fails_leaves_the_choice(browser: Client, unreachable: Tuni
     assert unreachable.validation == before
 
 
-def test_a_started_job_is_left_alone(browser: Client, chosen: TuningJob, tuner: User) -> None:
+def test_started_job_is_not_changed(browser: Client, chosen: TuningJob, tuner: User) -> None:
     chosen.start(tuner)
     chosen.refresh_from_db()
     before = chosen.validation

@@ -16,10 +16,10 @@ from django.test import Client
 from jobs.job_page.details_tab import sections
 from jobs.models import Submission, TuningJob
 from jobs.preflight import model_obstacles
-from jobs.request.body import tuning_request
-from jobs.wizard.draft_summary import Preview
+from jobs.request.body import build_request_body
+from jobs.wizard.draft_summary import DraftSummary
 from jobs.wizard.model_step import labels
-from jobs.wizard.model_step.fields import ADVANCED, posted
+from jobs.wizard.model_step.fields import ADVANCED, build_form_data
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import Project, Role
 from tests.jobs.wizard.test_wizard import address, details
@@ -68,28 +68,28 @@ def parent(project: Project, tuner: User) -> TuningJob:
     )
 
 
-def page_of(browser: Client, job: TuningJob, query: str = "") -> str:
+def get_page(browser: Client, job: TuningJob, query: str = "") -> str:
     answer = browser.get(address("model", job) + query)
     assert answer.status_code == 200
     return html.unescape(answer.content.decode())
 
 
-def hidden(page: str, name: str) -> str:
+def get_hidden_value(page: str, name: str) -> str:
     found = re.search(rf'name="{name}"[^>]* value=(?:"(.*?)"|\'(.*?)\')(?: hx-swap-oob="true")?>', page)
     assert found, f"no {name} on the page"
     return found[1]
 
 
-def fields_of(browser: Client, job: TuningJob) -> dict[str, str]:
+def get_form_data(browser: Client, job: TuningJob) -> dict[str, str]:
     """What a tab that just opened would send."""
     raw = browser.get(address("model", job)).content.decode()
     carried = {
-        name: html.unescape(hidden(raw, name)) for name in ("seen", "shown", "shown_model") if name in raw
+        name: html.unescape(get_hidden_value(raw, name)) for name in ("seen", "shown", "shown_model") if name in raw
     }
-    return {**posted(job), **carried}
+    return {**build_form_data(job), **carried}
 
 
-def change(browser: Client, job: TuningJob, tab: dict[str, str], **changed: str) -> str:
+def send_change(browser: Client, job: TuningJob, tab: dict[str, str], **changed: str) -> str:
     """htmx sends the form at a change; the tab then knows what the answer says."""
     tab.update(changed)
     answer = browser.post(address("model", job), tab, headers={"HX-Request": "true"})
@@ -97,7 +97,7 @@ def change(browser: Client, job: TuningJob, tab: dict[str, str], **changed: str)
     raw = answer.content.decode()
     for name in ("seen", "shown", "shown_model"):
         if f'name="{name}"' in raw:
-            tab[name] = html.unescape(hidden(raw, name))
+            tab[name] = html.unescape(get_hidden_value(raw, name))
     job.refresh_from_db()
     return html.unescape(raw)
 
@@ -105,7 +105,7 @@ def change(browser: Client, job: TuningJob, tab: dict[str, str], **changed: str)
 # ---- every field ----
 
 
-def test_every_field_is_kept_shown_and_sent(browser: Client, google: TuningJob) -> None:
+def test_every_field_is_saved_shown_and_sent(browser: Client, google: TuningJob) -> None:
     values = details(
         source="foundation",
         epoch_count="3",
@@ -120,11 +120,11 @@ def test_every_field_is_kept_shown_and_sent(browser: Client, google: TuningJob) 
     assert browser.post(address("model", google), values).status_code == 302
     google.refresh_from_db()
     assert google.labels == {"team": "support", "段階": "試し-1"}
-    assert list(Preview(google).changed) == list(ADVANCED)
-    page = page_of(browser, google)
+    assert list(DraftSummary(google).changed_fields) == list(ADVANCED)
+    page = get_page(browser, google)
     assert "8 changed" in page and "2 labels" in page and "Adapter size 16" in page
     assert "team=support\n段階=試し-1</textarea>" in page and ACCOUNT in page and KEY in page
-    request = tuning_request(google)
+    request = build_request_body(google)
     assert request["labels"].items() > google.labels.items()
     assert request["encryptionSpec"] == {"kmsKeyName": KEY} and request["serviceAccount"] == ACCOUNT
     assert request["description"] == "Second\nline"
@@ -160,7 +160,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("values", "sentence"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_value_is_said_and_the_others_are_kept(
+def test_invalid_value_returns_422_and_valid_ones_are_saved(
     browser: Client, google: TuningJob, values: dict[str, str], sentence: str
 ) -> None:
     answer = browser.post(address("model", google), {**values, "epoch_count": "7"})
@@ -176,16 +176,16 @@ def test_a_wrong_value_is_said_and_the_others_are_kept(
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "a=", "é=ü", "a_b-1=c_d-2", "a=" + "x" * 63, "k" * 63 + "=1"])
-def test_labels_that_are_taken(text: str) -> None:
-    found = labels.read(text)
-    assert labels.read(labels.written(found)) == found
+def test_valid_labels_round_trip(text: str) -> None:
+    found = labels.parse_labels(text)
+    assert labels.parse_labels(labels.format_labels(found)) == found
 
 
-def test_an_engine_takes_no_key(browser: Client, draft: TuningJob) -> None:
+def test_engine_rejects_encryption_keys(browser: Client, draft: TuningJob) -> None:
     browser.post(address("model", draft), details(base_model="studio-tiny", kms_key_name=KEY))
     draft.refresh_from_db()
     assert draft.kms_key_name == ""
-    page = page_of(browser, draft)
+    page = get_page(browser, draft)
     assert "takes no customer-managed key" in page
     assert re.search(r'name="kms_key_name"[^>]* disabled', page)
     draft.kms_key_name = KEY
@@ -193,15 +193,15 @@ def test_an_engine_takes_no_key(browser: Client, draft: TuningJob) -> None:
 
 
 @pytest.mark.parametrize("field", ADVANCED)
-def test_the_fold_opens_at_the_field_to_mend(browser: Client, google: TuningJob, field: str) -> None:
-    assert re.search(r'<details class="folded">', page_of(browser, google))
-    page = page_of(browser, google, f"?fix={field}")
+def test_advanced_options_open_at_the_field_to_fix(browser: Client, google: TuningJob, field: str) -> None:
+    assert re.search(r'<details class="folded">', get_page(browser, google))
+    page = get_page(browser, google, f"?fix={field}")
     assert re.search(r'<details class="folded" open>', page)
     assert re.search(rf'name="{field}"[^>]* autofocus', page)
 
 
-def test_other_methods_are_shown_with_their_reason(browser: Client, draft: TuningJob) -> None:
-    page = page_of(browser, draft)
+def test_other_methods_are_disabled_with_a_reason(browser: Client, draft: TuningJob) -> None:
+    page = get_page(browser, draft)
     disabled = re.findall(r'name="method" id="method-(\w+)" disabled.*?Not available: ', page)
     assert disabled == ["preference", "reinforcement", "distillation"]
 
@@ -209,7 +209,7 @@ def test_other_methods_are_shown_with_their_reason(browser: Client, draft: Tunin
 # ---- going on from a tuned model ----
 
 
-def test_a_tuned_model_of_the_project_is_picked_with_a_checkpoint(
+def test_pre_tuned_model_and_checkpoint_are_saved(
     browser: Client, google: TuningJob, parent: TuningJob
 ) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, adapter_size="16", location="us-central1")
@@ -225,24 +225,24 @@ def test_a_tuned_model_of_the_project_is_picked_with_a_checkpoint(
     google.refresh_from_db()
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (MODEL, "2")
     assert (google.base_model, google.adapter_size) == ("gemini-2.5-pro", None)
-    request = tuning_request(google)
+    request = build_request_body(google)
     assert request["preTunedModel"] == {"tunedModelName": MODEL, "checkpointId": "2"}
     assert "baseModel" not in request
-    again = page_of(browser, google)
+    again = get_page(browser, google)
     assert f'<option value="{MODEL}" selected>' in again and '<option value="2" selected>' in again
 
 
-def test_back_to_a_foundation_model_drops_the_tuned_one(
+def test_choosing_a_foundation_model_clears_the_pre_tuned_model(
     browser: Client, google: TuningJob, parent: TuningJob
 ) -> None:
     TuningJob.objects.filter(pk=google.pk).update(pre_tuned_model=MODEL, pre_tuned_checkpoint="2")
     google.refresh_from_db()
-    change(browser, google, fields_of(browser, google), source="foundation", base_model="gemini-2.5-flash")
+    send_change(browser, google, get_form_data(browser, google), source="foundation", base_model="gemini-2.5-flash")
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == ("", "")
     assert google.base_model == "gemini-2.5-flash"
 
 
-def test_the_checkpoint_of_another_model_is_not_meant(
+def test_changing_the_pre_tuned_model_clears_the_checkpoint(
     browser: Client, google: TuningJob, parent: TuningJob
 ) -> None:
     twin = MODEL.replace("77@2", "78@1")
@@ -255,51 +255,51 @@ def test_the_checkpoint_of_another_model_is_not_meant(
         state="JOB_STATE_SUCCEEDED",
         remote=remote,
     )
-    tab = fields_of(browser, google)
-    change(browser, google, tab, source="pre_tuned", pre_tuned_model=MODEL)
-    change(browser, google, tab, pre_tuned_checkpoint="2")
+    tab = get_form_data(browser, google)
+    send_change(browser, google, tab, source="pre_tuned", pre_tuned_model=MODEL)
+    send_change(browser, google, tab, pre_tuned_checkpoint="2")
     assert google.pre_tuned_checkpoint == "2"
-    page = change(browser, google, tab, pre_tuned_model=twin)
+    page = send_change(browser, google, tab, pre_tuned_model=twin)
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (twin, "")
     assert google.base_model == "gemini-2.5-flash" and "Limits of gemini-2.5-flash" in page
 
 
-def test_a_checkpoint_that_the_model_lacks(browser: Client, google: TuningJob, parent: TuningJob) -> None:
+def test_unknown_checkpoint_returns_422(browser: Client, google: TuningJob, parent: TuningJob) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, pre_tuned_checkpoint="9")
     answer = browser.post(address("model", google), values)
     assert answer.status_code == 422 and "The model has the checkpoints 1, 2." in answer.content.decode()
 
 
-def test_models_of_other_regions_and_projects_are_not_offered(
+def test_pre_tuned_models_are_limited_to_region_and_project(
     browser: Client, google: TuningJob, parent: TuningJob
 ) -> None:
     TuningJob.objects.filter(pk=parent.pk).update(location="europe-west4")
-    assert MODEL not in page_of(browser, google)
+    assert MODEL not in get_page(browser, google)
     elsewhere = Project.objects.create(slug="x", name="x", project_id="x", regions=["us-central1"])
     TuningJob.objects.filter(pk=parent.pk).update(location="us-central1", project=elsewhere)
-    assert MODEL not in page_of(browser, google)
+    assert MODEL not in get_page(browser, google)
 
 
-def test_another_model_by_its_name(browser: Client, google: TuningJob) -> None:
+def test_unlisted_pre_tuned_model_is_accepted_by_name(browser: Client, google: TuningJob) -> None:
     name = "projects/123/locations/us-central1/models/456"
     values = details(source="pre_tuned", pre_tuned_model="other", other_model=name, pre_tuned_checkpoint="3")
     assert browser.post(address("model", google), values).status_code == 302
     google.refresh_from_db()
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (name, "3")
-    page = page_of(browser, google)
+    page = get_page(browser, google)
     assert '<option value="other" selected>' in page and f'value="{name}"' in page
     assert "Choose the base that the pre-tuned model was tuned from" in page
 
 
-def test_the_region_stays_that_of_the_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
-    tab = fields_of(browser, google)
-    change(browser, google, tab, source="pre_tuned", pre_tuned_model=MODEL)
-    page = change(browser, google, tab, location="europe-west4")
+def test_region_must_match_the_pre_tuned_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
+    tab = get_form_data(browser, google)
+    send_change(browser, google, tab, source="pre_tuned", pre_tuned_model=MODEL)
+    page = send_change(browser, google, tab, location="europe-west4")
     assert "This model lies in us-central1" in page
     assert "Choose the region of the pre-tuned model." in map(str, model_obstacles(google))
 
 
-def test_the_key_is_that_of_the_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
+def test_encryption_key_must_match_the_pre_tuned_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, kms_key_name=KEY)
     assert "has no key: leave this empty" in browser.post(address("model", google), values).content.decode()
     TuningJob.objects.filter(pk=parent.pk).update(kms_key_name=KEY)
@@ -308,7 +308,7 @@ def test_the_key_is_that_of_the_model(browser: Client, google: TuningJob, parent
     assert f"is encrypted with {KEY}: name the same key." in page
 
 
-def test_the_details_tell_what_was_asked_and_what_came_of_it(draft: TuningJob) -> None:
+def test_details_show_requested_and_resolved_values(draft: TuningJob) -> None:
     draft.pre_tuned_model, draft.service_account = MODEL.removesuffix("@2"), ACCOUNT
     draft.description, draft.submission = "why", Submission.CREATED
     draft.remote = {
@@ -328,46 +328,46 @@ def test_the_details_tell_what_was_asked_and_what_came_of_it(draft: TuningJob) -
 # ---- kept at every change ----
 
 
-def test_the_choices_follow_the_base_model(browser: Client, google: TuningJob) -> None:
-    tab = fields_of(browser, google)
-    page = change(browser, google, tab, base_model="gemini-2.5-pro", adapter_size="8")
+def test_choices_follow_the_base_model(browser: Client, google: TuningJob) -> None:
+    tab = get_form_data(browser, google)
+    page = send_change(browser, google, tab, base_model="gemini-2.5-pro", adapter_size="8")
     assert "<html" not in page and "Draft saved" in page
     assert "Limits of gemini-2.5-pro" in page and 'value="8" selected' in page and 'value="16"' not in page
     assert (google.base_model, google.adapter_size) == ("gemini-2.5-pro", 8)
-    assert 'id="choices"' not in change(browser, google, tab, epoch_count="2"), (
+    assert 'id="choices"' not in send_change(browser, google, tab, epoch_count="2"), (
         "given anew only when they change"
     )
 
 
-def test_what_is_no_longer_allowed_stays_and_is_refused(browser: Client, google: TuningJob) -> None:
-    tab = fields_of(browser, google)
-    change(browser, google, tab, adapter_size="16")
-    page = change(browser, google, tab, base_model="gemini-2.5-pro")
+def test_unavailable_choice_stays_selected_with_an_error(browser: Client, google: TuningJob) -> None:
+    tab = get_form_data(browser, google)
+    send_change(browser, google, tab, adapter_size="16")
+    page = send_change(browser, google, tab, base_model="gemini-2.5-pro")
     assert '<option value="16" selected>16 (not available)</option>' in page
     assert "takes the adapter sizes 1, 2, 4, 8." in page and "1 to correct" in page
 
 
-def test_a_wrong_value_is_not_kept_and_the_others_are(browser: Client, google: TuningJob) -> None:
-    tab = fields_of(browser, google)
-    page = change(browser, google, tab, epoch_count="many", learning_rate_multiplier="2")
+def test_autosave_skips_invalid_values(browser: Client, google: TuningJob) -> None:
+    tab = get_form_data(browser, google)
+    page = send_change(browser, google, tab, epoch_count="many", learning_rate_multiplier="2")
     assert "Write a whole number" in page and 'id="id_epoch_count_error"' in page
     assert (google.epoch_count, google.learning_rate_multiplier) == (None, 2.0)
-    assert "Write a whole number" not in change(browser, google, tab, epoch_count="4")
+    assert "Write a whole number" not in send_change(browser, google, tab, epoch_count="4")
     assert google.epoch_count == 4
 
 
-def test_a_choice_still_to_be_made_is_no_error_yet(browser: Client, google: TuningJob) -> None:
-    page = change(browser, google, fields_of(browser, google), source="pre_tuned")
+def test_autosave_does_not_require_a_pre_tuned_model(browser: Client, google: TuningJob) -> None:
+    page = send_change(browser, google, get_form_data(browser, google), source="pre_tuned")
     assert "Choose the model to go on from." not in page and "st-bad" not in page
 
 
-def test_of_two_tabs_the_later_change_of_a_field_wins(browser: Client, google: TuningJob) -> None:
-    one, two = fields_of(browser, google), fields_of(browser, google)
-    change(browser, google, one, tuned_model_display_name="one", epoch_count="3")
-    page = change(browser, google, two, tuned_model_display_name="two", description="by two")
+def test_last_change_of_a_field_wins_across_tabs(browser: Client, google: TuningJob) -> None:
+    one, two = get_form_data(browser, google), get_form_data(browser, google)
+    send_change(browser, google, one, tuned_model_display_name="one", epoch_count="3")
+    page = send_change(browser, google, two, tuned_model_display_name="two", description="by two")
     assert (google.tuned_model_display_name, google.epoch_count, google.description) == ("two", 3, "by two")
     assert "Changed in another tab:" in page and "Number of epochs" in page
-    page = change(browser, google, one, learning_rate_multiplier="2")
+    page = send_change(browser, google, one, learning_rate_multiplier="2")
     assert (google.tuned_model_display_name, google.learning_rate_multiplier) == ("two", 2.0)
     assert "Tuned model name" in page.split("Changed in another tab:")[1].split("</div>")[0]
     answer = browser.post(address("model", google), one)
@@ -375,14 +375,14 @@ def test_of_two_tabs_the_later_change_of_a_field_wins(browser: Client, google: T
     assert answer.status_code == 302 and google.tuned_model_display_name == "two"
 
 
-def test_nothing_changed_writes_nothing(browser: Client, google: TuningJob) -> None:
+def test_unchanged_form_writes_nothing(browser: Client, google: TuningJob) -> None:
     before = google.updated_at
-    change(browser, google, fields_of(browser, google))
+    send_change(browser, google, get_form_data(browser, google))
     assert google.updated_at == before
 
 
 @pytest.mark.parametrize("told", ["", "nonsense", "[]", '"x"', "{"])
-def test_a_form_that_does_not_say_what_it_knew_writes_all(
+def test_form_without_page_state_writes_all_fields(
     browser: Client, google: TuningJob, told: str
 ) -> None:
     assert (
@@ -396,10 +396,10 @@ def test_a_form_that_does_not_say_what_it_knew_writes_all(
 
 
 @pytest.mark.parametrize("end", ["started", "discarded", "discarded by an admin"])
-def test_a_stale_form_says_so_and_its_text_goes_into_a_new_draft(
+def test_stale_form_is_saved_into_a_new_draft(
     browser: Client, google: TuningJob, tuner: User, admin_exists: User, end: str
 ) -> None:
-    tab = {**fields_of(browser, google), "description": "typed <late>", "epoch_count": "6"}
+    tab = {**get_form_data(browser, google), "description": "typed <late>", "epoch_count": "6"}
     where, training = address("model", google), google.training
     if end == "started":
         google.start(tuner)
@@ -440,7 +440,7 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
     copy = TuningJob.objects.drafts().get()
     assert {name: getattr(copy, name) for name in chosen} == chosen
     assert copy.training == google.training and copy.submission_id != google.submission_id
-    assert {**tuning_request(copy), "labels": 0} == {**google.request, "labels": 0}
+    assert {**build_request_body(copy), "labels": 0} == {**google.request, "labels": 0}
 
 
 @pytest.mark.parametrize(
@@ -452,20 +452,20 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
     ],
     ids=["model", "adapter", "region"],
 )
-def test_a_copy_of_what_is_no_longer_allowed_says_so_at_the_field(
+def test_copy_with_unavailable_values_shows_field_errors(
     browser: Client, google: TuningJob, kept: dict[str, Any], sentence: str
 ) -> None:
     TuningJob.objects.filter(pk=google.pk).update(submission=Submission.REFUSED, **kept)
     browser.post(address("again", google))
     copy = TuningJob.objects.drafts().get()
-    page = page_of(browser, copy)
+    page = get_page(browser, copy)
     assert sentence in page and "(not available)" in page
     assert ("open" in re.findall(r'<details class="folded"([^>]*)>', page)[0]) == ("adapter_size" in kept)
 
 
 @pytest.mark.parametrize("submission", Submission.values)
 @pytest.mark.parametrize("state", ["", "JOB_STATE_RUNNING", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"])
-def test_tune_again_is_offered_whatever_the_state(
+def test_tune_again_is_offered_in_every_state(
     browser: Client, draft: TuningJob, submission: str, state: str
 ) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(submission=submission, state=state)
@@ -476,16 +476,16 @@ def test_tune_again_is_offered_whatever_the_state(
         )
 
 
-def test_a_viewer_is_offered_no_copy(draft: TuningJob, person: Any, browser_of: Any) -> None:
+def test_viewer_cannot_tune_again(draft: TuningJob, person: Any, browser_of: Any) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(submission=Submission.REFUSED)
     page = browser_of(person(Role.VIEWER)).get("/p/local/jobs/").content.decode()
     assert "/again/" not in page
 
 
-def test_a_drafts_own_page_would_send_what_it_holds(google: TuningJob, parent: TuningJob) -> None:
+def test_form_data_round_trips_the_draft(google: TuningJob, parent: TuningJob) -> None:
     google.pre_tuned_model, google.pre_tuned_checkpoint, google.base_model = MODEL, "2", "gemini-2.5-pro"
     google.labels, google.learning_rate_multiplier = {"a": "", "b": "c"}, 0.123456789
     form = ModelDetailsForm(instance=google)
     assert form.is_valid(), form.errors
-    assert form.columns() == {name: getattr(google, name) for name in form.columns()}
-    assert json.loads(json.dumps(form.columns())) == form.columns()
+    assert form.get_valid_columns() == {name: getattr(google, name) for name in form.get_valid_columns()}
+    assert json.loads(json.dumps(form.get_valid_columns())) == form.get_valid_columns()

@@ -21,8 +21,8 @@ from jobs import tuning_job_resource as vertex_job
 from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Changes, Dataset, Overlap
 from jobs.querysets import HANDED_OVER, Submission, TuningJobQuerySet
-from jobs.request.body import build_request_body
-from jobs.tuning_job_resource import Checkpoint, Progress, HyperParameter
+from jobs.request.body import build_tuning_request
+from jobs.tuning_job_resource import Checkpoint, HyperParameter, Progress
 from studio.celery import send_on_commit
 from studio.models import AuditEntry, Project
 from studio.vertex import job_states
@@ -122,7 +122,7 @@ class TuningJob(models.Model):
             if not draft.is_draft:
                 return False
             draft.submission = Submission.READY
-            draft.request = build_request_body(draft)
+            draft.request = build_tuning_request(draft)
             draft.submitted_at = timezone.now()
             draft.save(update_fields=["submission", "request", "submitted_at", "updated_at"])
             draft.add_audit_entry("tuning_job.start", user, request=draft.request)

@@ -13,22 +13,22 @@ from jobs.models import TuningJob
 
 @shared_task
 def submit_ready() -> None:
-    for job in TuningJob.objects.ready(timezone.now()).select_related("project"):
+    for job in TuningJob.objects.due_for_submission(timezone.now()).select_related("project"):
         submission.submit(job)
 
 
 @shared_task
 def resolve_unknown() -> None:
     now = timezone.now()
-    for job in TuningJob.objects.stuck(now):
+    for job in TuningJob.objects.stuck_while_sending(now):
         submission.mark_stuck_unknown(job)
-    for job in TuningJob.objects.unknown(now).select_related("project"):
+    for job in TuningJob.objects.due_for_search(now).select_related("project"):
         submission.search_by_label(job)
 
 
 @shared_task
 def send_cancels() -> None:
-    for job in TuningJob.objects.cancels(timezone.now()).select_related("project"):
+    for job in TuningJob.objects.pending_cancels(timezone.now()).select_related("project"):
         submission.send_cancel(job)
 
 
@@ -41,7 +41,7 @@ def poll_due() -> None:
 @shared_task
 def count_tokens() -> None:
     """What is known is not asked for again; what fails is tried again while the draft is worked on."""
-    for job in TuningJob.objects.uncounted(timezone.now()).select_related("training__project"):
+    for job in TuningJob.objects.with_uncounted_tokens(timezone.now()).select_related("training__project"):
         if job.training:
             calibrate_dataset(job.training, job.base_model, job.location)
 

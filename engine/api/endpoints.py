@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from engine.api import operations
 from engine.api.models import ORDERS, check_etag, check_names, checkpoint_time, job_labels
 from engine.api.resource_names import Place
-from engine.api.tuned_model import TunedModel, list_tuned_models, changes_lock
+from engine.api.tuned_model import TunedModel, changes_lock, list_tuned_models
 from engine.protojson import field_masks, message_reader
 from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.protojson.pagination import build_list_response

@@ -21,9 +21,17 @@ from engine.api.generate_request import parse_conversation, parse_messages, pars
 from engine.api.resource_names import Place
 from engine.api.tuned_model import TunedModel
 from engine.base_models.registry import ResolvedModel, resolve_base_model
-from engine.inference.options import ChosenToken, TokenLogprob, GenerationChunk
+from engine.inference.options import ChosenToken, GenerationChunk, TokenLogprob
 from engine.protojson import message_reader
-from engine.protojson.errors import JSON, ApiError, as_api_error, invalid_argument, not_implemented, not_found, rpc_status
+from engine.protojson.errors import (
+    JSON,
+    ApiError,
+    as_api_error,
+    invalid_argument,
+    not_found,
+    not_implemented,
+    rpc_status,
+)
 from engine.services import server
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from engine.api import operations
 from engine.api.resource_names import Place
-from engine.api.tuned_model import DEFAULT, TunedModel, list_tuned_models, changes_lock, pick_default_version
+from engine.api.tuned_model import DEFAULT, TunedModel, changes_lock, list_tuned_models, pick_default_version
 from engine.protojson import field_masks, labels, message_reader
 from engine.protojson.errors import ApiError, combine_violations, invalid_argument
 from engine.protojson.pagination import build_list_response

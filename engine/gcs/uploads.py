@@ -14,7 +14,15 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, BinaryIO, Protocol
 
-from engine.gcs.object_store import BLOCK, StoredObject, ObjectStore, UploadMetadata, check_bucket, check_generation, check_name
+from engine.gcs.object_store import (
+    BLOCK,
+    ObjectStore,
+    StoredObject,
+    UploadMetadata,
+    check_bucket,
+    check_generation,
+    check_name,
+)
 from engine.protojson import lenient_json
 from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.queue.atomic_files import read_json, write_json

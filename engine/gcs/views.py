@@ -14,8 +14,15 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from engine.gcs import adapter_bucket
-from engine.gcs.object_store import BLOCK, SAMPLES_BUCKET, StoredObject, UploadMetadata, check_bucket, check_generation
-from engine.gcs.uploads import ContentRange, UploadSession, ByteStream, save_stream, save_multipart
+from engine.gcs.object_store import (
+    BLOCK,
+    SAMPLES_BUCKET,
+    StoredObject,
+    UploadMetadata,
+    check_bucket,
+    check_generation,
+)
+from engine.gcs.uploads import ByteStream, ContentRange, UploadSession, save_multipart, save_stream
 from engine.protojson import message_reader
 from engine.protojson.errors import ApiError, invalid_argument
 from engine.protojson.lenient_json import parse_json

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from engine.inference.detokenizer import INCOMPLETE, Detokenizer
-from engine.inference.options import ChosenToken, TokenLogprob, Options, GenerationChunk
-from engine.inference.sampling import sample_token, find_top_tokens
+from engine.inference.options import ChosenToken, GenerationChunk, Options, TokenLogprob
+from engine.inference.sampling import find_top_tokens, sample_token
 from engine.training.chat_template import ChatTemplate
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.base_models.registry import LocalBaseModel
-from engine.inference.options import Options, GenerationChunk
+from engine.inference.options import GenerationChunk, Options
 from engine.queue.atomic_files import read_json
 from engine.training.chat_template import ChatTemplate, Message
 

@@ -29,7 +29,7 @@ from engine.training.batches import Batch, measure_batch
 from engine.training.chat_template import ChatTemplate
 from engine.training.dataset_stats import supervised_tuning_data_stats
 from engine.training.heartbeat import Heartbeat, StopRequested, die_with_engine
-from engine.training.lora import add_adapter, select_device, export_adapter, load_base, read_weights
+from engine.training.lora import add_adapter, export_adapter, load_base, read_weights, select_device
 from engine.training.plan import Plan
 
 SEED = 20_26  # of a job that names none

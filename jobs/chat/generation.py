@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs.chat.background_reader import BackgroundReader
 from jobs.chat.models import Turn
-from jobs.chat.request import build_request_body
+from jobs.chat.request import build_generate_request
 from jobs.chat.response_parser import StreamedAnswer
 from studio.vertex.errors import StreamBroken, VertexError
 
@@ -49,7 +49,7 @@ def generate(turn: Turn) -> Generator[str, None, None]:
 def prepare_call(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
     """The call to the endpoint, ready to be made from a thread that has no database."""
     conversation = turn.conversation
-    body = build_request_body([*conversation.turn_set.filter(pk__lt=turn.pk), turn], conversation)
+    body = build_generate_request([*conversation.turn_set.filter(pk__lt=turn.pk), turn], conversation)
     vertex = conversation.project.vertex()
     return lambda: vertex.stream_generate_content(conversation.resource, body)
 

@@ -24,7 +24,7 @@ class Settings(Protocol):
     generation_config: dict[str, Any]
 
 
-def build_request_body(turns: Sequence[Exchange], settings: Settings) -> dict[str, Any]:
+def build_generate_request(turns: Sequence[Exchange], settings: Settings) -> dict[str, Any]:
     """The whole history with its last question still open, since the service keeps none.
 
     https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference

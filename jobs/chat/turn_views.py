@@ -15,11 +15,11 @@ from jobs.chat.forms import AskForm
 from jobs.chat.models import Conversation, Turn
 from jobs.chat.page import build_chat_context, line, may_write
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def ask_question(request: Request, project: Project, pk: int) -> HttpResponse:
     conversation = get_own_conversation(request, project, pk)
     data = request.POST.copy()
@@ -34,7 +34,7 @@ def ask_question(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """The last question once more, under the settings on the page (the stored ones where it has none)."""
     conversation = get_own_conversation(request, project, pk)
@@ -50,7 +50,7 @@ def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
     """One turn's fragment, with the composer's button that fits it."""
     Turn.objects.filter(pk=turn_pk).abandon_silent(timezone.now())
@@ -69,14 +69,14 @@ def show_turn(request: Request, project: Project, pk: int, turn_pk: int) -> Http
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def stream_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponseBase:
     turn = turn_or_404(project, pk, turn_pk)
     return sse.build_stream_response(turn, may_answer=may_write(request, turn.conversation))
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def stop_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
     """The row says stop; whoever brings the answer sees it there and lets go of the endpoint."""
     conversation = get_own_conversation(request, project, pk)

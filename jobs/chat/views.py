@@ -14,16 +14,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from jobs.chat.endpoints import endpoints
 from jobs.chat.forms import DEFAULTS, AskForm
 from jobs.chat.models import Conversation
-from jobs.chat.page import build_chat_context, may_delete, build_job_opening
+from jobs.chat.page import build_chat_context, build_job_opening, may_delete
 from jobs.models import TuningJob
 from studio.models import AuditEntry, Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 PAGE_SIZE = 50
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def list_conversations(request: Request, project: Project) -> HttpResponse:
     kept = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
     page = Paginator(kept.select_related("owner", "job"), PAGE_SIZE).get_page(request.GET.get("page"))
@@ -33,7 +33,7 @@ def list_conversations(request: Request, project: Project) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def create_conversation(request: Request, project: Project) -> HttpResponse:
     """Binds a new conversation to one endpoint of `job`: the default checkpoint's, or `endpoint`."""
     pk = request.POST.get("job") or request.GET.get("job") or ""
@@ -63,7 +63,7 @@ def start_conversation(request: Request, job: TuningJob, resource: str) -> Conve
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_conversation(request: Request, project: Project, pk: int) -> HttpResponse:
     row = get_object_or_404(
         Conversation.objects.select_related("project", "owner", "job__training", "job__validation"),
@@ -75,7 +75,7 @@ def show_conversation(request: Request, project: Project, pk: int) -> HttpRespon
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def delete_conversation(request: Request, project: Project, pk: int) -> HttpResponse:
     row = get_object_or_404(Conversation.objects.select_related("owner"), project=project, pk=pk)
     if not may_delete(request, row):

@@ -25,12 +25,12 @@ from jobs.datasets.uploads import upload_handler
 from jobs.wizard.drafts import UNPROCESSABLE
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.vertex.errors import Conflict, VertexError
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def list_datasets(request: Request, project: Project) -> HttpResponse:
     filters = library.Filters.from_query(request.GET)
     found = library.filter_datasets(project, request.user, filters)
@@ -52,7 +52,7 @@ def list_datasets(request: Request, project: Project) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     dataset = dataset_or_404(project, pk)
     context = {
@@ -67,7 +67,7 @@ def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def add_dataset(request: Request, project: Project) -> HttpResponse:
     """A file of one's own: uploaded, or found on Cloud Storage by its address."""
     refused, refusal = "", ""
@@ -100,7 +100,7 @@ def ingest_from_form(request: Request, project: Project, way: str) -> Dataset:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def add_sample(request: Request, project: Project) -> HttpResponse:
     """Both parts of the sample data that `name` names; those that are there already stay as they are."""
     try:
@@ -115,7 +115,7 @@ def add_sample(request: Request, project: Project) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """What today's checks say of the stored version."""
     dataset = dataset_or_404(project, pk)
@@ -136,7 +136,7 @@ def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant. While jobs use it, both say which and refuse."""
     dataset = dataset_or_404(project, pk)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
-from jobs.estimates.estimate import TrainingData, Estimate, PastJob, estimate_run
+from jobs.estimates.estimate import Estimate, PastJob, TrainingData, estimate_run
 from jobs.models import TuningJob, parse_timestamp, seconds_between
-from jobs.tuning_job_resource import parse_float, get_object, parse_int
+from jobs.tuning_job_resource import get_object, parse_float, parse_int
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:

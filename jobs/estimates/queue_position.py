@@ -137,7 +137,7 @@ def sort_key(job: TuningJob) -> tuple[bool, datetime, int]:
 
 
 def get_quota(project: Project) -> int:
-    quota: int = settings.QUOTAS.of(quotas.ENGINE if project.on_engine else project.project_id)
+    quota: int = settings.QUOTAS.limit_for(quotas.ENGINE if project.on_engine else project.project_id)
     return quota
 
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_http_methods
 from jobs.job_list.filters import parse_pk
 from jobs.models import TuningJob
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 MIN_COMPARED, MAX_COMPARED = 2, 50
 """Runs that the compare page takes."""
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def cancel_many(request: Request, project: Project) -> HttpResponse:
     """GET names them and asks whether it is meant."""
     asked = parse_pks(request.GET if request.method == "GET" else request.POST)

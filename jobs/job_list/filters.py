@@ -142,5 +142,5 @@ def find_best_job(jobs: Iterable[TuningJob]) -> int | None:
     if not measured:
         return None
     newest = max(measured, key=lambda job: job.pk).validation
-    same = [job for job in measured if newest and job.validation and job.validation.same_data(newest)]
+    same = [job for job in measured if newest and job.validation and job.validation.has_same_data(newest)]
     return min(same, key=lambda job: job.summary["best"]["value"]).pk if len(same) > 1 else None

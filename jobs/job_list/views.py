@@ -18,14 +18,14 @@ from jobs.lifecycle.stored_errors import deserialize
 from jobs.models import Sweep, TuningJob
 from studio.models import Project, Role
 from studio.pages.error_messages import Banner, explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 LIVE, IDLE_REFRESH_SECONDS = 4, 30
 """Seconds between two looks of an open list: while a job goes on, and while nothing does."""
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def list_jobs(request: Request, project: Project) -> HttpResponse:
     filters = listing.Filters.from_query(request.GET)
     everything = listing.list_visible_jobs(project, request.user)

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.datasets.check.report import Distribution, Message
-from jobs.datasets.report_page.page import ReportPage, DistributionSection, build_distribution_section
-from jobs.tuning_job_resource import parse_float, get_object, parse_int
+from jobs.datasets.report_page.page import DistributionSection, ReportPage, build_distribution_section
+from jobs.tuning_job_resource import get_object, parse_float, parse_int
 
 if TYPE_CHECKING:
     from jobs.datasets.models import Dataset

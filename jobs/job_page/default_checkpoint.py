@@ -16,7 +16,7 @@ from jobs.shortcuts import job_or_404
 from jobs.tuning_job_resource import Checkpoint
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.vertex.errors import OutcomeUnknown, VertexError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def set_default(request: Request, project: Project, pk: int, checkpoint: str) -> HttpResponse:
     """GET asks whether it is meant, for whoever has no dialog."""
     job = job_or_404(request, project, pk)

@@ -22,12 +22,12 @@ from jobs.request.panel import RequestPanel
 from jobs.shortcuts import job_or_404
 from studio.models import Project, Role
 from studio.pages.error_messages import Banner, explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.vertex.errors import VertexError
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     """The Monitor tab; to htmx only the head, until the job is over."""
     job = job_or_404(request, project, pk)
@@ -54,7 +54,7 @@ def explain_last_error(job: TuningJob) -> Banner | None:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
@@ -65,7 +65,7 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
     """What will be sent of a draft, or was sent of a job, in every way of writing it."""
     job = job_or_404(request, project, pk)
@@ -74,7 +74,7 @@ def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if job.is_draft:
@@ -84,7 +84,7 @@ def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def download_adapter(request: Request, project: Project, pk: int, checkpoint: int) -> HttpResponseBase:
     """What was tuned on the engine, as a file; Google keeps the weights of its models."""
     job = job_or_404(request, project, pk)
@@ -101,7 +101,7 @@ def download_adapter(request: Request, project: Project, pk: int, checkpoint: in
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def cancel_job(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant, for whoever has no dialog."""
     job = job_or_404(request, project, pk)
@@ -118,7 +118,7 @@ def cancel_job(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def search_again(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     job.search_again()
@@ -126,7 +126,7 @@ def search_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def create_again(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if not job.create_again(request.user):

@@ -176,7 +176,7 @@ def record_duplicates(job: TuningJob, names: list[str]) -> None:
 def send_cancel(job: TuningJob) -> None:
     """Asks the service to stop; it may still finish. A refusal means that the job is not as we think."""
     now = timezone.now()
-    if not TuningJob.objects.cancels(now).filter(pk=job.pk).update(next_try_at=now + SENDING_TIMEOUT):
+    if not TuningJob.objects.pending_cancels(now).filter(pk=job.pk).update(next_try_at=now + SENDING_TIMEOUT):
         return
     vertex, name = job.project.vertex(), str(job.name)
     row = TuningJob.objects.filter(pk=job.pk)

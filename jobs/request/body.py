@@ -39,7 +39,7 @@ class RequestSettings(Protocol):
     def validation(self) -> DatasetFile | None: ...
 
 
-def build_request_body(job: RequestSettings) -> dict[str, Any]:
+def build_tuning_request(job: RequestSettings) -> dict[str, Any]:
     """Only what is set: an absent hyper-parameter means the recommended value.
 
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs/create

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jobs.request import snippets
-from jobs.request.body import build_request_body
+from jobs.request.body import build_tuning_request
 from jobs.request.target import RequestTarget, Snippet
 from studio.vertex.auth import LOCATION, base_url
 
@@ -25,7 +25,7 @@ class RequestPanel:
 
     @cached_property
     def snippets(self) -> list[Snippet]:
-        body = self.job.request or build_request_body(self.job)
+        body = self.job.request or build_tuning_request(self.job)
         address = build_target(self.job.project.place(), self.job.location)
         return [snippet(body, address) for snippet in snippets.SNIPPET_BUILDERS]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.request.target import TOKEN_VARIABLE, RequestTarget, Body, Snippet
+from jobs.request.target import TOKEN_VARIABLE, Body, RequestTarget, Snippet
 from studio.vertex.catalog import ADAPTER_SIZES
 
 VERTEXAI_SIZES = {1, 4, 8, 16}

@@ -12,7 +12,7 @@ import shlex
 import unicodedata
 
 from jobs.request.python_snippets import python_genai, python_vertexai
-from jobs.request.target import TOKEN_VARIABLE, RequestTarget, Body, Snippet
+from jobs.request.target import TOKEN_VARIABLE, Body, RequestTarget, Snippet
 
 __all__ = ["SNIPPET_BUILDERS", "curl", "powershell", "python_genai", "python_vertexai", "rest"]
 

@@ -13,7 +13,7 @@ from jobs.request_import import powershell_lexer
 from jobs.request_import.bash_lexer import tokenize_bash
 from jobs.request_import.cmd_lexer import prompt
 from jobs.request_import.powershell_lexer import Statement
-from jobs.request_import.tokens import Command, Unreadable, Token
+from jobs.request_import.tokens import Command, Token, Unreadable
 
 CURL = re.compile(r"(?:^|[/\\!])curl(?:\.exe)?$", re.IGNORECASE)
 OPTIONS_WITH_VALUE = set("AbcCdDeEFhHKmoPQrtTuUwxXyYz")

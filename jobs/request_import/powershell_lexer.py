@@ -9,7 +9,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.tokens import Unreadable, Token, line_number, unclosed_quote_error
+from jobs.request_import.tokens import Token, Unreadable, line_number, unclosed_quote_error
 
 QUOTES = "'\u2018\u2019\u201a\u201b"
 """What PowerShell takes for a single quotation mark."""

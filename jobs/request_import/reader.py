@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
-from jobs.request_import.curl import ExtractedRequest, from_powershell, extract_curl_request
+from jobs.request_import.curl import ExtractedRequest, extract_curl_request, from_powershell
 from jobs.request_import.draft_fields import ImportedRequest, parse_body, shorten_value
 from jobs.request_import.tokens import Unreadable
 

@@ -22,7 +22,7 @@ from jobs.request_import import reader
 from jobs.wizard.dataset_step.pending_files import add_pending_file
 from jobs.wizard.drafts import UNPROCESSABLE, create_blank_draft
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
 MAX_CHARACTERS = 100_000
@@ -30,7 +30,7 @@ MAX_ITEMS_SHOWN = 20
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def import_request(request: Request, project: Project) -> HttpResponse:
     text = request.POST.get("request", "")
     if request.method != "POST":

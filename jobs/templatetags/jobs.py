@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
-from jobs.status import RunProgress, describe_alerts, status_of, get_run_progress
+from jobs.status import RunProgress, describe_alerts, get_run_progress, status_of
 from studio.formats import format_rough_duration
 from studio.pages.list_query import ListQuery
 from studio.templatetags.studio import icon

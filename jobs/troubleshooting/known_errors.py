@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.troubleshooting import dataset_fixes, service_fixes, settings_fixes
-from jobs.troubleshooting.error_details import Fault, ErrorDetail, parse_error_details
+from jobs.troubleshooting.error_details import ErrorDetail, Fault, parse_error_details
 from jobs.troubleshooting.fix import SETTINGS, FailureCase, Fix
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from jobs.preflight import list_tuning_regions
 from jobs.request.body import SUBMISSION_LABEL
-from jobs.troubleshooting.fix import FailureCase, Fix, describe_change, format_value, format_use_label
+from jobs.troubleshooting.fix import FailureCase, Fix, describe_change, format_use_label, format_value
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 

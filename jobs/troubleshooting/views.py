@@ -21,7 +21,7 @@ from jobs.troubleshooting.error_details import to_vertex_error
 from jobs.troubleshooting.known_errors import SETTINGS, Fix, find_fixes
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 DATASETS = ("training", "validation")
 LAST_STEP = "jobs:review"
@@ -67,7 +67,7 @@ def suggest_fixes(job: TuningJob) -> SuggestedFixes | None:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def apply_fix(request: Request, project: Project, pk: int) -> HttpResponse:
     """A copy of the job with the known cures in it, at the field to look at. Nothing is started."""
     job = job_or_404(request, project, pk)

@@ -10,17 +10,17 @@ from django.views.decorators.http import require_safe
 from jobs.job_list import filters
 from jobs.models import TuningJob
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 @require_safe
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def list_drafts(request: Request, project: Project) -> HttpResponse:
     """The last changed first; `mine` leaves out those of others."""
     drafts = TuningJob.objects.drafts().filter(project=project)
     own = drafts.filter(owner=request.user)
     mine = "mine" in request.GET
-    rows = (own if mine else drafts).with_all().defer("remote", "summary").order_by("-updated_at", "-pk")
+    rows = (own if mine else drafts).with_related().defer("remote", "summary").order_by("-updated_at", "-pk")
     context = {
         "mine": mine,
         "counts": {"all": drafts.count(), "mine": own.count()},

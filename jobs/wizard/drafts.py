@@ -22,7 +22,7 @@ UNPROCESSABLE = 422
 
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
     """A draft of the person's own, or a job that it became, so that a stale page can lead there."""
-    rows = TuningJob.objects.with_all().select_related("training__parent", "validation__parent")
+    rows = TuningJob.objects.with_related().select_related("training__parent", "validation__parent")
     job = get_object_or_404(rows, project=project, pk=pk)
     if job.is_draft and job.owner_id != request.user.pk:
         raise PermissionDenied(

@@ -19,11 +19,11 @@ from jobs.estimates.queue_position import get_queue
 from jobs.preflight import Obstacle, ObstacleText, obstacles
 from jobs.tuning_job_resource import HyperParameter
 from jobs.wizard.dataset_step.leakage import LeakageCheck
-from jobs.wizard.draft_summary import DraftSummary, DatasetSection
+from jobs.wizard.draft_summary import DatasetSection, DraftSummary
 from jobs.wizard.drafts import draft_or_404
 from studio.formats import format_count
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 if TYPE_CHECKING:
     from jobs.models import TuningJob
@@ -181,7 +181,7 @@ class Review:
 
 
 @require_safe
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def show_review(request: Request, project: Project, pk: int) -> HttpResponse:
     """Step 3."""
     job = draft_or_404(request, project, pk)
@@ -193,7 +193,7 @@ def show_review(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
     """A second click finds no draft and leads to the same job."""
     job = draft_or_404(request, project, pk)

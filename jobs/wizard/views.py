@@ -19,11 +19,11 @@ from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.views import assign_sample_data
 from jobs.wizard.drafts import create_blank_draft, redirect_to_dataset_step
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def create_draft(request: Request, project: Project) -> HttpResponse:
     """A new draft; with `sample`, one that has the sample data of that name already."""
     job = create_blank_draft(request, project)
@@ -36,10 +36,10 @@ def create_draft(request: Request, project: Project) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
     """Asks, then does it; an admin may discard anybody's. One that is gone already is no trouble."""
-    job = TuningJob.objects.with_all().filter(project=project, pk=pk).first()
+    job = TuningJob.objects.with_related().filter(project=project, pk=pk).first()
     if job is None and (request.method == "GET" or not conflicts.was_discarded(request, project, pk)):
         raise Http404
     if job and not job.is_draft:
@@ -58,7 +58,7 @@ def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
     """The same settings as a new draft, of any job and of a colleague's draft; `validation` leads straight to
     where its dataset is chosen."""
@@ -70,7 +70,7 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def tune_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """A new draft that has this dataset as its training data."""
     dataset = dataset_or_404(project, pk)

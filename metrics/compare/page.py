@@ -26,8 +26,17 @@ from metrics.compare import settings as setting_rows
 from metrics.compare.charts import figures as curves
 from metrics.compare.charts import setting_effect
 from metrics.compare.datasets import DatasetComparison
-from metrics.compare.query import MIN_RUNS, MAX_RUNS, DEFAULT_CONTROLS, Metric, Outcome, Setting, Tab, CompareQuery
-from metrics.compare.runs import RunLine, find_baseline, build_run_lines
+from metrics.compare.query import (
+    DEFAULT_CONTROLS,
+    MAX_RUNS,
+    MIN_RUNS,
+    CompareQuery,
+    Metric,
+    Outcome,
+    Setting,
+    Tab,
+)
+from metrics.compare.runs import RunLine, build_run_lines, find_baseline
 from metrics.compare.table import Table
 from metrics.models import Feed
 from metrics.point_store import NO_POINTS, Points

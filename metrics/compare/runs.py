@@ -11,9 +11,9 @@ from typing import Any
 
 from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
-from jobs.tuning_job_resource import parse_float, get_object, parse_int
+from jobs.tuning_job_resource import get_object, parse_float, parse_int
 from metrics.compare.charts.run_style import RunStyle
-from metrics.compare.query import Outcome, Setting, CompareQuery
+from metrics.compare.query import CompareQuery, Outcome, Setting
 
 MILLION = 1_000_000
 MAX_NAME_LENGTH = 18

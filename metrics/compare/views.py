@@ -20,14 +20,14 @@ from metrics.compare import csv_export
 from metrics.compare.page import Comparison
 from metrics.compare.query import CompareQuery
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 GZIP_LEVEL = 1
 """gzip's level for figures: noise hardly shrinks any further, and somebody waits."""
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_comparison(request: Request, project: Project) -> HttpResponse:
     """The whole page; to htmx what stands about the charts. Ticked runs become an address of their own."""
     compare = load_comparison(request, project)
@@ -50,7 +50,7 @@ def search_candidates(request: Request, compare: Comparison) -> dict[str, object
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def figures_json(request: Request, project: Project) -> HttpResponseBase:
     """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
     compare = load_comparison(request, project)
@@ -76,7 +76,7 @@ def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def values_json(request: Request, project: Project) -> HttpResponse:
     """What the page needs to smooth by itself; it asks for so much only where the runs are short."""
     body = json.dumps(load_comparison(request, project).encode_training_values(), separators=(",", ":")).encode()
@@ -95,7 +95,7 @@ def json_response(request: Request, body: bytes) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def search_runs(request: Request, project: Project) -> HttpResponse:
     """Runs to add, for the page's dialog; without JavaScript the page itself lists them."""
     compare = load_comparison(request, project)
@@ -104,7 +104,7 @@ def search_runs(request: Request, project: Project) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 @gzip_page
 def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
     """Every stored point of the curves that are shown."""
@@ -115,7 +115,7 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = load_comparison(request, project)
     return csv_attachment(csv_export.iter_runs_csv(compare.table.rows, compare.lines, compare.settings), "runs")

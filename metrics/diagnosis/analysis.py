@@ -13,10 +13,9 @@ import numpy as np
 
 from jobs.tuning_job_resource import Checkpoint
 from metrics.diagnosis.findings import (
-    Divergence,
-    StillFalling,
-    Finding,
     CheckpointChoice,
+    Divergence,
+    Finding,
     Level,
     MeasuredCheckpoint,
     NoEvaluation,
@@ -24,6 +23,7 @@ from metrics.diagnosis.findings import (
     Overfitting,
     Plateau,
     Reading,
+    StillFalling,
 )
 from metrics.point_store import NO_POINTS, Numbers, Points
 from metrics.run import Run, step_of

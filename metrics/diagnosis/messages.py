@@ -10,12 +10,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from metrics.diagnosis.citations import cite_difference, cite_step, cite_span
+from metrics.diagnosis.citations import cite_difference, cite_span, cite_step
 from metrics.diagnosis.findings import (
-    Divergence,
-    StillFalling,
-    Finding,
     CheckpointChoice,
+    Divergence,
+    Finding,
     Level,
     MeasuredCheckpoint,
     NoEvaluation,
@@ -23,6 +22,7 @@ from metrics.diagnosis.findings import (
     Overfitting,
     Plateau,
     Reading,
+    StillFalling,
 )
 from metrics.summary import EVAL_LOSS
 

@@ -16,11 +16,11 @@ from metrics.charts.controls import Controls
 from metrics.monitor import table as tables
 from metrics.monitor.page import Monitor, panels
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
     """The whole tab; to htmx its panel, or only what stands below the charts."""
     job = job_or_404(request, project, pk)
@@ -34,7 +34,7 @@ def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 @gzip_page
 def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
@@ -61,7 +61,7 @@ def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBas
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpResponse:
     panel = next((panel for panel in panels() if panel.name == chart), None)
     if panel is None:
@@ -75,7 +75,7 @@ def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpR
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 @gzip_page
 def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResponse:
     """Every stored point, or those of one `chart`."""

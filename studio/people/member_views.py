@@ -13,13 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.people import invitations
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.people.forms import MemberForm
 
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def members(request: Request, project: Project) -> HttpResponse:
     """The list; a one-time link is shown once, to the admin who has just made it."""
     link = request.session.pop("one_time_link", None)
@@ -37,7 +37,7 @@ def render_members(request: Request, project: Project, form: MemberForm, link: d
 
 
 @require_POST
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def add_member(request: Request, project: Project) -> HttpResponse:
     form = MemberForm(request.POST)
     if not form.is_valid():
@@ -64,7 +64,7 @@ def show_link_once(request: Request, user: User) -> None:
 
 
 @require_POST
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def change_role(request: Request, project: Project, membership: int) -> HttpResponse:
     with transaction.atomic():
         held = get_object_or_404(project.membership_set.select_for_update(), pk=membership)
@@ -80,7 +80,7 @@ def change_role(request: Request, project: Project, membership: int) -> HttpResp
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def remove_member(request: Request, project: Project, membership: int) -> HttpResponse:
     """GET asks, POST does."""
     if request.method == "GET":
@@ -107,7 +107,7 @@ def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
 
 
 @require_POST
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def renew_link(request: Request, project: Project, membership: int) -> HttpResponse:
     """A new one-time link for somebody who has lost theirs, or their password."""
     held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.pages.error_messages import explain_error
-from studio.people.access import Request, require_installation_admin, member
+from studio.people.access import Request, require_installation_admin, require_role
 from studio.projects.forms import NewProjectForm, ProjectForm
 from studio.vertex.errors import VertexError
 
@@ -31,13 +31,13 @@ def home(request: Request) -> HttpResponse:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def project_home(request: Request, project: Project) -> HttpResponse:
     return redirect("jobs:list", project.slug)
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def activity(request: Request, project: Project) -> HttpResponse:
     entries = project.auditentry_set.select_related("actor")
     page = Paginator(entries, ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
@@ -45,7 +45,7 @@ def activity(request: Request, project: Project) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def project_settings(request: Request, project: Project) -> HttpResponse:
     form = ProjectForm(request.POST or None, instance=project, actor=request.user)
     if form.is_valid():
@@ -64,7 +64,7 @@ def project_settings(request: Request, project: Project) -> HttpResponse:
 
 
 @require_POST
-@member(Role.ADMIN)
+@require_role(Role.ADMIN)
 def check_connection(request: Request, project: Project) -> HttpResponse:
     """Lists the tuning jobs once and says how it went."""
     context: dict[str, Any] = {"form": ProjectForm(instance=project, actor=request.user), "checked": True}

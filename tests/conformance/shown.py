@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from jobs.request import snippets
 from jobs.request.body import SUBMISSION_LABEL
-from jobs.request.target import RequestTarget, Body
+from jobs.request.target import Body, RequestTarget
 from tests.conformance.calls import LOCATION, PROJECT, SHOWN, TRAINING, TUNED_BEFORE, VALIDATION
 
 FILES = {"trainingDatasetUri": TRAINING, "validationDatasetUri": VALIDATION, "exportLastCheckpointOnly": True}

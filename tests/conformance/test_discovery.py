@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.discovery import Document, iter_answers, find_error_faults
+from tests.conformance.discovery import Document, find_error_faults, iter_answers
 from tests.conformance.fields import FIELDS, find_missing
 from tests.conformance.recorder import Exchange
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.datasets.check.example import Conversation, detect_format, check_conversation
+from jobs.datasets.check.example import Conversation, check_conversation, detect_format
 
 RoleTexts = tuple[str, list[str]]
 """A role of Gemini's, or "system", with the texts said."""

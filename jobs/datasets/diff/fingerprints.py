@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jobs.datasets.check.checker import detect_non_text, problem, make_long_line_problem
+from jobs.datasets.check.checker import detect_non_text, make_long_line_problem, problem
 from jobs.datasets.check.distributions import Histogram
 from jobs.datasets.check.example import Conversation, Turn, check_conversation
 from jobs.datasets.check.fast_path.block_counter import count_block
-from jobs.datasets.check.fast_path.columns import ExampleColumns, Ints, hash_example, build_examples
+from jobs.datasets.check.fast_path.columns import ExampleColumns, Ints, build_examples, hash_example
 from jobs.datasets.check.fast_path.line_template import LineTemplate
 from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, Block, blocks

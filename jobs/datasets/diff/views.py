@@ -18,7 +18,7 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.downloads import BOM, attachment, escape_formula, format_csv_line, stem
 from jobs.datasets.shortcuts import dataset_or_404
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 def get_pair_or_404(project: Project, before: int, after: int) -> tuple[Dataset, Dataset]:
@@ -28,7 +28,7 @@ def get_pair_or_404(project: Project, before: int, after: int) -> tuple[Dataset,
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def show_changes(request: Request, project: Project, before: int, after: int) -> HttpResponse:
     """Small files are read at once; large ones when it is asked for, by POST."""
     pair = get_pair_or_404(project, before, after)
@@ -40,7 +40,7 @@ def show_changes(request: Request, project: Project, before: int, after: int) ->
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def download_changes_csv(request: Request, project: Project, before: int, after: int) -> HttpResponseBase:
     """Every changed example, found anew while it is sent: only the first ones are kept."""
     old, new = get_pair_or_404(project, before, after)
@@ -68,7 +68,7 @@ def csv_lines(rows: Iterator[csv_export.Row]) -> Iterator[bytes]:
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
     """To the changes between this dataset and the one asked for, from the older to the newer."""
     dataset = dataset_or_404(project, pk)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from jobs.datasets import ingest
 from jobs.datasets.check.checker import check_file
-from jobs.datasets.leakage.detector import Leaks, find_leaks, find_leaked_lines
+from jobs.datasets.leakage.detector import Leaks, find_leaked_lines, find_leaks
 from jobs.datasets.models import Dataset, Overlap
 
 if TYPE_CHECKING:

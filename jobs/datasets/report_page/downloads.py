@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from jobs.datasets import ingest
-from jobs.datasets.check.checker import iter_problems, check_file
+from jobs.datasets.check.checker import check_file, iter_problems
 from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Problem
 from jobs.datasets.errors import NO_BUCKET_ASK_ADMIN, Refusal, translate_storage_errors
@@ -26,7 +26,7 @@ from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.transform.clean import clean_file
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,7 +38,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def download_file(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """The very version that was checked, as it is stored."""
     dataset = dataset_or_404(project, pk)
@@ -52,7 +52,7 @@ def download_file(request: Request, project: Project, pk: int) -> HttpResponseBa
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def download_problems_csv(request: Request, project: Project, pk: int) -> HttpResponseBase:
     """Every problem, found anew while it is sent: the report keeps only the first of each kind."""
     dataset = dataset_or_404(project, pk)
@@ -65,7 +65,7 @@ def download_problems_csv(request: Request, project: Project, pk: int) -> HttpRe
 
 
 @require_GET
-@member(Role.VIEWER)
+@require_role(Role.VIEWER)
 def download_cleaned(request: Request, project: Project, pk: int) -> HttpResponseBase:
     dataset = dataset_or_404(project, pk)
     return respond_from_store(
@@ -76,7 +76,7 @@ def download_cleaned(request: Request, project: Project, pk: int) -> HttpRespons
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     """The cleaned file as a dataset of its own, checked anew."""
     dataset = dataset_or_404(project, pk)

@@ -9,7 +9,7 @@ from orjson import dumps, loads
 
 from jobs.datasets.check import other_formats as conversion
 from jobs.datasets.check.checker import detect_non_text
-from jobs.datasets.check.example import FORMATS, Conversation, detect_format, check_conversation
+from jobs.datasets.check.example import FORMATS, Conversation, check_conversation, detect_format
 from jobs.datasets.check.fast_path.columns import hash_example
 from jobs.datasets.check.fast_path.plain_example import NOT_PLAIN, count_raw_keys, extract_plain_texts
 from jobs.datasets.check.json_line import UnreadableLine, parse_line

@@ -12,7 +12,7 @@ from django.conf import settings
 from jobs.datasets import ingest
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
-from jobs.datasets.transform.split import SplitPlan, Part, plan_split, split_lines
+from jobs.datasets.transform.split import Part, SplitPlan, plan_split, split_lines
 from studio.vertex.storage import Storage
 
 if TYPE_CHECKING:

@@ -40,10 +40,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         model = get_base_model(options["model"])
-        files: Files = {"training": check_file(options["file"], model, "training")}
+        files: Files = {"training": check_path(options["file"], model, "training")}
         leaks = None
         if held := options["validation"]:
-            files["validation"] = check_file(held, model, "validation")
+            files["validation"] = check_path(held, model, "validation")
             leaks = find_leaks(chunks(options["file"]), chunks(held))
         with translation.override(get_terminal_language()):
             if options["json"]:
@@ -81,7 +81,7 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def check_file(path: Path, model: BaseModel | None, purpose: Purpose) -> CheckResult:
+def check_path(path: Path, model: BaseModel | None, purpose: Purpose) -> CheckResult:
     report = check_file(chunks(path), name=path.name)
     judged = check_model_limits(report, model, purpose) if model else []
     return path, report, sorted([*judged, *report.problems], key=lambda each: (each.severity, each.line))

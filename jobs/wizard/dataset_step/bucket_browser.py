@@ -18,12 +18,12 @@ from jobs.models import TuningJob
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
 
 
 @require_safe
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def browse_bucket(request: Request, project: Project, pk: int) -> HttpResponse:
     """The page, or what stands in its dialog when htmx asks."""
     job = draft_or_404(request, project, pk)

@@ -20,7 +20,7 @@ from jobs.datasets.leakage.detector import Leaks
 from jobs.wizard.drafts import draft_or_404, redirect_to_dataset_step
 from studio.models import Project, Role
 from studio.pages.error_messages import Banner, explain_error
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 from studio.vertex.errors import VertexError
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ class LeakageCheck:
     def for_job(cls, job: TuningJob) -> LeakageCheck | None:
         """What is known so far; None where there are no two datasets with examples."""
         training, validation = job.training, job.validation if job.validation_enabled else None
-        if not (training and validation and training.checked.examples and validation.checked.examples):
+        if not (training and validation and training.parsed_report.examples and validation.parsed_report.examples):
             return None
-        if validation.checked.examples > MAX_VALIDATION_EXAMPLES:
+        if validation.parsed_report.examples > MAX_VALIDATION_EXAMPLES:
             return None
-        if training.same_data(validation):
+        if training.has_same_data(validation):
             return cls(training, validation, leakage_results.build_full_overlap(validation))
         known = leakage_results.find_overlap(training, validation)
         return cls(training, validation, Leaks.from_json(known.found) if known else None)
@@ -83,7 +83,7 @@ class LeakageCheck:
 
 
 @require_safe
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
     """Reads both files where nobody has yet, and says what they share. Without JavaScript it leads back to
     the page, which shows it."""
@@ -102,7 +102,7 @@ def compare_datasets(request: Request, project: Project, pk: int) -> HttpRespons
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def leave_out_leaks(request: Request, project: Project, pk: int) -> HttpResponse:
     """Validates on a new file without the examples that are also in the training data."""
     job = draft_or_404(request, project, pk)

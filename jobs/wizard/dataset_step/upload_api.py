@@ -23,7 +23,7 @@ from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 UPLOAD_GONE = gettext_lazy("This upload is no longer on the server. Choose the file again.")
@@ -37,7 +37,7 @@ STATUS_BY_ERROR: dict[type[resumable_upload.UploadRefused], int] = {
 
 
 @require_http_methods(["POST", "PUT", "DELETE"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def upload_in_chunks(request: Request, project: Project, pk: int) -> JsonResponse:
     job = draft_or_404(request, project, pk)
     if not job.is_draft:

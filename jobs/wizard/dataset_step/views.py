@@ -15,7 +15,14 @@ from django.views.decorators.http import require_POST, require_safe
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal, ingest_sample_parts, translate_storage_errors
-from jobs.datasets.forms import TOO_BIG, ExistingFileForm, HoldOutForm, UploadFolderForm, UploadForm, first_error
+from jobs.datasets.forms import (
+    TOO_BIG,
+    ExistingFileForm,
+    HoldOutForm,
+    UploadFolderForm,
+    UploadForm,
+    first_error,
+)
 from jobs.datasets.models import Dataset
 from jobs.datasets.transform import hold_out as holdout
 from jobs.datasets.transform import split
@@ -30,11 +37,11 @@ from jobs.wizard.dataset_step.sections import RejectedChoice, build_picker
 from jobs.wizard.draft_summary import DraftSummary
 from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, redirect_to_dataset_step
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 
 @require_safe
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     job = draft_or_404(request, project, pk)
     return render_dataset_step(request, job) if job.is_draft else redirect(job)
@@ -80,7 +87,7 @@ def set_dataset(
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def upload_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """A file in the form, or the token of one that came before in parts. It lies here until it was stored, so
     that a store that fails is tried again without sending the file again."""
@@ -134,7 +141,7 @@ def store_upload(request: Request, job: TuningJob, part: UploadSession) -> Datas
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def set_upload_folder(request: Request, project: Project, pk: int) -> HttpResponse:
     """Where uploads go. htmx asks for the field alone, whenever it was changed."""
     job = draft_or_404(request, project, pk)
@@ -156,7 +163,7 @@ def set_upload_folder(request: Request, project: Project, pk: int) -> HttpRespon
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def choose_existing_file(request: Request, project: Project, pk: int) -> HttpResponse:
     """A file that lies on Cloud Storage already."""
     job = draft_or_404(request, project, pk)
@@ -171,7 +178,7 @@ def choose_existing_file(request: Request, project: Project, pk: int) -> HttpRes
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def choose_from_library(request: Request, project: Project, pk: int) -> HttpResponse:
     """A dataset that the project knows."""
     job = draft_or_404(request, project, pk)
@@ -188,7 +195,7 @@ def choose_from_library(request: Request, project: Project, pk: int) -> HttpResp
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
     """The sample data that the form's `name` names, or else the first."""
     job = draft_or_404(request, project, pk)
@@ -211,7 +218,7 @@ def assign_sample_data(request: Request, job: TuningJob, name: str) -> None:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def hold_out_validation(request: Request, project: Project, pk: int) -> HttpResponse:
     """A part of the training file becomes the validation dataset."""
     job = draft_or_404(request, project, pk)
@@ -251,7 +258,7 @@ def fields_without_hold_out(job: TuningJob) -> dict[str, Any]:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def remove_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """Takes the file out of the draft; the file itself stays, and so does the other one."""
     job = draft_or_404(request, project, pk)
@@ -263,7 +270,7 @@ def remove_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 @require_POST
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def switch_validation(request: Request, project: Project, pk: int) -> HttpResponse:
     """Off keeps the file for later; what was held out goes back to training."""
     job = draft_or_404(request, project, pk)

@@ -16,7 +16,12 @@ from django.utils.translation import gettext as _
 from jobs import base_models
 from jobs.models import TuningJob
 from jobs.preflight import list_tuning_regions
-from jobs.wizard.model_step.choices import adapter_choices, checkpoint_choices, include_unavailable, model_choices
+from jobs.wizard.model_step.choices import (
+    adapter_choices,
+    checkpoint_choices,
+    include_unavailable,
+    model_choices,
+)
 from jobs.wizard.model_step.display_name import validate_display_name
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, build_form_data
 from jobs.wizard.model_step.pre_tuned_models import PreTunedModel, list_pre_tuned_models

@@ -22,17 +22,17 @@ from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, get_or_replace_draft
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import Project, Role
-from studio.people.access import Request, member
+from studio.people.access import Request, require_role
 
 FORBIDDEN = 403
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.TUNER)
+@require_role(Role.TUNER)
 def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
     if request.method == "POST":
         return save_model_step(request, project, pk)
-    job = get_object_or_404(TuningJob.objects.with_all(), project=project, pk=pk)
+    job = get_object_or_404(TuningJob.objects.with_related(), project=project, pk=pk)
     if not job.is_draft:
         return redirect(job)
     if job.owner_id != request.user.pk:

@@ -16,12 +16,12 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from metrics.charts import theme
-from metrics.charts.axes import Ruler, compute_label_shifts, choose_unit
+from metrics.charts.axes import Ruler, choose_unit, compute_label_shifts
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.charts.downsample import MAX_POINTS, smooth, downsample_points
+from metrics.charts.downsample import MAX_POINTS, downsample_points, smooth
 from metrics.compare.charts.run_style import RunStyle
 from metrics.compare.charts.y_range import Json, build_y_axis, describe_clipped_points
-from metrics.compare.query import Metric, CompareQuery, Zoom
+from metrics.compare.query import CompareQuery, Metric, Zoom
 from metrics.point_store import Numbers, Points
 from metrics.run import Run
 from metrics.summary import find_best_index
@@ -250,9 +250,9 @@ def label_ends(metric: Metric, curves: Sequence[RunCurve], layout: Json, control
     shifts = compute_label_shifts([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
     form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
     for (curve, value, y), shift in zip(ends, shifts, strict=True):
-        x = float(curve.ruler.places(curve.points)[curve.last or 0])
+        x = float(curve.ruler.x_of_points(curve.points)[curve.last_index or 0])
         words = f"{theme.escape_text(curve.short)} {value:{form}}"
-        label = theme.end_label(x, y, words, f"chart-{curve.look.number}", shift)
+        label = theme.end_label(x, y, words, f"chart-{curve.look.color_number}", shift)
         layout["annotations"].append(label | {"name": f"end-{curve.key}"})
         if last - LABEL_SHARE * (last - first) < x <= last:
             layout["margin"] |= {"r": theme.END_LABEL_ROOM + 24}

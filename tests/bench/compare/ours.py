@@ -14,7 +14,8 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.bench.compare.timer import HEIGHT, Region, Spot
-from tests.stack import HOME, NOT_INHERITED, Person, Stack
+from tests.paths import ROOT
+from tests.stack import NOT_INHERITED, Person, Stack
 
 PASSWORD = "a long enough password"
 WHERE = """() => {
@@ -70,7 +71,7 @@ def fill_database(workload: str, state: Path) -> list[int]:
     kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.compare.fill", workload],
-        cwd=HOME,
+        cwd=ROOT,
         env={**kept, "STATE_DIR": str(state), "DJANGO_SETTINGS_MODULE": "studio.settings"},
         stdout=subprocess.PIPE,
         check=True,

@@ -11,7 +11,13 @@ from transformers import AutoModelForCausalLM
 
 from engine.base_models import hf_folder
 from engine.base_models.hf_folder import BaseModelError
-from engine.base_models.registry import STAND_INS, LocalBaseModel, list_base_models, prepare_base_models, resolve_base_model
+from engine.base_models.registry import (
+    STAND_INS,
+    LocalBaseModel,
+    list_base_models,
+    prepare_base_models,
+    resolve_base_model,
+)
 from tests.engine.tiny_base import write_base
 
 

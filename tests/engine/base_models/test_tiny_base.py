@@ -17,7 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from engine.base.build import pretraining
-from engine.base.build.corpus import write_copying_example, write_example, words
+from engine.base.build.corpus import words, write_copying_example, write_example
 from engine.base.build.corpus.conversation import say
 from engine.base.build.corpus.disguise import disguise_words, splice_words
 from engine.base.build.muon import orthogonalize

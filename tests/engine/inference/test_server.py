@@ -18,8 +18,8 @@ from transformers import AutoModelForCausalLM
 
 from engine.base_models.registry import LocalBaseModel
 from engine.inference.generation import Generation, count_stop_prefix
-from engine.inference.options import Options, GenerationChunk
-from engine.inference.sampling import sample_token, find_top_tokens, apply_penalties
+from engine.inference.options import GenerationChunk, Options
+from engine.inference.sampling import apply_penalties, find_top_tokens, sample_token
 from engine.inference.server import ModelServer
 from engine.queue.job_folder import JobFolder
 from engine.training.chat_template import ChatTemplate, Message

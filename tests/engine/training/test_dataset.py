@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from engine.training.chat_template import ChatTemplate, Message
-from engine.training.dataset import TokenSequence, UnusableExample, encode_example, parse_example, read_dataset
+from engine.training.dataset import (
+    TokenSequence,
+    UnusableExample,
+    encode_example,
+    parse_example,
+    read_dataset,
+)
 from tests.engine.tiny_base import TEMPLATE, example, write_base, write_lines
 
 # Writes an answer otherwise once another turn follows it, as models do that think before their last answer.

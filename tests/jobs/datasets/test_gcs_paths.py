@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from jobs.datasets.gcs_paths import File, Folder, build_breadcrumbs, join_folder, is_folder_uri, get_parent_folder, build_listing, parse_folder_uri
+from jobs.datasets.gcs_paths import (
+    File,
+    Folder,
+    build_breadcrumbs,
+    build_listing,
+    get_parent_folder,
+    is_folder_uri,
+    join_folder,
+    parse_folder_uri,
+)
 from studio.vertex.errors import BadName
 from studio.vertex.storage import Listing, ObjectInfo
 

@@ -19,7 +19,7 @@ from jobs.models import TuningJob
 from studio.models import AuditEntry, Project
 from studio.vertex.errors import Conflict, NotFound
 from tests.engine.running_engine import Engine
-from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, openai_chat, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, example, line, openai_chat
 
 pytestmark = pytest.mark.django_db
 OTHER = line(example("Second?"))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.base_models.registry import LocalBaseModel
-from jobs.estimates.estimate import NEAR_SIZE_FACTOR, TrainingData, PastJob, Range, estimate_run
+from jobs.estimates.estimate import NEAR_SIZE_FACTOR, PastJob, Range, TrainingData, estimate_run
 from jobs.estimates.presentation import figures
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel

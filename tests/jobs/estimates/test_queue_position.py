@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from jobs.estimates.queue_position import QueuedJob, Queue, get_queue, get_queue_if_waiting
+from jobs.estimates.queue_position import Queue, QueuedJob, get_queue, get_queue_if_waiting
 from jobs.models import TuningJob
 from jobs.querysets import Submission
 from studio.models import Membership, Project, Role

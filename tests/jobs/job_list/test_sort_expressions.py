@@ -17,7 +17,7 @@ from jobs import tuning_job_resource
 from jobs.job_list.filters import Filters, select_rows
 from jobs.job_list.sort_expressions import STATE_ORDER
 from jobs.models import Submission, TuningJob
-from jobs.status import status_of, get_run_progress
+from jobs.status import get_run_progress, status_of
 from studio.models import Project
 from studio.vertex import job_states
 

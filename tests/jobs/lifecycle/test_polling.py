@@ -18,7 +18,7 @@ from jobs.models import Submission, Sweep, TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from tests.jobs.conftest import PLACE, remote_job
-from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, ReceivedRequest, json_answer
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,16 @@ from jobs.troubleshooting.settings_fixes import find_nearest_model
 from studio.vertex import errors
 from studio.vertex.errors import VertexError, Violation
 from studio.vertex.job_states import FAILED
-from tests.jobs.troubleshooting.failures import ADAPTER, KEY, ROWS, SPEC, Row, make_job, make_job_error, make_refusal
+from tests.jobs.troubleshooting.failures import (
+    ADAPTER,
+    KEY,
+    ROWS,
+    SPEC,
+    Row,
+    make_job,
+    make_job_error,
+    make_refusal,
+)
 
 CASES = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 

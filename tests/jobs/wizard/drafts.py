@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from jobs.request.body import build_request_body
+from jobs.request.body import build_tuning_request
 from jobs.request.target import RequestTarget
 from studio.vertex.catalog import ADAPTER_SIZES
 
@@ -90,7 +90,7 @@ class Draft:
 
     @property
     def body(self) -> dict[str, Any]:
-        return build_request_body(self)
+        return build_tuning_request(self)
 
     @property
     def expected_fields(self) -> dict[str, Any]:

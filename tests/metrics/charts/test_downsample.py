@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metrics.charts.downsample import MAX_POINTS, smooth, downsample_points
+from metrics.charts.downsample import MAX_POINTS, downsample_points, smooth
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 
 odd = st.floats(width=32)

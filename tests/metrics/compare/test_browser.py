@@ -23,7 +23,7 @@ from tests.axe import grave_problems
 from tests.bench.compare.workload import SPIKE, TRAIN_LOSS, W2
 from tests.browser import open_watched_page
 from tests.metrics.charts.curves import START
-from tests.metrics.compare.runs import create_run, join_ids, create_team
+from tests.metrics.compare.runs import create_run, create_team, join_ids
 from tests.metrics.monitor.test_monitor_browser import until
 from tests.visits import chrome as chrome
 

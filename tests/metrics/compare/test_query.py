@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.compare.query import MAX_RUNS, Metric, Outcome, Setting, Tab, CompareQuery, parse_places
+from metrics.compare.query import MAX_RUNS, CompareQuery, Metric, Outcome, Setting, Tab, parse_places
 
 spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
     lambda found: (float(found[0]), float(found[0] + found[1]))

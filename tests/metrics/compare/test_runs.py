@@ -15,11 +15,11 @@ from jobs.models import TuningJob
 from metrics.compare import comparability, csv_export
 from metrics.compare.charts import setting_effect
 from metrics.compare.page import Comparison
-from metrics.compare.query import Outcome, Setting, CompareQuery
+from metrics.compare.query import CompareQuery, Outcome, Setting
 from metrics.run import Run
 from metrics.summary import summarize_curves
 from studio.models import Project
-from tests.metrics.compare.runs import create_run, join_ids, create_team, create_validation
+from tests.metrics.compare.runs import create_run, create_team, create_validation, join_ids
 
 pytestmark = pytest.mark.django_db
 

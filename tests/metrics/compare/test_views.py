@@ -19,7 +19,7 @@ from django.urls import reverse
 from jobs.models import TuningJob
 from metrics import point_store
 from studio.models import Project, Role
-from tests.metrics.compare.runs import create_run, join_ids, create_team
+from tests.metrics.compare.runs import create_run, create_team, join_ids
 from tests.metrics.compare.test_figures import decode_numbers
 
 pytestmark = pytest.mark.django_db

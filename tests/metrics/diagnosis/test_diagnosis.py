@@ -10,8 +10,15 @@ from django.utils import translation
 from django.utils.html import strip_tags
 
 from jobs.tuning_job_resource import Checkpoint
-from metrics.diagnosis.analysis import ALERTS, MIN_EVALUATIONS, EvaluationCurve, analyze_curves, find_alerts, estimate_noise
-from metrics.diagnosis.findings import Finding, CheckpointChoice, Overfitting, Plateau
+from metrics.diagnosis.analysis import (
+    ALERTS,
+    MIN_EVALUATIONS,
+    EvaluationCurve,
+    analyze_curves,
+    estimate_noise,
+    find_alerts,
+)
+from metrics.diagnosis.findings import CheckpointChoice, Finding, Overfitting, Plateau
 from metrics.diagnosis.messages import Note, build_notes
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run

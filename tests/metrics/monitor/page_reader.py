@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, ReceivedRequest, json_answer
 
 PLACE = "projects/local/locations/us-central1"
 EXPERIMENT = f"{PLACE}/metadataStores/default/contexts/tuning-1"

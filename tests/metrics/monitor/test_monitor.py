@@ -22,7 +22,7 @@ from metrics import point_store as points
 from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project, Role
-from tests.metrics.charts.curves import EPOCHS, STEPS, make_series, create_job_with_points, make_remote_job
+from tests.metrics.charts.curves import EPOCHS, STEPS, create_job_with_points, make_remote_job, make_series
 from tests.metrics.charts.test_figures import decode_numbers
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"

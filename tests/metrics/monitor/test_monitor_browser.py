@@ -22,7 +22,7 @@ from metrics.point_store import Points
 from metrics.run import Run
 from studio.models import Project
 from tests.browser import open_watched_page
-from tests.metrics.charts.curves import START, make_series, create_job_with_points, make_remote_job
+from tests.metrics.charts.curves import START, create_job_with_points, make_remote_job, make_series
 from tests.metrics.charts.test_figures import traces_by_name
 from tests.metrics.monitor.page_reader import Board
 from tests.metrics.monitor.test_monitor import make_ended_job

@@ -18,7 +18,7 @@ from studio.vertex import auth
 from studio.vertex.auth import Place, base_url, session
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadName, CredentialsFailed, OutcomeUnknown, Unauthenticated, VertexError
-from tests.studio.vertex.double import Answer, FakeVertexServer, load_exchanges, json_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer, load_exchanges
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1"
 HOST = "https://us-central1-aiplatform.googleapis.com"

@@ -11,7 +11,14 @@ import pytest
 from studio.vertex.client import Vertex
 from studio.vertex.errors import BadName, BadRequest, NotFound, OutcomeUnknown
 from studio.vertex.time_series import TimeSeries
-from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, load_exchanges, json_answer, replay_answer
+from tests.studio.vertex.double import (
+    Answer,
+    FakeVertexServer,
+    ReceivedRequest,
+    json_answer,
+    load_exchanges,
+    replay_answer,
+)
 
 JOB = "projects/myproject/locations/us-central1/tuningJobs/1002"
 EXPERIMENT = (

@@ -12,7 +12,7 @@ import pytest
 
 from studio.vertex.errors import VertexError
 from studio.vertex.storage import Storage
-from tests.studio.vertex.double import ReceivedRequest, FakeVertexServer, load_exchanges, json_answer
+from tests.studio.vertex.double import FakeVertexServer, ReceivedRequest, json_answer, load_exchanges
 from tests.studio.vertex.test_same_requests import comparable_query
 
 Json = dict[str, Any]

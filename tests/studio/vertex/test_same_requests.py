@@ -18,11 +18,11 @@ import pytest
 
 from engine.protojson import lenient_json
 from engine.protojson.message_reader import normalize_message
-from jobs.chat.request import build_request_body
-from jobs.request.body import SUBMISSION_LABEL, build_request_body
+from jobs.chat.request import build_generate_request
+from jobs.request.body import SUBMISSION_LABEL, build_tuning_request
 from studio.vertex.client import Vertex
-from tests.studio.vertex.double import FakeVertexServer, load_exchanges, json_answer
-from tests.studio.vertex.test_requests import EXPERIMENT, RUN, strip_version, make_series
+from tests.studio.vertex.double import FakeVertexServer, json_answer, load_exchanges
+from tests.studio.vertex.test_requests import EXPERIMENT, RUN, make_series, strip_version
 
 Json = dict[str, Any]
 
@@ -67,7 +67,7 @@ def build_job_body(base_model: str, training: str, **chosen: Any) -> Json:
         validation_enabled=validation is not None,
         submission_id="1",
     )
-    body = build_request_body(job)
+    body = build_tuning_request(job)
     assert body.pop("labels") == {SUBMISSION_LABEL: "1"}
     return body
 
@@ -139,7 +139,7 @@ class Settings:
 
 
 def build_question(*turns: Turn, system: str = "", **generation_config: Any) -> Json:
-    return build_request_body(turns, Settings(system, generation_config))
+    return build_generate_request(turns, Settings(system, generation_config))
 
 
 def generate_case(capture: str, resource: str, body: Json, *only_theirs: str) -> Case:
@@ -286,7 +286,7 @@ def test_requests_match_the_client_library(vertex: Vertex, double: FakeVertexSer
     double.otherwise = lambda asked: json_answer({"name": "1"})
     with pytest.MonkeyPatch.context() as patch:
         # What comes back to a stream is no stream; only what was asked is looked at.
-        patch.setattr("studio.vertex.client.elements", lambda response: iter(()))
+        patch.setattr("studio.vertex.client.iter_responses", lambda response: iter(()))
         case.act(vertex)
     [asked] = double.asked
     assert (asked.method, unquote(strip_version(asked.path))) == (

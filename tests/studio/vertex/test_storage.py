@@ -25,7 +25,14 @@ from studio.vertex.errors import (
     VertexError,
 )
 from studio.vertex.storage import BLOCK, GsUri, Storage, parse_gs_uri
-from tests.studio.vertex.double import Answer, ReceivedRequest, FakeVertexServer, load_exchanges, json_answer, replay_answer
+from tests.studio.vertex.double import (
+    Answer,
+    FakeVertexServer,
+    ReceivedRequest,
+    json_answer,
+    load_exchanges,
+    replay_answer,
+)
 
 URI = "gs://demo/ds/train.jsonl"
 MEBIBYTE = 1024 * 1024

@@ -12,7 +12,7 @@ import pytest
 from studio.vertex.client import Vertex
 from studio.vertex.errors import NotFound, StreamBroken, TooManyRequests
 from studio.vertex.streaming import events
-from tests.studio.vertex.double import Answer, FakeVertexServer, load_exchanges, json_answer, replay_answer
+from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer, load_exchanges, replay_answer
 
 ENDPOINT = "projects/123456789012/locations/us-central1/endpoints/888003"
 BODY = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]}

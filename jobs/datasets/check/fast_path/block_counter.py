@@ -12,7 +12,14 @@ from orjson import loads
 
 from jobs.datasets.check.fast_path.columns import Ints, Rows, empty_ints
 from jobs.datasets.check.fast_path.line_template import LineTemplate
-from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, NOT_PLAIN, count_raw_keys, extract_plain_texts
+from jobs.datasets.check.fast_path.plain_example import (
+    FIRST,
+    LATER,
+    NOT_PLAIN,
+    SYSTEM,
+    count_raw_keys,
+    extract_plain_texts,
+)
 from jobs.datasets.check.lines import Block
 
 LATER_ROW = bytes([LATER])

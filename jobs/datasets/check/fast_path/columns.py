@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from jobs.datasets.check.distributions import LengthStats
 from jobs.datasets.check.duplicates import DuplicateFinder
-from jobs.datasets.check.fast_path.plain_example import LATER, SYSTEM, NOT_PLAIN, count_keys, extract_plain_texts
+from jobs.datasets.check.fast_path.plain_example import (
+    LATER,
+    NOT_PLAIN,
+    SYSTEM,
+    count_keys,
+    extract_plain_texts,
+)
 
 Ints = NDArray[np.int64]
 PENDING = 2**14

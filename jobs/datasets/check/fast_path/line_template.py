@@ -15,7 +15,14 @@ from typing import Any
 from orjson import loads
 
 from jobs.datasets.check.fast_path.columns import Rows
-from jobs.datasets.check.fast_path.plain_example import FIRST, LATER, SYSTEM, NOT_PLAIN, count_keys, extract_plain_texts
+from jobs.datasets.check.fast_path.plain_example import (
+    FIRST,
+    LATER,
+    NOT_PLAIN,
+    SYSTEM,
+    count_keys,
+    extract_plain_texts,
+)
 
 MARK = b"@"
 SEPARATORS = ((", ", ": "), (",", ":"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.datasets.check.checker import MAX_PROBLEMS_PER_CODE, iter_problems, check_file
+from jobs.datasets.check.checker import MAX_PROBLEMS_PER_CODE, check_file, iter_problems
 from jobs.datasets.check.lines import LINE_LIMIT
 from jobs.datasets.check.messages import SENTENCES, describe_problem
 from jobs.datasets.check.model_limits import check_model_limits

@@ -10,7 +10,7 @@ import time
 import pytest
 from django.utils import translation
 
-from jobs.datasets.check.checker import iter_problems, check_file
+from jobs.datasets.check.checker import check_file, iter_problems
 from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.transform.clean import clean_file
 from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING

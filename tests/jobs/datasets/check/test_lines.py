@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobs.datasets.check import checker as checking
 from jobs.datasets.check import lines as reading
-from jobs.datasets.check.checker import iter_problems, check_file
+from jobs.datasets.check.checker import check_file, iter_problems
 from jobs.datasets.check.distributions import Histogram
 from jobs.datasets.check.fast_path.block_counter import BlockCount
 from jobs.datasets.check.fast_path.line_template import LineTemplate
@@ -23,7 +23,7 @@ from jobs.datasets.check.lines import Block
 from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.check.report import Report
 from jobs.datasets.transform.clean import clean_file
-from tests.jobs.datasets.check.corpus import FINE, OTHER, example, conversation_line, turn
+from tests.jobs.datasets.check.corpus import FINE, OTHER, conversation_line, example, turn
 
 FULL = checking.MAX_SAMPLES * (FINE + b"\n")
 """What fills the samples, so that lines after it may go the quick way."""

@@ -19,7 +19,7 @@ from jobs.wizard.draft_summary import DatasetSection
 from studio.models import Project
 from studio.vertex.client import Vertex
 from tests.engine.running_engine import Engine
-from tests.jobs.datasets.check.corpus import example, conversation_line, turn
+from tests.jobs.datasets.check.corpus import conversation_line, example, turn
 from tests.studio.vertex.double import FakeVertexServer
 
 pytestmark = pytest.mark.django_db
@@ -131,5 +131,5 @@ def test_beat_counts_a_drafts_dataset_once(
 def test_beat_ignores_an_idle_draft(stored: Dataset, draft: TuningJob) -> None:
     draft.training, draft.base_model, draft.location = stored, "studio-tiny", "us-central1"
     draft.save()
-    assert draft in TuningJob.objects.uncounted(timezone.now())
-    assert draft not in TuningJob.objects.uncounted(timezone.now() + timedelta(hours=1))
+    assert draft in TuningJob.objects.with_uncounted_tokens(timezone.now())
+    assert draft not in TuningJob.objects.with_uncounted_tokens(timezone.now() + timedelta(hours=1))

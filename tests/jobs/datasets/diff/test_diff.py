@@ -18,7 +18,7 @@ from jobs.datasets.diff.csv_export import changed_rows, match_files
 from jobs.datasets.diff.diff import MAX_CHANGES, Answer, Diff, Source, diff_files
 from jobs.datasets.diff.fingerprints import MAX_BROKEN, fingerprint_file
 from tests.jobs.datasets.check.corpus import CASES
-from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, openai_chat, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, example, line, openai_chat
 
 SYSTEM = {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
 Pair = tuple[str, str]

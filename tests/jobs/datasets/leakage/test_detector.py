@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.datasets.leakage import detector, similarity_index
-from jobs.datasets.leakage.detector import MAX_PAIRS, Leaks, find_leaks, find_leaked_lines
+from jobs.datasets.leakage.detector import MAX_PAIRS, Leaks, find_leaked_lines, find_leaks
 from jobs.datasets.leakage.similarity_index import SimilarityIndex, normalize_text
-from tests.bench.leaks import message, iter_rows
+from tests.bench.leaks import iter_rows, message
 from tests.paths import SAMPLES
 
 

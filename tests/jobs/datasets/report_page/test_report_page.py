@@ -20,7 +20,7 @@ from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.report_page.page import ReportPage, describe_derivation
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
-from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, openai_chat, example, line
+from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, example, line, openai_chat
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Dataset]

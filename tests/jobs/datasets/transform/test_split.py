@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.datasets.transform.split import TooFew, plan_split, lines, count_held_out, split_lines
+from jobs.datasets.transform.split import TooFew, count_held_out, lines, plan_split, split_lines
 
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\n"), min_size=1, max_size=8), max_size=120)
 PERCENT = st.integers(1, 50)

@@ -16,7 +16,7 @@ from django.test import Client
 from jobs.job_page.details_tab import sections
 from jobs.models import Submission, TuningJob
 from jobs.preflight import model_obstacles
-from jobs.request.body import build_request_body
+from jobs.request.body import build_tuning_request
 from jobs.wizard.draft_summary import DraftSummary
 from jobs.wizard.model_step import labels
 from jobs.wizard.model_step.fields import ADVANCED, build_form_data
@@ -124,7 +124,7 @@ def test_every_field_is_saved_shown_and_sent(browser: Client, google: TuningJob)
     page = get_page(browser, google)
     assert "8 changed" in page and "2 labels" in page and "Adapter size 16" in page
     assert "team=support\n段階=試し-1</textarea>" in page and ACCOUNT in page and KEY in page
-    request = build_request_body(google)
+    request = build_tuning_request(google)
     assert request["labels"].items() > google.labels.items()
     assert request["encryptionSpec"] == {"kmsKeyName": KEY} and request["serviceAccount"] == ACCOUNT
     assert request["description"] == "Second\nline"
@@ -225,7 +225,7 @@ def test_pre_tuned_model_and_checkpoint_are_saved(
     google.refresh_from_db()
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (MODEL, "2")
     assert (google.base_model, google.adapter_size) == ("gemini-2.5-pro", None)
-    request = build_request_body(google)
+    request = build_tuning_request(google)
     assert request["preTunedModel"] == {"tunedModelName": MODEL, "checkpointId": "2"}
     assert "baseModel" not in request
     again = get_page(browser, google)
@@ -440,7 +440,7 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
     copy = TuningJob.objects.drafts().get()
     assert {name: getattr(copy, name) for name in chosen} == chosen
     assert copy.training == google.training and copy.submission_id != google.submission_id
-    assert {**build_request_body(copy), "labels": 0} == {**google.request, "labels": 0}
+    assert {**build_tuning_request(copy), "labels": 0} == {**google.request, "labels": 0}
 
 
 @pytest.mark.parametrize(

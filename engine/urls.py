@@ -76,14 +76,18 @@ urlpatterns = [
     location_route("/tuningJobs/(?P<job>[^/:]+):cancel", POST=tuning_jobs.cancel_tuning_job),
     location_route(ENDPOINT + ":undeployModel", POST=endpoints.undeploy_model),
     location_route(ENDPOINT + ":(?P<verb>[a-zA-Z]+)", POST=generate_content.call_endpoint),
-    location_route("/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generate_content.call_model),
+    location_route(
+        "/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)", POST=generate_content.call_model
+    ),
     route(
         "(?P<version>v1|v1beta1)/publishers/google/models/(?P<model>[^/:]+):(?P<verb>[a-zA-Z]+)",
         POST=generate_content.call_model_without_project,
     ),
     route("v1beta1/publishers/google/models", GET=publisher_models.list_models),
     location_route("/models", GET=api_models.list_models),
-    location_route(MODEL, GET=api_models.get_model, PATCH=api_models.patch_model, DELETE=api_models.delete_model),
+    location_route(
+        MODEL, GET=api_models.get_model, PATCH=api_models.patch_model, DELETE=api_models.delete_model
+    ),
     location_route(MODEL + ":listVersions", GET=api_models.list_versions),
     location_route(MODEL + ":listCheckpoints", GET=api_models.list_checkpoints),
     location_route(MODEL + ":deleteVersion", DELETE=api_models.delete_version),

@@ -240,7 +240,9 @@ class TuningJob(models.Model):
         waits = (
             self.is_created and self.state in (job_states.QUEUED, job_states.PENDING) and not self.is_final
         )
-        return waits and self.submitted_at is not None and timezone.now() - self.submitted_at > LONG_QUEUE_TIME
+        return (
+            waits and self.submitted_at is not None and timezone.now() - self.submitted_at > LONG_QUEUE_TIME
+        )
 
     @property
     def can_create_again(self) -> bool:

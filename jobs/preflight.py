@@ -74,7 +74,11 @@ def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:
 def find_limit_problems(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
     """What this base model has against the file, beside the file's own problems."""
     model = find_base_model(job)
-    return check_model_limits(dataset.parsed_report, model, purpose, dataset.get_token_ratio(model.id) or 1.0) if model else []
+    return (
+        check_model_limits(dataset.parsed_report, model, purpose, dataset.get_token_ratio(model.id) or 1.0)
+        if model
+        else []
+    )
 
 
 def count_errors(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:

@@ -97,4 +97,6 @@ ALERT_MESSAGES: dict[str, str | Promise] = {
 def describe_alerts(job: TuningJob) -> list[str | Promise]:
     """Of the kinds that are known; a job of an older version has none written."""
     kinds = job.summary.get("alerts")
-    return [words for kind, words in ALERT_MESSAGES.items() if kind in kinds] if isinstance(kinds, list) else []
+    return (
+        [words for kind, words in ALERT_MESSAGES.items() if kind in kinds] if isinstance(kinds, list) else []
+    )

@@ -64,14 +64,18 @@ def fetch_new_points(feed: Feed) -> FetchedSeries:
     run = feed.run or vertex.tensorboard_run(experiment)
     if not run:
         return FetchedSeries()
-    changed = [one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != format_extent(one)]
+    changed = [
+        one for one in vertex.list_time_series(run) if feed.seen.get(one["displayName"]) != format_extent(one)
+    ]
     answer = vertex.read_time_series(changed) if changed else {}
     batch = parse_points(answer)
     return FetchedSeries(run, batch, dict(iter_complete_series(changed, batch)))
 
 
 def parse_points(answer: Mapping[str, Sequence[Point]]) -> dict[str, Points]:
-    return {metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in answer.items() if found}
+    return {
+        metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in answer.items() if found
+    }
 
 
 def format_extent(series: TimeSeries) -> str:

@@ -41,7 +41,9 @@ class Points:
     @classmethod
     def from_arrays(cls, steps: ArrayLike, wall: ArrayLike, values: ArrayLike) -> Points:
         """Points in any order, with repetitions, brought into order."""
-        return cls(np.asarray(steps, STEP), np.asarray(wall, NUMBER), np.asarray(values, NUMBER))._sort_unique()
+        return cls(
+            np.asarray(steps, STEP), np.asarray(wall, NUMBER), np.asarray(values, NUMBER)
+        )._sort_unique()
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -155,7 +157,9 @@ def _lock_series(job: int, metrics: Iterable[str]) -> dict[str, int]:
 
 def _select_keys(job: int) -> dict[str, int]:
     with connection.cursor() as cursor:
-        cursor.execute(SELECT_KEYS + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [job])
+        cursor.execute(
+            SELECT_KEYS + (" FOR UPDATE" if connection.features.has_select_for_update else ""), [job]
+        )
         return dict(cursor.fetchall())
 
 

@@ -73,7 +73,10 @@ def build_sparkline(points: Points) -> list[float]:
     finite = points.values[np.isfinite(points.values)]
     if len(finite) <= SPARKLINE_POINTS:
         return [float(value) for value in finite]
-    return [float(value) for value in finite[downsample_points(np.arange(len(finite)), finite, SPARKLINE_POINTS - 4)]]
+    return [
+        float(value)
+        for value in finite[downsample_points(np.arange(len(finite)), finite, SPARKLINE_POINTS - 4)]
+    ]
 
 
 def measure_rate(points: Points) -> float | None:

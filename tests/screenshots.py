@@ -154,7 +154,11 @@ def take(page: Page, address: str, file: Path) -> None:
 def main() -> None:
     out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, Stack(Path(folder) / "var") as stack, launch_chromium() as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Stack(Path(folder) / "var") as stack,
+        launch_chromium() as browser,
+    ):
         studio = Studio(stack)
         pages = viewers(browser, stack.url)
         for name, path in screens(studio, pages["en-light-1440"], write_broken_dataset(Path(folder))):

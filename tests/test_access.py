@@ -233,7 +233,9 @@ def test_personal_page_requires_sign_in(name: str, admin_exists: User) -> None:
 
 @pytest.mark.parametrize("who,kind", [(kind, kind) for kind in PEOPLE], indirect=["who"])
 @pytest.mark.parametrize("route", GUARDED, ids=lambda route: route.name)
-def test_role_decides_access_to_own_project(route: Route, who: User | None, kind: str, project: Project, admin_exists: User) -> None:
+def test_role_decides_access_to_own_project(
+    route: Route, who: User | None, kind: str, project: Project, admin_exists: User
+) -> None:
     owner = who if who and kind in MEMBERS else admin_exists
     answer = visit_route(who, route, make_arguments(route, project, owner), form(route, project, owner))
     assert judge_answer(answer) == expected_verdict(route, kind), answer.status_code

@@ -23,7 +23,9 @@ FIELDS = ("displayName", "description", "labels", "trafficSplit")
 def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
     there = list_tuned_models(place)
     endpoints = [
-        endpoint_resource(tuned, checkpoint) for tuned in there for checkpoint in reversed(tuned.endpoint_checkpoint_ids)
+        endpoint_resource(tuned, checkpoint)
+        for tuned in there
+        for checkpoint in reversed(tuned.endpoint_checkpoint_ids)
     ]
     models = {tuned.folder.id: tuned.job["model"] for tuned in there}
 
@@ -32,7 +34,9 @@ def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
         id = endpoint["name"].rpartition("/")[2]
         return {"endpoint": id, "base_model_name": models[id[:-3]].rpartition("/")[2]}
 
-    return message_reader.json_response(build_list_response(request, "endpoints", endpoints, also=filter_fields, orders=ORDERS))
+    return message_reader.json_response(
+        build_list_response(request, "endpoints", endpoints, also=filter_fields, orders=ORDERS)
+    )
 
 
 def get_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpResponse:
@@ -111,7 +115,9 @@ def delete_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpRe
     with changes_lock:
         tuned, checkpoint = _find_endpoint(place, endpoint)
         if checkpoint in tuned.deployed_checkpoint_ids:
-            message = f"The Endpoint {tuned.endpoint_name(checkpoint)} has a deployed model. Undeploy it first."
+            message = (
+                f"The Endpoint {tuned.endpoint_name(checkpoint)} has a deployed model. Undeploy it first."
+            )
             raise ApiError("FAILED_PRECONDITION", message)
         tuned.save_changes(deleted=[*tuned.changes.deleted, checkpoint])
     return operations.complete_operation(place, "Delete")

@@ -75,7 +75,9 @@ def resolve_endpoint(place: Place, endpoint: str) -> Target:
 
 
 def call_model(request: HttpRequest, place: Place, model: str, verb: str) -> HttpResponseBase:
-    return dispatch_verb(request, resolve_model(place.resource_name("publishers/google/models", model), model), verb)
+    return dispatch_verb(
+        request, resolve_model(place.resource_name("publishers/google/models", model), model), verb
+    )
 
 
 def call_model_without_project(request: HttpRequest, version: str, model: str, verb: str) -> HttpResponseBase:

@@ -31,7 +31,9 @@ def list_models(request: HttpRequest, place: Place) -> HttpResponse:
     there.sort(key=attrgetter("model_id"), reverse=True)
     models = [pick_default_version(list(of_one)) for _, of_one in groupby(there, key=attrgetter("model_id"))]
     resources = [model_resource(tuned, is_default=True) for tuned in models]
-    return message_reader.json_response(build_list_response(request, "models", resources, also=_filter_fields, orders=ORDERS))
+    return message_reader.json_response(
+        build_list_response(request, "models", resources, also=_filter_fields, orders=ORDERS)
+    )
 
 
 def _filter_fields(model: Json) -> Json:
@@ -49,7 +51,9 @@ def list_versions(request: HttpRequest, place: Place, model: str) -> HttpRespons
     default = pick_default_version(of_one)
     resources = [model_resource(tuned, is_default=tuned is default) for tuned in of_one]
     return message_reader.json_response(
-        build_list_response(request, "models", resources, id=lambda found: str(found["versionId"]), orders=ORDERS)
+        build_list_response(
+            request, "models", resources, id=lambda found: str(found["versionId"]), orders=ORDERS
+        )
     )
 
 
@@ -147,7 +151,9 @@ def patch_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
         own = version_labels(tuned) if of_version else model_labels(tuned.first_version)
         changeable = (*MODEL_FIELDS, "versionDescription", "defaultCheckpointId")
         given = {name: body[name] for name in changeable if name in body}
-        wanted = field_masks.resolve_update_mask(request.GET.get("updateMask", ""), given, {"labels": own}, changeable)
+        wanted = field_masks.resolve_update_mask(
+            request.GET.get("updateMask", ""), given, {"labels": own}, changeable
+        )
         _check_level(tuned, wanted, of_version)
         check_names(wanted, "model")
         (_change_version if of_version else _change_model)(tuned, wanted)
@@ -176,7 +182,9 @@ def check_names(wanted: Json, root: str) -> None:
     if "displayName" in wanted and not wanted["displayName"]:
         raise invalid_argument("display_name is required.", f"{root}.display_name")
     if len(wanted.get("displayName") or "") > LONGEST_NAME:
-        raise invalid_argument(f"display_name can have at most {LONGEST_NAME} characters.", f"{root}.display_name")
+        raise invalid_argument(
+            f"display_name can have at most {LONGEST_NAME} characters.", f"{root}.display_name"
+        )
     if wrong := list(labels.find_violations(wanted.get("labels") or {}, f"{root}.labels")):
         raise combine_violations(wrong)
 
@@ -203,7 +211,9 @@ def _change_version(tuned: TunedModel, wanted: Json) -> None:
 def delete_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
     """Every version. The adapters' weights go as well; the tuning jobs stay listed, as they do at Google."""
     if "@" in model:
-        raise invalid_argument(f"Delete a version by {place.resource_name('models', model)}:deleteVersion.", "name")
+        raise invalid_argument(
+            f"Delete a version by {place.resource_name('models', model)}:deleteVersion.", "name"
+        )
     with changes_lock:
         found = TunedModel.of_model(place, model).versions()
         for tuned in found:

@@ -45,7 +45,9 @@ def _type_url(message: str) -> str:
 def list_operations(request: HttpRequest, place: Place) -> HttpResponse:
     """Those of the project and location, the newest first."""
     found = [read_json(path) for path in sorted((root() / "operations").glob("*.json"), reverse=True)]
-    of_place = [operation for operation in found if operation["name"].startswith(place.resource_name("operations"))]
+    of_place = [
+        operation for operation in found if operation["name"].startswith(place.resource_name("operations"))
+    ]
     return message_reader.json_response(build_list_response(request, "operations", of_place))
 
 

@@ -68,7 +68,9 @@ def find_pre_tuned(place: Place, body: Json) -> PreTunedModel | None:
     checkpoint = tuned.find_checkpoint(checkpoint_id)
     if checkpoint is None:
         ids = ", ".join(found.checkpoint_id for found in tuned.checkpoints)
-        raise _field_error("checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}.")
+        raise _field_error(
+            "checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}."
+        )
     return PreTunedModel(tuned, checkpoint)
 
 

@@ -14,7 +14,11 @@ from engine.protojson.pagination import build_list_response
 
 def list_models(request: HttpRequest) -> HttpResponse:
     """The Gemini names that a base only stands in for are not listed: nobody finds Gemini here."""
-    return message_reader.json_response(build_list_response(request, "publisherModels", [publisher_model_resource(base) for base in list_base_models()]))
+    return message_reader.json_response(
+        build_list_response(
+            request, "publisherModels", [publisher_model_resource(base) for base in list_base_models()]
+        )
+    )
 
 
 def publisher_model_resource(base: LocalBaseModel) -> dict[str, Any]:

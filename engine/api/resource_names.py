@@ -22,7 +22,9 @@ class Place:
 
     def __post_init__(self) -> None:
         if not _LOCATION.fullmatch(self.location):
-            raise invalid_argument(f"Unsupported location: {self.location}. Use a region such as us-central1.")
+            raise invalid_argument(
+                f"Unsupported location: {self.location}. Use a region such as us-central1."
+            )
         if not _PROJECT.fullmatch(self.project):
             raise invalid_argument(f"Invalid project id: {self.project}.")
 

@@ -43,7 +43,9 @@ def get_context(request: HttpRequest, place: Place, context: str) -> HttpRespons
 
 def list_contexts(request: HttpRequest, place: Place) -> HttpResponse:
     jobs = [folder for folder in place.jobs() if "startTime" in folder.state]
-    contexts = [made for folder in jobs for made in (_experiment_context(place, folder), _run_context(place, folder))]
+    contexts = [
+        made for folder in jobs for made in (_experiment_context(place, folder), _run_context(place, folder))
+    ]
     return message_reader.json_response(build_list_response(request, "contexts", contexts, orders=ORDERS))
 
 
@@ -54,7 +56,9 @@ def list_executions(request: HttpRequest, place: Place) -> HttpResponse:
 
 def _find_job(place: Place, experiment: str) -> JobFolder | None:
     """The job of an experiment, which begins to exist when the job does its first work."""
-    folder = place.find_job(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None
+    folder = (
+        place.find_job(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None
+    )
     return folder if folder and "startTime" in folder.state else None
 
 
@@ -81,7 +85,11 @@ def _run_context(place: Place, folder: JobFolder) -> Json:
         "displayName": RUN,
         "schemaTitle": "system.ExperimentRun",
         "schemaVersion": "0.0.1",
-        "metadata": {"_params": {}, "_metrics": {}, "_state": "COMPLETE" if folder.is_finished else "RUNNING"},
+        "metadata": {
+            "_params": {},
+            "_metrics": {},
+            "_state": "COMPLETE" if folder.is_finished else "RUNNING",
+        },
         "parentContexts": [experiment_name(place, folder)],
         **_timestamps(folder),
     }
@@ -96,7 +104,9 @@ def _board_resource(place: Place) -> Json:
 
 
 def list_boards(request: HttpRequest, place: Place) -> HttpResponse:
-    return message_reader.json_response(build_list_response(request, "tensorboards", [_board_resource(place)], orders=ORDERS))
+    return message_reader.json_response(
+        build_list_response(request, "tensorboards", [_board_resource(place)], orders=ORDERS)
+    )
 
 
 def get_board(request: HttpRequest, place: Place, board: str) -> HttpResponse:
@@ -129,7 +139,9 @@ def _experiment_resource(place: Place, folder: JobFolder) -> Json:
 
 def list_runs(request: HttpRequest, place: Place, board: str, experiment: str) -> HttpResponse:
     runs = [_run_resource(place, run_job(place, board, experiment))]
-    return message_reader.json_response(build_list_response(request, "tensorboardRuns", runs, default=50, orders=ORDERS))
+    return message_reader.json_response(
+        build_list_response(request, "tensorboardRuns", runs, default=50, orders=ORDERS)
+    )
 
 
 def get_run(request: HttpRequest, place: Place, board: str, experiment: str, run: str) -> HttpResponse:

@@ -139,7 +139,9 @@ def read_series(
     most = request.GET.get("maxDataPoints", "-1")
     if not re.fullmatch(r"-1|\d+", most):
         raise invalid_argument("max_data_points must be a whole number, or -1 for all.", "max_data_points")
-    return message_reader.json_response({"timeSeriesData": _time_series_data(series, _thin_points(kept, int(most)))})
+    return message_reader.json_response(
+        {"timeSeriesData": _time_series_data(series, _thin_points(kept, int(most)))}
+    )
 
 
 def _thin_points(points: list[Point], most: int) -> list[Point]:
@@ -154,7 +156,9 @@ def _filter_points(points: list[Point], text: str) -> list[Point]:
     for part in re.split(r"\s+AND\s+", text.strip()) if text.strip() else ():
         match = re.fullmatch(r"step\s*(>=|<=|>|<|=)\s*(\d+)", part)
         if match is None:
-            raise invalid_argument(f"Invalid filter: {text!r}. Write for example: step > 12 AND step <= 20", "filter")
+            raise invalid_argument(
+                f"Invalid filter: {text!r}. Write for example: step > 12 AND step <= 20", "filter"
+            )
         keep, bound = _COMPARISONS[match.group(1)], int(match.group(2))
         points = [point for point in points if keep(point["step"], bound)]
     return points

@@ -73,7 +73,10 @@ class TunedModel:
     @classmethod
     def of_endpoint(cls, place: Place, endpoint_id: str) -> tuple["TunedModel", str]:
         """The tuned model, and the id of the endpoint's checkpoint, which may not be there yet."""
-        tuned, checkpoint = _find_by_job(place, endpoint_id[:JOB_DIGITS]), endpoint_id[JOB_DIGITS:].lstrip("0")
+        tuned, checkpoint = (
+            _find_by_job(place, endpoint_id[:JOB_DIGITS]),
+            endpoint_id[JOB_DIGITS:].lstrip("0"),
+        )
         if tuned is None or not tuned.has_endpoint(endpoint_id, checkpoint):
             raise not_found(f"The Endpoint {place.resource_name('endpoints', endpoint_id)} does not exist.")
         return tuned, checkpoint
@@ -94,7 +97,9 @@ class TunedModel:
     def first_version(self) -> "TunedModel":
         """Version 1, beside which lies what is the model's own, even where that version was deleted."""
         own = self.model_id == first_model_id(self.folder.id)
-        return self if own else TunedModel(self.place, JobFolder(self.folder.path.parent / self.model_id[:-1]))
+        return (
+            self if own else TunedModel(self.place, JobFolder(self.folder.path.parent / self.model_id[:-1]))
+        )
 
     @property
     def model_name(self) -> str:
@@ -133,7 +138,11 @@ class TunedModel:
     @property
     def deployed_checkpoint_ids(self) -> list[str]:
         """The checkpoints that their endpoint still serves."""
-        return [checkpoint for checkpoint in self.endpoint_checkpoint_ids if checkpoint not in self.changes.undeployed]
+        return [
+            checkpoint
+            for checkpoint in self.endpoint_checkpoint_ids
+            if checkpoint not in self.changes.undeployed
+        ]
 
     def save_changes(self, **changed: Any) -> None:
         """Write down what a caller changed; only while holding `changing`."""

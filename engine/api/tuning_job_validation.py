@@ -56,7 +56,12 @@ class ValidatedJob:
 
 def validate_tuning_job(place: Place, body: Json) -> ValidatedJob:
     """Raises INVALID_ARGUMENT with every field that is wrong."""
-    found = [*_check_method(body), *_check_names(body), *_check_datasets(body), *_check_hyper_parameter_ranges(body)]
+    found = [
+        *_check_method(body),
+        *_check_names(body),
+        *_check_datasets(body),
+        *_check_hyper_parameter_ranges(body),
+    ]
     found += [*_check_unsupported(body), *_check_evaluation(body)]
     try:
         checked = _resolve_source(body, pre_tuned.find_pre_tuned(place, body))
@@ -86,7 +91,9 @@ def _check_model_support(body: Json, checked: ValidatedJob) -> None:
     chosen, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
     for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
         if key in chosen and checked.resolved.stand_in_for:
-            raise combine_violations([Violation(f"{path}.{name}", f"{name} is not supported for this base model.")])
+            raise combine_violations(
+                [Violation(f"{path}.{name}", f"{name} is not supported for this base model.")]
+            )
     asked = chosen.get("adapterSize", "")
     if asked in RANKS and checked.pre_tuned and asked != checked.adapter_size:
         text = f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out."

@@ -70,7 +70,9 @@ def describe_folder(folder: Path, id: str) -> dict[str, Any]:
     if not (folder / "config.json").exists() or not weights:
         raise BaseModelError(f"{folder} holds no model: config.json and *.safetensors are needed.")
     if not _has_chat_template(folder):
-        raise BaseModelError(f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja.")
+        raise BaseModelError(
+            f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja."
+        )
     parameters = sum(map(_count_parameters, weights))
     return {
         "id": re.sub(r"[^\w.-]", "-", id.partition("@")[0].rpartition("/")[2]),
@@ -105,7 +107,9 @@ def _has_chat_template(folder: Path) -> bool:
 def _read_context_length(config: dict[str, Any]) -> int:
     """Models that read images as well keep what is said of text one level deeper."""
     places = (config, config.get("text_config") or {})
-    return next((int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), DEFAULT_CONTEXT)
+    return next(
+        (int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), DEFAULT_CONTEXT
+    )
 
 
 def _count_parameters(weights: Path) -> int:

@@ -33,7 +33,9 @@ class LocalBaseModel:
     @classmethod
     def from_folder(cls, folder: Path, name: str = "") -> "LocalBaseModel":
         """`name` is what a folder without a base.json is called, its own name where there is none."""
-        about = read_json(folder / "base.json") or hf_folder.describe_folder(folder, name or folder.resolve().name)
+        about = read_json(folder / "base.json") or hf_folder.describe_folder(
+            folder, name or folder.resolve().name
+        )
         recommended = about["recommended"]
         return cls(
             id=about["id"],

@@ -166,7 +166,9 @@ class ObjectStore:
         return self.folder / check_bucket(bucket) / encode_file_name(check_name(name))
 
 
-def _build_object(upload: UploadMetadata, before: StoredObject | None, size: int, crc32c: str, md5: str) -> StoredObject:
+def _build_object(
+    upload: UploadMetadata, before: StoredObject | None, size: int, crc32c: str, md5: str
+) -> StoredObject:
     """The object to be; generations are microseconds, and grow even when the clock does not."""
     now = time.time()
     generation = max(int(now * 1e6), before.generation + 1 if before else 0)

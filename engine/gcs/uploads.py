@@ -188,7 +188,9 @@ class UploadSession:
         if span.start is not None and span.start <= self.received_bytes:
             save_stream(stream, self.data, span.start)
         if span.total is not None and self.received_bytes > span.total:
-            raise invalid_argument(f"The upload has {self.received_bytes} bytes, but was said to have {span.total}.")
+            raise invalid_argument(
+                f"The upload has {self.received_bytes} bytes, but was said to have {span.total}."
+            )
         return self._store_object() if span.whole or span.total == self.received_bytes else None
 
     def _store_object(self) -> StoredObject:

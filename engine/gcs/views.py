@@ -127,7 +127,11 @@ def get_object(request: HttpRequest, bucket: str, name: str) -> HttpResponseBase
         adapter_bucket.publish_adapters(name)
     found = store().get(bucket, name, _parse_number(request, "generation"))
     check_generation(found, _parse_number(request, "ifGenerationMatch"))
-    return download_object(request, found) if request.GET.get("alt") == "media" else _object_response(request, found)
+    return (
+        download_object(request, found)
+        if request.GET.get("alt") == "media"
+        else _object_response(request, found)
+    )
 
 
 def _object_response(request: HttpRequest, found: StoredObject) -> HttpResponse:
@@ -140,7 +144,9 @@ def _server_url(request: HttpRequest) -> str:
 
 def delete_object(request: HttpRequest, bucket: str, name: str) -> HttpResponse:
     _check_writable(bucket)
-    store().delete(bucket, name, _parse_number(request, "ifGenerationMatch"), _parse_number(request, "generation"))
+    store().delete(
+        bucket, name, _parse_number(request, "ifGenerationMatch"), _parse_number(request, "generation")
+    )
     return HttpResponse(status=204)
 
 

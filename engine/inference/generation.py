@@ -73,7 +73,8 @@ class Generation:
     def _describe_token(self, token: int, logprob: float, logits: Tensor) -> ChosenToken:
         others = find_top_tokens(logits, self._options.logprobs or 0)
         first, *rest = (
-            TokenLogprob(self._chat.decode_tokens([id]), id, value) for id, value in [(token, logprob), *others]
+            TokenLogprob(self._chat.decode_tokens([id]), id, value)
+            for id, value in [(token, logprob), *others]
         )
         return ChosenToken(first, tuple(rest))
 

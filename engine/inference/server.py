@@ -61,7 +61,9 @@ class ModelServer:
             if piece.text or piece.chosen or piece.finish_reason:
                 yield piece
 
-    def _generate_turn(self, answer: Generation, base: LocalBaseModel, adapter: Path | None, seconds: float) -> None:
+    def _generate_turn(
+        self, answer: Generation, base: LocalBaseModel, adapter: Path | None, seconds: float
+    ) -> None:
         with self._hold_model():
             adapted = self._load_model(base)
             adapted.activate(adapter)

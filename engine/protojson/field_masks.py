@@ -32,7 +32,9 @@ def _parse_paths(mask: str, body: Json, changeable: Collection[str]) -> Iterator
         first, _, entry = path.partition(".")
         if first not in names:
             able = ", ".join(map(to_snake_case, changeable))
-            raise invalid_argument(f"{to_snake_case(first)} cannot be changed: only {able} can.", "update_mask")
+            raise invalid_argument(
+                f"{to_snake_case(first)} cannot be changed: only {able} can.", "update_mask"
+            )
         yield names[first], to_snake_case(entry)
 
 

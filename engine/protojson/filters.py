@@ -51,7 +51,9 @@ class _FilterParser:
             at = match.end()
 
     def _syntax_error(self) -> Exception:
-        return invalid_argument(f"Invalid filter: {self._text!r}. Write field=value, joined by AND or OR.", "filter")
+        return invalid_argument(
+            f"Invalid filter: {self._text!r}. Write field=value, joined by AND or OR.", "filter"
+        )
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""

@@ -104,7 +104,9 @@ class _MessageReader:
         kind = MESSAGES[message][field]
         if value is None or kind == "output":
             return
-        read = self.read_field(kind, value, f"{path}.{to_snake_case(field)}" if path else to_snake_case(field))
+        read = self.read_field(
+            kind, value, f"{path}.{to_snake_case(field)}" if path else to_snake_case(field)
+        )
         if read is not _UNSET:
             result[field] = read
 

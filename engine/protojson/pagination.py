@@ -77,7 +77,9 @@ def paginate(
 
 def parse_page_size(text: str, default: int, most: int) -> int:
     if not re.fullmatch(r"\d*", text):
-        raise invalid_argument(f"page_size must be a whole number from 0 to {most}, not {text!r}.", "page_size")
+        raise invalid_argument(
+            f"page_size must be a whole number from 0 to {most}, not {text!r}.", "page_size"
+        )
     return min(int(text or 0) or default, most)
 
 
@@ -93,7 +95,9 @@ def _decode_page_token(token: str, ids: list[str]) -> int:
     except (binascii.Error, ValueError):
         last = ""
     if last not in ids:
-        raise invalid_argument("The page token is invalid, or has expired: list again from the start.", "page_token")
+        raise invalid_argument(
+            "The page token is invalid, or has expired: list again from the start.", "page_token"
+        )
     return ids.index(last) + 1
 
 
@@ -103,7 +107,9 @@ def sort_resources(resources: list[Resource], order_by: str, orders: tuple[str, 
         name = to_snake_case(part[0])
         if name not in orders or part[1:] not in ([], ["asc"], ["desc"]):
             able = ", ".join(orders)
-            raise invalid_argument(f"Invalid order_by: {order_by!r}. Order by {able}, with desc behind.", "order_by")
+            raise invalid_argument(
+                f"Invalid order_by: {order_by!r}. Order by {able}, with desc behind.", "order_by"
+            )
         field = re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name)
         resources = sorted(
             resources, key=lambda resource: str(resource.get(field, "")), reverse=part[1:] == ["desc"]

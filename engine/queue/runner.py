@@ -106,7 +106,9 @@ class Trainer:
         folder.write_state("RUNNING", startTime=folder.state.get("startTime") or utc_now())
         self._process = _launch_trainer(folder)
         try:
-            folder.write_state("RUNNING", pid=self._process.pid, pidStarted=_process_start_time(self._process.pid))
+            folder.write_state(
+                "RUNNING", pid=self._process.pid, pidStarted=_process_start_time(self._process.pid)
+            )
         except OSError:
             self._kill()
             raise

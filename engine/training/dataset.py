@@ -58,7 +58,9 @@ class Dataset:
         return [sequence for example in self.examples for sequence in example.sequences]
 
 
-def read_dataset(path: Path, chat: ChatTemplate, limit: int, beat: Callable[[], None] = lambda: None) -> Dataset:
+def read_dataset(
+    path: Path, chat: ChatTemplate, limit: int, beat: Callable[[], None] = lambda: None
+) -> Dataset:
     """The examples of the file that fit whole in `limit` tokens, and why the other lines do not serve.
 
     `beat` is called before each line.
@@ -90,9 +92,14 @@ def parse_example(line: bytes) -> list[Message]:
     """
     example = _load_json(line)
     if "messages" in example and "contents" not in example:
-        messages = [_parse_old_message(message, f"messages[{n}]") for n, message in _enumerate_items(example, "messages")]
+        messages = [
+            _parse_old_message(message, f"messages[{n}]")
+            for n, message in _enumerate_items(example, "messages")
+        ]
     else:
-        messages = [_parse_content(content, f"contents[{n}]") for n, content in _enumerate_items(example, "contents")]
+        messages = [
+            _parse_content(content, f"contents[{n}]") for n, content in _enumerate_items(example, "contents")
+        ]
         system = example.get("systemInstruction", example.get("system_instruction"))
         if system is not None:
             messages.insert(0, Message(role="system", content=_join_parts(system, "systemInstruction")))
@@ -142,7 +149,9 @@ def _join_parts(content: Any, where: str) -> str:
     parts = [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list) or not parts:
         raise UnusableExample(f"{where}.parts is missing or empty: give it a text.")
-    return _require_text("".join(_part_text(part, f"{where}.parts[{n}]") for n, part in enumerate(parts)), where)
+    return _require_text(
+        "".join(_part_text(part, f"{where}.parts[{n}]") for n, part in enumerate(parts)), where
+    )
 
 
 def _part_text(part: Any, where: str) -> str:
@@ -158,7 +167,9 @@ def _require_text(text: Any, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UnusableExample(f"{where} holds half of a character (a lone surrogate): write it out whole.") from None
+        raise UnusableExample(
+            f"{where} holds half of a character (a lone surrogate): write it out whole."
+        ) from None
     return text
 
 

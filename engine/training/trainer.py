@@ -101,7 +101,11 @@ def tune(folder: JobFolder, pulse: Heartbeat) -> None:
     chat, loaded = ChatTemplate(base.folder), load_base(base)
     pulse.enter_stage("PROCESSING_DATASET")
     training = _read_examples(folder.training_file, chat, base, pulse)
-    validation = _read_examples(folder.validation_file, chat, base, pulse) if folder.validation_file else data.Dataset()
+    validation = (
+        _read_examples(folder.validation_file, chat, base, pulse)
+        if folder.validation_file
+        else data.Dataset()
+    )
     sequences = training.sequences
     plan = Plan.from_job(folder.job, base, len(sequences))
     folder.write_stats(supervised_tuning_data_stats(training, plan.steps))
@@ -176,7 +180,9 @@ class Training:
         """The batches after `start` updates, each with the number of its update, counted from 1."""
         step = start - start % self.plan.steps_per_epoch
         for epoch in range(start // self.plan.steps_per_epoch, self.plan.epochs):
-            for sequences in batches.shuffle_batches(self.sequences, self.plan.batch_size, seed=self.seed + epoch):
+            for sequences in batches.shuffle_batches(
+                self.sequences, self.plan.batch_size, seed=self.seed + epoch
+            ):
                 step += 1
                 if step > start:
                     yield step, Batch.from_sequences(sequences, self.pad, select_device())

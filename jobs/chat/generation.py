@@ -54,7 +54,9 @@ def prepare_call(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
     return lambda: vertex.stream_generate_content(conversation.resource, body)
 
 
-def persist_while_streaming(turn: Turn, answer: StreamedAnswer, pump: BackgroundReader[dict[str, Any]]) -> Iterator[str]:
+def persist_while_streaming(
+    turn: Turn, answer: StreamedAnswer, pump: BackgroundReader[dict[str, Any]]
+) -> Iterator[str]:
     """Text as it comes, stored every TICK; ends early when somebody has stopped the turn."""
     next_time = time.monotonic() + TICK
     for element in pump:

@@ -49,7 +49,9 @@ def build_end_notice(turn: Turn) -> Notice | None:
     if turn.finish_reason == "MAX_TOKENS":
         return Notice(_("The output token limit was reached."), _("Raise the limit and regenerate for more."))
     if not turn.reply.strip():
-        return Notice(_("The answer is empty."), _("The model ended it without any text."), turn.finish_reason)
+        return Notice(
+            _("The answer is empty."), _("The model ended it without any text."), turn.finish_reason
+        )
     if turn.finish_reason != "STOP":
         return Notice(_("The service ended the answer for a reason of its own."), "", turn.finish_reason)
     return None

@@ -101,7 +101,9 @@ def choose_template(request: Request) -> str:
     return "jobs/chat/conversation.html" + ("#chat" if request.htmx else "")
 
 
-def respond_with_turn(request: Request, conversation: Conversation, turn: Turn, typed: str = "") -> HttpResponse:
+def respond_with_turn(
+    request: Request, conversation: Conversation, turn: Turn, typed: str = ""
+) -> HttpResponse:
     """With JavaScript the page streams the answer; without, it comes whole before the next page does."""
     if request.htmx:
         form = AskForm.from_conversation(conversation, prompt=typed)

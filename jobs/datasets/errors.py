@@ -25,7 +25,9 @@ NO_BUCKET_WRITE_LOCATION = gettext_lazy(
     "This project has no bucket for uploads. Write a dataset location, "
     "or ask an admin to name a bucket in Settings."
 )
-NO_BUCKET_ASK_ADMIN = gettext_lazy("This project has no bucket for uploads. An admin can name one in Settings.")
+NO_BUCKET_ASK_ADMIN = gettext_lazy(
+    "This project has no bucket for uploads. An admin can name one in Settings."
+)
 """Where no location can be written."""
 
 
@@ -37,7 +39,9 @@ class Refusal(Exception):
         self.field = field
 
 
-def translate_storage_errors(project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET_WRITE_LOCATION) -> T:
+def translate_storage_errors(
+    project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET_WRITE_LOCATION
+) -> T:
     """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
     try:
         return take()
@@ -57,6 +61,10 @@ def ingest_sample_parts(project: Project, user: User, name: str) -> tuple[Datase
     if data is None:
         raise Refusal(_("There is no sample data of that name."))
     return (
-        translate_storage_errors(project, lambda: ingest.ingest_sample(project, user, data, "train"), NO_BUCKET_ASK_ADMIN),
-        translate_storage_errors(project, lambda: ingest.ingest_sample(project, user, data, "validation"), NO_BUCKET_ASK_ADMIN),
+        translate_storage_errors(
+            project, lambda: ingest.ingest_sample(project, user, data, "train"), NO_BUCKET_ASK_ADMIN
+        ),
+        translate_storage_errors(
+            project, lambda: ingest.ingest_sample(project, user, data, "validation"), NO_BUCKET_ASK_ADMIN
+        ),
     )

@@ -52,7 +52,9 @@ def store_file(project: Project, file: BinaryIO, filename: str, folder: str = ""
         return storage.upload(file, make_object_uri(project, filename, folder), TYPE)
     except Conflict:
         stem = sanitize_filename(filename).removesuffix(".jsonl")
-        return storage.upload(file, make_object_uri(project, f"{stem}-{make_unique_suffix()}.jsonl", folder), TYPE)
+        return storage.upload(
+            file, make_object_uri(project, f"{stem}-{make_unique_suffix()}.jsonl", folder), TYPE
+        )
 
 
 def ingest_existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:

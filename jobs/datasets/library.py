@@ -112,7 +112,9 @@ def count_by_owner(project: Project, user: User) -> dict[str, int]:
 
 def recent(project: Project) -> QuerySet[Dataset]:
     """What the wizard offers to choose from."""
-    return Dataset.objects.filter(project=project).annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
+    return (
+        Dataset.objects.filter(project=project).annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
+    )
 
 
 def others(dataset: Dataset) -> QuerySet[Dataset]:
@@ -140,7 +142,9 @@ def find_usage(dataset: Dataset, user: User) -> DatasetUsage:
     everyone: TuningJobQuerySet = TuningJob.objects.filter(build_usage_filter(dataset))
     jobs = list(everyone.select_related("project", "owner"))
     seen = set(everyone.visible_to(user).values_list("pk", flat=True))
-    return DatasetUsage([job for job in jobs if job.pk in seen], [job.owner for job in jobs if job.pk not in seen])
+    return DatasetUsage(
+        [job for job in jobs if job.pk in seen], [job.owner for job in jobs if job.pk not in seen]
+    )
 
 
 def can_change(dataset: Dataset, user: User, role: Role) -> bool:

@@ -23,7 +23,11 @@ def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float
     try:
         with storage.open(dataset.uri, int(dataset.generation)) as file:
             ratio = compute_token_ratio(
-                list(count_sample_tokens(vertex, vertex.publisher_model(location, base_model), read_blocks(file)))
+                list(
+                    count_sample_tokens(
+                        vertex, vertex.publisher_model(location, base_model), read_blocks(file)
+                    )
+                )
             )
     except VertexError:
         return None

@@ -74,7 +74,11 @@ def add_dataset(request: Request, project: Project) -> HttpResponse:
     if request.method == "POST":
         refused = "existing" if "uri" in request.POST else "upload"
         try:
-            return redirect(translate_storage_errors(project, lambda: ingest_from_form(request, project, refused), NO_BUCKET_ASK_ADMIN))
+            return redirect(
+                translate_storage_errors(
+                    project, lambda: ingest_from_form(request, project, refused), NO_BUCKET_ASK_ADMIN
+                )
+            )
         except Refusal as words:
             refusal = str(words)
     typed = request.POST.get("uri", "")

@@ -104,7 +104,9 @@ class Estimate:
         return self.epochs.basis == "unknown"
 
 
-def estimate_run(data: TrainingData, model: BaseModel, epoch_count: int | None, past: Sequence[PastJob]) -> Estimate:
+def estimate_run(
+    data: TrainingData, model: BaseModel, epoch_count: int | None, past: Sequence[PastJob]
+) -> Estimate:
     """`past` comes newest first."""
     epochs = estimate_epochs(data, model, epoch_count, past)
     tokens = estimate_tokens(data, past)
@@ -117,7 +119,9 @@ def estimate_run(data: TrainingData, model: BaseModel, epoch_count: int | None, 
     )
 
 
-def estimate_epochs(data: TrainingData, model: BaseModel, epoch_count: int | None, past: Iterable[PastJob]) -> Epochs:
+def estimate_epochs(
+    data: TrainingData, model: BaseModel, epoch_count: int | None, past: Iterable[PastJob]
+) -> Epochs:
     if epoch_count:
         return Epochs(Range(epoch_count, epoch_count), "asked")
     if model.recommended:
@@ -150,7 +154,9 @@ def estimate_tokens(data: TrainingData, past: Iterable[PastJob]) -> Tokens | Non
     return Tokens(data.tokens, "estimated")
 
 
-def estimate_steps(data: TrainingData, model: BaseModel, epochs: Epochs, past: Iterable[PastJob]) -> Amount | None:
+def estimate_steps(
+    data: TrainingData, model: BaseModel, epochs: Epochs, past: Iterable[PastJob]
+) -> Amount | None:
     """By the batch size that the catalogue names, or that earlier jobs show."""
     if not data.examples:
         return None

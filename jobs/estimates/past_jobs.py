@@ -39,7 +39,11 @@ def estimate_draft(job: TuningJob, model: BaseModel | None) -> Estimate | None:
     if model is None or job.training is None:
         return None
     data = get_training_data(job.training, job.base_model)
-    return estimate_run(data, model, job.epoch_count, list(iter_past_jobs(job, model))) if data.examples else None
+    return (
+        estimate_run(data, model, job.epoch_count, list(iter_past_jobs(job, model)))
+        if data.examples
+        else None
+    )
 
 
 def get_training_data(dataset: Dataset, base_model: str) -> TrainingData:

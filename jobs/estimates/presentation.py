@@ -57,7 +57,11 @@ def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
 
 def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
     if tokens := estimate.tokens:
-        once = format_count(tokens.once) if tokens.basis == "counted" else format_approximate(format_count(tokens.once))
+        once = (
+            format_count(tokens.once)
+            if tokens.basis == "counted"
+            else format_approximate(format_count(tokens.once))
+        )
         times = "" if estimate.per_epoch else f" × {format_range(estimate.epochs.range)}"
         yield Figure(_("Training tokens"), f"{once}{times}", tokens_basis(tokens))
 
@@ -75,7 +79,9 @@ def tokens_basis(tokens: Tokens) -> str:
 def steps_figure(estimate: Estimate) -> Iterator[Figure]:
     if steps := estimate.steps:
         basis = batch_size_basis(steps.jobs) if steps.jobs else _("From the batch size in the catalogue.")
-        yield Figure(_("Steps"), add_per_epoch(estimate, format_approximate(format_range(steps.range))), basis)
+        yield Figure(
+            _("Steps"), add_per_epoch(estimate, format_approximate(format_range(steps.range))), basis
+        )
 
 
 def batch_size_basis(count: int) -> str:

@@ -70,7 +70,9 @@ class Queue:
     @property
     def names(self) -> SafeString:
         """Of the first ones, with links."""
-        listed = [(place.link,) for place in self.first_jobs] + [(more,) for more in format_more(self.hidden_count)]
+        listed = [(place.link,) for place in self.first_jobs] + [
+            (more,) for more in format_more(self.hidden_count)
+        ]
         return format_html_join(separator(), "{}", listed)
 
     @property
@@ -90,7 +92,10 @@ class Queue:
             "%(n)s job is ahead of it: %(names)s. It waits its turn.",
             "%(n)s jobs are ahead of it: %(names)s. It waits its turn.",
             count,
-        ) % {"n": count, "names": separator().join([*map(str, self.first_jobs), *format_more(self.hidden_count)])}
+        ) % {
+            "n": count,
+            "names": separator().join([*map(str, self.first_jobs), *format_more(self.hidden_count)]),
+        }
 
 
 def separator() -> str:

@@ -92,7 +92,9 @@ def completed_steps() -> Combinable:
 
 def total_steps() -> Combinable:
     planned = json_number("remote__tuningDataStats__supervisedTuningDataStats__tuningStepCount")
-    return Coalesce(positive_or_null(Coalesce(planned, Value(0.0))), positive_or_null(json_number("summary__steps")))
+    return Coalesce(
+        positive_or_null(Coalesce(planned, Value(0.0))), positive_or_null(json_number("summary__steps"))
+    )
 
 
 def only_while_active(value: Combinable, *also: Q) -> Case:
@@ -109,7 +111,9 @@ def progress_ratio() -> Case:
 
 
 def time_left() -> Case:
-    left = positive_or_null(total_steps() - completed_steps()) / positive_or_null(json_number("summary__rate"))
+    left = positive_or_null(total_steps() - completed_steps()) / positive_or_null(
+        json_number("summary__rate")
+    )
     return only_while_active(left, WORKING)
 
 

@@ -51,7 +51,9 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
     )
 
 
-def build_status_segments(filters: listing.Filters, counts: dict[str, int]) -> list[tuple[str, Any, int, str]]:
+def build_status_segments(
+    filters: listing.Filters, counts: dict[str, int]
+) -> list[tuple[str, Any, int, str]]:
     """(key, label, count, query) of each status, those without a job left out unless they are chosen."""
     return [
         (key, label, counts[key], filters.query(status=key))

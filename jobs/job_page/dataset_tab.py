@@ -92,7 +92,8 @@ class DatasetTab:
     def dropped_examples(self) -> list[tuple[str, str]]:
         """(line, reason) of a sample; both lists are parallel, and either may be missing."""
         indices, reasons = (
-            parse_strings(self.stats.get(name)) for name in ("truncatedExampleIndices", "droppedExampleReasons")
+            parse_strings(self.stats.get(name))
+            for name in ("truncatedExampleIndices", "droppedExampleReasons")
         )
         return list(zip_longest(indices, reasons, fillvalue=""))
 
@@ -107,7 +108,10 @@ class DatasetTab:
             ("output", _("Output tokens per example"), _("tokens"), OUTPUT),
             ("messages", _("Messages per example"), _("messages"), MESSAGES),
         ]
-        told = [(id, title, axis, parse_distribution(get_object(self.stats, key))) for id, title, axis, key in named]
+        told = [
+            (id, title, axis, parse_distribution(get_object(self.stats, key)))
+            for id, title, axis, key in named
+        ]
         return [build_distribution_section(*each) for each in told if each[3].count]
 
     @cached_property

@@ -44,7 +44,12 @@ def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
 
 def build_page_head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
     """What every tab shows above it."""
-    return {"job": job, "tab": tab, "trouble": explain_last_error(job), "queue": get_queue_if_waiting(job, request.user)}
+    return {
+        "job": job,
+        "tab": tab,
+        "trouble": explain_last_error(job),
+        "queue": get_queue_if_waiting(job, request.user),
+    }
 
 
 def explain_last_error(job: TuningJob) -> Banner | None:

@@ -87,12 +87,21 @@ def update_if_submission(job: TuningJob, *where: Submission, **facts: Any) -> bo
 def schedule_retry(job: TuningJob, error: VertexError) -> None:
     """Nothing was made: it goes back to the queue."""
     when = timezone.now() + compute_retry_delay(job.attempt, error)
-    update_if_submission(job, Submission.SENDING, submission=Submission.READY, next_try_at=when, trouble=serialize(error))
+    update_if_submission(
+        job, Submission.SENDING, submission=Submission.READY, next_try_at=when, trouble=serialize(error)
+    )
 
 
 def mark_refused(job: TuningJob, error: VertexError) -> None:
     now = timezone.now()
-    update_if_submission(job, Submission.SENDING, submission=Submission.REFUSED, error=serialize(error), trouble={}, ended_at=now)
+    update_if_submission(
+        job,
+        Submission.SENDING,
+        submission=Submission.REFUSED,
+        error=serialize(error),
+        trouble={},
+        ended_at=now,
+    )
 
 
 def mark_unknown(job: TuningJob, error: VertexError) -> None:
@@ -158,7 +167,9 @@ def list_jobs_with_label(job: TuningJob) -> list[dict[str, Any]]:
     """The service's jobs with our label, oldest first. Every job is looked at: what a filter means is not
     documented, and a wrong "none" would lead to a second bill."""
     listed = job.project.vertex().list_tuning_jobs(job.location)
-    ours = [remote for remote in listed if (remote.get("labels") or {}).get(SUBMISSION_LABEL) == job.submission_id]
+    ours = [
+        remote for remote in listed if (remote.get("labels") or {}).get(SUBMISSION_LABEL) == job.submission_id
+    ]
     return sorted(ours, key=lambda remote: str(remote.get("createTime", "")))
 
 

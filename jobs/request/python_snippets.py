@@ -125,7 +125,9 @@ def render_vertexai_init(body: Body, address: RequestTarget) -> Iterator[str]:
     if credentials:
         arguments.append(("credentials", credentials))
     arguments += optional_argument(body, ("service_account", "serviceAccount", str))
-    arguments += optional_argument(body.get("encryptionSpec") or {}, ("encryption_spec_key_name", "kmsKeyName", str))
+    arguments += optional_argument(
+        body.get("encryptionSpec") or {}, ("encryption_spec_key_name", "kmsKeyName", str)
+    )
     yield format_call("vertexai.init", arguments)
 
 

@@ -25,7 +25,9 @@ def format_body(body: Body) -> str:
     """The body as JSON over several lines. What cannot be seen (control and direction marks, half a
     character) is escaped, so that the text says what it shows and its newlines are those between fields."""
     text = json.dumps(body, indent=2, ensure_ascii=False)
-    return "".join(letter if letter == "\n" or is_visible(letter) else escape_character(letter) for letter in text)
+    return "".join(
+        letter if letter == "\n" or is_visible(letter) else escape_character(letter) for letter in text
+    )
 
 
 def is_visible(letter: str) -> bool:
@@ -101,7 +103,9 @@ def powershell_headers(address: RequestTarget) -> str:
         bearer = f'"Authorization" = "Bearer $env:{TOKEN_VARIABLE}" ' if address.token else ""
         return f"$headers = @{{ {bearer}}}"
     quota = (
-        f'; "x-goog-user-project" = {quote_for_powershell(address.quota_project)}' if address.quota_project else ""
+        f'; "x-goog-user-project" = {quote_for_powershell(address.quota_project)}'
+        if address.quota_project
+        else ""
     )
     first = "$cred = gcloud auth print-access-token"
     return f'{first}\n$headers = @{{ "Authorization" = "Bearer $cred"{quota} }}'

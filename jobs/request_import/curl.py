@@ -39,7 +39,9 @@ def extract_curl_request(text: str) -> ExtractedRequest:
     """The first curl command that sends something, with the files that the text itself makes."""
     commands = split_commands(text)
     files = {
-        normalize_filename(command.writes): word for command in commands if command.writes and (word := predict_output(command))
+        normalize_filename(command.writes): word
+        for command in commands
+        if command.writes and (word := predict_output(command))
     }
     fed: Token | None = None
     found = False
@@ -82,7 +84,9 @@ def predict_output(command: Command) -> Token | None:
     return None
 
 
-def parse_curl_command(words: list[Token], stdin: Token | None, reads: str, files: dict[str, Token]) -> ExtractedRequest | None:
+def parse_curl_command(
+    words: list[Token], stdin: Token | None, reads: str, files: dict[str, Token]
+) -> ExtractedRequest | None:
     bodies: list[Token] = []
     urls: list[str] = []
     for option, value in options(words):
@@ -107,7 +111,10 @@ def options(words: list[Token]) -> Iterator[tuple[str, Token]]:
         elif text.startswith("-") and not text.startswith("--"):
             letter, value = split_short_option(text)
             if letter:
-                yield f"-{letter}", Token(value, word.quoted, word.expands) if value else next(rest, Token(""))
+                yield (
+                    f"-{letter}",
+                    Token(value, word.quoted, word.expands) if value else next(rest, Token("")),
+                )
         else:
             yield "", word
 
@@ -120,7 +127,9 @@ def split_short_option(text: str) -> tuple[str, str]:
     return "", ""
 
 
-def resolve_data(option: str, value: Token, stdin: Token | None, reads: str, files: dict[str, Token]) -> Token:
+def resolve_data(
+    option: str, value: Token, stdin: Token | None, reads: str, files: dict[str, Token]
+) -> Token:
     if option == "--data-raw" or not value.text.startswith("@"):
         return value
     name = value.text[1:]
@@ -174,7 +183,9 @@ def is_path(word: Token) -> bool:
     return word.text.lower().rstrip(":") in {"-filepath", "-path", "-literalpath"}
 
 
-def by_web_request(words: Statement, variables: dict[str, Token], files: dict[str, Token]) -> ExtractedRequest:
+def by_web_request(
+    words: Statement, variables: dict[str, Token], files: dict[str, Token]
+) -> ExtractedRequest:
     given = {name.text.lower().rstrip(":"): at for at, name in enumerate(words, 1)}
     url = next((word.text for word in words[given.get("-uri", 0) :] if URL.match(word.text)), "")
     if "-infile" in given:

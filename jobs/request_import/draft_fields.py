@@ -79,7 +79,9 @@ class ImportedRequest:
         if LOCATION.fullmatch(name) and len(name) <= MAX_LENGTHS["location"]:
             self.fields["location"] = name
         else:
-            self.messages.append(_("The address names no region, but “%(name)s”.") % {"name": shorten_value(name)})
+            self.messages.append(
+                _("The address names no region, but “%(name)s”.") % {"name": shorten_value(name)}
+            )
 
     def add_unknown(self, *paths: str) -> None:
         self.unknown += map(shorten_value, paths)
@@ -188,12 +190,16 @@ def parse_tuning_spec(pasted: ImportedRequest, spec: Values) -> None:
     chosen = get_nested_object(pasted, spec, "hyperParameters", sizes, f"{at}.")
     at = f"{at}.hyperParameters"
     pasted.add_field(f"{at}.epochCount", "epoch_count", parse_epochs(pasted, chosen.get("epochCount")))
-    pasted.add_field(f"{at}.adapterSize", "adapter_size", parse_adapter_size(pasted, chosen.get("adapterSize")))
+    pasted.add_field(
+        f"{at}.adapterSize", "adapter_size", parse_adapter_size(pasted, chosen.get("adapterSize"))
+    )
     rate = parse_learning_rate(pasted, chosen.get("learningRateMultiplier"))
     pasted.add_field(f"{at}.learningRateMultiplier", "learning_rate_multiplier", rate)
 
 
-def get_nested_object(pasted: ImportedRequest, body: Values, key: str, known: set[str], above: str = "") -> Values:
+def get_nested_object(
+    pasted: ImportedRequest, body: Values, key: str, known: set[str], above: str = ""
+) -> Values:
     """The object under `key`, its unknown fields told; empty where it is absent or none."""
     value = body.get(key)
     if value is None:

@@ -50,7 +50,9 @@ def extract_request(text: str) -> ExtractedRequest:
     if text.startswith(("{", "[")):
         return ExtractedRequest(text)
     if http := HTTP.match(text):
-        return ExtractedRequest(text[text.index("{", http.end()) :] if "{" in text[http.end() :] else "", http[1])
+        return ExtractedRequest(
+            text[text.index("{", http.end()) :] if "{" in text[http.end() :] else "", http[1]
+        )
     # The words may stand in the values, too: the first one is the command's.
     curl, web_request = CURL.search(text), WEB_REQUEST.search(text)
     if curl and not (web_request and is_powershell(text)):

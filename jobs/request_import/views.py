@@ -46,12 +46,15 @@ def import_request(request: Request, project: Project) -> HttpResponse:
 def parse_pasted_text(text: str) -> reader.ImportedRequest:
     if len(text) > MAX_CHARACTERS:
         raise reader.Unreadable(
-            _("The text is longer than %(most)d characters. Paste the request alone.") % {"most": MAX_CHARACTERS}
+            _("The text is longer than %(most)d characters. Paste the request alone.")
+            % {"most": MAX_CHARACTERS}
         )
     return reader.parse_request(text)
 
 
-def create_draft_from_request(request: Request, project: Project, pasted: reader.ImportedRequest) -> TuningJob:
+def create_draft_from_request(
+    request: Request, project: Project, pasted: reader.ImportedRequest
+) -> TuningJob:
     """A draft with all that could be taken; messages say what was, what was not, and why."""
     chosen = {name: value for name, value in pasted.fields.items() if name not in PURPOSES}
     job = create_blank_draft(request, project)
@@ -70,7 +73,9 @@ def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) ->
     try:
         if not form.is_valid():
             raise Refusal(str(form.errors["uri"][0]))
-        file = translate_storage_errors(job.project, lambda: ingest.ingest_existing(job.project, request.user, uri))
+        file = translate_storage_errors(
+            job.project, lambda: ingest.ingest_existing(job.project, request.user, uri)
+        )
     except Refusal as refusal:
         add_pending_file(request, job, purpose, uri)
         messages.warning(
@@ -83,16 +88,20 @@ def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) ->
 
 def report_import(request: Request, job: TuningJob, pasted: reader.ImportedRequest) -> None:
     if pasted.taken:
-        messages.success(request, _("Taken from the request: %(fields)s.") % {"fields": format_field_list(pasted.taken)})
+        messages.success(
+            request, _("Taken from the request: %(fields)s.") % {"fields": format_field_list(pasted.taken)}
+        )
     if pasted.outputs:
         messages.info(
             request,
-            _("Left out, as the service fills them in: %(fields)s.") % {"fields": format_field_list(pasted.outputs)},
+            _("Left out, as the service fills them in: %(fields)s.")
+            % {"fields": format_field_list(pasted.outputs)},
         )
     if pasted.unknown:
         messages.warning(
             request,
-            _("Not taken, as it cannot be set here: %(fields)s.") % {"fields": format_field_list(pasted.unknown)},
+            _("Not taken, as it cannot be set here: %(fields)s.")
+            % {"fields": format_field_list(pasted.unknown)},
         )
     for message in [*pasted.messages[:MAX_ITEMS_SHOWN], *iter_unsupported_values(job, pasted)]:
         messages.warning(request, message)

@@ -34,7 +34,12 @@ def chosen(value: float | None, recommended: float | str | None = None) -> SafeS
     )
 
 
-register.filter("grouped", format_count)
+@register.filter
+def grouped(value: float | str) -> str:
+    """Templates make a missing path an empty text, which stays one."""
+    return value if isinstance(value, str) else format_count(value)
+
+
 register.filter("size", format_size)
 register.filter("iso_date", format_iso_date)
 

@@ -19,7 +19,11 @@ def identify_dataset(case: FailureCase) -> Purpose:
     if "validation" in case.text.lower():
         return "validation"
     total = case.match.groupdict().get("total")
-    if total and total != format_example_count(case.job.training) and total == format_example_count(case.job.validation):
+    if (
+        total
+        and total != format_example_count(case.job.training)
+        and total == format_example_count(case.job.validation)
+    ):
         return "validation"
     return "training"
 
@@ -75,7 +79,9 @@ def fix_unsupported_modality(case: FailureCase) -> Fix:
     cause = _("Example %(n)s of %(total)s in %(file)s holds what %(model)s is not tuned on: %(kind)s.")
     told = {name: case.match[name] for name in ("n", "total", "kind")}
     action = _("Take it out of “parts” in that line, and in any other like it; or choose another model.")
-    return suggest_other_file(case, cause % {**told, "file": get_file_name(case), "model": case.model_id}, action)
+    return suggest_other_file(
+        case, cause % {**told, "file": get_file_name(case), "model": case.model_id}, action
+    )
 
 
 def fix_invalid_role(case: FailureCase) -> Fix:
@@ -86,7 +92,9 @@ def fix_invalid_role(case: FailureCase) -> Fix:
 
 def fix_too_many_validation_examples(case: FailureCase) -> Fix:
     most = case.match.groupdict().get("most")
-    cause = _("%(file)s has more examples than the service takes for validation.") % {"file": get_file_name(case)}
+    cause = _("%(file)s has more examples than the service takes for validation.") % {
+        "file": get_file_name(case)
+    }
     action = (
         _("Choose a file with up to %(n)s examples.") % {"n": most} if most else _("Choose a shorter file.")
     )

@@ -80,7 +80,11 @@ def describe_change(old: Any, new: Any, why: str) -> str:
             else _("Now as recommended; it was %(old)s. %(why)s")
         )
         return words % {"old": format_value(old), "why": why}
-    return _("Changed from %(old)s to %(new)s. %(why)s") % {"old": format_value(old), "new": format_value(new), "why": why}
+    return _("Changed from %(old)s to %(new)s. %(why)s") % {
+        "old": format_value(old),
+        "new": format_value(new),
+        "why": why,
+    }
 
 
 def format_value(value: Any) -> str:

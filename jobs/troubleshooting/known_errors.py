@@ -65,8 +65,14 @@ RULES = (
     make_rule(service_fixes.fix_key_permission, r"cloudkms\.\w+|permission[^.]* cryptoKey"),
     make_rule(settings_fixes.fix_key_region, r"region|location", fields="kms_key_name"),
     make_rule(settings_fixes.fix_key_region, r"(kms|encryption|crypto) ?key.*(region|location)"),
-    make_rule(settings_fixes.fix_unsupported_key, r"not supported|leave encryption_spec out|CMEK", fields="kms_key_name"),
-    make_rule(settings_fixes.fix_unsupported_key, r"(CMEK|customer-managed encryption keys?)[^.]* not supported"),
+    make_rule(
+        settings_fixes.fix_unsupported_key,
+        r"not supported|leave encryption_spec out|CMEK",
+        fields="kms_key_name",
+    ),
+    make_rule(
+        settings_fixes.fix_unsupported_key, r"(CMEK|customer-managed encryption keys?)[^.]* not supported"
+    ),
     make_rule(settings_fixes.fix_other_build, r"was tuned on another build of (?P<model>\S+) than"),
     make_rule(settings_fixes.fix_base_model, r"base model (?P<model>\S+) is not on this engine any more"),
     make_rule(
@@ -85,7 +91,9 @@ RULES = (
         settings_fixes.fix_base_model,
         r"(?:model )?(?P<model>gemini-[\w.-]*\w) is (not supported|deprecated|retired|discontinued)",
     ),
-    make_rule(dataset_fixes.fix_no_usable_example, r"no example of \S+ can be learned from\. ?(?P<reasons>.*)"),
+    make_rule(
+        dataset_fixes.fix_no_usable_example, r"no example of \S+ can be learned from\. ?(?P<reasons>.*)"
+    ),
     make_rule(
         dataset_fixes.fix_unsupported_modality,
         r"dataset example (?P<n>\d+) of (?P<total>\d+) contains an unsupported modality \[(?P<kind>[^\]]*)\]",
@@ -100,8 +108,14 @@ RULES = (
         dataset_fixes.fix_unreadable_file,
         r"storage\.(objects|buckets)\.\w+|permission[^.]* gs://|gs://\S+[^.]* permission",
     ),
-    make_rule(dataset_fixes.fix_missing_file, r"does not exist|not found|no such object|is required", fields=DATASETS),
-    make_rule(dataset_fixes.fix_missing_file, r"(gs://\S+|no such object).*(not exist|not found)|no such object"),
+    make_rule(
+        dataset_fixes.fix_missing_file,
+        r"does not exist|not found|no such object|is required",
+        fields=DATASETS,
+    ),
+    make_rule(
+        dataset_fixes.fix_missing_file, r"(gs://\S+|no such object).*(not exist|not found)|no such object"
+    ),
     make_rule(
         dataset_fixes.fix_too_many_validation_examples,
         r"validation dataset.*(at most|exceed\w*|more than|maximum\D*|up to) (?P<most>\d+)",
@@ -110,11 +124,15 @@ RULES = (
         dataset_fixes.fix_too_long_example,
         r"example.{0,200}(exceed|more than|at most|longer than).{0,99}token|token (limit|count).{0,99}exceed",
     ),
-    make_rule(dataset_fixes.fix_too_many_validation_examples, r"too many|exceed|at most", fields="validation"),
+    make_rule(
+        dataset_fixes.fix_too_many_validation_examples, r"too many|exceed|at most", fields="validation"
+    ),
     make_rule(dataset_fixes.fix_no_usable_example, r"dataset has no examples"),
     make_rule(dataset_fixes.fix_too_large_file, r"dataset can have at most 1 GB"),
     make_rule(settings_fixes.fix_nan_loss, r"is -?(nan|inf)\b.*learningRateMultiplier"),
-    make_rule(settings_fixes.fix_out_of_memory, r"memory of the engine does not suffice|machine was out of memory"),
+    make_rule(
+        settings_fixes.fix_out_of_memory, r"memory of the engine does not suffice|machine was out of memory"
+    ),
     make_rule(service_fixes.fix_full_disk, r"disk of (the engine|this server) is full"),
     make_rule(service_fixes.fix_dead_trainer, r"the trainer ended \d+ times without progress"),
     make_rule(service_fixes.fix_missing_endpoint, r"failed to create endpoint.*tuned model is uploaded"),
@@ -128,11 +146,14 @@ RULES = (
         status="PERMISSION_DENIED",
     ),
     make_rule(
-        service_fixes.fix_by_reason, r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))"
+        service_fixes.fix_by_reason,
+        r"(?P<BILLING_DISABLED>billing[^.]* (disabled|not enabled|be enabled|closed))",
     ),
     make_rule(service_fixes.fix_act_as_permission, r"(?P<permission>iam\.serviceAccounts\.actAs)"),
     make_rule(
-        service_fixes.fix_concurrent_jobs, r"concurrent[ _]?tuning|tuning[^.]* concurrent", status="RESOURCE_EXHAUSTED"
+        service_fixes.fix_concurrent_jobs,
+        r"concurrent[ _]?tuning|tuning[^.]* concurrent",
+        status="RESOURCE_EXHAUSTED",
     ),
     make_rule(
         service_fixes.fix_used_up_quota,

@@ -41,7 +41,11 @@ def fix_adapter_size(case: FailureCase) -> Fix:
         return Fix(
             cause, _("Choose another adapter size."), "adapter_size", button=_("Choose an adapter size")
         )
-    why = describe_adapter_sizes(case.model_id, sizes) if best else _("%(model)s does not take it.") % {"model": case.model_id}
+    why = (
+        describe_adapter_sizes(case.model_id, sizes)
+        if best
+        else _("%(model)s does not take it.") % {"model": case.model_id}
+    )
     action = (
         _("Use %(size)s, the largest that it takes below that.") % {"size": best}
         if best
@@ -79,7 +83,9 @@ def fix_out_of_memory(case: FailureCase) -> Fix:
     if not sizes:
         action = _("Shorten the longest examples, or split them.")
         return Fix(cause, action, "training", button=_("Choose another training file"))
-    recipe = Fix(cause, _("Use a smaller adapter size, or shorter examples."), button=format_use_label(max(sizes)))
+    recipe = Fix(
+        cause, _("Use a smaller adapter size, or shorter examples."), button=format_use_label(max(sizes))
+    )
     return change_one_field(case, "adapter_size", max(sizes), recipe, cause)
 
 
@@ -89,7 +95,9 @@ def fix_nan_loss(case: FailureCase) -> Fix:
     lower = 1.0 if asked > 1 else asked / 2
     cause = _("The loss grew until it was no number any more: the learning rate is too high.")
     action = _("Lower the learning rate multiplier.")
-    return change_one_field(case, "learning_rate_multiplier", lower, Fix(cause, action, button=format_use_label(lower)), cause)
+    return change_one_field(
+        case, "learning_rate_multiplier", lower, Fix(cause, action, button=format_use_label(lower)), cause
+    )
 
 
 def fix_epoch_count(case: FailureCase) -> Fix:
@@ -149,7 +157,9 @@ def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, An
     if job.adapter_size is not None and job.adapter_size not in new.adapter_sizes:
         best = max((size for size in new.adapter_sizes if size < job.adapter_size), default=None)
         changes["adapter_size"] = best
-        notes["adapter_size"] = describe_change(job.adapter_size, best, describe_adapter_sizes(new.id, new.adapter_sizes))
+        notes["adapter_size"] = describe_change(
+            job.adapter_size, best, describe_adapter_sizes(new.id, new.adapter_sizes)
+        )
     return changes, notes
 
 
@@ -157,7 +167,9 @@ def find_nearest_model(id: str, backend: str) -> BaseModel | None:
     """A current model of the same kind, the next version first; on the engine else its own base."""
     current = [model for model in catalog.models(backend) if not model.retired and model.id != id]
     asked = GEMINI.match(id)
-    alike = [model for model in current if asked and parse_model_kind(model) == asked["kind"]] if asked else []
+    alike = (
+        [model for model in current if asked and parse_model_kind(model) == asked["kind"]] if asked else []
+    )
     if asked and alike:
         return min(alike, key=lambda model: abs(parse_model_version(model.id) - parse_model_version(id)))
     return current[0] if backend == "engine" and current else None
@@ -214,7 +226,9 @@ def fix_other_build(case: FailureCase) -> Fix:
     changes = {"pre_tuned_model": "", "pre_tuned_checkpoint": "", "base_model": case.match["model"]}
     note = describe_change(case.job.pre_tuned_model, "", cause)
     action = _("Tune %(model)s itself, with the same data.") % {"model": case.match["model"]}
-    return Fix(cause, action, "base_model", changes, format_use_label(case.match["model"]), {"base_model": note})
+    return Fix(
+        cause, action, "base_model", changes, format_use_label(case.match["model"]), {"base_model": note}
+    )
 
 
 def fix_display_name(case: FailureCase) -> Fix:
@@ -274,7 +288,9 @@ def fix_key_region(case: FailureCase) -> Fix | None:
         action = _("Name a key in %(region)s.") % {"region": job.location}
         return Fix(cause, action, "kms_key_name", button=_("Name another key"))
     action = _("Run the job where the key lies, or name a key in %(region)s.") % {"region": job.location}
-    return change_one_field(case, "location", where, Fix(cause, action, button=format_use_label(where)), cause)
+    return change_one_field(
+        case, "location", where, Fix(cause, action, button=format_use_label(where)), cause
+    )
 
 
 def fix_unsupported_key(case: FailureCase) -> Fix:
@@ -289,7 +305,9 @@ def fix_unsupported_key(case: FailureCase) -> Fix:
         if not case.on_engine
         else _("Leave it out.")
     )
-    return change_one_field(case, "kms_key_name", "", Fix(cause, action, button=_("Go on without the key")), cause)
+    return change_one_field(
+        case, "kms_key_name", "", Fix(cause, action, button=_("Go on without the key")), cause
+    )
 
 
 def fix_invalid_key(case: FailureCase) -> Fix:

@@ -63,7 +63,9 @@ def suggest_fixes(job: TuningJob) -> SuggestedFixes | None:
     """None where nothing failed, or nobody knows a cure: the words of the service stand alone then."""
     if not (fault := get_failure(job)) or not (known := find_fixes(fault, job)):
         return None
-    return SuggestedFixes(job, known, explain_error(to_vertex_error(fault), on_engine=job.project.on_engine).machine)
+    return SuggestedFixes(
+        job, known, explain_error(to_vertex_error(fault), on_engine=job.project.on_engine).machine
+    )
 
 
 @require_POST

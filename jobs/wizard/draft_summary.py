@@ -143,7 +143,8 @@ class DatasetSection:
     def problems(self) -> list[tuple[Problem, ProblemMessage]]:
         """The first ones, errors before warnings, each with its words."""
         found = sorted(
-            [*self.model_problems, *self.report.problems], key=lambda problem: (problem.severity, problem.line)
+            [*self.model_problems, *self.report.problems],
+            key=lambda problem: (problem.severity, problem.line),
         )
         return [(problem, describe_problem(problem)) for problem in found[:PROBLEMS_SHOWN]]
 
@@ -162,4 +163,6 @@ class DatasetSection:
 
     @cached_property
     def bars(self) -> list[Bar]:
-        return bars([(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BAR_COUNT)
+        return bars(
+            [(float(left), float(right), float(n)) for left, right, n in self.tokens.buckets], BAR_COUNT
+        )

@@ -35,7 +35,10 @@ def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
 def create_blank_draft(request: Request, project: Project) -> TuningJob:
     model = catalog.models(project.backend)[0]
     return TuningJob.objects.create(
-        project=project, owner=request.user, base_model=model.id, location=list_tuning_regions(project, model)[0]
+        project=project,
+        owner=request.user,
+        base_model=model.id,
+        location=list_tuning_regions(project, model)[0],
     )
 
 

@@ -73,12 +73,18 @@ class Review:
         edit = self.build_field_url("tuned_model_display_name")
         chosen_later = ReviewRow(_("Tuned model name"), _("chosen by the service"), edit, "blank")
         yield ReviewRow(_("Tuned model name"), name, edit) if name else chosen_later
-        yield ReviewRow(_("Tuning method"), _("Supervised tuning"), self.build_step_url("model", "method-supervised"))
+        yield ReviewRow(
+            _("Tuning method"), _("Supervised tuning"), self.build_step_url("model", "method-supervised")
+        )
         yield ReviewRow(_("Base model"), self.job.base_model, self.build_field_url("base_model"))
         if self.preview.model and self.preview.model.stand_in:
             yield ReviewRow(_("Answered by"), self.preview.model.stand_in, self.build_field_url("base_model"))
-        yield ReviewRow(_("Pre-tuned model"), self.job.pre_tuned_model, self.build_field_url("pre_tuned_model"), "id")
-        yield ReviewRow(_("Checkpoint"), self.job.pre_tuned_checkpoint, self.build_field_url("pre_tuned_checkpoint"))
+        yield ReviewRow(
+            _("Pre-tuned model"), self.job.pre_tuned_model, self.build_field_url("pre_tuned_model"), "id"
+        )
+        yield ReviewRow(
+            _("Checkpoint"), self.job.pre_tuned_checkpoint, self.build_field_url("pre_tuned_checkpoint")
+        )
         yield ReviewRow(_("Region"), self.job.location, self.build_field_url("location"))
 
     @property
@@ -136,7 +142,9 @@ class Review:
     def build_fix_url(self, part: str, words: ObstacleText) -> str:
         if part != "model":
             return self.build_step_url("dataset", part)
-        return self.build_field_url(words.field) if isinstance(words, Obstacle) else self.build_step_url("model")
+        return (
+            self.build_field_url(words.field) if isinstance(words, Obstacle) else self.build_step_url("model")
+        )
 
     @cached_property
     def warnings(self) -> list[ReviewIssue]:

@@ -60,7 +60,10 @@ def figures(
 ) -> dict[str, dict[str, Any]]:
     """By chart name, what Plotly draws: {data, layout}, number arrays as base64 typed arrays."""
     ruler = Ruler(controls.axis, run, _find_longest_series(series), offset)
-    return {name: to_plain_dict(chart.draw(_pair(chart, series, ruler), controls)) for name, chart in CHARTS.items()}
+    return {
+        name: to_plain_dict(chart.draw(_pair(chart, series, ruler), controls))
+        for name, chart in CHARTS.items()
+    }
 
 
 def to_plain_dict(figure: go.Figure) -> dict[str, Any]:
@@ -76,7 +79,9 @@ def _find_longest_series(series: Mapping[str, Points]) -> Points:
 
 
 def _pair(chart: Chart, series: Mapping[str, Points], ruler: Ruler) -> SeriesPair:
-    return SeriesPair(series.get(chart.train, NO_POINTS), series.get(chart.evaluation, NO_POINTS), ruler, chart.number)
+    return SeriesPair(
+        series.get(chart.train, NO_POINTS), series.get(chart.evaluation, NO_POINTS), ruler, chart.number
+    )
 
 
 def draw_loss(pair: SeriesPair, controls: Controls) -> go.Figure:
@@ -140,7 +145,8 @@ def _start_figure(pair: SeriesPair) -> go.Figure:
 
     layout = theme.layout(pair.ruler)
     layout["shapes"] = [
-        theme.checkpoint_line(pair.ruler.x_of_step(step_of(checkpoint))) for checkpoint in pair.run.checkpoints
+        theme.checkpoint_line(pair.ruler.x_of_step(step_of(checkpoint)))
+        for checkpoint in pair.run.checkpoints
     ]
     figure = go.Figure(layout=layout)
     figure.update_yaxes(hoverformat=pair.number)

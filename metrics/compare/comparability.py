@@ -42,8 +42,12 @@ def _iter_warnings(lines: Sequence[RunLine], baseline: RunLine) -> Iterator[Comp
         yield from _warn_other_data(
             [one for one in measured if one.validation_content != baseline.validation_content], baseline
         )
-    yield from _warn_other_base_model([one for one in lines if one.job.base_model != baseline.job.base_model], baseline)
-    yield from _warn_no_validation([line for line in lines if not line.validation_content and line is not baseline])
+    yield from _warn_other_base_model(
+        [one for one in lines if one.job.base_model != baseline.job.base_model], baseline
+    )
+    yield from _warn_no_validation(
+        [line for line in lines if not line.validation_content and line is not baseline]
+    )
 
 
 def _warn_other_data(others: Sequence[RunLine], baseline: RunLine) -> Iterator[ComparabilityWarning]:
@@ -58,7 +62,8 @@ def _warn_other_data(others: Sequence[RunLine], baseline: RunLine) -> Iterator[C
     for line in others:
         files.setdefault(line.validation_content, []).append(line)
     used = [
-        _("%(runs)s: %(file)s.") % {"runs": join_run_names(lines), "file": describe_dataset(lines[0].job.validation)}
+        _("%(runs)s: %(file)s.")
+        % {"runs": join_run_names(lines), "file": describe_dataset(lines[0].job.validation)}
         for lines in files.values()
     ]
     used.append(_("Baseline: %(file)s.") % {"file": describe_dataset(baseline.job.validation)})

@@ -58,7 +58,9 @@ def iter_curves_csv(
                 )
 
 
-def iter_runs_csv(rows: Sequence[RunRow], lines: Sequence[RunLine], settings: Sequence[SettingRow]) -> Iterator[str]:
+def iter_runs_csv(
+    rows: Sequence[RunRow], lines: Sequence[RunLine], settings: Sequence[SettingRow]
+) -> Iterator[str]:
     """A line for each run, its settings, in the order of `lines`, behind its unrounded numbers."""
     yield csv_line([*RUNS_HEADER, *(str(setting.label) for setting in settings)])
     for row in rows:

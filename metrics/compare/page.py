@@ -140,7 +140,9 @@ class Comparison:
     def figures(self) -> dict[str, dict[str, Any]]:
         """By metric, what Plotly draws."""
         if self.view.tab == Tab.EFFECT:
-            drawn = setting_effect.build_effect_figure(self.lines, self.baseline, self.view.setting, self.view.outcome)
+            drawn = setting_effect.build_effect_figure(
+                self.lines, self.baseline, self.view.setting, self.view.outcome
+            )
             return {"effect": drawn}
         return {metric: curves.figure(metric, drawn, self.view) for metric, drawn in self._curves()}
 
@@ -156,7 +158,9 @@ class Comparison:
 
     def _curves(self) -> Iterator[tuple[Metric, list[curves.RunCurve]]]:
         wanted = [metric.series_name for metric in self.view.metrics]
-        series = self.read_series({*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock)
+        series = self.read_series(
+            {*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock
+        )
         for metric in self.view.metrics:
             yield metric, self._build_curves(metric, series)
 
@@ -174,7 +178,9 @@ class Comparison:
         series = self.read_series({metric.series_name for metric in wanted}, timed=False)
         return {
             metric: {
-                line.key: curves.encode_typed_array(series[line.job.pk][metric.series_name].values.astype("<f4"))
+                line.key: curves.encode_typed_array(
+                    series[line.job.pk][metric.series_name].values.astype("<f4")
+                )
                 for line in self.lines
                 if metric.series_name in series.get(line.job.pk, {})
             }
@@ -228,7 +234,9 @@ class Comparison:
 
     def find_candidates(self, q: str) -> list[tuple[TuningJob, str]]:
         """Further runs by name, model or dataset, newest first, each with the address that takes it in."""
-        jobs = self.visible_jobs.filter(build_search_condition(q)).exclude(pk__in=self.view.runs).with_related()
+        jobs = (
+            self.visible_jobs.filter(build_search_condition(q)).exclude(pk__in=self.view.runs).with_related()
+        )
         return [(job, self.view.with_run(job.pk).query()) for job in jobs[:MAX_CANDIDATES]]
 
     # ---- words ----

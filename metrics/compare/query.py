@@ -167,7 +167,9 @@ class CompareQuery:
         names = {"runs", "metrics", "smoothing", "axis", "scale", "clip", "baseline", "x"}
         if self.tab == Tab.EFFECT:
             names = {"runs", "baseline", "tab", "by", "outcome"}
-        return urlencode({name: text for name, text in self.to_parameters().items() if name in names}, safe=",:")
+        return urlencode(
+            {name: text for name, text in self.to_parameters().items() if name in names}, safe=",:"
+        )
 
     @property
     def toggle_settings_query(self) -> str:

@@ -101,14 +101,19 @@ class RunLine:
         """Evaluation losses compare on the same validation data, counted by the same tokenizer."""
         if self.validation_content is None or other.validation_content is None:
             return False
-        return self.validation_content == other.validation_content and self.job.base_model == other.job.base_model
+        return (
+            self.validation_content == other.validation_content
+            and self.job.base_model == other.job.base_model
+        )
 
 
 def dataset_content(dataset: Dataset | None) -> tuple[str, int] | None:
     return dataset.content_key if dataset else None
 
 
-def build_run_lines(jobs: Iterable[TuningJob], view: CompareQuery, prices: Mapping[str, float]) -> list[RunLine]:
+def build_run_lines(
+    jobs: Iterable[TuningJob], view: CompareQuery, prices: Mapping[str, float]
+) -> list[RunLine]:
     """In the order of the places; runs that are not there leave theirs free."""
     by_id = {job.pk: job for job in jobs}
     placed = [(at, by_id[run]) for at, run in enumerate(view.places) if run in by_id]

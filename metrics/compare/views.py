@@ -40,7 +40,12 @@ def show_comparison(request: Request, project: Project) -> HttpResponse:
 
 def load_comparison(request: Request, project: Project) -> Comparison:
     distance = timezone.localtime().utcoffset()
-    return Comparison(project, request.user, CompareQuery.from_query(request.GET), distance.total_seconds() if distance else 0)
+    return Comparison(
+        project,
+        request.user,
+        CompareQuery.from_query(request.GET),
+        distance.total_seconds() if distance else 0,
+    )
 
 
 def search_candidates(request: Request, compare: Comparison) -> dict[str, object]:
@@ -79,7 +84,9 @@ def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]
 @require_role(Role.VIEWER)
 def values_json(request: Request, project: Project) -> HttpResponse:
     """What the page needs to smooth by itself; it asks for so much only where the runs are short."""
-    body = json.dumps(load_comparison(request, project).encode_training_values(), separators=(",", ":")).encode()
+    body = json.dumps(
+        load_comparison(request, project).encode_training_values(), separators=(",", ":")
+    ).encode()
     response = json_response(request, body)
     patch_cache_control(response, private=True, no_store=True)
     return response
@@ -118,7 +125,9 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
 @require_role(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = load_comparison(request, project)
-    return csv_attachment(csv_export.iter_runs_csv(compare.table.rows, compare.lines, compare.settings), "runs")
+    return csv_attachment(
+        csv_export.iter_runs_csv(compare.table.rows, compare.lines, compare.settings), "runs"
+    )
 
 
 def csv_attachment(lines: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -58,7 +58,11 @@ def analyze_curves(series: Mapping[str, Points], run: Run, *, validated: bool = 
         *find_odd_values(EVAL_LOSS, evaluation),
         *find_divergence(train.drop_nonfinite(), curve),
     ]
-    course = [] if any(isinstance(one, Divergence) for one in broken) else judge_course(train.drop_nonfinite(), curve, run)
+    course = (
+        []
+        if any(isinstance(one, Divergence) for one in broken)
+        else judge_course(train.drop_nonfinite(), curve, run)
+    )
     absent = [NoEvaluation(validated)] if len(train) and not len(evaluation) else []
     said = [one for one in absent if run.over or not validated]
     found: list[Finding] = [*broken, *course, *choose_checkpoint(curve, evaluation, run), *said]
@@ -187,7 +191,10 @@ def _iter_divergence(metric: str, points: Points, least: int = MIN_BLOCK) -> Ite
         return
     first, now = found[0].value, found[-1]
     lowest = min(found, key=lambda level: level.value)
-    if now.value >= DIVERGENCE_FACTOR * lowest.value and now.value - lowest.value > (first - lowest.value) / 10:
+    if (
+        now.value >= DIVERGENCE_FACTOR * lowest.value
+        and now.value - lowest.value > (first - lowest.value) / 10
+    ):
         yield Divergence(lowest, now)
 
 
@@ -204,7 +211,9 @@ def levels(metric: str, points: Points, least: int = MIN_BLOCK) -> list[Level]:
     ]
 
 
-def judge_course(train: Points, curve: EvaluationCurve, run: Run) -> list[Overfitting | Plateau | StillFalling]:
+def judge_course(
+    train: Points, curve: EvaluationCurve, run: Run
+) -> list[Overfitting | Plateau | StillFalling]:
     """At most one word about the course of the validation loss."""
     if len(curve) < MIN_EVALUATIONS:
         return []
@@ -242,7 +251,9 @@ def choose_checkpoint(curve: EvaluationCurve, evaluation: Points, run: Run) -> l
     best = next((one for one in ties if one is default), ties[0])
     last, worse = measured[-1], [one for one in measured if one not in ties]
     return [
-        CheckpointChoice(best, best is default, last if last in worse else None, default if default in worse else None)
+        CheckpointChoice(
+            best, best is default, last if last in worse else None, default if default in worse else None
+        )
     ]
 
 

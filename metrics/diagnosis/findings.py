@@ -98,4 +98,6 @@ class NoEvaluation:
     kind: ClassVar[str] = "no_evaluation"
 
 
-Finding: TypeAlias = NotANumber | Divergence | Overfitting | Plateau | StillFalling | CheckpointChoice | NoEvaluation
+Finding: TypeAlias = (
+    NotANumber | Divergence | Overfitting | Plateau | StillFalling | CheckpointChoice | NoEvaluation
+)

@@ -63,7 +63,8 @@ def _iter_course_notes(
         yield Note(said.title, join_sentences(parts), said.tone, said.icon, said.again, default=default)
     elif better:
         title = format_sentence(
-            _("Checkpoint %(id)s has a lower validation loss than the default."), id=render_checkpoint_id(better.best)
+            _("Checkpoint %(id)s has a lower validation loss than the default."),
+            id=render_checkpoint_id(better.best),
         )
         yield Note(title, join_sentences(describe_checkpoints(better)[1:]), "", "info", default=default)
 
@@ -83,7 +84,9 @@ def describe_checkpoints(kept: CheckpointChoice) -> list[SafeString]:
         said = [format_sentence(_("Checkpoint %(id)s is the closest one kept."), **best)]
     if kept.last and kept.last == kept.default:
         said += [
-            _describe_cost(_("The last checkpoint, the default, is %(cost)s worse (%(share)s)."), kept, kept.last)
+            _describe_cost(
+                _("The last checkpoint, the default, is %(cost)s worse (%(share)s)."), kept, kept.last
+            )
         ]
     elif kept.last:
         said += [_describe_cost(_("The last checkpoint is %(cost)s worse (%(share)s)."), kept, kept.last)]
@@ -98,7 +101,10 @@ def _describe_cost(template: str, kept: CheckpointChoice, worse: MeasuredCheckpo
     source = cite_difference(EVAL_LOSS, worse.loss.step, kept.best.loss.step)
     share = f"+{100 * cost / abs(kept.best.loss.value):.0f}\u00a0%" if kept.best.loss.value else "–"
     return format_sentence(
-        template, cost=render_cited(f"{cost:.3f}", source), share=render_cited(share, source), id=render_checkpoint_id(worse)
+        template,
+        cost=render_cited(f"{cost:.3f}", source),
+        share=render_cited(share, source),
+        id=render_checkpoint_id(worse),
     )
 
 

@@ -67,7 +67,9 @@ class Monitor:
     @classmethod
     def for_job(cls, job: TuningJob, controls: Controls) -> Monitor:
         feed = Feed.objects.filter(job=job).first()
-        return cls(job, feed, point_store.read_job_series(job.pk), Run.from_job(job), controls, timezone.now())
+        return cls(
+            job, feed, point_store.read_job_series(job.pk), Run.from_job(job), controls, timezone.now()
+        )
 
     @property
     def poll_seconds(self) -> int | None:
@@ -95,7 +97,14 @@ class Monitor:
 
     def version(self) -> str:
         """Changes when, and only when, anything that the page shows changes."""
-        said = (self.run, self.controls, self.placeholder(), self.poll_seconds, self.facts_digest(), translation.get_language())
+        said = (
+            self.run,
+            self.controls,
+            self.placeholder(),
+            self.poll_seconds,
+            self.facts_digest(),
+            translation.get_language(),
+        )
         digest = hashlib.blake2b(repr((said, self.utc_offset())).encode(), digest_size=16)
         for metric, found in sorted(self.series.items()):
             digest.update(metric.encode())
@@ -130,7 +139,10 @@ class Monitor:
             return ""
         if not self.run.steps:
             return _("Step %(step)s") % {"step": f"{self.latest_step:,}"}
-        done = _("Step %(step)s of %(steps)s") % {"step": f"{self.latest_step:,}", "steps": f"{self.run.steps:,}"}
+        done = _("Step %(step)s of %(steps)s") % {
+            "step": f"{self.latest_step:,}",
+            "steps": f"{self.run.steps:,}",
+        }
         return " · ".join(filter(None, [done, self.format_time_left()]))
 
     def format_time_left(self) -> str:
@@ -186,7 +198,9 @@ class Monitor:
         return Note(title, f"{banner.title} {banner.meaning}", icon="cloud_off", machine=banner.machine)
 
     def _format_read_time(self) -> str:
-        return _("These numbers are from %(time)s.") % {"time": format_moment(self.read_at) if self.read_at else "–"}
+        return _("These numbers are from %(time)s.") % {
+            "time": format_moment(self.read_at) if self.read_at else "–"
+        }
 
     def _iter_end_notes(self) -> Iterator[Note]:
         again = _("Tune again")

@@ -54,7 +54,9 @@ class ListQuery:
     def query(self, **changed: str | int) -> str:
         """The address's query with some of it changed; a change of filter starts at the first page."""
         wanted = {**self.non_default_values({"page"}), **changed}
-        return urlencode({name: value for name, value in wanted.items() if value != self.default_values()[name]})
+        return urlencode(
+            {name: value for name, value in wanted.items() if value != self.default_values()[name]}
+        )
 
     def non_default_values(self, without: set[str]) -> dict[str, Any]:
         usual = self.default_values()

@@ -35,7 +35,9 @@ class Request(HttpRequest):
     role: Role
 
 
-def require_role(role: Role) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
+def require_role(
+    role: Role,
+) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
     """Gives the view the project that its `slug` names, if the person's role covers `role`."""
 
     def decorate(view: Callable[Concatenate[Request, Project, P], HttpResponseBase]) -> View:

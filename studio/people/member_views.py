@@ -26,7 +26,9 @@ def members(request: Request, project: Project) -> HttpResponse:
     return render_members(request, project, MemberForm(), link)
 
 
-def render_members(request: Request, project: Project, form: MemberForm, link: dict[str, str] | None) -> HttpResponse:
+def render_members(
+    request: Request, project: Project, form: MemberForm, link: dict[str, str] | None
+) -> HttpResponse:
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
     rows = [(each, invitations.can_renew_link(request.user, each.user, project)) for each in memberships]
     return render(

@@ -126,7 +126,9 @@ def _key_file_mtime(path: str | None) -> int:
 def _load_credentials(place: Place) -> Credentials:
     if place.on_engine:
         return TokenCredentials(token=place.token) if place.token else AnonymousCredentials()
-    credentials: Credentials = _load_key_file(place.credentials_file) if place.credentials_file else _load_default_credentials()
+    credentials: Credentials = (
+        _load_key_file(place.credentials_file) if place.credentials_file else _load_default_credentials()
+    )
     if place.quota_project and isinstance(credentials, CredentialsWithQuotaProject):
         credentials = credentials.with_quota_project(place.quota_project)
     return credentials

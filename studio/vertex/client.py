@@ -101,7 +101,12 @@ class Vertex:
         board = (context.get("metadata") or {}).get("backing_tensorboard_resource")
         contexts, _, experiment_id = context["name"].rpartition("/")
         children = f'schema_title="system.ExperimentRun" AND parent_contexts:"{context["name"]}"'
-        runs = self._request_json("GET", self._resource_url(contexts), params={"filter": children}).get("contexts") or []
+        runs = (
+            self._request_json("GET", self._resource_url(contexts), params={"filter": children}).get(
+                "contexts"
+            )
+            or []
+        )
         if not board or not runs:
             return None
         run_id = resource_names.id_of(runs[0]["name"]).removeprefix(f"{experiment_id}-")
@@ -121,12 +126,15 @@ class Vertex:
 
         Complete also where batchRead would answer a sample: long series are read one by one.
         """
-        answers = {resource_names.id_of(long["name"]): self._read_series(long) for long in series if _is_long(long)}
+        answers = {
+            resource_names.id_of(long["name"]): self._read_series(long) for long in series if _is_long(long)
+        }
         short = [one["name"] for one in series if not _is_long(one)]
         for start in range(0, len(short), SERIES_PER_READ):
             answers |= self._batch_read(short[start : start + SERIES_PER_READ])
         return {
-            one["displayName"]: parse_points(answers.get(resource_names.id_of(one["name"]), [])) for one in series
+            one["displayName"]: parse_points(answers.get(resource_names.id_of(one["name"]), []))
+            for one in series
         }
 
     # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
@@ -145,7 +153,9 @@ class Vertex:
         `next`; closing the generator hangs up. Raises StreamBroken where it stops before its end."""
         url = self._resource_url(resource) + ":streamGenerateContent"
         params: Params = {"alt": "sse"}
-        with self._open_response("POST", url, body=body, params=params, timeout=self.generate_timeout) as response:
+        with self._open_response(
+            "POST", url, body=body, params=params, timeout=self.generate_timeout
+        ) as response:
             yield from iter_responses(response)
 
     def count_tokens(self, resource: str, body: Json) -> Json:
@@ -159,7 +169,9 @@ class Vertex:
         """The Model as it is then. Said as google-genai says it, without an updateMask; `models/ID@VERSION`
         changes that version. https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/patch
         """
-        return self._request_json("PATCH", self._resource_url(model), body={"defaultCheckpointId": checkpoint_id})
+        return self._request_json(
+            "PATCH", self._resource_url(model), body={"defaultCheckpointId": checkpoint_id}
+        )
 
     def publisher_models(self, location: str) -> Iterator[Json]:
         """https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/publishers.models/list"""
@@ -189,12 +201,16 @@ class Vertex:
 
     def _read_series(self, series: TimeSeries) -> list[Json]:
         most = MOST_POINTS if series["maxStep"] < MOST_POINTS else -1
-        answer = self._request_json("GET", self._resource_url(series["name"]) + ":read", params={"maxDataPoints": str(most)})
+        answer = self._request_json(
+            "GET", self._resource_url(series["name"]) + ":read", params={"maxDataPoints": str(most)}
+        )
         return (answer.get("timeSeriesData") or {}).get("values") or []
 
     def _batch_read(self, series_names: list[str]) -> dict[str, list[Json]]:
         board = series_names[0].partition("/experiments/")[0]
-        answer = self._request_json("GET", self._resource_url(board) + ":batchRead", params={"timeSeries": series_names})
+        answer = self._request_json(
+            "GET", self._resource_url(board) + ":batchRead", params={"timeSeries": series_names}
+        )
         data = answer.get("timeSeriesData") or []
         return {one["tensorboardTimeSeriesId"]: one.get("values") or [] for one in data}
 
@@ -207,7 +223,9 @@ class Vertex:
         time.sleep(_random.uniform(0, PAUSE))
         return self._request_json_once(method, url, **request)
 
-    def _request_json_once(self, method: str, url: str, *, timeout: Timeout | None = None, **request: Any) -> Json:
+    def _request_json_once(
+        self, method: str, url: str, *, timeout: Timeout | None = None, **request: Any
+    ) -> Json:
         timeout = timeout or self.timeout
         with self._open_response(method, url, timeout=timeout, **request) as response:
             return _parse_object(read_all(response, sum(timeout)))

@@ -119,7 +119,13 @@ def _load_base() -> LocalBaseModel:
 
 
 def _measure_outcome(
-    root: Path, server: ModelServer, base: LocalBaseModel, task: str, seed: int, questions: list[Question], untuned: float
+    root: Path,
+    server: ModelServer,
+    base: LocalBaseModel,
+    task: str,
+    seed: int,
+    questions: list[Question],
+    untuned: float,
 ) -> Outcome:
     started = time.monotonic()
     folder = run_tuning(root, base, task, seed)
@@ -163,7 +169,9 @@ def read_questions(path: Path) -> Iterator[Question]:
         yield Question(messages, answer["content"])
 
 
-def exact_match(server: ModelServer, base: LocalBaseModel, adapter: Path | None, questions: list[Question]) -> float:
+def exact_match(
+    server: ModelServer, base: LocalBaseModel, adapter: Path | None, questions: list[Question]
+) -> float:
     right = 0
     for messages, answer in questions:
         said = "".join(piece.text for piece in server.generate(base, adapter, messages, GREEDY))

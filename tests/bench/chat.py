@@ -164,7 +164,9 @@ def time_bare_first_token(model: Any, chat: ChatTemplate) -> Timing:
     return Timing("", 1, seconds, seconds)
 
 
-def measure_switching(engine: Engine, base: LocalBaseModel, endpoints: list[str], adapters: list[Path]) -> Iterator[str]:
+def measure_switching(
+    engine: Engine, base: LocalBaseModel, endpoints: list[str], adapters: list[Path]
+) -> Iterator[str]:
     """Every tuned model in turn, over and over: all of them stay loaded."""
     seconds = {"first": [], "again": []}
     for round in range(4):

@@ -134,7 +134,9 @@ def read_with_studio(jobs: list[int]) -> list[Any]:
     return [downsample_points(found[job][TRAIN_LOSS].steps, found[job][TRAIN_LOSS].values) for job in jobs]
 
 
-def read_with_driver(rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: list[int]) -> list[Any]:
+def read_with_driver(
+    rows: Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]], keys: list[int]
+) -> list[Any]:
     whole: dict[int, tuple[list[bytes], list[bytes]]] = {key: ([], []) for key in keys}
     for key, steps, found in rows(keys):
         whole[key][0].append(steps)
@@ -206,7 +208,9 @@ def answer(curves: dict[str, Curve], poll: int) -> bytes:
     data = []
     for metric in TRAINING:
         steps, found = curves[metric][0][part].tolist(), curves[metric][1][part].tolist()
-        told = iter_values((step, STARTED + PACE * step, value) for step, value in zip(steps, found, strict=True))
+        told = iter_values(
+            (step, STARTED + PACE * step, value) for step, value in zip(steps, found, strict=True)
+        )
         data.append({"tensorboardTimeSeriesId": metric, "valueType": "SCALAR", "values": list(told)})
     return json.dumps({"timeSeriesData": data}).encode()
 

@@ -39,7 +39,9 @@ def measure() -> Iterator[str]:
     base = LocalBaseModel.from_folder(BUILT_IN / "studio-tiny")
     with tempfile.TemporaryDirectory() as root:
         folder = new_job(Path(root), base, 0)
-        sequences = dataset.read_dataset(folder.training_file, chat := ChatTemplate(base.folder), base.context_tokens).sequences
+        sequences = dataset.read_dataset(
+            folder.training_file, chat := ChatTemplate(base.folder), base.context_tokens
+        ).sequences
         plan = Plan.from_job(folder.job, base, len(sequences))
         runs: dict[str, Callable[[int], float]] = {
             "engine.training.trainer": lambda number: engine_train(new_job(Path(root), base, number)),
@@ -86,7 +88,9 @@ class Clock(TrainerCallback):
             self.times.append(time.time())
 
 
-def hf_train(base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[TokenSequence], root: Path) -> float:
+def hf_train(
+    base: LocalBaseModel, plan: Plan, pad: int, sequences: Sequence[TokenSequence], root: Path
+) -> float:
     arguments = TrainingArguments(
         output_dir=str(root / "trainer"),
         per_device_train_batch_size=plan.batch_size,

@@ -43,7 +43,9 @@ class Result:
 
 def main() -> None:
     started = time.monotonic()
-    pythons = {client.environment: environments.prepare_interpreter(client.environment) for client in table.ALL}
+    pythons = {
+        client.environment: environments.prepare_interpreter(client.environment) for client in table.ALL
+    }
     discovery = Discovery(environments.discovery_documents())
     with (
         tempfile.TemporaryDirectory() as root,

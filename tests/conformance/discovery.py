@@ -97,7 +97,9 @@ def _iter_routes(document: Json, method: Json) -> Iterator[Method]:
     own = "/" + document["servicePath"] + method.get("flatPath", method["path"])
     yield Method(shorten_name(method["id"]), method["httpMethod"], _compile_path(own), schema)
     if method.get("supportsMediaDownload"):
-        yield Method(shorten_name(method["id"]), method["httpMethod"], _compile_path("/download" + own), schema)
+        yield Method(
+            shorten_name(method["id"]), method["httpMethod"], _compile_path("/download" + own), schema
+        )
     if "mediaUpload" in method:
         upload = _compile_path(method["mediaUpload"]["protocols"]["simple"]["path"])
         for verb in ("POST", "PUT"):

@@ -38,7 +38,8 @@ def create_environment(folder: Path, requirements: Path) -> None:
     target = ["--python", str(folder / "bin" / "python")]
     subprocess.run([sys.executable, "-m", "pip", *target, *install], check=True)
     print(
-        f"Installed {folder.name}: {measure_megabytes(folder)} MB in {time.monotonic() - started:.0f} s.", flush=True
+        f"Installed {folder.name}: {measure_megabytes(folder)} MB in {time.monotonic() - started:.0f} s.",
+        flush=True,
     )
 
 

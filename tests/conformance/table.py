@@ -78,7 +78,9 @@ def render_table() -> str:
     calls = {client: set(client.list_calls()) for client in ALL}
     heads = [client.name.removeprefix("google-").removeprefix("cloud-") for client in ALL]
     lines = [["call", *heads], ["---", *(":-:" for _ in ALL)]]
-    lines += [[format_call(row), *("✓" if row in calls[client] else "" for client in ALL)] for row in list_rows()]
+    lines += [
+        [format_call(row), *("✓" if row in calls[client] else "" for client in ALL)] for row in list_rows()
+    ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -128,7 +128,9 @@ def make_exchange(body: Any, status: int = 200, kind: str = "application/json", 
 def test_every_stream_event_is_checked_as_an_answer() -> None:
     method = DOCUMENT.find_method("GET", "/v1/projects/p/jobs/1")
     assert method
-    events = make_exchange(b'data: {"name": "a"}\r\n\r\ndata: {"nmae": "b"}\r\n\r\n', kind="text/event-stream")
+    events = make_exchange(
+        b'data: {"name": "a"}\r\n\r\ndata: {"nmae": "b"}\r\n\r\n', kind="text/event-stream"
+    )
     assert list(iter_answers(events, method)) == [("Job", {"name": "a"}), ("Job", {"nmae": "b"})]
     assert list(iter_answers(make_exchange(b"text", query="?alt=media"), method)) == []
 
@@ -143,7 +145,9 @@ def test_error_is_checked_against_its_own_schema() -> None:
     assert find_error_faults(make_exchange({"error": error}, 404), storage=False) == []
     assert find_error_faults(make_exchange({"error": error}, 400), storage=False)
     assert find_error_faults(make_exchange({"error": {**error, "details": [{}]}}, 404), storage=False)
-    assert find_error_faults(make_exchange({"error": error}, 404), storage=True) == [".error.errors is missing"]
+    assert find_error_faults(make_exchange({"error": error}, 404), storage=True) == [
+        ".error.errors is missing"
+    ]
     assert find_error_faults(make_exchange({}, 404), storage=False)
 
 

@@ -33,7 +33,11 @@ def new_job(
     training = write_lines(
         folder / f"train-{number}.jsonl", train if isinstance(train, list) else make_color_examples(train)
     )
-    held_out = write_lines(folder / f"validation-{number}.jsonl", make_color_examples(validation)) if validation else None
+    held_out = (
+        write_lines(folder / f"validation-{number}.jsonl", make_color_examples(validation))
+        if validation
+        else None
+    )
     chosen = {"epochCount": str(epochs)} if epochs else {}
     job = {
         "id": f"{number:019}",

@@ -54,7 +54,9 @@ def test_the_engine_tunes_every_model_it_lists(with_another: Engine) -> None:
     assert job["state"] == "JOB_STATE_SUCCEEDED", job
 
 
-def test_the_catalogue_is_offered_when_the_engine_does_not_answer(project: Project, settings: Settings) -> None:
+def test_the_catalogue_is_offered_when_the_engine_does_not_answer(
+    project: Project, settings: Settings
+) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:9"
     assert base_models.list_base_models(project) == catalog.models("engine")
 

@@ -218,7 +218,9 @@ def paste_refused(page: Page, desk: Desk) -> None:
 
 @pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("name", SCREENS)
-def test_axe_finds_no_serious_violations(name: str, language: str, pages: dict[str, Page], desk: Desk) -> None:
+def test_axe_finds_no_serious_violations(
+    name: str, language: str, pages: dict[str, Page], desk: Desk
+) -> None:
     page = pages[language]
     SCREENS[name](page, desk)
     expect(page.locator("html")).to_have_attribute("lang", language)

@@ -48,9 +48,7 @@ def test_reload_keeps_the_input(browser: Browser, admin: Person, draft: str) -> 
         expect(page.locator("#preview")).to_contain_text("team=support")
 
 
-def test_response_during_a_click_does_not_cancel_it(
-    browser: Browser, admin: Person, draft: str
-) -> None:
+def test_response_during_a_click_does_not_cancel_it(browser: Browser, admin: Person, draft: str) -> None:
     with signed_in(browser, admin) as page:
         page.goto(draft)
         page.get_by_text("Advanced options").click()
@@ -108,7 +106,9 @@ def test_tuning_a_pre_tuned_model(browser: Browser, admin: Person, draft: str, t
         expect(page.locator("#preview")).not_to_contain_text("Goes on from")
 
 
-def test_tuning_a_pre_tuned_model_without_javascript(browser: Browser, admin: Person, draft: str, tuned: str) -> None:
+def test_tuning_a_pre_tuned_model_without_javascript(
+    browser: Browser, admin: Person, draft: str, tuned: str
+) -> None:
     with signed_in(browser, admin, java_script_enabled=False) as page:
         page.goto(draft)
         page.get_by_label("Tune a pre-tuned model").check()

@@ -121,9 +121,7 @@ def expect_dataset(page: Page, name: str, examples: str) -> None:
     expect(page.locator("#training .file .clip").first).to_have_text(name)
 
 
-def test_interrupted_upload_reports_and_resumes(
-    visit: Callable[..., Page], line: Line, large: Path
-) -> None:
+def test_interrupted_upload_reports_and_resumes(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
     line.cut_after(5 * MEGABYTE)
     line.slow.set()  # so that the browser has noticed by then how far it is
@@ -152,9 +150,7 @@ def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line
     expect_dataset(page, "large.jsonl", "1,200")
 
 
-def test_upload_can_be_cancelled_and_restarted(
-    visit: Callable[..., Page], line: Line, large: Path
-) -> None:
+def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
     line.slow.set()
     upload_file(page, large)

@@ -124,9 +124,7 @@ def test_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, dataset
         expect(training.locator(".check")).to_be_visible()
 
 
-def test_dialog_shows_the_last_request(
-    browser: Browser, admin: Person, draft: str, dataset: Files
-) -> None:
+def test_dialog_shows_the_last_request(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
     """Over a slow line, opened a second time, and with two places asked for."""
     fill_draft(admin, draft, "for its folder", dataset("kept.jsonl", 20))
     other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url

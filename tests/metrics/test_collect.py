@@ -103,7 +103,9 @@ def test_series_longer_than_one_read_is_complete(job: TuningJob, board: Board) -
 def test_rewritten_point_replaces_the_old_one(job: TuningJob, board: Board) -> None:
     board.series = {LOSS: falling_points(1, 50)}
     pull_due()
-    board.series = {LOSS: [*falling_points(1, 40), *((step, wall + 100, 9.0) for step, wall, _ in falling_points(40, 50))]}
+    board.series = {
+        LOSS: [*falling_points(1, 40), *((step, wall + 100, 9.0) for step, wall, _ in falling_points(40, 50))]
+    }
     pull_again(job)
     assert read_stored(job) == board.series[LOSS]
 
@@ -161,7 +163,9 @@ def test_points_stay_when_the_experiment_is_deleted(job: TuningJob, board: Board
     assert browser.get(reverse("metrics:monitor", args=["local", job.pk])).status_code == 200
     charts = browser.get(reverse("metrics:figures", args=["local", job.pk])).json()["charts"]
     drawn = {
-        trace["name"]: decode_numbers(trace["y"]).tolist() for trace in charts["loss"]["data"] if "name" in trace
+        trace["name"]: decode_numbers(trace["y"]).tolist()
+        for trace in charts["loss"]["data"]
+        if "name" in trace
     }
     assert drawn["Train, raw"] == [value for _, _, value in falling_points(1, 60)]
     assert drawn["Validation"] == [value for _, _, value in falling_points(20, 40)]
@@ -357,9 +361,7 @@ def test_points_of_the_real_engine_are_stored_exactly(
     }
 
 
-def test_polling_a_live_run_stores_every_point(
-    project: Project, engine: Engine, settings: Settings
-) -> None:
+def test_polling_a_live_run_stores_every_point(project: Project, engine: Engine, settings: Settings) -> None:
     settings.ENGINE_URL = engine.url
     settings.POLL_SECONDS = 0
     made = engine.tune(examples=40, epochs=3)

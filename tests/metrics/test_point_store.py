@@ -40,7 +40,9 @@ def read_stored(job: TuningJob, metric: str = LOSS) -> list[tuple[int, float, fl
 
 def test_points_round_trip_exactly(job: TuningJob) -> None:
     odd = [float("inf"), -float("inf"), 0.1 + 0.2, 5e-324]
-    point_store.merge_points(job.pk, {LOSS: Points.from_arrays([1, 2, 3, 2**40], [1.5, 2.5, 3.5, 1.7e9], odd)})
+    point_store.merge_points(
+        job.pk, {LOSS: Points.from_arrays([1, 2, 3, 2**40], [1.5, 2.5, 3.5, 1.7e9], odd)}
+    )
     assert read_stored(job) == [(1, 1.5, odd[0]), (2, 2.5, odd[1]), (3, 3.5, odd[2]), (2**40, 1.7e9, odd[3])]
 
 
@@ -145,7 +147,9 @@ def test_any_order_of_any_points_equals_a_dict(
         for step, wall, value in batch:
             if step not in model or wall >= model[step][0]:
                 model[step] = wall, value
-        point_store.merge_points(job.pk, {LOSS: Points.from_arrays(*zip(*batch, strict=True))} if batch else {})
+        point_store.merge_points(
+            job.pk, {LOSS: Points.from_arrays(*zip(*batch, strict=True))} if batch else {}
+        )
     found = point_store.read_job_series(job.pk).get(LOSS, point_store.NO_POINTS)
     assert found.steps.tolist() == sorted(model)
     assert list(zip(found.wall.tolist(), found.values.tolist(), strict=True)) == [
@@ -204,7 +208,10 @@ def test_summary_of_merge_result_equals_summary_of_all_points(
 ) -> None:
     monkeypatch.setattr(point_store, "CHUNK", chunk)
     Series.objects.all().delete()
-    point_store.merge_points(job.pk, {LOSS: make_points(0, start), EVAL: make_points(start, 2 * start), "/still": make_points(0, start)})
+    point_store.merge_points(
+        job.pk,
+        {LOSS: make_points(0, start), EVAL: make_points(start, 2 * start), "/still": make_points(0, start)},
+    )
     for poll in polls:
         batch = {
             metric: Points.from_arrays(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-HOME: Path = settings.BASE_DIR
-README = (HOME / "README.md").read_text()
+ROOT: Path = settings.BASE_DIR
+README = (ROOT / "README.md").read_text()
 INTERNAL = {"ENGINE_ROOT", "ENGINE_PID", "ENGINE_TOKEN_FILE"}
 """Set by the engine for its own processes; the last one comes from its command line."""
 
@@ -31,34 +31,36 @@ def find_variables(files: list[Path], pattern: str) -> set[str]:
 
 def test_readme_table_lists_every_setting() -> None:
     """What the engine reads as well stands in its table only."""
-    read = find_variables([HOME / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
+    read = find_variables([ROOT / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
     assert set(STUDIO) == read - set(ENGINE)
 
 
 def test_readme_table_lists_every_engine_setting() -> None:
-    read = find_variables(list((HOME / "engine").glob("*.py")), r'environ(?:\.get\(|\[)\s*"(ENGINE_[A-Z_]+)"')
+    read = find_variables(
+        list((ROOT / "engine").rglob("*.py")), r'environ(?:\.get\(|\[)\s*"(ENGINE_[A-Z_]+)"'
+    )
     assert set(ENGINE) == read - INTERNAL
 
 
 def test_env_example_lists_every_setting() -> None:
-    named = re.findall(r"^# ([A-Z_]+)=", (HOME / ".env.example").read_text(), re.MULTILINE)
+    named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(named) == sorted([*STUDIO, *ENGINE])
 
 
 @pytest.mark.parametrize("name", ["PORT", "POLL_SECONDS", "LOG_LEVEL", "TIME_ZONE", "BIND", "REDIS_PREFIX"])
 def test_documented_defaults_match_the_code(name: str) -> None:
-    source = (HOME / "studio" / "settings.py").read_text()
+    source = (ROOT / "studio" / "settings.py").read_text()
     assert f'env("{name}", "{STUDIO[name].strip("`")}")' in source
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(((?!http)[^)#]+)\)", README))
 def test_the_readme_links_to_files_that_exist(link: str) -> None:
-    assert (HOME / link).exists()
+    assert (ROOT / link).exists()
 
 
 def test_documented_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
-    papers = README + (HOME / "CONTRIBUTING.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    papers = README + (ROOT / "CONTRIBUTING.md").read_text()
     assert set(re.findall(r"`make ([a-z]+)", papers)) <= targets
 
 
@@ -72,7 +74,7 @@ def test_content_security_policy_forbids_inline_code() -> None:
 
 
 def test_templates_use_no_safe_filter_or_inline_style() -> None:
-    for file in (HOME / "templates").rglob("*.html"):
+    for file in (ROOT / "templates").rglob("*.html"):
         text = file.read_text()
         assert "|safe" not in text and "mark_safe" not in text, file
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)(?![^>]*json)", text), file

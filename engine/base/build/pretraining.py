@@ -80,7 +80,9 @@ def main() -> None:
     batches = endless_batches(tokenizer, Random(f"copying {arguments.seed}"), write_copying_example)
     pretrain(model, batches, LearningRateSchedule(arguments.copying, SECOND_RATE, falls_from=0.0))
     for name, write in (("validation", write_example), ("copying", write_copying_example)):
-        held_out = next(iter_batch_pools(tokenizer, Random(f"{name} {arguments.seed} held out"), HELD_OUT, write))
+        held_out = next(
+            iter_batch_pools(tokenizer, Random(f"{name} {arguments.seed} held out"), HELD_OUT, write)
+        )
         loss, accuracy = evaluate(model, held_out)
         print(f"{name} loss {loss:.4f}, accuracy {accuracy:.4f}", flush=True)
     save(model, tokenizer, arguments.out)

@@ -48,7 +48,9 @@ def load_strict_json(text: str) -> Any:
         raise
     except json.JSONDecodeError as error:
         code, at = classify_json_error(text, error)
-        raise UnreadableLine(Finding("error", "", code, {"column": at + 1}), excerpt_around(text, at)) from None
+        raise UnreadableLine(
+            Finding("error", "", code, {"column": at + 1}), excerpt_around(text, at)
+        ) from None
     except RecursionError:
         raise UnreadableLine(Finding("error", "", "too_deep")) from None
     except ValueError:
@@ -80,7 +82,9 @@ def explain_rejection(value: Any, error: orjson.JSONDecodeError, text: str) -> U
             return UnreadableLine(Finding("error", path.removeprefix(".")[:120], "lone_surrogate"))
     if "infinity" in error.msg:
         return UnreadableLine(Finding("error", "", "number_too_large"))
-    return UnreadableLine(Finding("error", "", "json", {"column": error.pos + 1}), excerpt_around(text, error.pos))
+    return UnreadableLine(
+        Finding("error", "", "json", {"column": error.pos + 1}), excerpt_around(text, error.pos)
+    )
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,9 @@ MIN_EXAMPLES = 16
 INPUTS = {"file": {"image", "audio", "video", "document"}}
 
 
-def check_model_limits(report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0) -> list[Problem]:
+def check_model_limits(
+    report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0
+) -> list[Problem]:
     """`ratio` is the model's tokens per estimated one, where its service has counted some (tokens.py)."""
     return [
         *size_problems(report, model),

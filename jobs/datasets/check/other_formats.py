@@ -23,7 +23,15 @@ ROLES = {
     "bot": "model",
 }
 TEXT_PARTS = {"text", "input_text", "output_text"}
-UNSUPPORTED_MESSAGE_FIELDS = {"tool_calls", "function_call", "tool_call_id", "name", "refusal", "audio", "thinking"}
+UNSUPPORTED_MESSAGE_FIELDS = {
+    "tool_calls",
+    "function_call",
+    "tool_call_id",
+    "name",
+    "refusal",
+    "audio",
+    "thinking",
+}
 """Fields of a message that Gemini's form has no place for."""
 UNSUPPORTED_FIELDS = {"tools", "functions", "examples"}
 INSTRUCTIONS = ("system", "context")
@@ -44,7 +52,9 @@ def convert_example(value: dict[str, Any]) -> dict[str, Any] | None:
         example = build_example(list(extract_messages(value)))
     except LossyConversion:
         return None
-    mended = not any(finding.severity == "error" for finding in check_conversation(Conversation.from_value(example)))
+    mended = not any(
+        finding.severity == "error" for finding in check_conversation(Conversation.from_value(example))
+    )
     return example if mended else None
 
 

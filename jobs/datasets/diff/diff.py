@@ -139,8 +139,12 @@ def diff_files(before: Source, after: Source) -> Diff:
     return build_diff(found, used, old, new, before, after)
 
 
-def build_diff(found: Matches, used: LabelUsage, old: Fingerprints, new: Fingerprints, before: Source, after: Source) -> Diff:
-    removed, added, edited = (lines[:MAX_CHANGES].tolist() for lines in (found.removed, found.added, found.edited))
+def build_diff(
+    found: Matches, used: LabelUsage, old: Fingerprints, new: Fingerprints, before: Source, after: Source
+) -> Diff:
+    removed, added, edited = (
+        lines[:MAX_CHANGES].tolist() for lines in (found.removed, found.added, found.edited)
+    )
     labelled = list(zip(used.lines.tolist(), used.was_there, strict=True))
     olds = {*removed, *(line for line, _ in edited), *(line for line, there in labelled if there)}
     news = {*added, *(line for _, line in edited), *(line for line, there in labelled if not there)}
@@ -172,14 +176,24 @@ def build_diff(found: Matches, used: LabelUsage, old: Fingerprints, new: Fingerp
 
 def change(before: int, after: int, said: ExampleTexts, old: str = "", new: str = "") -> Change:
     shown = said.shorten()
-    return Change(before, after, shown.system, shown.prompt, shown.earlier, excerpt_answer(old, 0), excerpt_answer(new, 0))
+    return Change(
+        before,
+        after,
+        shown.system,
+        shown.prompt,
+        shown.earlier,
+        excerpt_answer(old, 0),
+        excerpt_answer(new, 0),
+    )
 
 
 def edit(before: int, after: int, was: ExampleTexts, now: ExampleTexts) -> Change:
     """Both answers are cut to where they begin to differ."""
     start = find_first_difference(was.answer, now.answer)
     told = change(before, after, now)
-    return dataclasses.replace(told, old=excerpt_answer(was.answer, start), new=excerpt_answer(now.answer, start))
+    return dataclasses.replace(
+        told, old=excerpt_answer(was.answer, start), new=excerpt_answer(now.answer, start)
+    )
 
 
 def compute_label_usage(before: Columns, after: Columns) -> LabelUsage:

@@ -142,7 +142,14 @@ def parse_conversation(content: bytes) -> Conversation | Finding:
 def measure_example(said: Conversation) -> ExampleColumns:
     prompt, answer = hash_example(canonicalize(said))
     answered = sum(count_text_bytes(turn) for turn in said.turns if turn.role == "model")
-    columns = (said.size - answered, answered, count_text_bytes(said.turns[-1]), len(said.turns), prompt, answer)
+    columns = (
+        said.size - answered,
+        answered,
+        count_text_bytes(said.turns[-1]),
+        len(said.turns),
+        prompt,
+        answer,
+    )
     return ExampleColumns(*(np.array([value], np.int64) for value in columns))
 
 

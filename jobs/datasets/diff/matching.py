@@ -31,7 +31,8 @@ class Matches:
 def match_examples(before: Columns, after: Columns) -> Matches:
     shares = -(-(len(before.lines) + len(after.lines)) // SORTED) or 1
     found = [
-        match_share(select_share(before, shares, number), select_share(after, shares, number)) for number in range(shares)
+        match_share(select_share(before, shares, number), select_share(after, shares, number))
+        for number in range(shares)
     ]
     edited = np.concatenate([each.edited for each in found])
     return Matches(

@@ -104,11 +104,15 @@ class ChangesPage:
     @classmethod
     def for_pair(cls, before: Dataset, after: Dataset, *, asked: bool = False) -> ChangesPage:
         """Small files are compared at once, others when that is `asked` for."""
-        page = cls(before, after, None if before.has_same_data(after) else diff_results.find_diff(before, after))
+        page = cls(
+            before, after, None if before.has_same_data(after) else diff_results.find_diff(before, after)
+        )
         return page.compute_diff() if page.needs_diff and (asked or page.is_small) else page
 
     def compute_diff(self) -> ChangesPage:
-        found, failure = read_or_explain(self.before, lambda: diff_results.get_or_compute_diff(self.before, self.after))
+        found, failure = read_or_explain(
+            self.before, lambda: diff_results.get_or_compute_diff(self.before, self.after)
+        )
         return ChangesPage(self.before, self.after, found, failure)
 
     @property
@@ -138,7 +142,12 @@ class ChangesPage:
             return []
         listed = {"edited": self.diff.edited, "added": self.diff.added, "removed": self.diff.removed}
         return [
-            ChangeGroup(key, str(title), self.diff.counts[key], [ChangeRow.from_change(change) for change in listed[key]])
+            ChangeGroup(
+                key,
+                str(title),
+                self.diff.counts[key],
+                [ChangeRow.from_change(change) for change in listed[key]],
+            )
             for key, title in KINDS.items()
             if self.diff.counts[key]
         ]
@@ -186,7 +195,10 @@ class ChangesPage:
 
 def measure(title: str, shift: Shift) -> Measure:
     old, new = (
-        [distribution_chart.format_value(value) for _key, _word, value in distribution_chart.list_statistics(spread)]
+        [
+            distribution_chart.format_value(value)
+            for _key, _word, value in distribution_chart.list_statistics(spread)
+        ]
         for spread in (shift.before, shift.after)
     )
     shifted = [was != now for was, now in zip(old, new, strict=True)]

@@ -30,7 +30,9 @@ class ExampleTexts:
     @classmethod
     def from_conversation(cls, said: Conversation) -> ExampleTexts:
         *before, last = said.turns
-        return cls(said.system, tuple(Message(turn.role, render_turn(turn)) for turn in before), render_turn(last))
+        return cls(
+            said.system, tuple(Message(turn.role, render_turn(turn)) for turn in before), render_turn(last)
+        )
 
     def shorten(self) -> ExampleTexts:
         """With the texts cut, and the first turns left out where there are many."""

@@ -36,7 +36,9 @@ def get_or_compute_overlap(training: Dataset, validation: Dataset) -> Overlap:
     if known := find_overlap(training, validation):
         return known
     same = training.has_same_data(validation)
-    found = build_full_overlap(validation) if same else find_leaks(read_chunks(training), read_chunks(validation))
+    found = (
+        build_full_overlap(validation) if same else find_leaks(read_chunks(training), read_chunks(validation))
+    )
     overlap, _made = Overlap.objects.get_or_create(
         training=training, validation=validation, defaults={"found": found.to_json()}
     )
@@ -66,7 +68,11 @@ def remove_leaks(user: User, training: Dataset, validation: Dataset, folder: str
     )
     if known:
         return known
-    leaked = set() if training.has_same_data(validation) else find_leaked_lines(read_chunks(training), read_chunks(validation))
+    leaked = (
+        set()
+        if training.has_same_data(validation)
+        else find_leaked_lines(read_chunks(training), read_chunks(validation))
+    )
     if training.has_same_data(validation) or len(leaked) == validation.parsed_report.examples:
         raise NothingLeft
     with TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as file:
@@ -80,7 +86,9 @@ def write_remaining_lines(validation: Dataset, leaked: set[int], file: IO[bytes]
         file.writelines(line for number, line in enumerate(source, 1) if number not in leaked)
 
 
-def save_without_leaks(user: User, parent: Dataset, file: IO[bytes], derivation: dict[str, object], folder: str) -> Dataset:
+def save_without_leaks(
+    user: User, parent: Dataset, file: IO[bytes], derivation: dict[str, object], folder: str
+) -> Dataset:
     source = cast(BinaryIO, file)
     source.seek(0)
     report = check_file(ingest.read_blocks(source))

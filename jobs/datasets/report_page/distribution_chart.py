@@ -71,14 +71,19 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
         "text": [format_hover(*bucket) for bucket in buckets],
         "textposition": "none",
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": css_variable("chart-1"), "line": {"color": css_variable("bg-raised"), "width": 1}},
+        "marker": {
+            "color": css_variable("chart-1"),
+            "line": {"color": css_variable("bg-raised"), "width": 1},
+        },
         "opacity": 0.85,
     }
     axis = compute_x_range(spread, buckets)
     wide, narrow = (place_labels(marks(spread), axis, width) for width in (WIDE, NARROW))
     return {
         "data": [bars],
-        "layout": build_layout(axis, name) | {"shapes": build_line_shapes(marks(spread))} | layout_annotations(wide),
+        "layout": build_layout(axis, name)
+        | {"shapes": build_line_shapes(marks(spread))}
+        | layout_annotations(wide),
         "narrow": layout_annotations(narrow),
     }
 

@@ -59,7 +59,9 @@ def download_problems_csv(request: Request, project: Project, pk: int) -> HttpRe
 
     def build_response(file: BinaryIO) -> HttpResponseBase:
         found = iter_problems(ingest.read_blocks(file), name=str(dataset))
-        return attachment(iter_problem_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8")
+        return attachment(
+            iter_problem_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8"
+        )
 
     return respond_from_store(request, dataset, build_response)
 
@@ -71,7 +73,9 @@ def download_cleaned(request: Request, project: Project, pk: int) -> HttpRespons
     return respond_from_store(
         request,
         dataset,
-        lambda file: attachment(clean_file(ingest.read_blocks(file)), f"{stem(dataset)}-cleaned.jsonl", ingest.TYPE),
+        lambda file: attachment(
+            clean_file(ingest.read_blocks(file)), f"{stem(dataset)}-cleaned.jsonl", ingest.TYPE
+        ),
     )
 
 
@@ -81,7 +85,9 @@ def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     """The cleaned file as a dataset of its own, checked anew."""
     dataset = dataset_or_404(project, pk)
     try:
-        made = translate_storage_errors(project, lambda: make_cleaned_copy(dataset, request.user), NO_BUCKET_ASK_ADMIN)
+        made = translate_storage_errors(
+            project, lambda: make_cleaned_copy(dataset, request.user), NO_BUCKET_ASK_ADMIN
+        )
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)

@@ -43,7 +43,9 @@ def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[
     ]
 
 
-def rebin_ranges(ranges: Sequence[tuple[float, float, float]], wanted: int) -> list[tuple[float, float, float]]:
+def rebin_ranges(
+    ranges: Sequence[tuple[float, float, float]], wanted: int
+) -> list[tuple[float, float, float]]:
     low, high = min(left for left, _r, _c in ranges), max(right for _l, right, _c in ranges)
     width = (high - low) / wanted or 1.0
     counts = [0.0] * wanted

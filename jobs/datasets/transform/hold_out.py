@@ -67,7 +67,9 @@ def create_parts(user: User, whole: Dataset, derivation: dict[str, Any], folder:
     storage = whole.project.storage()
     cutting = plan_split(read_chunks(storage, whole), derivation["percent"], derivation["seed"])
     with write_parts(storage, whole, cutting) as files:
-        return [save_part(user, whole, file, {**derivation, "part": part}, folder) for part, file in files.items()]
+        return [
+            save_part(user, whole, file, {**derivation, "part": part}, folder) for part, file in files.items()
+        ]
 
 
 @contextmanager
@@ -87,7 +89,9 @@ def read_chunks(storage: Storage, dataset: Dataset) -> Iterator[bytes]:
         yield from ingest.read_blocks(file)
 
 
-def save_part(user: User, whole: Dataset, file: IO[bytes], derivation: dict[str, Any], folder: str) -> Dataset:
+def save_part(
+    user: User, whole: Dataset, file: IO[bytes], derivation: dict[str, Any], folder: str
+) -> Dataset:
     source = cast(BinaryIO, file)
     source.seek(0)
     report = check_file(ingest.read_blocks(source))

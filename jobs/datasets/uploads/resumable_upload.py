@@ -166,7 +166,9 @@ def get_user_folder(user: int) -> Path:
 def make_room(part: UploadSession) -> None:
     """A person's unfinished uploads are at most two whole files; what lies idle gives way, oldest first."""
     most = 2 * settings.DATASET_MAX_BYTES
-    others = sorted((path for path in get_user_folder(part.user).iterdir() if path != part.path), key=get_mtime)
+    others = sorted(
+        (path for path in get_user_folder(part.user).iterdir() if path != part.path), key=get_mtime
+    )
     lying = sum(path.stat().st_size for path in others)
     for path in others:
         if lying + part.size <= most:

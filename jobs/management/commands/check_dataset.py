@@ -34,7 +34,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=parse_existing_path, help="the training data, a .jsonl file")
-        parser.add_argument("--validation", type=parse_existing_path, metavar="FILE", help="the validation data")
+        parser.add_argument(
+            "--validation", type=parse_existing_path, metavar="FILE", help="the validation data"
+        )
         parser.add_argument("--model", metavar="ID", help="a base model, to check against its limits")
         parser.add_argument("--json", action="store_true", help="write the result as JSON")
 
@@ -103,7 +105,9 @@ def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
         "turns": asdict(training.turns),
         "counts": training.counts,
         "convertible": training.convertible,
-        "problems": [problem_as_json(path, each) for path, _report, problems in files.values() for each in problems],
+        "problems": [
+            problem_as_json(path, each) for path, _report, problems in files.values() for each in problems
+        ],
     }
     if "validation" in files:
         result["validation_examples"] = files["validation"][1].examples

@@ -84,7 +84,10 @@ class BucketBrowser:
         near = (
             [self.asked.get("upload_to", ""), self.job.upload_to]
             if self.chooses_folder
-            else [gcs_paths.get_parent_folder(self.asked.get("uri", "")), gcs_paths.get_parent_folder(chosen.uri) if chosen else ""]
+            else [
+                gcs_paths.get_parent_folder(self.asked.get("uri", "")),
+                gcs_paths.get_parent_folder(chosen.uri) if chosen else "",
+            ]
         )
         known = next((place for place in near if gcs_paths.is_folder_uri(place)), "")
         return known or default_bucket_path(self.job.project)
@@ -95,9 +98,13 @@ class BucketBrowser:
         if self.path_error:
             return FolderListing(""), self.path_error
         try:
-            return gcs_paths.list_folder(self.job.project.storage(), self.place, self.asked.get("page", "")), ""
+            return gcs_paths.list_folder(
+                self.job.project.storage(), self.place, self.asked.get("page", "")
+            ), ""
         except VertexError as error:
-            return FolderListing(self.place), explain_listing_error(error, self.place, self.job.project.on_engine)
+            return FolderListing(self.place), explain_listing_error(
+                error, self.place, self.job.project.on_engine
+            )
 
     @property
     def shelf(self) -> FolderListing:

@@ -46,7 +46,9 @@ class LeakageCheck:
     def for_job(cls, job: TuningJob) -> LeakageCheck | None:
         """What is known so far; None where there are no two datasets with examples."""
         training, validation = job.training, job.validation if job.validation_enabled else None
-        if not (training and validation and training.parsed_report.examples and validation.parsed_report.examples):
+        if not (
+            training and validation and training.parsed_report.examples and validation.parsed_report.examples
+        ):
             return None
         if validation.parsed_report.examples > MAX_VALIDATION_EXAMPLES:
             return None
@@ -111,7 +113,9 @@ def leave_out_leaks(request: Request, project: Project, pk: int) -> HttpResponse
     if job.training and job.validation:
         pair = (job.training, job.validation)
         try:
-            rest = translate_storage_errors(project, partial(remove_leaks, request.user, *pair, job.upload_to))
+            rest = translate_storage_errors(
+                project, partial(remove_leaks, request.user, *pair, job.upload_to)
+            )
         except Refusal as refusal:
             messages.error(request, str(refusal))
         else:

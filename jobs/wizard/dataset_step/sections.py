@@ -78,7 +78,9 @@ def build_picker(
     that could not be had."""
     if refused and refused.purpose == purpose:
         why = refused.why
-        return DatasetPicker(job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived)
+        return DatasetPicker(
+            job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived
+        )
     if (uri := (pasted or {}).get(purpose)) and getattr(job, purpose) is None:
         return DatasetPicker(job, purpose, "existing", typed={"uri": uri})
     asked = query.get("way", "")

@@ -68,7 +68,10 @@ def begin_upload(request: Request, job: TuningJob) -> JsonResponse:
 
 
 def append_chunk(request: Request, job: TuningJob) -> JsonResponse:
-    part, span = get_upload_session(request, job), CONTENT_RANGE.fullmatch(request.headers.get("Content-Range", ""))
+    part, span = (
+        get_upload_session(request, job),
+        CONTENT_RANGE.fullmatch(request.headers.get("Content-Range", "")),
+    )
     if part is None:
         return json_error(str(UPLOAD_GONE), HTTPStatus.GONE)
     if not span or int(span[3]) != part.size:

@@ -47,7 +47,9 @@ def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     return render_dataset_step(request, job) if job.is_draft else redirect(job)
 
 
-def render_dataset_step(request: Request, job: TuningJob, refused: RejectedChoice | None = None) -> HttpResponse:
+def render_dataset_step(
+    request: Request, job: TuningJob, refused: RejectedChoice | None = None
+) -> HttpResponse:
     purposes: tuple[Purpose, Purpose] = ("training", "validation")
     pasted = get_pending_files(request, job)
     sections = [build_picker(job, purpose, request.GET, refused, pasted) for purpose in purposes]
@@ -71,7 +73,11 @@ def render_refusal(
 
 
 def set_dataset(
-    request: Request, job: TuningJob, way: str, take: Callable[[], Dataset], arrived: UploadSession | None = None
+    request: Request,
+    job: TuningJob,
+    way: str,
+    take: Callable[[], Dataset],
+    arrived: UploadSession | None = None,
 ) -> HttpResponse:
     """Puts what `take` brings into the draft, or says on the same page why not."""
     purpose = get_purpose(request)
@@ -174,7 +180,11 @@ def choose_existing_file(request: Request, project: Project, pk: int) -> HttpRes
             raise Refusal(first_error(form)[1], "uri")
         return ingest.ingest_existing(project, request.user, form.cleaned_data["uri"])
 
-    return set_dataset(request, job, "existing", ingest_file) if job.is_draft else conflicts.redirect_to_started_job(request, job)
+    return (
+        set_dataset(request, job, "existing", ingest_file)
+        if job.is_draft
+        else conflicts.redirect_to_started_job(request, job)
+    )
 
 
 @require_POST
@@ -191,7 +201,11 @@ def choose_from_library(request: Request, project: Project, pk: int) -> HttpResp
             raise Refusal(_("This dataset is no longer in the library. Choose another one."))
         return dataset
 
-    return set_dataset(request, job, "library", find_dataset) if job.is_draft else conflicts.redirect_to_started_job(request, job)
+    return (
+        set_dataset(request, job, "library", find_dataset)
+        if job.is_draft
+        else conflicts.redirect_to_started_job(request, job)
+    )
 
 
 @require_POST
@@ -225,7 +239,9 @@ def hold_out_validation(request: Request, project: Project, pk: int) -> HttpResp
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
     try:
-        training, validation = translate_storage_errors(job.project, lambda: split_training_data(request, job))
+        training, validation = translate_storage_errors(
+            job.project, lambda: split_training_data(request, job)
+        )
     except Refusal as refusal:
         return render_refusal(request, job, "hold_out", refusal)
     job.update_draft(training=training, validation=validation, validation_enabled=True)
@@ -276,4 +292,8 @@ def switch_validation(request: Request, project: Project, pk: int) -> HttpRespon
     job = draft_or_404(request, project, pk)
     enabled = "enabled" in request.POST
     job.update_draft(validation_enabled=enabled, **({} if enabled else fields_without_hold_out(job)))
-    return redirect_to_dataset_step(job, "validation") if job.is_draft else conflicts.redirect_to_started_job(request, job)
+    return (
+        redirect_to_dataset_step(job, "validation")
+        if job.is_draft
+        else conflicts.redirect_to_started_job(request, job)
+    )

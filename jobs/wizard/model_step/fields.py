@@ -155,7 +155,11 @@ def build_form_data(job: TuningJob) -> dict[str, str]:
     """The draft as its own page would send it."""
     values = {name: getattr(job, name) for name in COLUMNS}
     rate = job.learning_rate_multiplier
-    known = {parent.name for parent in list_pre_tuned_models(job.project, job.location)} if job.pre_tuned_model else set()
+    known = (
+        {parent.name for parent in list_pre_tuned_models(job.project, job.location)}
+        if job.pre_tuned_model
+        else set()
+    )
     picked = job.pre_tuned_model if job.pre_tuned_model in known else OTHER if job.pre_tuned_model else ""
     return {
         **{name: "" if value is None else str(value) for name, value in values.items()},

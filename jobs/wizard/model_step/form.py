@@ -56,7 +56,9 @@ class ModelDetailsForm(ModelFields):
     ) -> None:
         self.job, self.project, self.final = instance, instance.project, final
         super().__init__(build_form_data(instance) if data is None else data, label_suffix="")
-        self.chosen = self._find_base_model(self.parent.base_model if self.parent else self._raw_value("base_model"))
+        self.chosen = self._find_base_model(
+            self.parent.base_model if self.parent else self._raw_value("base_model")
+        )
         self._set_choices()
         self._set_widget_attrs(live)
 
@@ -68,7 +70,9 @@ class ModelDetailsForm(ModelFields):
     @cached_property
     def is_from_pre_tuned(self) -> bool:
         """Whether a pre-tuned model is to be tuned; a caller that does not say has named one, or not."""
-        return (self._raw_value("source") or ("pre_tuned" if self.pre_tuned_name else "foundation")) == "pre_tuned"
+        return (
+            self._raw_value("source") or ("pre_tuned" if self.pre_tuned_name else "foundation")
+        ) == "pre_tuned"
 
     @cached_property
     def pre_tuned_name(self) -> str:
@@ -132,7 +136,9 @@ class ModelDetailsForm(ModelFields):
         self.fields["pre_tuned_model"].widget.choices = self._parent_choices
         if self.parent and self.parent.checkpoints:
             choices = checkpoint_choices(self.parent)
-            self.fields["pre_tuned_checkpoint"].widget = forms.Select(choices=include_unavailable(choices, self.checkpoint))
+            self.fields["pre_tuned_checkpoint"].widget = forms.Select(
+                choices=include_unavailable(choices, self.checkpoint)
+            )
         self.fields["kms_key_name"].disabled = self.project.on_engine
         self._set_error_messages()
 
@@ -157,7 +163,9 @@ class ModelDetailsForm(ModelFields):
             attrs["class"] = get_css_class(field.widget)
             if name != "source":
                 attrs["aria-describedby"] = f"id_{name}_helptext id_{name}_error"
-            attrs |= build_autosave_attrs(live, "input changed delay:700ms, change" if name in TEXT_FIELDS else "change")
+            attrs |= build_autosave_attrs(
+                live, "input changed delay:700ms, change" if name in TEXT_FIELDS else "change"
+            )
         self.fields["tuned_model_display_name"].widget.attrs |= {
             "data-counter": "name-length",
             "autocomplete": "off",
@@ -254,7 +262,11 @@ class ModelDetailsForm(ModelFields):
     def checkpoint(self) -> str:
         """The checkpoint asked for; one that was chosen of another model on the same page is not meant."""
         before = self.data.get("shown_model")
-        return "" if before is not None and before != self.pre_tuned_name else self._raw_value("pre_tuned_checkpoint")
+        return (
+            ""
+            if before is not None and before != self.pre_tuned_name
+            else self._raw_value("pre_tuned_checkpoint")
+        )
 
     def _find_parent_error(self) -> str:
         location = self._raw_value("location")

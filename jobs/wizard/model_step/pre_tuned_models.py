@@ -61,5 +61,7 @@ class PreTunedModel:
 def list_pre_tuned_models(project: Project, location: str) -> list[PreTunedModel]:
     """Newest first; a job goes on only where its model lies."""
     jobs = TuningJob.objects.filter(project=project, location=location, gone_at=None).succeeded()
-    named = jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MAX_MODELS]
+    named = (
+        jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MAX_MODELS]
+    )
     return [PreTunedModel.from_job(job) for job in named if job.tuned_model]

@@ -70,15 +70,23 @@ def draft_or_none(request: Request, project: Project, pk: int) -> TuningJob | No
         return None
 
 
-def render_model_step(request: Request, job: TuningJob, form: ModelDetailsForm, status: int = 200) -> HttpResponse:
-    knows = {**(parse_page_state(request) or {}), **form.get_valid_columns()} if request.method == "POST" else get_column_values(job)
+def render_model_step(
+    request: Request, job: TuningJob, form: ModelDetailsForm, status: int = 200
+) -> HttpResponse:
+    knows = (
+        {**(parse_page_state(request) or {}), **form.get_valid_columns()}
+        if request.method == "POST"
+        else get_column_values(job)
+    )
     context = {
         "job": job,
         "form": form,
         "preview": DraftSummary(job),
         "step": "model",
         "seen": json.dumps(knows),
-        "elsewhere": [form.get_label(name) for name in diff_values(knows, get_column_values(job))] if request.htmx else [],
+        "elsewhere": [form.get_label(name) for name in diff_values(knows, get_column_values(job))]
+        if request.htmx
+        else [],
         **build_focus_context(request, form),
         "swaps_choices": request.htmx and request.POST.get("shown") != form.choices_key,
     }

@@ -178,7 +178,10 @@ def build_line_trace(curve: RunCurve, x: Any, y: Numbers, *, marked: bool, dashe
     found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.plotly_dash
     if marked:
         outline = {"color": curve.look.colour, "width": 1.5}
-        found |= {"marker": {"symbol": curve.look.plotly_marker, "size": 6, "line": outline}, "cliponaxis": False}
+        found |= {
+            "marker": {"symbol": curve.look.plotly_marker, "size": 6, "line": outline},
+            "cliponaxis": False,
+        }
     return found | {"mode": "lines+markers" if marked else "lines"}
 
 
@@ -228,7 +231,8 @@ def mark_best(curves: Sequence[RunCurve], layout: Json, log: bool) -> list[Json]
     y = math.log10(value) if log and value > 0 else value
     at = (x - first) / (last - first), (y - reach[0]) / (reach[1] - reach[0])
     layout["annotations"].append(
-        theme.best_label(x, y, f"{theme.escape_text(curve.short)} · {words}", at) | {"name": f"best-{curve.key}"}
+        theme.best_label(x, y, f"{theme.escape_text(curve.short)} · {words}", at)
+        | {"name": f"best-{curve.key}"}
     )
     mark = theme.star_style() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
     return [{"x": [x], "y": [value], **mark}]
@@ -243,11 +247,15 @@ def label_ends(metric: Metric, curves: Sequence[RunCurve], layout: Json, control
         if curve.last_index is not None and not curve.hidden:
             values = curve.points.values
             value = float(
-                (smooth(values, controls.smoothing) if is_smoothed(metric, controls) else values)[curve.last_index]
+                (smooth(values, controls.smoothing) if is_smoothed(metric, controls) else values)[
+                    curve.last_index
+                ]
             )
             y = math.log10(value) if log and value > 0 else value
             ends.append((curve, value, min(max(y, low), high)))
-    shifts = compute_label_shifts([(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP)
+    shifts = compute_label_shifts(
+        [(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP
+    )
     form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
     for (curve, value, y), shift in zip(ends, shifts, strict=True):
         x = float(curve.ruler.x_of_points(curve.points)[curve.last_index or 0])

@@ -31,7 +31,9 @@ OUTCOME_LABELS: dict[Outcome, str | Promise] = {
 MAX_LABELED_DOTS = 12
 
 
-def select_drawable(lines: Sequence[RunLine], setting: Setting, outcome: Outcome) -> list[tuple[RunLine, float, float]]:
+def select_drawable(
+    lines: Sequence[RunLine], setting: Setting, outcome: Outcome
+) -> list[tuple[RunLine, float, float]]:
     """The runs of which both are known, with the two numbers."""
     return [
         (line, x, y)
@@ -40,7 +42,9 @@ def select_drawable(lines: Sequence[RunLine], setting: Setting, outcome: Outcome
     ]
 
 
-def build_effect_figure(lines: Sequence[RunLine], baseline: RunLine | None, setting: Setting, outcome: Outcome) -> Json:
+def build_effect_figure(
+    lines: Sequence[RunLine], baseline: RunLine | None, setting: Setting, outcome: Outcome
+) -> Json:
     found = select_drawable(lines, setting, outcome)
     share = outcome == Outcome.ACCURACY
     axis = {

@@ -35,9 +35,12 @@ def main() -> None:
             validation=create_dataset(project),
         )
         found = {
-            metric: Points.from_arrays(steps, START + steps, values) for metric, (steps, values) in curves.items()
+            metric: Points.from_arrays(steps, START + steps, values)
+            for metric, (steps, values) in curves.items()
         }
-        job.summary = summarize_curves(point_store.merge_points(job.pk, found, whole=SUMMARY_METRICS), Run.from_job(job))
+        job.summary = summarize_curves(
+            point_store.merge_points(job.pk, found, whole=SUMMARY_METRICS), Run.from_job(job)
+        )
         job.save()
         # Without a time at which it is due: there is no service to ask.
         Feed.objects.update_or_create(job=job, defaults={"due_at": None})

@@ -169,7 +169,9 @@ class Watch:
             settled = at
         whole = measure_ink(final)
         drawn = next(
-            at for at, shown in frames if all(a >= NEARLY * b for a, b in zip(measure_ink(shown), whole, strict=True))
+            at
+            for at, shown in frames
+            if all(a >= NEARLY * b for a, b in zip(measure_ink(shown), whole, strict=True))
         )
         return (drawn - start) * 1000, (settled - start) * 1000
 

@@ -46,7 +46,9 @@ def exchanges(name: str) -> list[dict[str, Any]]:
     return found
 
 
-def replay_request(engine: Engine, request: dict[str, Any], rename: Callable[[str], str]) -> requests.Response:
+def replay_request(
+    engine: Engine, request: dict[str, Any], rename: Callable[[str], str]
+) -> requests.Response:
     body = request["body"]
     raw = body["_raw"] if isinstance(body, dict) and set(body) == {"_raw"} else json.dumps(body)
     unsent = ("content-length", "host", "accept-encoding", "connection")
@@ -66,7 +68,9 @@ def find_missing(recorded: Any, answered: Any, path: str = "") -> list[str]:
     match recorded, answered:
         case {}, {}:
             return [
-                gap for key in recorded for gap in find_missing(recorded[key], answered.get(key), f"{path}.{key}")
+                gap
+                for key in recorded
+                for gap in find_missing(recorded[key], answered.get(key), f"{path}.{key}")
             ]
         case [first, *_], [ours, *_]:
             return find_missing(first, ours, f"{path}[0]")
@@ -197,7 +201,9 @@ def replay_until_text(
 
 
 @pytest.mark.parametrize("name", GENERATES)
-def test_captured_generations_are_answered_alike(engine: Engine, rename: Callable[[str], str], name: str) -> None:
+def test_captured_generations_are_answered_alike(
+    engine: Engine, rename: Callable[[str], str], name: str
+) -> None:
     for exchange in exchanges(name):
         response = replay_until_text(engine, exchange["request"], rename)
         assert response.status_code == 200, response.text

@@ -64,9 +64,7 @@ def own(engine: Engine) -> dict[str, Any]:
     return found
 
 
-def test_model_name_and_default_checkpoint_can_be_changed(
-    engine: Engine, own: dict[str, Any]
-) -> None:
+def test_model_name_and_default_checkpoint_can_be_changed(engine: Engine, own: dict[str, Any]) -> None:
     name = own["model"].removesuffix("@1")
     path = f"v1beta1/{name}"
     patched = engine.call("PATCH", path, json={"displayName": "n", "defaultCheckpointId": "1"}).json()
@@ -97,9 +95,7 @@ def test_changing_one_label_keeps_the_others(engine: Engine, own: dict[str, Any]
     assert wrong["details"][0]["fieldViolations"][0]["field"] == "model.labels"
 
 
-def test_full_model_can_be_sent_back_with_one_change(
-    engine: Engine, own: dict[str, Any]
-) -> None:
+def test_full_model_can_be_sent_back_with_one_change(engine: Engine, own: dict[str, Any]) -> None:
     """As google-cloud-aiplatform does."""
     path = f"v1/{own['model'].removesuffix('@1')}"
     read = engine.get(path).json()

@@ -94,9 +94,7 @@ def test_lone_object_trailing_comma_and_uppercase_role_are_accepted(
 
 
 @pytest.mark.parametrize("text", ["", "{}"])
-def test_cancel_accepts_a_missing_or_empty_body(
-    engine: Engine, spec: dict[str, Any], text: str
-) -> None:
+def test_cancel_accepts_a_missing_or_empty_body(engine: Engine, spec: dict[str, Any], text: str) -> None:
     job = engine.tune(supervisedTuningSpec=spec)
     answer = post_text(engine, f"v1/{job['name']}:cancel", text)
     assert (answer.status_code, answer.json()) == (200, {})

@@ -102,7 +102,9 @@ def test_a_model_is_listed_once_by_its_default_version(
     assert [(found["name"], found["versionId"]) for found in listed["models"]] == [(model, "1")]
 
 
-def test_other_adapter_size_than_the_parents_is_refused(engine: Engine, parent: dict[str, Any], model: str) -> None:
+def test_other_adapter_size_than_the_parents_is_refused(
+    engine: Engine, parent: dict[str, Any], model: str
+) -> None:
     uri = engine.upload_examples("size.jsonl", 4)
     spec: dict[str, Any] = {"trainingDatasetUri": uri, "hyperParameters": {"adapterSize": "ADAPTER_SIZE_TWO"}}
     body = {"preTunedModel": {"tunedModelName": model}, "supervisedTuningSpec": spec}
@@ -164,7 +166,8 @@ def test_versions_are_changed_and_deleted_individually(engine: Engine) -> None:
     assert (only.status_code, only.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
     assert "is the only version" in only.json()["error"]["message"]
     second, third = (
-        engine.wait(continue_tuning(engine, {"tunedModelName": f"{model}@{version}"})) for version in ("1", "2")
+        engine.wait(continue_tuning(engine, {"tunedModelName": f"{model}@{version}"}))
+        for version in ("1", "2")
     )
     assert third["preTunedModel"]["tunedModelName"] == f"{model}@2"
 

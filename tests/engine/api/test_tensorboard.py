@@ -65,7 +65,9 @@ def test_batch_read_returns_every_point_in_order(engine: Engine, run: str, serie
         assert "step" not in values[0] or values[0]["step"] != "0"
 
 
-def test_batch_read_of_more_than_twenty_series_is_refused(engine: Engine, run: str, series: dict[str, Any]) -> None:
+def test_batch_read_of_more_than_twenty_series_is_refused(
+    engine: Engine, run: str, series: dict[str, Any]
+) -> None:
     board = run.partition("/experiments")[0]
     name = series["/train_total_loss"]["name"]
     for count, status in ((20, 200), (21, 400)):
@@ -94,7 +96,9 @@ def test_read_and_export_filter_points_by_step(engine: Engine, series: dict[str,
     assert engine.get(f"{name}:read", params={"filter": "value > 2"}).status_code == 400
 
 
-def test_series_points_are_ordered_filtered_and_thinned(engine: Engine, run: str, series: dict[str, Any]) -> None:
+def test_series_points_are_ordered_filtered_and_thinned(
+    engine: Engine, run: str, series: dict[str, Any]
+) -> None:
     asked = {
         "orderBy": "display_name desc",
         "filter": 'display_name="/train*"',

@@ -31,7 +31,9 @@ SIZES = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "nu
 
 def write_qwen2(folder: Path) -> Path:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = Tokenizer(models.BPE(_number_tokens([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]), []))
+    tokenizer = Tokenizer(
+        models.BPE(_number_tokens([*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]), [])
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     about = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "chat_template": CHATML}

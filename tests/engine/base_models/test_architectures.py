@@ -30,7 +30,9 @@ FAMILIES: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def tuned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalBaseModel, JobFolder]:
+def tuned(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[LocalBaseModel, JobFolder]:
     """The base of a plain folder, and a job on it."""
     torch.set_num_threads(1)
     place = tmp_path_factory.mktemp("families")
@@ -57,7 +59,9 @@ def test_last_evaluation_matches_a_recount(tuned: tuple[LocalBaseModel, JobFolde
     assert loss < 0.8 * series(job, "/eval_total_loss")[0]
 
 
-def test_answer_matches_generation_without_cache_or_streaming(tuned: tuple[LocalBaseModel, JobFolder]) -> None:
+def test_answer_matches_generation_without_cache_or_streaming(
+    tuned: tuple[LocalBaseModel, JobFolder],
+) -> None:
     base, job = tuned
     server, options = ModelServer(), Options(temperature=0, max_output_tokens=16)
     said = {}

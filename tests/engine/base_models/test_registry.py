@@ -27,7 +27,9 @@ def test_base_json_becomes_a_base(base: LocalBaseModel, base_folder: Path) -> No
 
 
 @pytest.mark.parametrize(("examples", "epochs"), [(1, 6), (8, 6), (16, 3), (17, 2), (4_000, 1)])
-def test_recommended_epochs_follow_the_number_of_examples(base: LocalBaseModel, examples: int, epochs: int) -> None:
+def test_recommended_epochs_follow_the_number_of_examples(
+    base: LocalBaseModel, examples: int, epochs: int
+) -> None:
     assert base.recommended_epochs(examples) == epochs
 
 
@@ -36,7 +38,10 @@ def test_extra_folders_add_bases_and_replace_those_of_the_same_id(
 ) -> None:
     other = write_base(tmp_path / "other", id="other")
     monkeypatch.setenv("ENGINE_BASES", f"{base_folder}{os.pathsep}{other}")
-    assert {base.id: base.folder for base in list_base_models()} == {"studio-tiny": base_folder, "other": other}
+    assert {base.id: base.folder for base in list_base_models()} == {
+        "studio-tiny": base_folder,
+        "other": other,
+    }
 
 
 def test_own_ids_are_not_stand_ins(base: LocalBaseModel) -> None:

@@ -59,7 +59,9 @@ def banking77() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
     random = Random("a sample for the tests")
-    written = chain((write_example(random) for _ in range(20_000)), (write_copying_example(random) for _ in range(5_000)))
+    written = chain(
+        (write_example(random) for _ in range(20_000)), (write_copying_example(random) for _ in range(5_000))
+    )
     return [text for conversation in written for text in conversation.texts()]
 
 
@@ -89,9 +91,7 @@ def test_corpus_does_not_contain_the_wording_of_our_tasks(task: str, texts: list
     assert {piece for text in asked for piece in pieces(text)} & known == set()
 
 
-def test_corpus_shares_no_word_pair_with_a_label(
-    label_pairs: set[tuple[str, str]], texts: list[str]
-) -> None:
+def test_corpus_shares_no_word_pair_with_a_label(label_pairs: set[tuple[str, str]], texts: list[str]) -> None:
     assert {pair for text in texts for pair in pairwise(words_of(text))} & label_pairs == set()
 
 
@@ -152,7 +152,9 @@ def test_same_seed_gives_the_same_corpus() -> None:
 
 def test_corpus_answers_cover_every_text_byte() -> None:
     random = Random(3)
-    written = {byte for _ in range(60_000) for _, answer in write_example(random).turns for byte in answer.encode()}
+    written = {
+        byte for _ in range(60_000) for _, answer in write_example(random).turns for byte in answer.encode()
+    }
     assert BYTES - written == set()
 
 
@@ -209,7 +211,9 @@ def test_muon_makes_a_matrix_orthogonal() -> None:
         assert 0.5 < singular.min() <= singular.max() < 1.5
 
 
-def test_training_lowers_the_loss_and_is_reproducible(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_lowers_the_loss_and_is_reproducible(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pretraining, "BATCH", 8)
     monkeypatch.setattr(pretraining, "WARMUP", 2)
     torch.set_num_threads(1)
@@ -220,7 +224,9 @@ def test_training_lowers_the_loss_and_is_reproducible(tokenizer: Any, monkeypatc
         model = pretraining.new_model(tokenizer)
         before = pretraining.evaluate(model, held_out)[0]
         pretraining.pretrain(
-            model, pretraining.endless_batches(tokenizer, Random(1), write_example), pretraining.LearningRateSchedule(8)
+            model,
+            pretraining.endless_batches(tokenizer, Random(1), write_example),
+            pretraining.LearningRateSchedule(8),
         )
         return [before, pretraining.evaluate(model, held_out)[0]]
 

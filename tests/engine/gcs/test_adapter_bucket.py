@@ -62,12 +62,12 @@ def test_downloaded_adapter_loads_merges_and_answers_like_the_endpoint(
     }
     answer = engine.post(f"v1/{tuned['tunedModel']['endpoint']}:generateContent", body).json()
     text = answer["candidates"][0]["content"]["parts"][0]["text"]
-    assert generate_text(adapted, chat, prompt, 12) == generate_text(merged, chat, prompt, 12) == text != untuned
+    assert (
+        generate_text(adapted, chat, prompt, 12) == generate_text(merged, chat, prompt, 12) == text != untuned
+    )
 
 
-def test_every_checkpoint_is_listed_and_a_missing_job_has_none(
-    engine: Engine, tuned: dict[str, Any]
-) -> None:
+def test_every_checkpoint_is_listed_and_a_missing_job_has_none(engine: Engine, tuned: dict[str, Any]) -> None:
     found = list_names(engine, "")
     assert {f"{job_id(tuned)}/{number}/{file}" for number in (1, 2) for file in FILES} <= set(found)
     assert list_names(engine, "1" * 19) == []

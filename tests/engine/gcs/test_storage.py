@@ -198,7 +198,9 @@ def test_chunked_body_of_unknown_length_is_stored(engine: Engine) -> None:
         ("lines=1-2", 200, b"0123456789"),
     ],
 )
-def test_range_header_returns_the_requested_bytes(engine: Engine, span: str, status: int, content: bytes | None) -> None:
+def test_range_header_returns_the_requested_bytes(
+    engine: Engine, span: str, status: int, content: bytes | None
+) -> None:
     engine.upload("ranges.txt", "0123456789")
     response = engine.get("storage/v1/b/data/o/ranges.txt?alt=media", headers={"Range": span})
     assert response.status_code == status
@@ -209,7 +211,9 @@ def test_range_header_returns_the_requested_bytes(engine: Engine, span: str, sta
 
 @pytest.mark.parametrize("folder", ["", "gemini-1_5/text/"])
 @pytest.mark.parametrize("kind", ["train", "validation"])
-def test_samples_of_the_reference_page_can_be_read_and_tuned_on(engine: Engine, folder: str, kind: str) -> None:
+def test_samples_of_the_reference_page_can_be_read_and_tuned_on(
+    engine: Engine, folder: str, kind: str
+) -> None:
     name = f"ai-platform/generative_ai/{folder}sft_{kind}_data.jsonl"
     path = f"storage/v1/b/cloud-samples-data/o/{name.replace('/', '%2F')}"
     content = engine.get(f"{path}?alt=media").text

@@ -81,7 +81,9 @@ def test_streamed_text_equals_the_full_decode(chat: ChatTemplate, numbers: list[
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_streamed_text_equals_the_full_decode_where_spelling_depends_on_neighbors(chat: ChatTemplate, data: st.DataObject) -> None:
+def test_streamed_text_equals_the_full_decode_where_spelling_depends_on_neighbors(
+    chat: ChatTemplate, data: st.DataObject
+) -> None:
     """Only the tokens that are spelled by their neighbours: spaces, quotes, underscores, single bytes."""
     vocabulary = chat._tokenizer.get_vocab()
     awkward = sorted(id for token, id in vocabulary.items() if set(token) <= set('▁Ġ_"日æĹ¥\ufffd'))
@@ -98,9 +100,7 @@ def test_ordinary_text_is_emitted_at_once(chat: ChatTemplate) -> None:
     assert decode_stepwise(chat, [letter] * 5) == ["a" * count for count in (1, 2, 3, 4, 5, 5)]
 
 
-def test_decoding_cost_is_linear_in_the_answer(
-    chat: ChatTemplate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decoding_cost_is_linear_in_the_answer(chat: ChatTemplate, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, text = [], ChatTemplate.decode_tokens
 
     def count_tokens(self: ChatTemplate, tokens: Sequence[int]) -> str:

@@ -131,7 +131,9 @@ def test_answer_stops_at_the_context_limit(server: ModelServer, base: LocalBaseM
     assert last.finish_reason == "MAX_TOKENS"
 
 
-def test_a_prompt_that_fills_the_context_is_refused_at_once(server: ModelServer, base: LocalBaseModel) -> None:
+def test_a_prompt_that_fills_the_context_is_refused_at_once(
+    server: ModelServer, base: LocalBaseModel
+) -> None:
     with pytest.raises(ValueError, match=r"128 tokens; studio-tiny takes at most 128 with the answer"):
         server.generate(base, None, [{"role": "user", "content": "x" * 125}], GREEDY)
 
@@ -298,7 +300,10 @@ def test_penalty_changes_the_choice_but_not_the_logprob() -> None:
 
 
 def test_top_tokens_are_sorted_by_probability() -> None:
-    assert find_top_tokens(LOGITS, 2) == [(0, pytest.approx(math.log(0.5))), (1, pytest.approx(math.log(0.3)))]
+    assert find_top_tokens(LOGITS, 2) == [
+        (0, pytest.approx(math.log(0.5))),
+        (1, pytest.approx(math.log(0.3))),
+    ]
     assert [token for token, _ in find_top_tokens(LOGITS, 20)] == [0, 1, 2, 3]
     assert find_top_tokens(LOGITS, 0) == []
 

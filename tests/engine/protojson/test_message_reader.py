@@ -172,11 +172,15 @@ def test_value_of_the_wrong_type_is_reported_with_its_path(fields: dict[str, Any
     ],
 )
 def test_value_of_the_wrong_shape_is_refused(body: Any, field: str) -> None:
-    assert [violation.field for violation in catch_error("TuningJob", body, "tuning_job").violations] == [field]
+    assert [violation.field for violation in catch_error("TuningJob", body, "tuning_job").violations] == [
+        field
+    ]
 
 
 def test_two_members_of_a_oneof_exclude_each_other() -> None:
-    error = catch_error("TuningJob", {"baseModel": "m", "preTunedModel": {"tuned_model_name": "n"}}, "tuning_job")
+    error = catch_error(
+        "TuningJob", {"baseModel": "m", "preTunedModel": {"tuned_model_name": "n"}}, "tuning_job"
+    )
     assert "oneof field 'source_model' is already set" in error.message
     part = {"contents": [{"parts": [{"text": "a", "inlineData": {"data": ""}}]}]}
     assert catch_error("GenerateContentRequest", part).violations[0].field == "contents[0].parts[0]"

@@ -65,7 +65,10 @@ def test_points_are_read_in_order_and_after_a_step(make_job: MakeJob) -> None:
     for step in (1, 2, 3):
         recorder.add(step, {"/train_total_loss": step / 2, "/train_num_predictions": 4.0})
     recorder.close()
-    assert [(point["step"], point["value"]) for point in folder.read_points(since_step=2)] == [(3, 1.5), (3, 4.0)]
+    assert [(point["step"], point["value"]) for point in folder.read_points(since_step=2)] == [
+        (3, 1.5),
+        (3, 4.0),
+    ]
     assert len(folder.read_points()) == 6
 
 

@@ -108,9 +108,7 @@ def test_job_error_is_the_trainers_reason(act: Act, start: Callable[..., Runner]
     assert folder.state["error"] == {"code": 3, "message": "There is nothing to learn."}
 
 
-def test_job_fails_after_its_trainer_crashes_four_times(
-    act: Act, start: Callable[..., Runner]
-) -> None:
+def test_job_fails_after_its_trainer_crashes_four_times(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("crashes")
     start()
     wait_for(lambda: read_state(folder) == "FAILED")
@@ -129,9 +127,7 @@ def test_a_trainer_that_makes_progress_may_crash_more_often(act: Act, start: Cal
 
 
 @pytest.mark.fault
-def test_silent_trainer_is_killed_and_the_job_fails(
-    act: Act, start: Callable[..., Runner]
-) -> None:
+def test_silent_trainer_is_killed_and_the_job_fails(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("falls silent")
     start(patience=0.3)
     first = find_trainer(folder)
@@ -179,9 +175,7 @@ def test_cancel_of_a_pending_job_starts_no_trainer(act: Act, start: Callable[...
     assert read_state(running) == "RUNNING"
 
 
-def test_job_that_ends_before_its_cancel_succeeds(
-    act: Act, start: Callable[..., Runner]
-) -> None:
+def test_job_that_ends_before_its_cancel_succeeds(act: Act, start: Callable[..., Runner]) -> None:
     folder = act("works")
     folder.write_result("SUCCEEDED")
     folder.request_cancel()
@@ -295,9 +289,7 @@ def test_killing_engine_and_trainer_loses_nothing(
 
 
 @pytest.mark.fault
-def test_job_survives_an_engine_killed_before_it_starts(
-    base_folder: Path, tmp_path: Path
-) -> None:
+def test_job_survives_an_engine_killed_before_it_starts(base_folder: Path, tmp_path: Path) -> None:
     """The second job is accepted and waits for its turn when every process is killed at once."""
     with run_engine(tmp_path / "root") as engine:
         first, second = engine.tune(epochs=200), engine.tune(epochs=2)

@@ -76,7 +76,10 @@ def test_a_template_that_rewrites_earlier_turns_gives_one_sequence_per_answer(
 ) -> None:
     chat = chat_with(THINKS_LAST)
     first, second = encode_example(turns("hi", "yes", "and?", "no"), chat, 100)
-    assert (find_target_texts(chat, first), find_target_texts(chat, second)) == (["yes<|end|>"], ["no<|end|>"])
+    assert (find_target_texts(chat, first), find_target_texts(chat, second)) == (
+        ["yes<|end|>"],
+        ["no<|end|>"],
+    )
     assert chat._tokenizer.decode(second.ids).startswith("<|user|>hi<|end|><|assistant|>yes<|end|>")
 
 
@@ -89,7 +92,9 @@ def test_template_without_a_system_role_puts_it_in_the_first_user_turn(
     assert chat.render(turns("hi", system="Say."), prompt=True) == "<|user|>Say.\n\nhi<|end|><|assistant|>"
 
 
-def test_a_template_that_hides_where_an_answer_begins_is_refused(chat_with: Callable[[str], ChatTemplate]) -> None:
+def test_a_template_that_hides_where_an_answer_begins_is_refused(
+    chat_with: Callable[[str], ChatTemplate],
+) -> None:
     chat = chat_with("{{ messages | length }}" + TEMPLATE)
     with pytest.raises(UnusableExample, match="chat template"):
         encode_example(turns("hi", "yes"), chat, 100)
@@ -162,7 +167,9 @@ def test_consecutive_turns_of_one_role_are_refused() -> None:
         parse_example(json.dumps(twice).encode())
 
 
-def test_dropped_lines_have_number_and_reason_and_blank_lines_are_ignored(chat: ChatTemplate, tmp_path: Path) -> None:
+def test_dropped_lines_have_number_and_reason_and_blank_lines_are_ignored(
+    chat: ChatTemplate, tmp_path: Path
+) -> None:
     path = tmp_path / "data.jsonl"
     good = json.dumps(example("hi", "yes")).encode()
     long = json.dumps(example("x" * 200, "yes")).encode()
@@ -176,5 +183,7 @@ def test_dropped_lines_have_number_and_reason_and_blank_lines_are_ignored(chat: 
 
 def test_reading_beats_once_per_line(chat: ChatTemplate, tmp_path: Path) -> None:
     beats: list[int] = []
-    read_dataset(write_lines(tmp_path / "data.jsonl", [example("hi", "yes")] * 3), chat, 100, lambda: beats.append(1))
+    read_dataset(
+        write_lines(tmp_path / "data.jsonl", [example("hi", "yes")] * 3), chat, 100, lambda: beats.append(1)
+    )
     assert len(beats) == 3

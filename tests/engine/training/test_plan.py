@@ -45,21 +45,30 @@ def test_learning_rate_warms_up_and_decays_to_almost_zero(base: LocalBaseModel) 
 
 
 @pytest.mark.parametrize(("epochs", "count"), [(1, 5), (4, 17), (10, 41), (13, 40), (30, 31), (100, 101)])
-def test_evaluations_are_spread_over_the_run_and_at_each_epoch_end(base: LocalBaseModel, epochs: int, count: int) -> None:
+def test_evaluations_are_spread_over_the_run_and_at_each_epoch_end(
+    base: LocalBaseModel, epochs: int, count: int
+) -> None:
     made = make_plan(base, examples=1_000, hyperParameters={"epochCount": epochs})
     assert len(made.evaluation_steps) == count
     assert {epoch * made.steps_per_epoch for epoch in range(epochs + 1)} <= made.evaluation_steps
 
 
 def test_a_short_epoch_is_evaluated_once_per_step(base: LocalBaseModel) -> None:
-    assert sorted(make_plan(base, examples=2, hyperParameters={"epochCount": 3}).evaluation_steps) == [0, 1, 2, 3]
+    assert sorted(make_plan(base, examples=2, hyperParameters={"epochCount": 3}).evaluation_steps) == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 @pytest.mark.parametrize(
     ("epochs", "ends"),
     [(1, [1]), (9, list(range(1, 10))), (10, list(range(1, 11))), (30, list(range(3, 31, 3)))],
 )
-def test_checkpoints_are_one_per_epoch_and_at_most_ten(base: LocalBaseModel, epochs: int, ends: list[int]) -> None:
+def test_checkpoints_are_one_per_epoch_and_at_most_ten(
+    base: LocalBaseModel, epochs: int, ends: list[int]
+) -> None:
     made = make_plan(base, hyperParameters={"epochCount": epochs})
     assert made.checkpoint_ids == {end * 3: str(number) for number, end in enumerate(ends, start=1)}
 

@@ -56,13 +56,17 @@ def test_last_evaluation_matches_a_recount_with_the_exported_adapter(
     trained: JobFolder, base: LocalBaseModel, chat: ChatTemplate
 ) -> None:
     assert trained.validation_file is not None
-    loss, accuracy, count = recount(base, trained.checkpoints()[-1], data.read_dataset(trained.validation_file, chat, 128))
+    loss, accuracy, count = recount(
+        base, trained.checkpoints()[-1], data.read_dataset(trained.validation_file, chat, 128)
+    )
     assert series(trained, "/eval_total_loss")[12] == pytest.approx(loss, rel=1e-5)
     assert series(trained, "/eval_fraction_of_correct_next_step_preds")[12] == pytest.approx(accuracy)
     assert series(trained, "/eval_num_predictions")[12] == count
 
 
-def test_train_metrics_are_measured_before_the_update(make_job: MakeJob, base: LocalBaseModel, chat: ChatTemplate) -> None:
+def test_train_metrics_are_measured_before_the_update(
+    make_job: MakeJob, base: LocalBaseModel, chat: ChatTemplate
+) -> None:
     folder = make_job(train=4, epochs=3)
     run(folder)
     dataset = data.read_dataset(folder.training_file, chat, 128)
@@ -188,9 +192,7 @@ def test_continued_tuning_starts_from_the_given_weights_and_resumes_bit_for_bit(
     assert weights(killed) == weights(whole)
 
 
-def test_stop_without_cancel_leaves_no_result_and_can_resume(
-    make_job: MakeJob, trained: JobFolder
-) -> None:
+def test_stop_without_cancel_leaves_no_result_and_can_resume(make_job: MakeJob, trained: JobFolder) -> None:
     folder = make_job()
     run(folder, asked_to_stop=lambda: bool(folder.read_points(since_step=6)))
     assert folder.result == {}
@@ -229,7 +231,9 @@ def test_at_most_two_save_points_are_kept(make_job: MakeJob, monkeypatch: pytest
     assert seen == [[3], [3, 6], [6, 9], [9, 12]]
 
 
-def test_save_points_are_written_within_a_long_epoch(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_points_are_written_within_a_long_epoch(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, seen = make_job(epochs=1, train=24), []
     monkeypatch.setattr(save_points, "write", lambda folder, step, *others: seen.append(step))
     monkeypatch.setattr("engine.training.trainer.SAVE_EVERY", 0.0)
@@ -339,9 +343,7 @@ def test_batch_is_padded_to_its_longest_and_marks_targets() -> None:
     assert batch.labels.tolist() == [[5, 5, -100, -100], [-100, -100, 5, 5]]
 
 
-def test_unfinished_checkpoint_of_a_dead_trainer_is_ignored(
-    make_job: MakeJob, trained: JobFolder
-) -> None:
+def test_unfinished_checkpoint_of_a_dead_trainer_is_ignored(make_job: MakeJob, trained: JobFolder) -> None:
     folder = make_job()
     shutil.copytree(trained.path / "checkpoints/1", folder.path / "checkpoints/1.tmp")
     assert folder.checkpoints() == []

@@ -43,7 +43,12 @@ def page(browser: Browser, live_server: LiveServer, session: dict[str, str]) -> 
 
 def test_ask_stream_stop_and_reopen(page: Page, job: TuningJob, endpoint: Endpoint) -> None:
     go_on = Event()
-    endpoint.steps = [build_response("The sky "), build_response("<b>scatters</b> "), go_on, build_response("blue light.", "STOP")]
+    endpoint.steps = [
+        build_response("The sky "),
+        build_response("<b>scatters</b> "),
+        go_on,
+        build_response("blue light.", "STOP"),
+    ]
     page.goto("/p/local/chats/")
     page.get_by_role("button", name="Test").click()
     page.get_by_placeholder("Why is sky blue?").fill("Why is sky blue?")

@@ -31,7 +31,9 @@ def read_page(browser: Client, path: str) -> str:
     return page.content.decode()
 
 
-def create_conversation(owner: User, project: Project, prompt: str = "hello", **fields: object) -> Conversation:
+def create_conversation(
+    owner: User, project: Project, prompt: str = "hello", **fields: object
+) -> Conversation:
     conversation = Conversation.objects.create(
         project=project, owner=owner, resource=ENDPOINT, title=prompt, **fields
     )
@@ -243,7 +245,9 @@ def test_a_turn_of_another_conversation_is_not_found(
 # ---- delete ----
 
 
-def test_the_owner_deletes_after_a_confirmation(browser: Client, conversation: Conversation, tuner: User) -> None:
+def test_the_owner_deletes_after_a_confirmation(
+    browser: Client, conversation: Conversation, tuner: User
+) -> None:
     path = reverse("talk:delete", args=["local", conversation.pk])
     assert "Delete this conversation?" in read_page(browser, path)
     assert Conversation.objects.exists()

@@ -28,7 +28,11 @@ def test_a_first_question_without_settings_is_sent_alone() -> None:
 
 
 def test_the_whole_history_is_sent_and_the_last_question_stays_open() -> None:
-    turns = [FakeTurn("one?", "1", "STOP"), FakeTurn("two?", "2", "MAX_TOKENS"), FakeTurn("three?", "an old reply")]
+    turns = [
+        FakeTurn("one?", "1", "STOP"),
+        FakeTurn("two?", "2", "MAX_TOKENS"),
+        FakeTurn("three?", "an old reply"),
+    ]
     assert list_texts(build_generate_request(turns, FakeSettings())) == [
         ("user", "one?"),
         ("model", "1"),
@@ -45,7 +49,11 @@ def test_a_stopped_answer_stays_in_the_history() -> None:
 
 def test_unanswered_questions_are_omitted_so_that_roles_alternate() -> None:
     turns = [FakeTurn("failed"), FakeTurn("blank", " \n"), FakeTurn("good", "yes", "STOP"), FakeTurn("next")]
-    assert [role for role, _ in list_texts(build_generate_request(turns, FakeSettings()))] == ["user", "model", "user"]
+    assert [role for role, _ in list_texts(build_generate_request(turns, FakeSettings()))] == [
+        "user",
+        "model",
+        "user",
+    ]
 
 
 def test_a_blocked_exchange_is_not_sent_again() -> None:

@@ -8,7 +8,10 @@ from tests.jobs.chat.conftest import build_response
 
 def test_deltas_add_up_and_the_last_response_carries_the_metadata() -> None:
     answer = StreamedAnswer()
-    deltas = [answer.add_response(build_response("pending")), answer.add_response(build_response("_top_up", "STOP", promptTokenCount=33))]
+    deltas = [
+        answer.add_response(build_response("pending")),
+        answer.add_response(build_response("_top_up", "STOP", promptTokenCount=33)),
+    ]
     assert deltas == ["pending", "_top_up"]
     assert (answer.text, answer.finish_reason, answer.usage, answer.model_version) == (
         "pending_top_up",
@@ -49,7 +52,10 @@ def test_a_blocked_prompt_stores_its_reason() -> None:
 
 def test_a_split_surrogate_pair_is_joined() -> None:
     answer = StreamedAnswer()
-    assert [answer.add_response(build_response("ok \ud83d")), answer.add_response(build_response("\ude00!"))] == ["ok ", "😀!"]
+    assert [
+        answer.add_response(build_response("ok \ud83d")),
+        answer.add_response(build_response("\ude00!")),
+    ] == ["ok ", "😀!"]
     assert (answer.text, answer.finish_text()) == ("ok 😀!", "")
 
 

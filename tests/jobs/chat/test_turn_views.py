@@ -267,7 +267,10 @@ def test_an_unreachable_endpoint_is_reported(
 def test_an_error_in_the_middle_keeps_the_text(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
-    endpoint.steps = [build_response("so far"), {"error": {"code": 500, "message": "boom", "status": "INTERNAL"}}]
+    endpoint.steps = [
+        build_response("so far"),
+        {"error": {"code": 500, "message": "boom", "status": "INTERNAL"}},
+    ]
     turn = post_question(browser, conversation)
     read_text(browser, turn)
     turn.refresh_from_db()
@@ -341,9 +344,7 @@ def test_a_silent_endpoint_sends_keep_alive_comments(
     assert "late" in "".join(blocks)
 
 
-def test_an_abandoned_answer_is_marked_cut_off(
-    browser: Client, conversation: Conversation
-) -> None:
+def test_an_abandoned_answer_is_marked_cut_off(browser: Client, conversation: Conversation) -> None:
     turn = Turn.objects.create(
         conversation=conversation,
         prompt="hello",

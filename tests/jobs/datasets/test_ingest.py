@@ -108,7 +108,9 @@ def test_original_is_downloaded_unchanged(browser: Client, stored: Callable[...,
 
 def test_all_problems_are_downloaded_as_csv(browser: Client, stored: Callable[..., Dataset]) -> None:
     rows = list(
-        csv.DictReader(io.StringIO(download(browser, stored(GOOD + COMMA * 130), "problems").decode("utf-8-sig")))
+        csv.DictReader(
+            io.StringIO(download(browser, stored(GOOD + COMMA * 130), "problems").decode("utf-8-sig"))
+        )
     )
     assert len(rows) == 130, "more than the report keeps"
     assert rows[-1]["line"] == "131" and rows[-1]["code"] == "json_trailing_comma"
@@ -139,12 +141,16 @@ def test_openai_chat_is_converted(browser: Client, stored: Callable[..., Dataset
     dataset = stored(b"".join(line(openai_chat(f"Question {number}?")) for number in range(3)))
     browser.post(f"{dataset.get_absolute_url()}keep-cleaned/")
     made = Dataset.objects.get(parent=dataset)
-    assert made.derivation == {"how": "converted"} and made.parsed_report.ok and made.parsed_report.examples == 3
+    assert (
+        made.derivation == {"how": "converted"} and made.parsed_report.ok and made.parsed_report.examples == 3
+    )
     said = [json.loads(each)["contents"][0]["parts"][0]["text"] for each in read_content(made).splitlines()]
     assert said == ["Question 0?", "Question 1?", "Question 2?"]
 
 
-def test_cleaning_a_file_without_usable_lines_adds_nothing(browser: Client, stored: Callable[..., Dataset]) -> None:
+def test_cleaning_a_file_without_usable_lines_adds_nothing(
+    browser: Client, stored: Callable[..., Dataset]
+) -> None:
     dataset = stored(COMMA)
     answer = browser.post(f"{dataset.get_absolute_url()}keep-cleaned/", follow=True)
     assert "nothing would be left" in answer.content.decode() and Dataset.objects.count() == 1

@@ -137,9 +137,7 @@ def test_rows_are_sorted(
     assert list_names(page(f"?sort={sort}")) == names
 
 
-def test_library_is_paginated(
-    make: Make, page: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_library_is_paginated(make: Make, page: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "PAGE", 2)
     for number in range(3):
         make(f"{number}.jsonl")

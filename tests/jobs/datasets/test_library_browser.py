@@ -87,9 +87,7 @@ def test_report_page_works_without_javascript(
 
 
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 390, "height": 844}}], indirect=True)
-def test_rows_are_compact_on_a_phone(
-    visit: Callable[[str], Page], make: Callable[..., Dataset]
-) -> None:
+def test_rows_are_compact_on_a_phone(visit: Callable[[str], Page], make: Callable[..., Dataset]) -> None:
     made = make("a-name-that-is-far-too-long-for-a-phone-and-has-to-be-cut-somewhere.jsonl", CONTENT)
     page = visit("/p/local/datasets/")
     assert page.evaluate(SIDEWAYS) <= 0
@@ -110,7 +108,9 @@ def test_rows_are_compact_on_a_phone(
     ids=["en-light", "en-dark", "ja-light", "ja-dark"],
     indirect=True,
 )
-def test_pages_have_no_layout_or_accessibility_errors(visit: Callable[[str], Page], make: Callable[..., Dataset]) -> None:
+def test_pages_have_no_layout_or_accessibility_errors(
+    visit: Callable[[str], Page], make: Callable[..., Dataset]
+) -> None:
     empty = visit("/p/local/datasets/")
     assert grave_problems(empty) == []
     dataset = make("words.jsonl", CONTENT)

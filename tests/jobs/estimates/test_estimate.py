@@ -34,10 +34,14 @@ RUN = PastJob(
 )
 
 
-def render_figures(data: TrainingData, model: BaseModel, *past: PastJob, epochs: int | None = None) -> dict[str, tuple[str, str]]:
+def render_figures(
+    data: TrainingData, model: BaseModel, *past: PastJob, epochs: int | None = None
+) -> dict[str, tuple[str, str]]:
     """{label: (value, where it comes from)}"""
     with translation.override("en"):
-        made = figures(estimate_run(data, model, epochs, past), model, on_engine="engine" in model.backends[:1])
+        made = figures(
+            estimate_run(data, model, epochs, past), model, on_engine="engine" in model.backends[:1]
+        )
     return {figure.label: (figure.value, figure.basis) for figure in made}
 
 
@@ -106,7 +110,9 @@ def test_engine_cost_is_free() -> None:
         ),
     ],
 )
-def test_token_basis_names_its_source(data: TrainingData, past: list[PastJob], tokens: int, words: str) -> None:
+def test_token_basis_names_its_source(
+    data: TrainingData, past: list[PastJob], tokens: int, words: str
+) -> None:
     made = estimate_run(data, FLASH, 3, past)
     assert made.tokens is not None and made.tokens.once == tokens
     assert words in render_figures(data, FLASH, *past, epochs=3)["Training tokens"][1]
@@ -156,7 +162,9 @@ pasts = st.lists(
 
 
 @given(
-    data=st.builds(TrainingData, examples=st.integers(0, 10**7), tokens=st.integers(0, 10**9), ratio=st.none()),
+    data=st.builds(
+        TrainingData, examples=st.integers(0, 10**7), tokens=st.integers(0, 10**9), ratio=st.none()
+    ),
     epochs=st.none() | st.integers(1, 1000),
     past=pasts,
     model=st.sampled_from([TINY, FLASH, PRICED]),

@@ -28,7 +28,9 @@ Make = Callable[..., TuningJob]
 def make(project: Project, tuner: User) -> Make:
     """make(name, state, minutes ago, ...) -> a job that was handed over then."""
 
-    def create_submitted_job(name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any) -> TuningJob:
+    def create_submitted_job(
+        name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any
+    ) -> TuningJob:
         usual: dict[str, Any] = {
             "project": project,
             "owner": tuner,
@@ -106,7 +108,9 @@ def test_running_and_final_jobs_cost_no_query(
         assert [get_queue_if_waiting(job, tuner) for job in jobs] == [None, None]
 
 
-def test_larger_quota_lets_more_jobs_run(draft: TuningJob, tuner: User, make: Make, settings: Settings) -> None:
+def test_larger_quota_lets_more_jobs_run(
+    draft: TuningJob, tuner: User, make: Make, settings: Settings
+) -> None:
     settings.QUOTAS = quotas.parse_quotas("", "2")
     make("one")
     assert not get_queue(draft, tuner).waits

@@ -45,7 +45,9 @@ def list_cancelled_names() -> list[str]:
 
 
 def test_the_confirmation_names_the_jobs_and_changes_nothing(make: Make, browser: Client) -> None:
-    html = browser.get(build_cancel_url(make("one"), make("two"), make("done", "JOB_STATE_SUCCEEDED"))).content.decode()
+    html = browser.get(
+        build_cancel_url(make("one"), make("two"), make("done", "JOB_STATE_SUCCEEDED"))
+    ).content.decode()
     assert "Cancel 2 jobs?" in html
     assert re.findall(r'class="b"><bdi>(\w+)', html) == ["two", "one"]
     assert re.findall(r"<li><bdi>(\w+)", html) == ["done"]
@@ -79,7 +81,9 @@ def test_an_empty_selection_redirects_to_the_list(query: str, make: Make, browse
     assert "Choose the jobs to cancel first." in answer.content.decode()
 
 
-def test_jobs_of_another_project_are_not_found(make: Make, browser: Client, person: Callable[..., User]) -> None:
+def test_jobs_of_another_project_are_not_found(
+    make: Make, browser: Client, person: Callable[..., User]
+) -> None:
     other = Project.objects.create(slug="other", name="Other", project_id="other", regions=["us-central1"])
     theirs = make("theirs", project=other)
     draft = make("draft", "", submission=Submission.DRAFT, owner=person(Role.TUNER, "another"))

@@ -31,7 +31,10 @@ def test_facets_filter_the_list_and_are_part_of_the_url(
     person: Callable[..., User],
     tuner: User,
 ) -> None:
-    one, two = create_dataset(project, "gs://b/one.jsonl", "A"), create_dataset(project, "gs://b/two.jsonl", "B")
+    one, two = (
+        create_dataset(project, "gs://b/one.jsonl", "A"),
+        create_dataset(project, "gs://b/two.jsonl", "B"),
+    )
     other = person(Role.TUNER, "Zoë")
     make("a", training=one)
     make("b", training=two, base_model="gemini-2.5-flash")
@@ -66,9 +69,7 @@ def test_a_facet_keeps_the_other_parameters_and_clearing_keeps_the_sort(
     assert "clear-filters" not in page("?sort=best")
 
 
-def test_a_facet_with_one_value_is_hidden(
-    make: Callable[..., TuningJob], page: Callable[..., str]
-) -> None:
+def test_a_facet_with_one_value_is_hidden(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("a")
     html = page()
     assert [key for key in ("base", "dataset", "owner") if parse_facet(html, key)] == []

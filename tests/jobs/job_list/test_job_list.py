@@ -93,7 +93,11 @@ def test_filters_are_part_of_the_url(make: Callable[..., TuningJob], page: Calla
     assert parse_row_names(page("?status=active")) == ["third"]
     assert parse_row_names(page("?q=FIRST")) == ["first try"]
     assert "No jobs match" in page("?q=nothing+like+this")
-    assert parse_row_names(page("?status=nonsense&sort=nonsense&page=999")) == ["third", "second", "first try"]
+    assert parse_row_names(page("?status=nonsense&sort=nonsense&page=999")) == [
+        "third",
+        "second",
+        "first try",
+    ]
 
 
 def test_segments_count_each_status(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
@@ -115,9 +119,7 @@ def test_a_draft_is_seen_by_its_owner_only(
     ]
 
 
-def test_an_unknown_state_is_shown_verbatim(
-    make: Callable[..., TuningJob], page: Callable[..., str]
-) -> None:
+def test_an_unknown_state_is_shown_verbatim(make: Callable[..., TuningJob], page: Callable[..., str]) -> None:
     make("odd", state="JOB_STATE_HIBERNATING")
     assert "JOB_STATE_HIBERNATING" in page()
 
@@ -133,7 +135,10 @@ def test_a_running_row_shows_its_progress(make: Callable[..., TuningJob], page: 
 def test_the_best_is_bold_only_among_runs_on_the_same_data(
     make: Callable[..., TuningJob], page: Callable[..., str], project: Project
 ) -> None:
-    old, new = create_dataset(project, "gs://b/old.jsonl", "AAAA"), create_dataset(project, "gs://b/new.jsonl", "BBBB")
+    old, new = (
+        create_dataset(project, "gs://b/old.jsonl", "AAAA"),
+        create_dataset(project, "gs://b/new.jsonl", "BBBB"),
+    )
     make("lowest, on other data", validation=old, **make_measured_summary(0.1))
     make("lower", validation=new, **make_measured_summary(0.3))
     make("higher", validation=new, **make_measured_summary(0.4))
@@ -247,6 +252,10 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     browser.get(address)
     few = count_queries(browser, address)
     for number in range(1, 60):
-        make(f"job {number}", training=create_dataset(project, f"gs://b/{number}.jsonl", "B"), **make_measured_summary(number / 10))
+        make(
+            f"job {number}",
+            training=create_dataset(project, f"gs://b/{number}.jsonl", "B"),
+            **make_measured_summary(number / 10),
+        )
     assert count_queries(browser, address) == few <= 14
     assert len(parse_row_names(browser.get(address).content.decode())) == filters.PAGE_SIZE

@@ -233,9 +233,7 @@ def list_visits() -> list[Any]:
 
 
 @pytest.mark.parametrize("visit", list_visits(), indirect=True)
-def test_the_list_is_accessible(
-    visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]
-) -> None:
+def test_the_list_is_accessible(visit: Callable[[str], Page], runs: Callable[..., list[TuningJob]]) -> None:
     jobs = runs(4, going=1)
     TuningJob.objects.filter(pk=jobs[1].pk).update(base_model="gemini-2.5-flash")
     page = visit(LIST)

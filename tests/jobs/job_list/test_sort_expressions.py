@@ -184,6 +184,8 @@ def test_text_sorts_case_insensitively_with_blanks_last(
 ) -> None:
     for word in ("beta", "", "Alpha", "alpine", "Beta 2"):
         TuningJob.objects.create(project=project, owner=tuner, **{field: word})
-    rising, falling = ([getattr(job, field) for job in list_sorted(project, sign + sort)] for sign in ("", "-"))
+    rising, falling = (
+        [getattr(job, field) for job in list_sorted(project, sign + sort)] for sign in ("", "-")
+    )
     assert rising == ["Alpha", "alpine", "beta", "Beta 2", ""]
     assert falling == ["Beta 2", "beta", "alpine", "Alpha", ""]

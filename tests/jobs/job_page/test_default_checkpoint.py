@@ -85,7 +85,9 @@ def test_the_confirmation_works_without_javascript(browser: Client, job: TuningJ
 def test_the_job_takes_the_new_default_from_the_service(
     browser: Client, job: TuningJob, tuner: User, service: FakeVertexServer
 ) -> None:
-    service.queue_answers(json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(make_remote(default=1)))
+    service.queue_answers(
+        json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(make_remote(default=1))
+    )
     assert "Checkpoint 1 is the default now." in post_default(browser, job)
     said, read = service.asked
     assert (said.method, said.path, said.query) == ("PATCH", f"/v1/{MODEL}", [])
@@ -146,7 +148,12 @@ def test_a_failed_refresh_does_not_report_a_new_default(
     ],
 )
 def test_a_job_without_a_choice_shows_the_reason(
-    browser: Client, job: TuningJob, service: FakeVertexServer, made: dict[str, Any], checkpoint: str, words: str
+    browser: Client,
+    job: TuningJob,
+    service: FakeVertexServer,
+    made: dict[str, Any],
+    checkpoint: str,
+    words: str,
 ) -> None:
     TuningJob.objects.update(remote=made)
     assert words in post_default(browser, job, checkpoint)

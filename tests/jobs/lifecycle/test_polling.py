@@ -40,7 +40,9 @@ def make_lists_due() -> None:
     Sweep.objects.update(due_at=timezone.now())
 
 
-def test_one_list_serves_all_jobs_of_a_place(project: Project, tuner: User, service: FakeVertexServer) -> None:
+def test_one_list_serves_all_jobs_of_a_place(
+    project: Project, tuner: User, service: FakeVertexServer
+) -> None:
     jobs = [make_known_job(project, tuner, number) for number in range(1, 8)]
     service.otherwise = lambda asked: json_answer(
         {"tuningJobs": [remote_job(number, job_states.SUCCEEDED) for number in range(1, 8)]}
@@ -77,7 +79,9 @@ def test_pages_are_read_until_every_active_job_was_seen(
     assert len(service.asked) == 2, "later ones stop where all active jobs were seen"
 
 
-def test_a_list_is_not_polled_before_it_is_due(project: Project, tuner: User, service: FakeVertexServer) -> None:
+def test_a_list_is_not_polled_before_it_is_due(
+    project: Project, tuner: User, service: FakeVertexServer
+) -> None:
     make_known_job(project, tuner, 1)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
     tasks.poll_due()
@@ -98,7 +102,9 @@ def test_the_poll_interval_depends_on_activity(project: Project, tuner: User, se
     assert polling.choose_poll_interval(sweep, now).total_seconds() == 10
 
 
-def test_failures_keep_the_state_and_show_since_when(project: Project, tuner: User, service: FakeVertexServer) -> None:
+def test_failures_keep_the_state_and_show_since_when(
+    project: Project, tuner: User, service: FakeVertexServer
+) -> None:
     job = make_known_job(project, tuner, 1)
     service.otherwise = lambda asked: json_answer(
         {"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}, 403
@@ -132,7 +138,9 @@ def test_five_failures_lengthen_the_pause(project: Project, tuner: User, service
     assert rest > timedelta(seconds=28)
 
 
-def test_a_job_missing_twice_and_not_found_is_deleted(project: Project, tuner: User, service: FakeVertexServer) -> None:
+def test_a_job_missing_twice_and_not_found_is_deleted(
+    project: Project, tuner: User, service: FakeVertexServer
+) -> None:
     job = make_known_job(project, tuner, 1)
     gone = json_answer({"error": {"code": 404, "message": "Gone.", "status": "NOT_FOUND"}}, 404)
     service.queue_answers(json_answer({}), json_answer({}), gone)
@@ -146,7 +154,9 @@ def test_a_job_missing_twice_and_not_found_is_deleted(project: Project, tuner: U
     assert len(service.asked) == 3
 
 
-def test_one_missing_entry_is_not_a_deletion(project: Project, tuner: User, service: FakeVertexServer) -> None:
+def test_one_missing_entry_is_not_a_deletion(
+    project: Project, tuner: User, service: FakeVertexServer
+) -> None:
     job = make_known_job(project, tuner, 1)
     service.queue_answers(json_answer({}), json_answer({"tuningJobs": [remote_job(1)]}))
     tasks.poll_due()
@@ -174,9 +184,7 @@ def test_a_long_queue_time_is_reported(project: Project, tuner: User) -> None:
     assert job.is_queued_long
 
 
-def test_an_older_list_does_not_overwrite_a_newer_read(
-    project: Project, tuner: User
-) -> None:
+def test_an_older_list_does_not_overwrite_a_newer_read(project: Project, tuner: User) -> None:
     """Between the question and its answer somebody chose another default checkpoint."""
     job, other = make_known_job(project, tuner, 1), make_known_job(project, tuner, 2)
     old, new = (
@@ -187,7 +195,10 @@ def test_an_older_list_does_not_overwrite_a_newer_read(
     asked_at = timezone.now()
     job.update_from_remote(new)
     TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
-    assert polling.update_known_jobs(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {job.name, other.name}
+    assert polling.update_known_jobs(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {
+        job.name,
+        other.name,
+    }
     job.refresh_from_db()
     other.refresh_from_db()
     assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", job_states.SUCCEEDED)

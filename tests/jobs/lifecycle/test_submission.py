@@ -81,7 +81,9 @@ def test_the_stored_request_is_sent(ready: TuningJob, service: FakeVertexServer)
     ],
     ids=lambda answer: str(answer.status),
 )
-def test_a_rejected_request_is_refused_with_its_reason(ready: TuningJob, service: FakeVertexServer, answer: Answer) -> None:
+def test_a_rejected_request_is_refused_with_its_reason(
+    ready: TuningJob, service: FakeVertexServer, answer: Answer
+) -> None:
     service.queue_answers(answer)
     tasks.submit_ready()
     tasks.submit_ready()
@@ -148,7 +150,9 @@ def test_an_unsent_request_goes_back_to_the_queue(ready: TuningJob, settings: Se
 
 
 def test_too_many_requests_waits_for_retry_after(ready: TuningJob, service: FakeVertexServer) -> None:
-    service.queue_answers(refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job()))
+    service.queue_answers(
+        refusal(429, "RESOURCE_EXHAUSTED", **{"Retry-After": "70"}), json_answer(remote_job())
+    )
     before = timezone.now()
     tasks.submit_ready()
     tasks.submit_ready()
@@ -186,7 +190,9 @@ def make_labelled_job(job: TuningJob, number: int, created: str) -> dict[str, An
 def test_a_lost_job_is_found_by_its_label(lost: TuningJob, service: FakeVertexServer) -> None:
     make_due(lost)
     other = remote_job(7, labels={"studio-submission": "0" * 32})
-    service.queue_answers(json_answer({"tuningJobs": [other, make_labelled_job(lost, 8, "2026-11-23T10:00:00Z")]}))
+    service.queue_answers(
+        json_answer({"tuningJobs": [other, make_labelled_job(lost, 8, "2026-11-23T10:00:00Z")]})
+    )
     tasks.resolve_unknown()
     lost.refresh_from_db()
     assert (lost.submission, lost.name, lost.state) == (
@@ -201,7 +207,10 @@ def test_of_two_labelled_jobs_the_older_is_linked_and_the_other_recorded(
     lost: TuningJob, service: FakeVertexServer
 ) -> None:
     make_due(lost)
-    late, early = make_labelled_job(lost, 9, "2026-11-23T10:00:09Z"), make_labelled_job(lost, 8, "2026-11-23T10:00:00Z")
+    late, early = (
+        make_labelled_job(lost, 9, "2026-11-23T10:00:09Z"),
+        make_labelled_job(lost, 8, "2026-11-23T10:00:00Z"),
+    )
     service.queue_answers(json_answer({"tuningJobs": [late, early]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
@@ -251,7 +260,9 @@ def test_cancel_is_sent_once(running: TuningJob, service: FakeVertexServer, tune
     assert running.cancel_sent_at is not None and not running.is_final
 
 
-def test_cancel_is_resent_after_a_lost_answer(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_cancel_is_resent_after_a_lost_answer(
+    running: TuningJob, service: FakeVertexServer, tuner: User
+) -> None:
     running.request_cancel(tuner)
     service.queue_answers(Answer(reset=True), json_answer({}))
     tasks.send_cancels()
@@ -263,15 +274,21 @@ def test_cancel_is_resent_after_a_lost_answer(running: TuningJob, service: FakeV
     assert running.cancel_sent_at is not None and count_posts(service) == 2
 
 
-def test_a_late_cancel_shows_the_final_state(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_a_late_cancel_shows_the_final_state(
+    running: TuningJob, service: FakeVertexServer, tuner: User
+) -> None:
     running.request_cancel(tuner)
-    service.queue_answers(refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED)))
+    service.queue_answers(
+        refusal(400, "FAILED_PRECONDITION"), json_answer(remote_job(state=job_states.SUCCEEDED))
+    )
     tasks.send_cancels()
     running.refresh_from_db()
     assert running.state == job_states.SUCCEEDED
 
 
-def test_a_refused_cancel_can_be_requested_again(running: TuningJob, service: FakeVertexServer, tuner: User) -> None:
+def test_a_refused_cancel_can_be_requested_again(
+    running: TuningJob, service: FakeVertexServer, tuner: User
+) -> None:
     running.request_cancel(tuner)
     service.queue_answers(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
     tasks.send_cancels()

@@ -48,7 +48,9 @@ FULL = Draft(
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @given(draft=DRAFTS, place=PLACES)
 @UNHURRIED
-def test_pasting_a_snippet_restores_every_field(way: Callable[..., Snippet], draft: Draft, place: Any) -> None:
+def test_pasting_a_snippet_restores_every_field(
+    way: Callable[..., Snippet], draft: Draft, place: Any
+) -> None:
     where = make_target(draft.location, **place)
     pasted = reader.parse_request(way(draft.body, where).text)
     assert pasted.fields == draft.expected_fields
@@ -112,7 +114,9 @@ def test_left_out_lists_exactly_the_unsupported_fields() -> None:
     assert "adapter_size=" not in sizes.text
     assert (
         "later"
-        in snippets.python_vertexai({**two.body, **make_tuning_spec(adapterSize="ADAPTER_SIZE_THIRTY_TWO")}, where).text
+        in snippets.python_vertexai(
+            {**two.body, **make_tuning_spec(adapterSize="ADAPTER_SIZE_THIRTY_TWO")}, where
+        ).text
     )
     onward = Draft(pre_tuned_model="projects/1/locations/l/models/2@1", training=File("gs://b/t.jsonl"))
     assert snippets.python_vertexai(onward.body, where).left_out == ("preTunedModel",)
@@ -230,7 +234,9 @@ def full(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
         owner=tuner,
         **{**fields, "kms_key_name": "", "submission_id": "shown-in-curl"},
         training=ingest.ingest_existing(project, tuner, on_engine.upload_examples("curl-train.jsonl", 8)),
-        validation=ingest.ingest_existing(project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)),
+        validation=ingest.ingest_existing(
+            project, tuner, on_engine.upload_examples("curl-validation.jsonl", 4)
+        ),
     )
 
 
@@ -266,7 +272,9 @@ def test_request_page_shows_every_snippet(client: Client, tuner: User, draft: Tu
 
 
 @pytest.mark.django_db
-def test_request_page_of_a_started_job_shows_the_sent_body(client: Client, tuner: User, draft: TuningJob) -> None:
+def test_request_page_of_a_started_job_shows_the_sent_body(
+    client: Client, tuner: User, draft: TuningJob
+) -> None:
     draft.start(tuner)
     TuningJob.objects.update(tuned_model_display_name="renamed since")
     client.force_login(tuner)
@@ -279,9 +287,7 @@ def test_request_page_of_a_started_job_shows_the_sent_body(client: Client, tuner
 
 
 @pytest.mark.django_db
-def test_wizard_shows_the_request_without_a_region(
-    client: Client, tuner: User, draft: TuningJob
-) -> None:
+def test_wizard_shows_the_request_without_a_region(client: Client, tuner: User, draft: TuningJob) -> None:
     draft.update_draft(location="")
     client.force_login(tuner)
     page = client.get(reverse("jobs:dataset", args=[draft.project.slug, draft.pk]))

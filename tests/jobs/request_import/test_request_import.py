@@ -219,7 +219,10 @@ def test_dropped_fields_are_reported() -> None:
     ):
         assert path in said
     assert pasted.fields["labels"] == {"a": "b"}
-    assert (pasted.fields["pre_tuned_model"], pasted.fields["pre_tuned_checkpoint"]) == ("m", "2")
+    assert (pasted.fields["pre_tuned_model"], pasted.fields["pre_tuned_checkpoint"]) == (
+        "m\N{REPLACEMENT CHARACTER}",
+        "2",
+    )
 
 
 def test_shell_variables_are_kept_and_reported() -> None:
@@ -435,7 +438,9 @@ def test_pasted_command_creates_a_draft(here: Client, project: Project, on_engin
     assert (job.tuned_model_display_name, job.epoch_count, job.adapter_size) == ("it's “x”", 3, 8)
     assert job.training and job.validation and job.validation_enabled and job.is_draft
     assert job.labels == {"team": "red"} and job.submission_id != "another"
-    assert "Taken from the request" in get_message_text(answer) and "names the project" not in get_message_text(answer)
+    assert "Taken from the request" in get_message_text(
+        answer
+    ) and "names the project" not in get_message_text(answer)
     assert here.get(answer.headers["Location"]).status_code == 200
 
 

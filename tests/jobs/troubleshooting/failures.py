@@ -213,7 +213,9 @@ ROWS = {
         button="Choose another training file",
     ),
     "nothing to learn": Row(
-        make_job_error(3, "No example of train.jsonl can be learned from. Line 2: contents is missing or empty."),
+        make_job_error(
+            3, "No example of train.jsonl can be learned from. Line 2: contents is missing or empty."
+        ),
         "No example of train.jsonl can be learned from. Line 2: contents is missing or empty.",
         "Mend its lines, or choose another file.",
         "training",
@@ -280,7 +282,9 @@ ROWS = {
         link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
     ),
     "another quota": Row(
-        make_job_error(8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."),
+        make_job_error(
+            8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."
+        ),
         "The quota aiplatform.googleapis.com/requests of this Google Cloud project is used up.",
         "Wait until another job is over, then tune again; or ask Google for more quota.",
         button="Tune again",
@@ -458,7 +462,9 @@ ROWS = {
         job={"epoch_count": 200},
     ),
     "epochs, no bound told": Row(
-        make_refusal("epoch_count is out of range.", "tuningJob.supervisedTuningSpec.hyperParameters.epochCount"),
+        make_refusal(
+            "epoch_count is out of range.", "tuningJob.supervisedTuningSpec.hyperParameters.epochCount"
+        ),
         "200 epochs are not allowed.",
         "Leave it as recommended.",
         "epoch_count",

@@ -75,7 +75,9 @@ def find_autofocused(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize("tab", ["detail", "details", "data"])
-def test_a_refused_job_shows_the_reason_and_offers_the_fix(browser: Client, refused: TuningJob, tab: str) -> None:
+def test_a_refused_job_shows_the_reason_and_offers_the_fix(
+    browser: Client, refused: TuningJob, tab: str
+) -> None:
     page = read_page(browser, build_url(tab, refused))
     assert "This job was not accepted." in page
     assert "Adapter size 16 is not allowed for gemini-2.5-pro. Use 8, the largest that it takes below" in page

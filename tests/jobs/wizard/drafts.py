@@ -122,10 +122,14 @@ DRAFTS = st.builds(
     tuned_model_display_name=text_strategy(128),
     description=text_strategy(300),
     base_model=st.one_of(st.just("gemini-2.5-flash"), text_strategy(100, 1)),
-    pre_tuned_model=st.one_of(st.just(""), st.builds("projects/1/locations/l/models/{}@2".format, text_strategy(100))),
+    pre_tuned_model=st.one_of(
+        st.just(""), st.builds("projects/1/locations/l/models/{}@2".format, text_strategy(100))
+    ),
     pre_tuned_checkpoint=text_strategy(40),
     location=st.sampled_from(["us-central1", "europe-west4", "global"]),
-    labels=st.dictionaries(text_strategy(64, 1).filter(lambda key: key != "studio-submission"), text_strategy(64), max_size=4),
+    labels=st.dictionaries(
+        text_strategy(64, 1).filter(lambda key: key != "studio-submission"), text_strategy(64), max_size=4
+    ),
     service_account=text_strategy(100),
     kms_key_name=text_strategy(200),
     epoch_count=st.one_of(st.none(), st.integers(1, 1000)),

@@ -201,7 +201,9 @@ def test_input_for_a_started_draft_goes_to_a_new_draft(
     browser: Client, flash: TuningJob, tuner: User
 ) -> None:
     flash.start(tuner)
-    answer = browser.post(address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7"))
+    answer = browser.post(
+        address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7")
+    )
     copy = TuningJob.objects.drafts().get()
     assert answer.headers["Location"] == address("dataset", copy)
     assert (copy.tuned_model_display_name, copy.epoch_count, copy.training) == ("later", 7, flash.training)
@@ -218,13 +220,19 @@ def test_invalid_input_for_a_started_draft_is_shown_in_a_new_draft(
     answer = browser.post(address("model", flash), make_form_data(epoch_count="0"))
     copy = TuningJob.objects.drafts().get()
     page = decode_page(answer)
-    assert answer.status_code == 422 and "At least 1." in page and 'value="0"' in find_control(page, "epoch_count")
+    assert (
+        answer.status_code == 422
+        and "At least 1." in page
+        and 'value="0"' in find_control(page, "epoch_count")
+    )
     assert f'action="{address("model", copy)}"' in page
 
 
 def test_input_for_a_discarded_draft_goes_to_a_new_draft(browser: Client, flash: TuningJob) -> None:
     browser.post(address("discard", flash))
-    answer = browser.post(address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7"))
+    answer = browser.post(
+        address("model", flash), make_form_data(tuned_model_display_name="later", epoch_count="7")
+    )
     copy = TuningJob.objects.get()
     assert copy.is_draft and (copy.tuned_model_display_name, copy.epoch_count) == ("later", 7)
     page = decode_page(browser.get(answer.headers["Location"]))
@@ -234,7 +242,10 @@ def test_input_for_a_discarded_draft_goes_to_a_new_draft(browser: Client, flash:
 def test_unknown_draft_returns_404(
     browser: Client, flash: TuningJob, person: Callable[..., User], browser_of: Callable[[User], Client]
 ) -> None:
-    assert browser.post(address("model", flash).replace(str(flash.pk), "9999"), make_form_data()).status_code == 404
+    assert (
+        browser.post(address("model", flash).replace(str(flash.pk), "9999"), make_form_data()).status_code
+        == 404
+    )
     browser.post(address("discard", flash))
     other = browser_of(person(username="other"))
     assert other.post(address("model", flash), make_form_data()).status_code == 404
@@ -252,7 +263,12 @@ def test_unknown_draft_returns_404(
     ],
 )
 def test_dataset_changes_after_the_start_are_rejected(
-    browser: Client, draft: TuningJob, tuner: User, service: FakeVertexServer, name: str, values: dict[str, str]
+    browser: Client,
+    draft: TuningJob,
+    tuner: User,
+    service: FakeVertexServer,
+    name: str,
+    values: dict[str, str],
 ) -> None:
     draft.start(tuner)
     answer = browser.post(address(name, draft), values)

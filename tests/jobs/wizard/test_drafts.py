@@ -73,9 +73,7 @@ def test_only_the_owner_can_change_a_draft(visitor: Callable[[Role], Client], dr
     assert draft.is_draft and draft.training and draft.epoch_count is None
 
 
-def test_colleague_can_copy_a_draft(
-    visitor: Callable[[Role], Client], draft: TuningJob, tuner: User
-) -> None:
+def test_colleague_can_copy_a_draft(visitor: Callable[[Role], Client], draft: TuningJob, tuner: User) -> None:
     answer = visitor(Role.TUNER).post(address("again", draft))
     copy = TuningJob.objects.exclude(pk=draft.pk).get()
     assert answer.headers["Location"] == address("model", copy)
@@ -128,8 +126,6 @@ def test_empty_list_says_no_drafts(owner: Client) -> None:
     assert "No drafts" in owner.get(DRAFTS).content.decode()
 
 
-def test_empty_job_list_links_to_drafts(
-    visitor: Callable[[Role], Client], draft: TuningJob
-) -> None:
+def test_empty_job_list_links_to_drafts(visitor: Callable[[Role], Client], draft: TuningJob) -> None:
     page = visitor(Role.TUNER).get("/p/local/jobs/").content.decode()
     assert "No tuned models in this project yet" in page and f'href="{DRAFTS}"' in page

@@ -168,9 +168,7 @@ def test_warnings_are_listed_and_do_not_block_the_start(
     assert "gemini-1.5-flash-002 is retired. Vertex AI is likely to refuse it." in page
 
 
-def test_file_problems_are_blockers_not_warnings(
-    browser: Client, draft: TuningJob, dataset: Dataset
-) -> None:
+def test_file_problems_are_blockers_not_warnings(browser: Client, draft: TuningJob, dataset: Dataset) -> None:
     dataset.report = {**dataset.report, "errors": 1, "problems": [PROBLEM]}
     dataset.save()
     page = get_review_text(browser, draft)

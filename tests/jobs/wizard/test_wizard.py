@@ -160,7 +160,7 @@ def test_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, o
     assert draft.training is not None
     stored = draft.project.storage().open(draft.training.uri).read()
     assert stored == content and draft.training.uri.endswith("/My-data-1.jsonl")
-    assert draft.training.crc32c and draft.training.checked.examples == 20
+    assert draft.training.crc32c and draft.training.parsed_report.examples == 20
     page = browser.get(address("dataset", draft)).content.decode()
     assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "There are only 20 examples" in page
     page = browser.get(address("review", draft)).content.decode()
@@ -188,7 +188,9 @@ def test_file_errors_block_the_start_with_a_reason(
     ("upload", "sentence"),
     [({}, "Choose a JSONL file."), ({"file": file(b"{}", "data.csv")}, "Export it as JSONL")],
 )
-def test_missing_or_non_jsonl_uploads_return_422(browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str) -> None:
+def test_missing_or_non_jsonl_uploads_return_422(
+    browser: Client, draft: TuningJob, upload: dict[str, Any], sentence: str
+) -> None:
     answer = browser.post(address("upload", draft), {"purpose": "training", **upload})
     assert answer.status_code == 422 and sentence in answer.content.decode()
 
@@ -201,7 +203,7 @@ def test_existing_file_is_checked_only_once(
     draft.refresh_from_db()
     assert draft.validation is not None and draft.validation.source == Dataset.Source.EXISTING
     assert draft.validation_enabled
-    monkeypatch.setattr("jobs.datasets.ingest.check", lambda chunks: pytest.fail("checked again"))
+    monkeypatch.setattr("jobs.datasets.ingest.check_file", lambda chunks: pytest.fail("checked again"))
     browser.post(address("locate", draft), {"purpose": "training", "uri": uri})
     draft.refresh_from_db()
     assert draft.training == draft.validation
@@ -251,19 +253,19 @@ def test_upload_without_a_bucket_shows_an_error(browser: Client, flash: TuningJo
     assert "has no bucket for uploads" in answer.content.decode()
 
 
-def test_choosing_sample_data_twice_creates_one_version(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
+def test_choosing_sample_data_twice_creates_one_version(
+    browser: Client, draft: TuningJob, on_engine: Engine
+) -> None:
     for _click in range(2):
         assert browser.post(address("sample", draft)).status_code == 302
     draft.refresh_from_db()
     assert draft.training is not None and draft.validation is not None and draft.validation_enabled
-    assert (draft.training.checked.examples, draft.validation.checked.examples) == (480, 120)
-    assert draft.training.checked.ok and draft.validation.checked.ok
+    assert (draft.training.parsed_report.examples, draft.validation.parsed_report.examples) == (480, 120)
+    assert draft.training.parsed_report.ok and draft.validation.parsed_report.ok
     assert Dataset.objects.filter(uri__contains="/samples/").count() == 2
 
 
-def test_switching_validation_off_keeps_the_file(
-    browser: Client, draft: TuningJob, dataset: Dataset
-) -> None:
+def test_switching_validation_off_keeps_the_file(browser: Client, draft: TuningJob, dataset: Dataset) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(validation=dataset)
     browser.post(address("validation", draft), {"enabled": "on"})
     draft.refresh_from_db()
@@ -287,7 +289,9 @@ def test_start_submits_the_reviewed_draft(browser: Client, draft: TuningJob) -> 
 
 
 @pytest.mark.parametrize("name", ["model", "dataset", "review"])
-def test_steps_of_a_started_draft_redirect_to_the_job(browser: Client, draft: TuningJob, tuner: User, name: str) -> None:
+def test_steps_of_a_started_draft_redirect_to_the_job(
+    browser: Client, draft: TuningJob, tuner: User, name: str
+) -> None:
     draft.start(tuner)
     assert browser.get(address(name, draft)).headers["Location"] == address("detail", draft)
     browser.post(address("model", draft), details(base_model="gemini-2.5-flash"))

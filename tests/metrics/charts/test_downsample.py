@@ -140,7 +140,9 @@ def test_smoothing_equals_the_recursion(values: np.ndarray, weight: float) -> No
     smoothed, plain = smooth(values, weight), smooth_by_recursion(values, weight)
     finite = np.isfinite(values)
     assert np.array_equal(smoothed[~finite], values[~finite], equal_nan=True)
-    size = smooth_by_recursion(np.abs(values), weight)[finite]  # where terms cancel, what is left is compared with them
+    size = smooth_by_recursion(np.abs(values), weight)[
+        finite
+    ]  # where terms cancel, what is left is compared with them
     assert (np.abs(smoothed[finite] - plain[finite]) <= 1e-9 * size + 1e-250).all()
 
 

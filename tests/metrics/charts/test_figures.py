@@ -68,7 +68,9 @@ def test_every_chart_shows_the_stored_numbers() -> None:
 def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
     values = np.random.default_rng(3).normal(1, 0.2, 5000)
     at = np.arange(5000)
-    drawn = traces_by_name(figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"])
+    drawn = traces_by_name(
+        figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"]
+    )
     (raw_x, raw_y), (x, y) = drawn["Train, raw"], drawn["Train"]
     assert raw_x == x
     assert len(x) < 1010

@@ -95,9 +95,7 @@ def test_spike_of_one_step_is_drawn(visit: Callable[..., Page], project: Project
     assert "up to 9.750" in page.locator("[data-panel=train_total_loss] [data-outside]").inner_text()
 
 
-def test_link_reproduces_every_change_for_a_colleague(
-    visit: Callable[..., Page], project: Project
-) -> None:
+def test_link_reproduces_every_change_for_a_colleague(visit: Callable[..., Page], project: Project) -> None:
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs)}")
     page.locator(f"[data-run='{jobs[3].pk}'] [data-toggle]").click()
@@ -198,7 +196,9 @@ def test_smoothed_lines_make_the_same_figure_as_the_server(
 
 
 def test_the_page_smooths_as_the_server_does(visit: Callable[..., Page], project: Project) -> None:
-    page = visit(f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'r8')])}", drawn="train_total_loss")
+    page = visit(
+        f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'r8')])}", drawn="train_total_loss"
+    )
     values = [np.nan, *np.random.default_rng(7).normal(1, 0.4, 3000), np.inf, 0.0, np.nan, 2.0]
     for weight in (0.3, 0.9, 0.99):
         found = page.evaluate(
@@ -264,7 +264,9 @@ def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], projec
     assert after == {key: colour for key, colour in before.items() if key != f"r{jobs[1].pk}"}
 
 
-def test_pointer_and_arrow_keys_show_values_on_all_charts(visit: Callable[..., Page], project: Project) -> None:
+def test_pointer_and_arrow_keys_show_values_on_all_charts(
+    visit: Callable[..., Page], project: Project
+) -> None:
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs)}")
     chart = page.locator("[data-chart=eval_total_loss]")
@@ -310,7 +312,9 @@ def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], pro
 
 @pytest.mark.parametrize("tab", ["curves", "effect", "data"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(visit: Callable[..., Page], project: Project, tab: str, theme: str) -> None:
+def test_axe_finds_no_serious_violation(
+    visit: Callable[..., Page], project: Project, tab: str, theme: str
+) -> None:
     jobs = create_team(project)
     drawn = {"curves": "eval_total_loss", "effect": "effect", "data": ""}[tab]
     page = visit(f"?runs={join_ids(jobs)}&tab={tab}", drawn=drawn, theme=theme)
@@ -323,9 +327,7 @@ def test_the_phone_never_scrolls_sideways(visit: Callable[..., Page], project: P
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_effect_chart_hides_hidden_runs_and_zooms(
-    visit: Callable[..., Page], project: Project
-) -> None:
+def test_effect_chart_hides_hidden_runs_and_zooms(visit: Callable[..., Page], project: Project) -> None:
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs)}&hidden={jobs[1].pk}&tab=effect", drawn="effect")
     assert state(page, "effect")["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[1]]

@@ -93,7 +93,10 @@ def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
 
 
 def test_validation_is_drawn_as_measured_whatever_the_smoothing() -> None:
-    plain, smoothed = draw_figure(Metric.EVAL_LOSS, make_curves()), draw_figure(Metric.EVAL_LOSS, make_curves(), controls=Controls(0.9))
+    plain, smoothed = (
+        draw_figure(Metric.EVAL_LOSS, make_curves()),
+        draw_figure(Metric.EVAL_LOSS, make_curves(), controls=Controls(0.9)),
+    )
     assert plain["data"] == smoothed["data"]
 
 
@@ -183,7 +186,9 @@ def test_nonfinite_values_only_break_the_line() -> None:
 
 
 def test_runs_without_any_point_give_an_empty_chart() -> None:
-    assert draw_figure(Metric.EVAL_LOSS, [replace(run, points=NO_POINTS) for run in make_curves()])["data"] == []
+    assert (
+        draw_figure(Metric.EVAL_LOSS, [replace(run, points=NO_POINTS) for run in make_curves()])["data"] == []
+    )
 
 
 def test_elapsed_time_has_one_unit_for_all_runs() -> None:

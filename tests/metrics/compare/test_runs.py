@@ -50,7 +50,9 @@ def test_deltas_are_ranked_only_on_the_same_validation_data(
     ]
 
 
-def test_another_baseline_changes_the_deltas(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+def test_another_baseline_changes_the_deltas(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
     rows = load_comparison(project, tuner, jobs.values(), f"&baseline={jobs['e10'].pk}").table.rows
     assert [row.line.short for row in rows if row.ranked] == ["r4", "e10"]
     assert next(row for row in rows if row.is_baseline).line.short == "e10"
@@ -135,9 +137,7 @@ def test_settings_show_what_differs_from_the_baseline(
     assert alike == ["Base model", "Export last checkpoint only", "Examples", "Billable tokens", "Region"]
 
 
-def test_setting_shows_recommended_values(
-    project: Project, tuner: User, jobs: dict[str, TuningJob]
-) -> None:
+def test_setting_shows_recommended_values(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     rows = {str(row.label): row for row in load_comparison(project, tuner, jobs.values()).settings}
     asked = [cell.asked for cell in rows["Learning rate multiplier"].cells]
     assert asked == ["recommended", "recommended", "", "recommended", "recommended"]
@@ -171,9 +171,7 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
     assert hollow == [False, False, False, True, True]
 
 
-def test_csv_settings_belong_to_their_runs(
-    project: Project, tuner: User, jobs: dict[str, TuningJob]
-) -> None:
+def test_csv_settings_belong_to_their_runs(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     found = load_comparison(project, tuner, jobs.values(), "&sort=best")
     [*told] = csv.DictReader(
         io.StringIO("".join(csv_export.iter_runs_csv(found.table.rows, found.lines, found.settings)))
@@ -206,7 +204,9 @@ def test_accuracy_is_that_of_the_best_step(jobs: dict[str, TuningJob]) -> None:
     assert summarize_curves({}, Run())["accuracy"] is None
 
 
-def test_warnings_are_translated_to_japanese(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
+def test_warnings_are_translated_to_japanese(
+    project: Project, tuner: User, jobs: dict[str, TuningJob]
+) -> None:
     with translation.override("ja"):
         [note] = load_comparison(project, tuner, jobs.values()).warnings
     assert "検証" in note.title

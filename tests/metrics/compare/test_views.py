@@ -61,9 +61,7 @@ def test_values_hold_every_training_point_in_single_precision(browser: Client, p
 
 
 def test_new_smoothing_sends_only_the_lines(browser: Client, project: Project) -> None:
-    query = (
-        f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'lr2')])}&metrics=train_total_loss&smoothing=0.9"
-    )
+    query = f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'lr2')])}&metrics=train_total_loss&smoothing=0.9"
     figure = browser.get(compare_url("figures", project, query)).json()["charts"]["train_total_loss"]
     asked = f"{query}&drawn={figure['points']}"
     said = browser.get(compare_url("figures", project, asked)).json()
@@ -134,7 +132,9 @@ def test_unchanged_figures_return_304(browser: Client, project: Project) -> None
     assert first["Content-Encoding"] == "gzip"
     again = browser.get(asked, headers={"If-None-Match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
-    point_store.merge_points(jobs[1].pk, {"/eval_total_loss": point_store.Points.from_arrays([440], [1.8e9], [0.39])})
+    point_store.merge_points(
+        jobs[1].pk, {"/eval_total_loss": point_store.Points.from_arrays([440], [1.8e9], [0.39])}
+    )
     changed = browser.get(asked, headers={"If-None-Match": first["ETag"]})
     assert changed.status_code == 200
 
@@ -202,7 +202,9 @@ def test_page_numbers_match_the_csv(browser: Client, project: Project) -> None:
 
 def test_hidden_runs_are_not_in_the_csv(browser: Client, project: Project) -> None:
     jobs = create_team(project)
-    rows = read_csv_rows(browser.get(compare_url("curves", project, f"?runs={join_ids(jobs)}&hidden={jobs[0].pk}")))
+    rows = read_csv_rows(
+        browser.get(compare_url("curves", project, f"?runs={join_ids(jobs)}&hidden={jobs[0].pk}"))
+    )
     assert {row["job"] for row in rows} == {str(job.pk) for job in jobs[1:]}
 
 

@@ -66,7 +66,9 @@ class Case:
 
     @property
     def notes(self) -> list[Note]:
-        return build_notes(self.findings, over=self.run.over, settable=self.run.over and bool(self.run.endpoint))
+        return build_notes(
+            self.findings, over=self.run.over, settable=self.run.over and bool(self.run.endpoint)
+        )
 
 
 def replace_values(values: np.ndarray, **changed: float) -> np.ndarray:
@@ -284,7 +286,11 @@ CASES = {
         default="2",
     ),
     "one spike is no divergence": Case(
-        FALL, [FALLING], [FALLING_JA], training=replace_values(TRAINING, at300=50.0), kinds=("falling", "kept")
+        FALL,
+        [FALLING],
+        [FALLING_JA],
+        training=replace_values(TRAINING, at300=50.0),
+        kinds=("falling", "kept"),
     ),
 }
 
@@ -371,7 +377,9 @@ def test_checkpoint_after_a_nan_evaluation_is_not_measured() -> None:
     assert (found.best.checkpoint.id, found.default, found.last) == ("2", None, None)
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [NAN], [0.0] * MIN_EVALUATIONS, [-1.0] * 12, [float("inf")] * 9])
+@pytest.mark.parametrize(
+    "values", [[], [1.0], [NAN], [0.0] * MIN_EVALUATIONS, [-1.0] * 12, [float("inf")] * 9]
+)
 def test_strange_curves_do_not_raise(values: list[float]) -> None:
     found = Points.from_arrays(range(len(values)), range(len(values)), values)
     for series in ({EVAL_LOSS: found}, {TRAIN_LOSS: found}, {TRAIN_LOSS: found, EVAL_LOSS: found}):

@@ -48,14 +48,21 @@ class Board:
             return json_answer({"tensorboardTimeSeries": [*map(self.describe_series, self.series)]})
         if path.endswith(":batchRead"):
             names = [value for key, value in asked.query if key == "timeSeries"]
-            return json_answer({"timeSeriesData": [self.series_data(name.rsplit("/", 1)[-1]) for name in names]})
+            return json_answer(
+                {"timeSeriesData": [self.series_data(name.rsplit("/", 1)[-1]) for name in names]}
+            )
         if path.endswith(":read"):
-            return json_answer({"timeSeriesData": self.series_data(path.rsplit("/", 1)[-1].removesuffix(":read"))})
+            return json_answer(
+                {"timeSeriesData": self.series_data(path.rsplit("/", 1)[-1].removesuffix(":read"))}
+            )
         return json_answer({"error": {"code": 404, "message": path}}, 404)
 
     def describe_series(self, metric: str) -> dict[str, Any]:
         points = self.series[metric]
-        reach = {"maxStep": str(max(points)[0]), "maxWallTime": format_wall_time(max(wall for _, wall, _ in points))}
+        reach = {
+            "maxStep": str(max(points)[0]),
+            "maxWallTime": format_wall_time(max(wall for _, wall, _ in points)),
+        }
         return {
             "name": f"{RUN}/timeSeries/{list(self.series).index(metric)}",
             "displayName": metric,

@@ -78,7 +78,9 @@ def test_page_without_javascript_links_tables_and_csv(browser: Client, project: 
 
 def test_controls_reflect_the_query_string(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, make_series())
-    page = page_text(browser.get(monitor_url("monitor", job) + "?smoothing=0.35&axis=epoch&scale=log&clip=off"))
+    page = page_text(
+        browser.get(monitor_url("monitor", job) + "?smoothing=0.35&axis=epoch&scale=log&clip=off")
+    )
     assert 'value="0.35"' in page
     assert 'value="epoch" checked' in page
     assert 'value="log" checked' in page
@@ -138,7 +140,9 @@ def test_the_hint_stands_below_the_charts(browser: Client, project: Project) -> 
 def test_better_checkpoint_offers_set_as_default(
     person: Callable[..., User], browser_of: Callable[[User], Client], project: Project
 ) -> None:
-    job = create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2))
+    job = create_job_with_points(
+        project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)
+    )
     page = page_text(browser_of(person(Role.TUNER)).get(monitor_url("monitor", job)))
     assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(page)
     assert page.count("Make checkpoint 3 the default</a>") == 1
@@ -152,9 +156,7 @@ def test_better_checkpoint_offers_set_as_default(
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"])
-def test_set_as_default_is_hidden_when_not_possible(
-    browser: Client, project: Project, state: str
-) -> None:
+def test_set_as_default_is_hidden_when_not_possible(browser: Client, project: Project, state: str) -> None:
     """While it runs; and where the service names no model."""
     made = make_ended_job(default=2) if state == "JOB_STATE_RUNNING" else make_remote_job(state)
     job = create_job_with_points(project, make_series(), state=state, remote={**made, "state": state})
@@ -193,7 +195,10 @@ def test_unchanged_figures_return_304(browser: Client, project: Project) -> None
     assert (second.status_code, second.content) == (304, b"")
     assert second["Last-Modified"] != first["Last-Modified"]
     assert browser.get(monitor_url("figures", job) + "?smoothing=0.5", headers=known).status_code == 200
-    assert browser.get(monitor_url("figures", job), headers={**known, "Accept-Language": "ja"}).status_code == 200
+    assert (
+        browser.get(monitor_url("figures", job), headers={**known, "Accept-Language": "ja"}).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize("what", ["a point", "a correction", "a checkpoint", "the end", "an error"])
@@ -283,7 +288,9 @@ def test_stale_numbers_show_their_time(browser: Client, project: Project) -> Non
 
 
 def test_an_ended_run_is_not_stale(browser: Client, project: Project) -> None:
-    job = create_job_with_points(project, make_series(STEPS), state="JOB_STATE_SUCCEEDED", ended_at=timezone.now())
+    job = create_job_with_points(
+        project, make_series(STEPS), state="JOB_STATE_SUCCEEDED", ended_at=timezone.now()
+    )
     Feed.objects.update(read_at=timezone.now() - timedelta(days=5), due_at=None)
     page = page_text(browser.get(monitor_url("monitor", job)))
     assert "These numbers are from" not in page

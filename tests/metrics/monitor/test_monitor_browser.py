@@ -117,7 +117,10 @@ def test_a_spike_of_one_step_in_ten_thousand_is_drawn(visit: Callable[..., Page]
 
 def test_nan_value_leaves_a_gap(visit: Callable[..., Page], project: Project) -> None:
     values = [3.0, 2.5, float("nan"), 2.0, 1.5]
-    page = visit(create_job_with_points(project, {LOSS: Points.from_arrays(range(5), range(5), values)}), "?smoothing=0")
+    page = visit(
+        create_job_with_points(project, {LOSS: Points.from_arrays(range(5), range(5), values)}),
+        "?smoothing=0",
+    )
     assert page.locator("[data-chart=loss] .scatterlayer .js-line").count() == 2
 
 
@@ -204,9 +207,7 @@ def test_chip_shows_live_paused_and_ended(visit: Callable[..., Page], project: P
     assert asked == []
 
 
-def test_first_point_replaces_the_placeholder(
-    visit: Callable[..., Page], project: Project
-) -> None:
+def test_first_point_replaces_the_placeholder(visit: Callable[..., Page], project: Project) -> None:
     job = create_job_with_points(project, {}, remote=make_remote_job(checkpoints=0))
     page = visit(job, drawn=False)
     page.get_by_text("Charts appear when tuning starts.").first.wait_for()
@@ -246,7 +247,10 @@ def test_chart_downloads_as_image(
 def test_every_axis_draws_without_console_message(
     visit: Callable[..., Page], project: Project, axis: str, scale: str
 ) -> None:
-    page = visit(create_job_with_points(project, make_series(), state="JOB_STATE_FAILED"), f"?axis={axis}&scale={scale}")
+    page = visit(
+        create_job_with_points(project, make_series(), state="JOB_STATE_FAILED"),
+        f"?axis={axis}&scale={scale}",
+    )
     assert read_chart(page)["Train"]["marks"] == 431
 
 
@@ -286,9 +290,7 @@ def test_setting_the_better_default_checkpoint_updates_the_page(
     assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
 
 
-def test_signed_out_person_is_sent_to_sign_in(
-    visit: Callable[..., Page], project: Project
-) -> None:
+def test_signed_out_person_is_sent_to_sign_in(visit: Callable[..., Page], project: Project) -> None:
     page = visit(create_job_with_points(project, make_series(30)))
     page.context.clear_cookies()
     page.wait_for_url("**/sign-in/**", timeout=15000)
@@ -297,7 +299,11 @@ def test_signed_out_person_is_sent_to_sign_in(
 def test_on_a_phone_the_checkpoints_fit_in_japanese(
     visit: Callable[..., Page], project: Project, live_server: LiveServer
 ) -> None:
-    page = visit(create_job_with_points(project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)))
+    page = visit(
+        create_job_with_points(
+            project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)
+        )
+    )
     page.context.add_cookies([{"name": "django_language", "value": "ja", "url": live_server.url}])
     page.set_viewport_size({"width": 390, "height": 844})
     page.reload()

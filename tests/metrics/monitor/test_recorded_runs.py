@@ -75,7 +75,9 @@ def find_lowest(curve: Curve) -> tuple[int, float]:
 
 
 def decode_trace(trace: dict[str, Any]) -> Curve:
-    return dict(zip(decode_numbers(trace["x"]).astype(int).tolist(), decode_numbers(trace["y"]).tolist(), strict=True))
+    return dict(
+        zip(decode_numbers(trace["x"]).astype(int).tolist(), decode_numbers(trace["y"]).tolist(), strict=True)
+    )
 
 
 def assert_on_curve(found: Curve, curve: Curve) -> None:

@@ -34,5 +34,7 @@ def load_recording(multiplier: float) -> Recording:
 
     with gzip.open(recording_path(multiplier), "rt") as file:
         said = json.load(file)
-    series = {metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in said["series"].items()}
+    series = {
+        metric: Points.from_arrays(*zip(*found, strict=True)) for metric, found in said["series"].items()
+    }
     return Recording(said["remote"], series)

@@ -94,7 +94,10 @@ def test_a_link_works_once() -> None:
     link = create_link()
     submit_join_form(link)
     assert Client().get(link).status_code == 410
-    assert submit_join_form(link, password="another long one 88", repeated="another long one 88").status_code == 410
+    assert (
+        submit_join_form(link, password="another long one 88", repeated="another long one 88").status_code
+        == 410
+    )
     assert User.objects.get().check_password(GOOD)
 
 
@@ -180,9 +183,7 @@ def test_existing_user_is_added_without_a_link(
     assert project.membership_set.get(user__username="Eve").role == Role.VIEWER
 
 
-def test_adding_a_member_twice_is_refused(
-    project: Project, admin: User, browser_of: Browser
-) -> None:
+def test_adding_a_member_twice_is_refused(project: Project, admin: User, browser_of: Browser) -> None:
     assert "is a member already" in add(browser_of(admin), project, admin.username)
     assert "Enter a valid username" in add(browser_of(admin), project, "a b")
     assert project.membership_set.count() == 1
@@ -216,7 +217,9 @@ def test_an_unknown_role_changes_nothing(
     assert held.role == Role.TUNER
 
 
-def test_last_admin_cannot_be_removed_or_demoted(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
+def test_last_admin_cannot_be_removed_or_demoted(
+    project: Project, admin: User, tuner: User, browser_of: Browser
+) -> None:
     browser, held = browser_of(admin), project.membership_set.get(user=admin)
     change_role(browser, project, held, "viewer")
     browser.post(reverse("remove_member", args=[project.slug, held.pk]))
@@ -227,9 +230,7 @@ def test_last_admin_cannot_be_removed_or_demoted(project: Project, admin: User, 
     assert project.membership_set.get(user=admin).role == Role.VIEWER
 
 
-def test_removed_member_loses_access(
-    project: Project, admin: User, tuner: User, browser_of: Browser
-) -> None:
+def test_removed_member_loses_access(project: Project, admin: User, tuner: User, browser_of: Browser) -> None:
     address = reverse("remove_member", args=[project.slug, project.membership_set.get(user=tuner).pk])
     assert "Remove tuner?" in browser_of(admin).get(address).content.decode()
     assert project.membership_set.filter(user=tuner).exists()

@@ -116,7 +116,9 @@ def change_settings(browser: Client, project: Project, **fields: str) -> Any:
 
 
 def test_settings_are_changed_and_recorded(project: Project, admin: User, browser_of: Browser) -> None:
-    assert "Saved." in page_text(change_settings(browser_of(admin), project, name="Engine room", regions="us-central1 eu"))
+    assert "Saved." in page_text(
+        change_settings(browser_of(admin), project, name="Engine room", regions="us-central1 eu")
+    )
     project.refresh_from_db()
     assert (project.name, project.regions) == ("Engine room", ["us-central1", "eu"])
     assert AuditEntry.objects.get().detail == {"fields": ["name", "regions"]}

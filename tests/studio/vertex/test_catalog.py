@@ -45,7 +45,10 @@ def test_entry_is_complete_and_consistent(id: str) -> None:
 
 
 def test_a_gemini_name_on_the_engine_is_a_stand_in_with_the_limits_of_its_base() -> None:
-    here, there = catalog.find_model("gemini-1.5-pro-002", "engine"), catalog.find_model("gemini-1.5-pro-002", "google")
+    here, there = (
+        catalog.find_model("gemini-1.5-pro-002", "engine"),
+        catalog.find_model("gemini-1.5-pro-002", "google"),
+    )
     tiny = catalog.find_model("studio-tiny")
     assert here and there and tiny
     assert (here.stand_in, there.stand_in, tiny.stand_in) == ("studio-tiny", None, None)

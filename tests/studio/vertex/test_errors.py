@@ -126,7 +126,9 @@ def test_disabled_service_is_reported(vertex: Vertex, double: FakeVertexServer) 
 def test_retry_after_is_seconds_or_a_date(
     vertex: Vertex, double: FakeVertexServer, header: str, seconds: float | None
 ) -> None:
-    double.queue_answers(json_answer({"error": {"code": 429, "message": "wait"}}, 429, **{"Retry-After": header}))
+    double.queue_answers(
+        json_answer({"error": {"code": 429, "message": "wait"}}, 429, **{"Retry-After": header})
+    )
     with pytest.raises(errors.TooManyRequests) as caught:
         vertex.get_tuning_job(JOB)
     assert caught.value.retry_after == seconds
@@ -143,7 +145,9 @@ def test_retry_after_is_seconds_or_a_date(
         None,
     ],
 )
-def test_malformed_error_body_does_not_hide_the_error(vertex: Vertex, double: FakeVertexServer, body: Any) -> None:
+def test_malformed_error_body_does_not_hide_the_error(
+    vertex: Vertex, double: FakeVertexServer, body: Any
+) -> None:
     double.queue_answers(json_answer(body, 403))
     with pytest.raises(errors.PermissionDenied) as caught:
         vertex.get_tuning_job(JOB)
@@ -157,16 +161,16 @@ def test_read_accepts_a_refusal_with_any_body(vertex: Vertex, double: FakeVertex
 
 
 @pytest.mark.parametrize("first", ["reset", "503", "502 html", "cut", "200 html"])
-def test_read_is_retried_once_after_a_transient_error(vertex: Vertex, double: FakeVertexServer, first: str) -> None:
+def test_read_is_retried_once_after_a_transient_error(
+    vertex: Vertex, double: FakeVertexServer, first: str
+) -> None:
     double.queue_answers(UNKNOWN[first], json_answer({"name": JOB}))
     assert vertex.get_tuning_job(JOB) == {"name": JOB}
     assert len(double.asked) == 2
 
 
 @pytest.mark.parametrize("first", ["silence", "504", "504 cut", "redirect"])
-def test_read_is_not_retried_after_a_timeout(
-    hasty: Vertex, double: FakeVertexServer, first: str
-) -> None:
+def test_read_is_not_retried_after_a_timeout(hasty: Vertex, double: FakeVertexServer, first: str) -> None:
     double.queue_answers(UNKNOWN[first])
     with pytest.raises(errors.OutcomeUnknown):
         hasty.get_tuning_job(JOB)
@@ -214,7 +218,9 @@ def test_failed_tls_handshake_counts_as_not_sent(double: FakeVertexServer) -> No
 
 
 @pytest.mark.parametrize("body", [{"n": float("nan")}, {"n": {1, 2}}])
-def test_body_that_is_not_json_is_not_sent(vertex: Vertex, double: FakeVertexServer, body: dict[str, Any]) -> None:
+def test_body_that_is_not_json_is_not_sent(
+    vertex: Vertex, double: FakeVertexServer, body: dict[str, Any]
+) -> None:
     with pytest.raises(errors.NotSent, match="JSON"):
         vertex.create_tuning_job("us-central1", body)
     assert double.asked == []

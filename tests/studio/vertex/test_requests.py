@@ -134,9 +134,7 @@ def test_missing_job_raises_not_found(vertex: Vertex, double: FakeVertexServer) 
 
 
 @pytest.mark.parametrize(("written", "read"), [(r'"\ud83d"', "\ud83d"), ("-Infinity", -math.inf)])
-def test_almost_valid_json_is_read(
-    vertex: Vertex, double: FakeVertexServer, written: str, read: Any
-) -> None:
+def test_almost_valid_json_is_read(vertex: Vertex, double: FakeVertexServer, written: str, read: Any) -> None:
     double.queue_answers(Answer(200, f'{{"name": {written}}}'))
     assert vertex.get(JOB)["name"] == read
 
@@ -227,7 +225,9 @@ def make_series(number: int, max_step: int = 10) -> TimeSeries:
 
 
 def test_series_are_read_twenty_at_a_time(vertex: Vertex, double: FakeVertexServer) -> None:
-    double.queue_answers(json_answer({}), json_answer({"timeSeriesData": [{"tensorboardTimeSeriesId": "21"}]}))
+    double.queue_answers(
+        json_answer({}), json_answer({"timeSeriesData": [{"tensorboardTimeSeriesId": "21"}]})
+    )
     assert vertex.read_time_series([make_series(number) for number in range(22)])["/21"] == []
     assert [len(asked.query) for asked in double.asked] == [20, 2]
 
@@ -257,16 +257,16 @@ def test_long_series_is_read_in_full_instead_of_sampled(vertex: Vertex, double: 
         "",
     ],
 )
-def test_invalid_resource_name_is_never_requested(vertex: Vertex, double: FakeVertexServer, name: str) -> None:
+def test_invalid_resource_name_is_never_requested(
+    vertex: Vertex, double: FakeVertexServer, name: str
+) -> None:
     with pytest.raises(BadName):
         vertex.get(name)
     assert double.asked == []
 
 
 @pytest.mark.parametrize("location", ["", "evil.example#", "us-central1.evil", "../x", "US"])
-def test_invalid_location_is_never_requested(
-    vertex: Vertex, double: FakeVertexServer, location: str
-) -> None:
+def test_invalid_location_is_never_requested(vertex: Vertex, double: FakeVertexServer, location: str) -> None:
     with pytest.raises(BadName):
         vertex.create_tuning_job(location, {})
     assert double.asked == []

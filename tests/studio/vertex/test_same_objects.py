@@ -57,7 +57,9 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.capture)
-def test_object_requests_match_the_client_library(storage: Storage, double: FakeVertexServer, case: Case) -> None:
+def test_object_requests_match_the_client_library(
+    storage: Storage, double: FakeVertexServer, case: Case
+) -> None:
     wanted = load_exchanges(case.capture)[case.request]["request"]
     double.otherwise = lambda asked: json_answer({"size": "1", "generation": "7"})
     # What came back is no object that was sent, and is refused; only what was asked is looked at.

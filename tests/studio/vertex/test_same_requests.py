@@ -262,7 +262,10 @@ ASKS = [
 METRICS = [
     Case("sdk-2.7.0.job.experiment", lambda vertex: vertex.get(EXPERIMENT)),
     Case("sdk-2.7.0.notebook-metrics.5-read", lambda vertex: vertex.list_time_series(RUN)),
-    Case("rest.tensorboards.batchRead", lambda vertex: vertex.read_time_series([make_series(101), make_series(201)])),
+    Case(
+        "rest.tensorboards.batchRead",
+        lambda vertex: vertex.read_time_series([make_series(101), make_series(201)]),
+    ),
     Case("sdk-2.7.0.model.get", lambda vertex: vertex.get(model_name())),
     Case("genai-2.34.0.models.get-tuned", lambda vertex: vertex.get(model_name("777008@1"))),
     Case(

@@ -160,7 +160,9 @@ def test_library_sends_no_extra_requests(storage: Storage, double: FakeVertexSer
     assert dict(double.asked[1].query)["generation"] == "7"
 
 
-def test_a_small_upload_is_one_request_that_overwrites_nothing(storage: Storage, double: FakeVertexServer) -> None:
+def test_a_small_upload_is_one_request_that_overwrites_nothing(
+    storage: Storage, double: FakeVertexServer
+) -> None:
     [exchange] = load_exchanges("gcs-3.17.upload_if_generation_match_0")
     content = b'{"a":1}\n'
     double.queue_answers(json_answer(make_object(content, "ds/t2.jsonl")))
@@ -201,12 +203,19 @@ def list_ranges(double: FakeVertexServer) -> list[str]:
     return [asked.headers["content-range"] for asked in double.asked if asked.method == "PUT"]
 
 
-def test_large_upload_is_sent_in_blocks_and_reports_progress(storage: Storage, double: FakeVertexServer) -> None:
+def test_large_upload_is_sent_in_blocks_and_reports_progress(
+    storage: Storage, double: FakeVertexServer
+) -> None:
     file, told = GeneratedFile(9 * MEBIBYTE), []
     done = make_object(b"x" * file.size)
-    double.queue_answers(session_answer(double), Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}), json_answer(done))
+    double.queue_answers(
+        session_answer(double), Answer(308, headers={"Range": f"bytes=0-{BLOCK - 1}"}), json_answer(done)
+    )
     info = storage.upload(file, URI, "application/jsonl", progress=told.append)  # type: ignore[arg-type]
-    first, last = load_exchanges("gcs-3.17.upload_resumable_chunked_4MiB")[1], f"bytes {BLOCK}-9437183/9437184"
+    first, last = (
+        load_exchanges("gcs-3.17.upload_resumable_chunked_4MiB")[1],
+        f"bytes {BLOCK}-9437183/9437184",
+    )
     same_but_condition = dict(double.asked[0].query)
     assert same_but_condition.pop("ifGenerationMatch") == "0"
     assert same_but_condition == dict(map(tuple, first["request"]["query"]))
@@ -272,7 +281,9 @@ def test_read_pins_the_generation_and_reads_in_blocks(storage: Storage, double: 
         lines = sum(1 for _ in file)
     assert lines == 100_000
     reads = double.asked[1:]
-    assert {asked.path for asked in reads} == {load_exchanges("gcs-3.17.download_as_bytes")[0]["request"]["path"]}
+    assert {asked.path for asked in reads} == {
+        load_exchanges("gcs-3.17.download_as_bytes")[0]["request"]["path"]
+    }
     assert {dict(asked.query)["generation"] for asked in reads} == {"7"}
     assert len(reads) == 2
 
@@ -322,7 +333,9 @@ def test_delete_sends_the_captured_request(storage: Storage, double: FakeVertexS
         (Answer(302, headers={"Location": "http://127.0.0.1:9/"}), OutcomeUnknown),
     ],
 )
-def test_failing_stat_raises_without_retry(storage: Storage, double: FakeVertexServer, answer: Answer, kind: type[VertexError]) -> None:
+def test_failing_stat_raises_without_retry(
+    storage: Storage, double: FakeVertexServer, answer: Answer, kind: type[VertexError]
+) -> None:
     double.queue_answers(answer)
     with pytest.raises(VertexError) as caught:
         storage.stat(URI)
@@ -331,7 +344,9 @@ def test_failing_stat_raises_without_retry(storage: Storage, double: FakeVertexS
 
 
 def test_read_survives_a_short_outage(storage: Storage, double: FakeVertexServer) -> None:
-    double.queue_answers(error_answer(503, "backendError"), Answer(reset=True), json_answer(make_object(b"1")))
+    double.queue_answers(
+        error_answer(503, "backendError"), Answer(reset=True), json_answer(make_object(b"1"))
+    )
     assert storage.stat(URI).size == 1
 
 

@@ -105,7 +105,9 @@ def test_error_in_mid_stream_is_raised(vertex: Vertex, double: FakeVertexServer)
 
 def test_outage_in_mid_stream_raises_with_its_message(vertex: Vertex, double: FakeVertexServer) -> None:
     double.queue_answers(
-        stream_answer(format_sse(make_chunk("half"), {"error": {"code": 500, "message": "oops", "status": "INTERNAL"}}))
+        stream_answer(
+            format_sse(make_chunk("half"), {"error": {"code": 500, "message": "oops", "status": "INTERNAL"}})
+        )
     )
     with pytest.raises(StreamBroken, match="oops") as caught:
         read_texts(vertex)
@@ -113,7 +115,9 @@ def test_outage_in_mid_stream_raises_with_its_message(vertex: Vertex, double: Fa
 
 
 def test_refusal_is_raised_before_the_first_chunk(vertex: Vertex, double: FakeVertexServer) -> None:
-    double.queue_answers(json_answer([{"error": {"code": 404, "message": "no endpoint", "status": "NOT_FOUND"}}], 404))
+    double.queue_answers(
+        json_answer([{"error": {"code": 404, "message": "no endpoint", "status": "NOT_FOUND"}}], 404)
+    )
     with pytest.raises(NotFound, match="no endpoint"):
         next(vertex.stream_generate_content(ENDPOINT, BODY))
 
@@ -125,7 +129,9 @@ def test_blocked_prompt_ends_the_stream(vertex: Vertex, double: FakeVertexServer
 
 
 def test_closing_the_stream_closes_the_connection(vertex: Vertex, double: FakeVertexServer) -> None:
-    double.queue_answers(Answer(200, format_sse(make_chunk("a")) + b" " * 10_000, drip=0.001), json_answer({"totalTokens": 1}))
+    double.queue_answers(
+        Answer(200, format_sse(make_chunk("a")) + b" " * 10_000, drip=0.001), json_answer({"totalTokens": 1})
+    )
     with closing(vertex.stream_generate_content(ENDPOINT, BODY)) as stream:
         assert next(stream) == make_chunk("a")
     assert vertex.count_tokens(ENDPOINT, BODY) == {"totalTokens": 1}

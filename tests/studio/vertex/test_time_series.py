@@ -30,7 +30,9 @@ def test_missing_fields_are_zero() -> None:
 
 
 def test_nan_and_infinity_are_read_from_text() -> None:
-    found = [number for _, _, number in parse_points([make_point("1", 1, "NaN"), make_point("2", 1, "-Infinity")])]
+    found = [
+        number for _, _, number in parse_points([make_point("1", 1, "NaN"), make_point("2", 1, "-Infinity")])
+    ]
     assert math.isnan(found[0])
     assert found[1] == -math.inf
 

@@ -49,7 +49,9 @@ def disguise_words(conversation: Conversation, random: Random) -> Conversation |
     new = {word: _like(word, random) for word in sorted(shared) if random.random() < SHARE}
     if not new:
         return None
-    turns = tuple((_replace_words(asked, new), _replace_words(told, new)) for asked, told in conversation.turns)
+    turns = tuple(
+        (_replace_words(asked, new), _replace_words(told, new)) for asked, told in conversation.turns
+    )
     return Conversation(conversation.system, turns)
 
 

@@ -119,7 +119,8 @@ def choose_defined_label(random: Random) -> Conversation:
 
 def _code(random: Random) -> str:
     words = [
-        random.choice((names.invent_word, names.derive_word))(random) for _ in range(random.choice((1, 2, 2, 3)))
+        random.choice((names.invent_word, names.derive_word))(random)
+        for _ in range(random.choice((1, 2, 2, 3)))
     ]
     return "_".join(words)
 

@@ -92,7 +92,10 @@ def _facts(random: Random, least: int = 1, most: int = 4) -> tuple[str, dict[str
     """A message, and the facts in it by field."""
     chosen = random.sample(list(VALUES), random.randint(least, most))
     facts = {field: VALUES[field](random) for field in chosen}
-    parts = [pick_phrase(random, field).format(_spell_count(random, field, value)) for field, value in facts.items()]
+    parts = [
+        pick_phrase(random, field).format(_spell_count(random, field, value))
+        for field, value in facts.items()
+    ]
     return join_parts(random, parts), facts
 
 
@@ -126,7 +129,9 @@ def fill(random: Random) -> Conversation:
     return build_fill_example(random, random.choice(_ASKS).format(pattern), text, pattern, facts)
 
 
-def build_fill_example(random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]) -> Conversation:
+def build_fill_example(
+    random: Random, ask: str, text: str, pattern: str, facts: dict[str, str]
+) -> Conversation:
     answer = pattern
     for field, value in facts.items():
         answer = answer.replace(f"{{{field}}}", value)
@@ -156,7 +161,8 @@ def _pattern(random: Random, fields: list[str]) -> str:
 def _literal(random: Random) -> str:
     """A few words that mean nothing, or one that does; perhaps with a sign behind."""
     made = [
-        random.choice((names.invent_word, names.derive_word))(random) for _ in range(random.choice((1, 1, 2, 3)))
+        random.choice((names.invent_word, names.derive_word))(random)
+        for _ in range(random.choice((1, 1, 2, 3)))
     ]
     if random.random() < 0.35:
         made = [random.choice(words.TOPICS[random.choice(("quality", "feeling", "colour", "nature"))])]

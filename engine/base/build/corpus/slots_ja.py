@@ -95,7 +95,9 @@ def order_in_japanese(random: Random) -> Conversation:
     weekdays = dict(zip(names.DAYS, "月火水木金土日", strict=True))
     fields = random.sample(("name", "city", "item", "count", "day"), random.randint(2, 4))
     facts = {field: slots.VALUES[field](random) for field in fields}
-    text = slots.join_parts(random, [slots.pick_phrase(random, field).format(value) for field, value in facts.items()])
+    text = slots.join_parts(
+        random, [slots.pick_phrase(random, field).format(value) for field, value in facts.items()]
+    )
     shown = {**facts, **({"day": weekdays[facts["day"]]} if "day" in facts else {})}
     dressed = {
         "name": "{name}様",

@@ -76,9 +76,24 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
         "contents[0].role",
         1,
     ),
-    "assistant": (turns(role_and_text("user", "a"), role_and_text("assistant", "b")), "role_assistant", "contents[1].role", 1),
-    "system": (turns(role_and_text("system", "a"), role_and_text("model", "b")), "role_system", "contents[0].role", 1),
-    "wrong role": (turns(role_and_text("user", "a"), role_and_text("bot", "b")), "role_unknown", "contents[1].role", 1),
+    "assistant": (
+        turns(role_and_text("user", "a"), role_and_text("assistant", "b")),
+        "role_assistant",
+        "contents[1].role",
+        1,
+    ),
+    "system": (
+        turns(role_and_text("system", "a"), role_and_text("model", "b")),
+        "role_system",
+        "contents[0].role",
+        1,
+    ),
+    "wrong role": (
+        turns(role_and_text("user", "a"), role_and_text("bot", "b")),
+        "role_unknown",
+        "contents[1].role",
+        1,
+    ),
     "model first": (turns(role_and_text("model", "a")), "first_not_user", "contents[0].role", 1),
     "two users": (
         turns(role_and_text("user", "a"), role_and_text("user", "b"), role_and_text("model", "c")),
@@ -88,7 +103,12 @@ CASES: dict[str, tuple[bytes, str, str, int]] = {
     ),
     "ends on user": (turns(role_and_text("user", "a")), "last_not_model", "contents[0].role", 1),
     "no parts": (turns(("user", []), role_and_text("model", "b")), "parts_empty", "contents[0].parts", 1),
-    "part a text": (turns(("user", ["a"]), role_and_text("model", "b")), "part_not_object", "contents[0].parts[0]", 1),
+    "part a text": (
+        turns(("user", ["a"]), role_and_text("model", "b")),
+        "part_not_object",
+        "contents[0].parts[0]",
+        1,
+    ),
     "part unknown": (
         turns(("user", [{"txt": 1}]), role_and_text("model", "b")),
         "part_unknown",
@@ -206,7 +226,8 @@ def example_line(question: str, answer: str) -> bytes:
 
 def test_duplicate_names_the_first_line() -> None:
     lines = [
-        example_line(*pair) for pair in (("a", "1"), ("b", "1"), ("a", "2"), ("a", "2"), ("a", "1"), ("a", "3"))
+        example_line(*pair)
+        for pair in (("a", "1"), ("b", "1"), ("a", "2"), ("a", "2"), ("a", "1"), ("a", "3"))
     ]
     filler = [line(contents=[{"role": "user", "parts": [{"text": f"{n}"}]}, MODEL]) for n in range(9)]
     report = check_file([b"\n".join([*filler, *lines])])
@@ -239,7 +260,12 @@ def test_convertible_lines_are_counted() -> None:
         FINE,
         FINE + b"\r\n" + line(systemInstruction={"parts": [{"text": "x"}]}) + b"\r\n",
         line(system_instruction={"parts": [{"text": "x"}]}),
-        turns(role_and_text("USER", "a"), role_and_text("model", "b"), role_and_text("user", "c"), role_and_text("model", "d")),
+        turns(
+            role_and_text("USER", "a"),
+            role_and_text("model", "b"),
+            role_and_text("user", "c"),
+            role_and_text("model", "d"),
+        ),
         turns(role_and_text("user", "a\u2028b\u0085c\fd"), role_and_text("model", "b")),
         turns(role_and_text("user", "<script>alert(1)</script>"), role_and_text("model", "b")),
         b"\n" + FINE + b"\n\n",

@@ -113,7 +113,20 @@ lines = st.one_of(
     st.binary(max_size=40),
     st.sampled_from(BORROWING),
     st.sampled_from(
-        [FINE, OTHER, b"", b"\r", b'{"a":', example("x", weight=1), conversation_line(), b"[1]", b"3", b":", b" :", b'":']
+        [
+            FINE,
+            OTHER,
+            b"",
+            b"\r",
+            b'{"a":',
+            example("x", weight=1),
+            conversation_line(),
+            b"[1]",
+            b"3",
+            b":",
+            b" :",
+            b'":',
+        ]
     ),
 )
 
@@ -125,7 +138,7 @@ def check_on_slow_path(chunks: list[bytes]) -> Report:
         yield BlockCount(others=list(enumerate(block.lines, block.number)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "count", count)
+        patch.setattr(checking, "count_block", count)
         return check_file(chunks)
 
 
@@ -137,7 +150,9 @@ def cut_content(content: bytes, places: list[int]) -> Iterator[bytes]:
 
 @settings(deadline=None, max_examples=300)
 @given(st.lists(lines, max_size=12), st.lists(st.integers(0, 10**6), max_size=6), st.booleans())
-def test_chunking_and_fast_path_do_not_change_the_report(pieces: list[bytes], places: list[int], full: bool) -> None:
+def test_chunking_and_fast_path_do_not_change_the_report(
+    pieces: list[bytes], places: list[int], full: bool
+) -> None:
     content = (FULL if full else b"") + b"\n".join(pieces)
     whole = check_file([content])
     json.dumps(whole.to_json()).encode()

@@ -83,7 +83,8 @@ def test_engine_counts_tokens_and_ratio_is_stored(
     assert ratio and 0.2 < ratio < 5
     kept = Dataset.objects.get(pk=stored.pk)
     assert (
-        kept.get_token_ratio("studio-tiny") == pytest.approx(ratio, abs=1e-4) and kept.get_token_ratio("gemini-2.5-pro") is None
+        kept.get_token_ratio("studio-tiny") == pytest.approx(ratio, abs=1e-4)
+        and kept.get_token_ratio("gemini-2.5-pro") is None
     )
     draft.training = kept
     section = DatasetSection(draft, "training")

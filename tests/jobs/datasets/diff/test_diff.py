@@ -82,7 +82,9 @@ def test_unchanged_examples_are_not_listed(before: list[Pair], after: list[Pair]
 
 @UNHURRIED
 @given(files, files, st.integers(1, 7))
-def test_sort_batches_do_not_change_the_result(before: list[Pair], after: list[Pair], sorted_at_once: int) -> None:
+def test_sort_batches_do_not_change_the_result(
+    before: list[Pair], after: list[Pair], sorted_at_once: int
+) -> None:
     whole = list_changes(content(before), content(after))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "SORTED", sorted_at_once)
@@ -114,7 +116,9 @@ def test_each_kind_of_change_has_lines_and_texts() -> None:
 
 def test_system_instruction_and_earlier_turns_belong_to_the_prompt() -> None:
     before = conversation_line("Hi", "Hello", "Why?", "Because.", **SYSTEM) + conversation_line("Hi", "Hello")
-    after = conversation_line("Hi", "Hello!", "Why?", "Because.", **SYSTEM) + conversation_line("Hi", "Hello", **SYSTEM)
+    after = conversation_line("Hi", "Hello!", "Why?", "Because.", **SYSTEM) + conversation_line(
+        "Hi", "Hello", **SYSTEM
+    )
     assert compute_diff(before, after).counts == {"added": 2, "removed": 2, "edited": 0, "unchanged": 0}
     answered = conversation_line("Hi", "Hello", "Why?", "No reason.", **SYSTEM)
     [edited] = compute_diff(before, answered).edited
@@ -147,7 +151,10 @@ def test_system_instruction_and_earlier_turns_belong_to_the_prompt() -> None:
 def test_json_spelling_of_a_line_is_ignored(written: Any) -> None:
     plain = {**example("q", "a"), **SYSTEM}
     assert compute_diff(line(plain), line(written)).counts["unchanged"] == 1
-    assert compute_diff(line(plain), line({**written, "tools": [{"functionDeclarations": []}]})).change_count == 2
+    assert (
+        compute_diff(line(plain), line({**written, "tools": [{"functionDeclarations": []}]})).change_count
+        == 2
+    )
 
 
 def test_files_and_function_calls_are_shown_as_json() -> None:
@@ -186,7 +193,9 @@ def test_only_unusable_lines_are_broken(name: str) -> None:
 
 def test_long_answers_are_excerpted_where_they_differ() -> None:
     start = "word " * 300
-    [edited] = compute_diff(line(example("q", f"{start}old end")), line(example("q", f"{start}new end"))).edited
+    [edited] = compute_diff(
+        line(example("q", f"{start}old end")), line(example("q", f"{start}new end"))
+    ).edited
     assert edited.old.endswith("old end") and edited.new.endswith("new end")
     assert edited.old.startswith("…") and len(edited.old) < 200
     [told] = list_changes(line(example("q", f"{start}old end")), line(example("q", f"{start}new end")))
@@ -267,5 +276,7 @@ def test_each_file_is_read_at_most_twice() -> None:
         return open_it
 
     size = sum(map(len, generate_chunks(20_000)()))
-    diff_files(count_reads("before", generate_chunks(20_000)), count_reads("after", generate_chunks(20_000, 1)))
+    diff_files(
+        count_reads("before", generate_chunks(20_000)), count_reads("after", generate_chunks(20_000, 1))
+    )
     assert seen["after"] <= 2 * size + 100_000 and size <= seen["before"] < 1.2 * size

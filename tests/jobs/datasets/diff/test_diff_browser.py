@@ -129,7 +129,9 @@ def test_compare_form_leads_from_report_to_changes(
     expect(page.locator("ins", has_text="confirm").first).to_be_visible()
 
 
-def test_changes_fragment_works_on_another_page(visit: Callable[[str], Page], pair: tuple[Dataset, Dataset]) -> None:
+def test_changes_fragment_works_on_another_page(
+    visit: Callable[[str], Page], pair: tuple[Dataset, Dataset]
+) -> None:
     page = visit(pair[0].get_absolute_url())
     address = f"/p/local/datasets/{pair[0].pk}/changes/{pair[1].pk}/"
     page.evaluate(

@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from jobs.datasets import ingest
 from jobs.datasets.diff import results as diff_results
-from jobs.datasets.diff import word_diff as changed_words_module
+from jobs.datasets.diff import word_diff
 from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.diff.word_diff import diff_words
 from jobs.datasets.models import Dataset
@@ -85,7 +85,7 @@ def test_small_files_are_compared_on_the_first_visit_and_only_once(
     assert "It is <ins>not </ins>on <ins>its</ins> way." in html and "on <del>the</del> way." in html
     assert "gone &lt;b&gt;x&lt;/b&gt;" in html, "nothing of a file is markup"
     assert "1 line of" in html and "a comma follows the last item" in html
-    monkeypatch.setattr(diff_results, "source", lambda dataset: pytest.fail("read again"))
+    monkeypatch.setattr(diff_results, "make_source", lambda dataset: pytest.fail("read again"))
     assert parse_counts(get_page(browser, pair)) == ["1", "1", "2", "1"]
     assert Changes.objects.count() == 1
 
@@ -102,7 +102,9 @@ def test_swapped_datasets_are_compared_separately(browser: Client, pair: tuple[D
     assert Changes.objects.count() == 2
 
 
-def test_same_data_is_detected_without_reading_files(browser: Client, make: Store, settings: Settings) -> None:
+def test_same_data_is_detected_without_reading_files(
+    browser: Client, make: Store, settings: Settings
+) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     pair = make("a.jsonl"), make("b.jsonl")
     assert "a.jsonl and b.jsonl are the same data" in get_page(browser, pair)
@@ -223,9 +225,9 @@ def test_derived_dataset_links_to_its_changes(browser: Client, make: Store) -> N
 @UNHURRIED
 @given(st.text("ab \n日本語.", max_size=40), st.text("ab \n日本語.", max_size=40))
 def test_pieces_rebuild_both_texts(old: str, new: str) -> None:
-    for most in (changed_words_module.MAX_EQUAL_PAIRS, -1):
+    for most in (word_diff.MAX_EQUAL_PAIRS, -1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(changed_words_module, "MOST", most)
+            patch.setattr(word_diff, "MAX_EQUAL_PAIRS", most)
             pieces = diff_words(old, new)
         assert "".join(text for kind, text in pieces if kind != "in") == old
         assert "".join(text for kind, text in pieces if kind != "out") == new

@@ -101,7 +101,9 @@ def test_samples_equal_brute_force(name: str) -> None:
     validation = read_prompts(f"{name}/validation.jsonl")
     kinds = {number: kind for number, (kind, _line) in find_pairs(training, validation).items()}
     assert {number for number in kinds if kinds[number] == "near"} == {
-        number for number, (kind, _line) in find_by_brute_force(training, validation).items() if kind == "near"
+        number
+        for number, (kind, _line) in find_by_brute_force(training, validation).items()
+        if kind == "near"
     }
 
 

@@ -158,7 +158,9 @@ def test_labels_do_not_overlap(width: int) -> None:
         assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
 
-def label_extent(label: distribution_chart.PlacedLabel, reach: tuple[float, float], width: float) -> tuple[float, float]:
+def label_extent(
+    label: distribution_chart.PlacedLabel, reach: tuple[float, float], width: float
+) -> tuple[float, float]:
     length = len(label.mark.label) * distribution_chart.CHARACTER
     at = (label.mark.value - reach[0]) / (reach[1] - reach[0]) * width
     left = at - {"left": 0, "center": length / 2, "right": length}[label.anchor]
@@ -194,7 +196,9 @@ def test_calibrated_chart_names_the_model(make: Make) -> None:
     ],
 )
 def test_derivation_is_described(derivation: dict[str, Any], words: str) -> None:
-    assert describe_derivation(derivation).startswith(words) and bool(describe_derivation(derivation)) == bool(words)
+    assert describe_derivation(derivation).startswith(words) and bool(
+        describe_derivation(derivation)
+    ) == bool(words)
 
 
 # ---- deeds that need no store ----
@@ -259,9 +263,7 @@ def test_unreachable_storage_does_not_lose_data(browser: Client, make: Make, set
     assert "The local engine is not answering." in answer.content.decode()
 
 
-def test_wizard_accepts_a_library_dataset(
-    browser: Client, make: Make, project: Project, tuner: User
-) -> None:
+def test_wizard_accepts_a_library_dataset(browser: Client, make: Make, project: Project, tuner: User) -> None:
     draft = TuningJob.objects.create(
         project=project, owner=tuner, base_model="studio-tiny", location="us-central1"
     )

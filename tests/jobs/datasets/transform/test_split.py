@@ -46,9 +46,7 @@ def test_distinct_lines_are_split_exactly(texts: set[str], percent: int, seed: i
 
 
 @given(TEXTS, PERCENT, SEED, st.integers(1, 50))
-def test_repeated_lines_stay_in_one_part(
-    texts: list[str], percent: int, seed: int, size: int
-) -> None:
+def test_repeated_lines_stay_in_one_part(texts: list[str], percent: int, seed: int, size: int) -> None:
     content = join_lines(texts)
     if len(set(texts)) < 2:
         with pytest.raises(TooFew):

@@ -73,9 +73,7 @@ def upload(browser: Client, job: TuningJob, content: bytes, name: str = "train.j
 # ---- the ways ----
 
 
-def test_every_source_is_a_plain_form(
-    browser: Client, empty: TuningJob, dataset: Dataset
-) -> None:
+def test_every_source_is_a_plain_form(browser: Client, empty: TuningJob, dataset: Dataset) -> None:
     page = get_page(browser, empty)
     actions = set(re.findall(r'method="post"[^>]*action="([^"]+)"', page))
     assert {address(name, empty) for name in ("upload", "locate", "pick", "validation")} <= actions
@@ -109,9 +107,7 @@ def test_unknown_library_dataset_returns_422(browser: Client, empty: TuningJob, 
     assert answer.status_code == 422 and "no longer in the library" in answer.content.decode()
 
 
-def test_library_excludes_other_projects(
-    browser: Client, empty: TuningJob, dataset: Dataset
-) -> None:
+def test_library_excludes_other_projects(browser: Client, empty: TuningJob, dataset: Dataset) -> None:
     other = Project.objects.create(slug="other", name="Other", project_id="other")
     Dataset.objects.filter(pk=dataset.pk).update(project=other)
     assert str(dataset) not in get_page(browser, empty)
@@ -220,7 +216,7 @@ def test_storage_failure_is_retried_without_uploading_again(
     answer = browser.post(address("upload", empty), {"purpose": "training", "token": token[1]})
     assert answer.status_code == 302
     empty.refresh_from_db()
-    assert empty.training and empty.training.checked.examples == 20
+    assert empty.training and empty.training.parsed_report.examples == 20
     again = browser.post(address("upload", empty), {"purpose": "training", "token": token[1]})
     assert again.status_code == 422 and "no longer on the server" in again.content.decode()
 
@@ -268,9 +264,7 @@ def test_chunks_become_one_dataset(
     assert not [path for path in own_uploads.rglob("*") if path.is_file()]
 
 
-def test_same_file_resumes_and_another_starts_over(
-    browser: Client, empty: TuningJob
-) -> None:
+def test_same_file_resumes_and_another_starts_over(browser: Client, empty: TuningJob) -> None:
     token = begin_upload(browser, empty).json()["token"]
     assert put_chunk(browser, empty, token, 0, b"x" * 40, 100).json() == {"received": 40}
     assert begin_upload(browser, empty).json()["received"] == 40
@@ -284,7 +278,9 @@ def test_out_of_order_chunks_return_409_with_the_offset(browser: Client, empty: 
     for start in (0, 39, 41, 60):
         answer = put_chunk(browser, empty, token, start, b"y" * 10, 100)
         assert (answer.status_code, answer.json()["received"]) == (409, 40)
-    assert put_chunk(browser, empty, token, 40, b"x" * 90, 100).json() == {"received": 100}, "no more than promised"
+    assert put_chunk(browser, empty, token, 40, b"x" * 90, 100).json() == {"received": 100}, (
+        "no more than promised"
+    )
 
 
 def test_broken_connection_keeps_received_bytes(empty: TuningJob, tuner: User) -> None:
@@ -304,9 +300,7 @@ def test_broken_connection_keeps_received_bytes(empty: TuningJob, tuner: User) -
     assert part.received == 40 and not part.is_whole
 
 
-def test_late_chunk_is_rejected(
-    empty: TuningJob, tuner: User
-) -> None:
+def test_late_chunk_is_rejected(empty: TuningJob, tuner: User) -> None:
     part = UploadSession(tuner.pk, empty.pk, "training", "a.jsonl", 100)
     part.begin()
     part.write(b"x" * 30, 0)
@@ -413,15 +407,13 @@ def hold_out(browser: Client, job: TuningJob, **typed: str) -> Any:
     return answer
 
 
-def test_hold_out_splits_and_removal_restores(
-    browser: Client, empty: TuningJob, on_engine: Engine
-) -> None:
+def test_hold_out_splits_and_removal_restores(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
     whole = upload_training(browser, empty, 50)
     answer = hold_out(browser, empty)
     assert answer.headers["Location"] == address("dataset", empty) + "#validation"
     training, validation = empty.training, empty.validation
     assert training and validation and empty.validation_enabled
-    assert (training.checked.examples, validation.checked.examples) == (45, 5)
+    assert (training.parsed_report.examples, validation.parsed_report.examples) == (45, 5)
     assert training.derivation == {"how": "held_out", "percent": 10, "seed": 0, "part": "training"}
     assert validation.derivation == {"how": "held_out", "percent": 10, "seed": 0, "part": "validation"}
     assert training.parent == validation.parent == whole
@@ -444,7 +436,7 @@ def test_new_hold_out_starts_from_the_whole_file(
     first = (empty.training, empty.validation)
     hold_out(browser, empty, percent="20", seed="7")
     assert empty.training and empty.validation and empty.training.parent == whole
-    assert (empty.training.checked.examples, empty.validation.checked.examples) == (40, 10)
+    assert (empty.training.parsed_report.examples, empty.validation.parsed_report.examples) == (40, 10)
     hold_out(browser, empty)
     assert (empty.training, empty.validation) == first, "made once"
 
@@ -490,14 +482,14 @@ def test_hold_out_requires_a_training_dataset(browser: Client, empty: TuningJob)
     assert answer.status_code == 422 and "Choose the training dataset first." in answer.content.decode()
 
 
-def test_hold_out_rejects_a_file_with_problems(
-    browser: Client, empty: TuningJob, on_engine: Engine
-) -> None:
+def test_hold_out_rejects_a_file_with_problems(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
     upload(browser, empty, make_jsonl(20) + b"{}\n")
     assert "Correct them first." in hold_out(browser, empty).content.decode()
 
 
-def test_hold_out_requires_two_different_examples(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
+def test_hold_out_requires_two_different_examples(
+    browser: Client, empty: TuningJob, on_engine: Engine
+) -> None:
     upload(browser, empty, make_jsonl(1) * 5)
     assert "fewer than two different examples" in hold_out(browser, empty).content.decode()
 
@@ -546,12 +538,10 @@ def test_file_is_found_by_browsing(browser: Client, empty: TuningJob, on_engine:
         address("locate", empty), {"purpose": "training", "uri": "gs://browse-data/walk/deep er/a.jsonl"}
     )
     empty.refresh_from_db()
-    assert empty.training and empty.training.checked.examples == 3
+    assert empty.training and empty.training.parsed_report.examples == 3
 
 
-def test_browser_links_work_without_htmx(
-    browser: Client, empty: TuningJob, on_engine: Engine
-) -> None:
+def test_browser_links_work_without_htmx(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
     on_engine.upload("q&a/100%/x.jsonl", make_jsonl(3), bucket="browse-odd")
     page = browse(browser, empty, at="gs://browse-odd/")
     links = re.findall(r'<a[^>]*href="([^"]+)"[^>]*hx-get="([^"]+)"', page)
@@ -580,9 +570,7 @@ def test_long_folder_is_paginated(
     assert seen == ["0", "1", "2", "3", "4"] and not more
 
 
-def test_new_folder_can_be_chosen(
-    browser: Client, empty: TuningJob, on_engine: Engine
-) -> None:
+def test_new_folder_can_be_chosen(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
     on_engine.upload("sub/a.jsonl", "", bucket="browse-new")
     page = browse(browser, empty, choose="folder", at="gs://browse-new/", new="later")
     assert "This folder is new." in page

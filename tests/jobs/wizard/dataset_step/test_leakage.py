@@ -77,7 +77,9 @@ def get_comparison(browser: Client, job: TuningJob) -> str:
     return answer.content.decode()
 
 
-def create_unreadable_dataset(project: Any, owner: User, name: str, size: int = 9000, **report: Any) -> Dataset:
+def create_unreadable_dataset(
+    project: Any, owner: User, name: str, size: int = 9000, **report: Any
+) -> Dataset:
     """A dataset whose file no store has."""
     return Dataset.objects.create(
         project=project,
@@ -93,7 +95,9 @@ def create_unreadable_dataset(project: Any, owner: User, name: str, size: int = 
 
 @pytest.fixture
 def unreachable(draft: TuningJob, tuner: User, service: FakeVertexServer) -> TuningJob:
-    draft.update_draft(validation=create_unreadable_dataset(draft.project, tuner, "validation"), validation_enabled=True)
+    draft.update_draft(
+        validation=create_unreadable_dataset(draft.project, tuner, "validation"), validation_enabled=True
+    )
     draft.refresh_from_db()
     service.otherwise = lambda asked: FORBIDDEN
     return draft
@@ -131,7 +135,7 @@ def test_compare_link_redirects_without_javascript(browser: Client, chosen: Tuni
 def test_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.training and chosen.validation
     first = leakage_results.get_or_compute_overlap(chosen.training, chosen.validation)
-    monkeypatch.setattr(leakage_results, "content", lambda dataset: pytest.fail("read again"))
+    monkeypatch.setattr(leakage_results, "read_chunks", lambda dataset: pytest.fail("read again"))
     assert leakage_results.get_or_compute_overlap(chosen.training, chosen.validation) == first
     found = Leaks.from_json(first.found)
     assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
@@ -147,17 +151,22 @@ def test_concurrent_comparisons_store_one_row(chosen: TuningJob, monkeypatch: py
         Overlap.objects.create(training=training, validation=validation, found={"validation": 4})
         return reading(*contents)
 
-    monkeypatch.setattr(leakage_results, "find", find_after_insert)
+    monkeypatch.setattr(leakage_results, "find_leaks", find_after_insert)
     assert leakage_results.get_or_compute_overlap(training, validation).found == {"validation": 4}
     assert Overlap.objects.count() == 1
 
 
-def test_identical_datasets_are_detected_without_reading(browser: Client, draft: TuningJob, service: FakeVertexServer) -> None:
+def test_identical_datasets_are_detected_without_reading(
+    browser: Client, draft: TuningJob, service: FakeVertexServer
+) -> None:
     draft.update_draft(validation=draft.training, validation_enabled=True)
     page = get_page(browser, draft)
     assert "The validation dataset is the training dataset." in page
     assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
-    assert draft.training and leakage_results.get_or_compute_overlap(draft.training, draft.training).found["exact"] == 480
+    assert (
+        draft.training
+        and leakage_results.get_or_compute_overlap(draft.training, draft.training).found["exact"] == 480
+    )
     assert not service.asked
 
 
@@ -202,7 +211,7 @@ def test_leaks_are_removed_into_a_new_file(browser: Client, chosen: TuningJob) -
     assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
     assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
     assert b"".join(leakage_results.read_chunks(rest)) == make_jsonl(FRESH)
-    assert str(rest) == "validation-without-leaks.jsonl" and rest.checked.examples == 2
+    assert str(rest) == "validation-without-leaks.jsonl" and rest.parsed_report.examples == 2
     assert "None of the 2 validation examples" in get_comparison(browser, chosen)
     chosen.update_draft(validation=before)
     browser.post(address("leave_out", chosen))
@@ -221,7 +230,9 @@ def test_removing_every_example_is_rejected(browser: Client, draft: TuningJob, o
     assert draft.validation == before
 
 
-def test_leaks_cannot_be_removed_from_a_file_with_problems(browser: Client, unreachable: TuningJob, tuner: User) -> None:
+def test_leaks_cannot_be_removed_from_a_file_with_problems(
+    browser: Client, unreachable: TuningJob, tuner: User
+) -> None:
     broken = create_unreadable_dataset(unreachable.project, tuner, "broken", errors=2)
     unreachable.update_draft(validation=broken)
     answer = browser.post(address("leave_out", unreachable), follow=True)

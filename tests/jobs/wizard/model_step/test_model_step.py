@@ -84,7 +84,9 @@ def get_form_data(browser: Client, job: TuningJob) -> dict[str, str]:
     """What a tab that just opened would send."""
     raw = browser.get(address("model", job)).content.decode()
     carried = {
-        name: html.unescape(get_hidden_value(raw, name)) for name in ("seen", "shown", "shown_model") if name in raw
+        name: html.unescape(get_hidden_value(raw, name))
+        for name in ("seen", "shown", "shown_model")
+        if name in raw
     }
     return {**build_form_data(job), **carried}
 
@@ -237,7 +239,9 @@ def test_choosing_a_foundation_model_clears_the_pre_tuned_model(
 ) -> None:
     TuningJob.objects.filter(pk=google.pk).update(pre_tuned_model=MODEL, pre_tuned_checkpoint="2")
     google.refresh_from_db()
-    send_change(browser, google, get_form_data(browser, google), source="foundation", base_model="gemini-2.5-flash")
+    send_change(
+        browser, google, get_form_data(browser, google), source="foundation", base_model="gemini-2.5-flash"
+    )
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == ("", "")
     assert google.base_model == "gemini-2.5-flash"
 
@@ -299,7 +303,9 @@ def test_region_must_match_the_pre_tuned_model(browser: Client, google: TuningJo
     assert "Choose the region of the pre-tuned model." in map(str, model_obstacles(google))
 
 
-def test_encryption_key_must_match_the_pre_tuned_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
+def test_encryption_key_must_match_the_pre_tuned_model(
+    browser: Client, google: TuningJob, parent: TuningJob
+) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, kms_key_name=KEY)
     assert "has no key: leave this empty" in browser.post(address("model", google), values).content.decode()
     TuningJob.objects.filter(pk=parent.pk).update(kms_key_name=KEY)
@@ -382,9 +388,7 @@ def test_unchanged_form_writes_nothing(browser: Client, google: TuningJob) -> No
 
 
 @pytest.mark.parametrize("told", ["", "nonsense", "[]", '"x"', "{"])
-def test_form_without_page_state_writes_all_fields(
-    browser: Client, google: TuningJob, told: str
-) -> None:
+def test_form_without_page_state_writes_all_fields(browser: Client, google: TuningJob, told: str) -> None:
     assert (
         browser.post(address("model", google), {**details(epoch_count="9"), "seen": told}).status_code == 302
     )

@@ -62,13 +62,13 @@ def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:
     if job.location not in list_tuning_regions(job.project, model):
         yield Obstacle(_("Choose a region."), "location")
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
-        yield Obstacle(_("Choose an adapter size that the base model takes."), "adapter_size")
+        yield Obstacle(_("Choose an adapter size that the base model supports."), "adapter_size")
     if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
         yield Obstacle(_("Choose the region of the pre-tuned model."), "location")
     if job.kms_key_name and job.project.on_engine:
-        yield Obstacle(_("The engine takes no encryption key: leave it out."), "kms_key_name")
+        yield Obstacle(_("The engine doesn’t support encryption keys. Remove the key."), "kms_key_name")
     elif job.kms_key_name and region_of(job.kms_key_name) != job.location:
-        yield Obstacle(_("Choose an encryption key in the region of the job."), "kms_key_name")
+        yield Obstacle(_("Enter an encryption key in the job’s region."), "kms_key_name")
 
 
 def find_limit_problems(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:

@@ -22,7 +22,7 @@ class Submission(models.TextChoices):
     READY = "ready", _("Starting")
     SENDING = "sending", _("Starting")
     CREATED = "created", _("Created")
-    REFUSED = "refused", _("Refused")
+    REFUSED = "refused", _("Rejected")
     UNKNOWN = "unknown", _("Outcome unknown")
 
 

@@ -44,7 +44,7 @@ BY_SUBMISSION = {
     Submission.DRAFT: Status(_("Draft"), "edit"),
     Submission.READY: Status(_("Starting"), RUNNING_ICON, "run", spins=True),
     Submission.SENDING: Status(_("Starting"), RUNNING_ICON, "run", spins=True),
-    Submission.REFUSED: Status(_("Refused"), "error", "bad"),
+    Submission.REFUSED: Status(_("Rejected"), "error", "bad"),
     Submission.UNKNOWN: Status(_("Outcome unknown"), "warning", "warn"),
 }
 DELETED = Status(_("Deleted"), "delete")
@@ -86,10 +86,10 @@ def positive_or_none(steps: int | None) -> int | None:
 
 
 ALERT_MESSAGES: dict[str, str | Promise] = {
-    "not_a_number": _("A loss is not a number (NaN)."),
-    "diverged": _("The loss diverges."),
-    "plateau": _("The validation loss no longer falls."),
-    "overfitting": _("The validation loss rises again: the model overfits."),
+    "not_a_number": _("Loss is not a number (NaN)."),
+    "diverged": _("Loss is diverging."),
+    "plateau": _("Validation loss has stopped improving."),
+    "overfitting": _("Validation loss is rising again: the model is overfitting."),
 }
 """By the word that metrics writes into the summary."""
 

@@ -25,7 +25,7 @@ def validate_text_size(text: str) -> None:
     size = len(text.encode())
     if size > TEXT_LIMIT:
         raise ValidationError(
-            _("This text has %(size)d kB; up to %(limit)d kB can be sent. Shorten it.")
+            _("The text is %(size)d kB; the limit is %(limit)d kB. Shorten it.")
             % {"size": size // 1000, "limit": TEXT_LIMIT // 1000}
         )
 
@@ -75,16 +75,18 @@ class SettingsForm(forms.Form):
     temperature = bounded_number_field(
         forms.FloatField,
         gettext_lazy("Temperature"),
-        gettext_lazy("0 always takes the likeliest token. Raise it when answers are too short or too alike."),
-        gettext_lazy("Temperature is a number from 0 to 2."),
+        gettext_lazy(
+            "0 always picks the most likely token. Raise it if answers are too short or too similar."
+        ),
+        gettext_lazy("Enter a temperature from 0 to 2."),
         (0, 2),
         0.1,
     )
     max_output_tokens = bounded_number_field(
         forms.IntegerField,
         gettext_lazy("Output token limit"),
-        gettext_lazy("About 4 characters per token; 100 tokens are about 60 to 80 words."),
-        gettext_lazy("The output token limit is a whole number from 1 to 65535."),
+        gettext_lazy("One token is about 4 characters; 100 tokens are about 60 to 80 words."),
+        gettext_lazy("Enter a whole number from 1 to 65535 for the output token limit."),
         (1, 65535),
         1,
         reach=8192,
@@ -92,36 +94,38 @@ class SettingsForm(forms.Form):
     top_p = bounded_number_field(
         forms.FloatField,
         gettext_lazy("Top-P"),
-        gettext_lazy("Keeps the smallest set of tokens that reaches this share."),
-        gettext_lazy("Top-P is a number from 0 to 1."),
+        gettext_lazy("Samples from the smallest set of tokens whose probability reaches this value."),
+        gettext_lazy("Enter a Top-P value from 0 to 1."),
         (0, 1),
         0.01,
     )
     top_k = bounded_number_field(
         forms.IntegerField,
         gettext_lazy("Top-K"),
-        gettext_lazy("Keeps this many tokens; 1 is greedy."),
-        gettext_lazy("Top-K is a whole number from 1 to 64."),
+        gettext_lazy(
+            "Samples from this many of the most likely tokens. 1 always picks the most likely token."
+        ),
+        gettext_lazy("Enter a whole number from 1 to 64 for Top-K."),
         (1, 64),
         1,
     )
     stop_sequences = forms.CharField(
         label=gettext_lazy("Stop sequences"),
-        help_text=gettext_lazy("One per line, up to 5. The answer ends before the first of them."),
+        help_text=gettext_lazy("One per line, up to 5. The answer stops before the first match."),
         required=False,
         strip=False,
         widget=forms.Textarea(attrs={"class": "form-control small mono", "rows": 2, "form": "composer"}),
     )
     seed = forms.IntegerField(
         label=gettext_lazy("Seed"),
-        help_text=gettext_lazy("The same seed and settings give the same answer where the model allows it."),
+        help_text=gettext_lazy("The same seed and settings give the same answer if the model supports it."),
         required=False,
         min_value=0,
         max_value=MAX_SEED,
         widget=forms.NumberInput(attrs={"class": "form-control", "form": "composer"}),
         error_messages=dict.fromkeys(
             ("invalid", "min_value", "max_value"),
-            gettext_lazy("The seed is a whole number from 0 to 2147483647."),
+            gettext_lazy("Enter a whole number from 0 to 2147483647 for the seed."),
         ),
     )
 
@@ -144,9 +148,11 @@ class SettingsForm(forms.Form):
     def clean_stop_sequences(self) -> list[str]:
         lines = [line for line in self.cleaned_data["stop_sequences"].splitlines() if line]
         if len(lines) > MAX_STOP_SEQUENCES:
-            raise ValidationError(_("Up to 5 stop sequences can be sent. Remove some lines."))
+            raise ValidationError(_("Enter at most 5 stop sequences. Remove some lines."))
         if any(len(line) > 100 for line in lines):
-            raise ValidationError(_("A stop sequence has up to 100 characters. Shorten the long line."))
+            raise ValidationError(
+                _("Stop sequences can have up to 100 characters each. Shorten the long line.")
+            )
         return lines
 
     def generation_config(self) -> dict[str, Any]:
@@ -173,12 +179,12 @@ class AskForm(SettingsForm):
     prompt = forms.CharField(
         label=gettext_lazy("Message"),
         validators=[validate_text_size],
-        error_messages={"required": gettext_lazy("Write a message first.")},
+        error_messages={"required": gettext_lazy("Enter a message.")},
         widget=forms.Textarea(
             attrs={
                 "class": "form-control",
                 "rows": 1,
-                "placeholder": gettext_lazy("Why is sky blue?"),
+                "placeholder": gettext_lazy("Ask something"),
                 "data-send-on-enter": True,
             }
         ),

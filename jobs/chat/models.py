@@ -77,7 +77,7 @@ class Turn(models.Model):
         STREAMING = "streaming", _("Answering")
         COMPLETE = "complete", _("Complete")
         STOPPED = "stopped", _("Stopped")
-        BROKEN = "broken", _("Cut off")
+        BROKEN = "broken", _("Interrupted")
         FAILED = "failed", _("Failed")
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE)

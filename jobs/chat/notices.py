@@ -42,18 +42,18 @@ def build_end_notice(turn: Turn) -> Notice | None:
     if turn.finish_reason in BLOCKED_FINISH_REASONS:
         return Notice(
             _("The answer was blocked."),
-            _("The service's filters ended it. Ask in other words."),
+            _("The service’s filters stopped it. Rephrase the message."),
             turn.finish_reason,
             bad=True,
         )
     if turn.finish_reason == "MAX_TOKENS":
-        return Notice(_("The output token limit was reached."), _("Raise the limit and regenerate for more."))
-    if not turn.reply.strip():
         return Notice(
-            _("The answer is empty."), _("The model ended it without any text."), turn.finish_reason
+            _("The output token limit was reached."), _("To get more, raise the limit and regenerate.")
         )
+    if not turn.reply.strip():
+        return Notice(_("The answer is empty."), _("The model returned no text."), turn.finish_reason)
     if turn.finish_reason != "STOP":
-        return Notice(_("The service ended the answer for a reason of its own."), "", turn.finish_reason)
+        return Notice(_("The service ended the answer for another reason."), "", turn.finish_reason)
     return None
 
 
@@ -61,18 +61,18 @@ def build_stop_notice(turn: Turn) -> Notice | None:
     """None when a person stopped it: they know."""
     if turn.error.get("kind") != "Left":
         return None
-    return Notice(_("The answer was stopped."), _("The page was closed before it ended."))
+    return Notice(_("The answer was stopped."), _("The page was closed before the answer was complete."))
 
 
 def build_break_notice(turn: Turn) -> Notice:
     meaning = (
-        _("The connection to the model broke. The text so far is kept.")
+        _("The connection to the model was lost. The text so far is saved.")
         if turn.reply
-        else _("The connection to the model broke.")
+        else _("The connection to the model was lost.")
     )
     told = turn.error.get("kind") == "StreamBroken"
     return Notice(
-        _("The answer was cut off."), meaning, "" if told else turn.error.get("message", ""), bad=True
+        _("The answer was interrupted."), meaning, "" if told else turn.error.get("message", ""), bad=True
     )
 
 
@@ -80,16 +80,22 @@ def build_failure_notice(turn: Turn) -> Notice:
     error = turn.error
     match error.get("kind"):
         case "PromptBlocked":
-            words = _("The message was blocked."), _("The service's filters refused it. Ask in other words.")
+            words = (
+                _("The message was blocked."),
+                _("The service’s filters rejected it. Rephrase the message."),
+            )
             machine = " ".join(filter(None, [error.get("reason"), error.get("message")]))
         case "NotFound":
             words = (
-                _("This endpoint is gone."),
-                _("The model was deleted or taken offline. Test another one."),
+                _("This endpoint is no longer available."),
+                _("The model was deleted or undeployed. Test another one."),
             )
             machine = error["message"]
         case "OutcomeUnknown":
-            words = _("No answer came."), _("The service broke off or took too long. Retry asks once more.")
+            words = (
+                _("No answer received."),
+                _("The service disconnected or took too long. Select Retry to ask again."),
+            )
             machine = error["message"]
         case _:
             banner = explain_error(restore_error(error), on_engine=turn.conversation.project.on_engine)

@@ -67,7 +67,7 @@ def build_busy_response() -> HttpResponse:
 
 
 def get_busy_message() -> str:
-    return _("This server is answering as many chats as it can. It tries again by itself.")
+    return _("The server is at its limit of simultaneous chats. Retrying automatically.")
 
 
 def events(turn: Turn, may_answer: bool) -> Generator[str, None, None]:

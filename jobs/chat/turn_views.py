@@ -29,7 +29,7 @@ def ask_question(request: Request, project: Project, pk: int) -> HttpResponse:
         form.save(conversation)
         if turn := conversation.ask(form.cleaned_data["prompt"]):
             return respond_with_turn(request, conversation, turn)
-        form.add_error("prompt", _("An answer is still on its way. Wait for it, or stop it."))
+        form.add_error("prompt", _("An answer is in progress. Wait for it to finish, or stop it."))
     return render(request, choose_template(request), build_chat_context(request, conversation, form))
 
 
@@ -88,7 +88,7 @@ def get_own_conversation(request: Request, project: Project, pk: int) -> Convers
     found = Conversation.objects.select_related("project", "owner", "job__training", "job__validation")
     conversation = get_object_or_404(found, project=project, pk=pk)
     if not may_write(request, conversation):
-        raise PermissionDenied(_("This conversation is another person's. Start your own."))
+        raise PermissionDenied(_("This conversation belongs to someone else. Start your own."))
     return conversation
 
 
@@ -110,6 +110,6 @@ def respond_with_turn(
         return render(request, choose_template(request), build_chat_context(request, conversation, form))
     if not sse.answer_without_stream(turn):
         messages.warning(
-            request, _("This server is answering as many chats as it can. Ask again in a moment.")
+            request, _("The server is at its limit of simultaneous chats. Try again in a moment.")
         )
     return redirect(f"{conversation.get_absolute_url()}#turn-{turn.pk}")

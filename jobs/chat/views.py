@@ -41,7 +41,7 @@ def create_conversation(request: Request, project: Project) -> HttpResponse:
     known = [endpoint.resource for endpoint in endpoints(job.remote)]
     resource = request.POST.get("endpoint") or next(iter(known), "")
     if resource not in known:
-        messages.error(request, _("This model has no endpoint yet. Test it once its tuning has succeeded."))
+        messages.error(request, _("This model has no endpoint yet. Test it after tuning succeeds."))
         return redirect("talk:list", project.slug)
     return redirect(start_conversation(request, job, resource))
 
@@ -79,7 +79,7 @@ def show_conversation(request: Request, project: Project, pk: int) -> HttpRespon
 def delete_conversation(request: Request, project: Project, pk: int) -> HttpResponse:
     row = get_object_or_404(Conversation.objects.select_related("owner"), project=project, pk=pk)
     if not may_delete(request, row):
-        raise PermissionDenied(_("This conversation is another person's."))
+        raise PermissionDenied(_("This conversation belongs to someone else."))
     if request.method == "GET":
         return render(request, "jobs/chat/delete.html", {"conversation": row})
     with transaction.atomic():
@@ -87,5 +87,5 @@ def delete_conversation(request: Request, project: Project, pk: int) -> HttpResp
             "delete conversation", actor=request.user, project=project, subject=str(row), number=row.pk
         )
         row.delete()
-    messages.success(request, _("The conversation is deleted."))
+    messages.success(request, _("Conversation deleted."))
     return redirect("talk:list", project.slug)

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 NO_BUCKET_WRITE_LOCATION = gettext_lazy(
-    "This project has no bucket for uploads. Write a dataset location, "
-    "or ask an admin to name a bucket in Settings."
+    "This project has no bucket for uploads. Enter a dataset location, or ask a project "
+    "admin to set a bucket in Settings."
 )
 NO_BUCKET_ASK_ADMIN = gettext_lazy(
-    "This project has no bucket for uploads. An admin can name one in Settings."
+    "This project has no bucket for uploads. A project admin can set one in Settings."
 )
 """Where no location can be written."""
 
@@ -46,11 +46,11 @@ def translate_storage_errors(
     try:
         return take()
     except ingest.TooBig:
-        raise Refusal(_("The file is larger than 1 GB. Leave out examples, or split it."), "file") from None
+        raise Refusal(_("The file is larger than 1 GB. Remove some examples, or split it."), "file") from None
     except ingest.NoBucket:
         raise Refusal(str(no_bucket), "upload_to") from None
     except NotFound:
-        raise Refusal(_("There is no such file. Check the path, or upload the file."), "uri") from None
+        raise Refusal(_("File not found. Check the path, or upload the file."), "uri") from None
     except VertexError as error:
         raise Refusal(str(explain_error(error, on_engine=project.on_engine))) from None
 
@@ -59,7 +59,7 @@ def ingest_sample_parts(project: Project, user: User, name: str) -> tuple[Datase
     """Training and validation part of the sample data `name`, in the library afterwards; raises Refusal."""
     data = get_sample(name)
     if data is None:
-        raise Refusal(_("There is no sample data of that name."))
+        raise Refusal(_("There’s no sample data with that name."))
     return (
         translate_storage_errors(
             project, lambda: ingest.ingest_sample(project, user, data, "train"), NO_BUCKET_ASK_ADMIN

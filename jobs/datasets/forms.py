@@ -19,7 +19,7 @@ from studio.vertex.storage import parse_gs_uri
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
 MAX_SEED = 2**31 - 1
-TOO_BIG = gettext_lazy("The file is larger than 1 GB. Leave out examples, or split it.")
+TOO_BIG = gettext_lazy("The file is larger than 1 GB. Remove some examples, or split it.")
 NO_FILE = gettext_lazy("Choose a JSONL file.")
 
 
@@ -45,7 +45,7 @@ class UploadFolderForm(forms.Form):
             return gcs_paths.parse_folder_uri(self.cleaned_data["upload_to"])
         except BadName:
             raise ValidationError(
-                _("This is not a folder on Cloud Storage. Write gs://bucket/folder/.")
+                _("This isn’t a Cloud Storage folder. Enter a path like gs://bucket/folder/.")
             ) from None
 
 
@@ -79,7 +79,7 @@ class BeginUploadForm(UploadFolderForm):
 class ExistingFileForm(forms.Form):
     uri = forms.CharField(
         max_length=1100,
-        error_messages={"required": gettext_lazy("Write the path of a file: gs://bucket/file.jsonl.")},
+        error_messages={"required": gettext_lazy("Enter a file path, such as gs://bucket/file.jsonl.")},
     )
 
     def clean_uri(self) -> str:
@@ -88,14 +88,14 @@ class ExistingFileForm(forms.Form):
             address = parse_gs_uri(uri)
         except BadName:
             raise ValidationError(
-                _("This is not the path of a file. Write gs://bucket/file.jsonl.")
+                _("This isn’t a file path. Enter a path like gs://bucket/file.jsonl.")
             ) from None
         if filenames.has_txt_suffix(address.name):
             raise ValidationError(
-                _("The file’s name ends in .txt. Rename it on Cloud Storage so that it ends in .jsonl.")
+                _("The file name ends in .txt. Rename the file in Cloud Storage so that it ends in .jsonl.")
             )
         if not address.name.endswith(".jsonl"):
-            raise ValidationError(_("The file’s name has to end in .jsonl."))
+            raise ValidationError(_("The file name must end in .jsonl."))
         return uri
 
 
@@ -104,12 +104,12 @@ class HoldOutForm(forms.Form):
         min_value=1,
         max_value=MOST_PERCENT,
         initial=10,
-        label=gettext_lazy("Percent to hold out"),
+        label=gettext_lazy("Percentage to hold out"),
         error_messages={
-            "required": gettext_lazy("Write a whole number from 1 to 50."),
-            "invalid": gettext_lazy("Write a whole number from 1 to 50."),
-            "min_value": gettext_lazy("At least 1."),
-            "max_value": gettext_lazy("At most %(limit_value)s."),
+            "required": gettext_lazy("Enter a whole number from 1 to 50."),
+            "invalid": gettext_lazy("Enter a whole number from 1 to 50."),
+            "min_value": gettext_lazy("Enter 1 or more."),
+            "max_value": gettext_lazy("Enter %(limit_value)s or less."),
         },
     )
     seed = forms.IntegerField(
@@ -118,9 +118,9 @@ class HoldOutForm(forms.Form):
         initial=0,
         label=gettext_lazy("Seed"),
         error_messages={
-            "required": gettext_lazy("Write a whole number, such as 0."),
-            "invalid": gettext_lazy("Write a whole number, such as 0."),
-            "min_value": gettext_lazy("At least 0."),
-            "max_value": gettext_lazy("At most %(limit_value)s."),
+            "required": gettext_lazy("Enter a whole number, such as 0."),
+            "invalid": gettext_lazy("Enter a whole number, such as 0."),
+            "min_value": gettext_lazy("Enter 0 or more."),
+            "max_value": gettext_lazy("Enter %(limit_value)s or less."),
         },
     )

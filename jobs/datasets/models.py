@@ -24,10 +24,10 @@ class Dataset(models.Model):
     """
 
     class Source(models.TextChoices):
-        UPLOAD = "upload", _("Uploaded here")
+        UPLOAD = "upload", _("Uploaded")
         EXISTING = "existing", _("Existing file")
         SAMPLE = "sample", _("Sample data")
-        DERIVED = "derived", _("Made from another dataset")
+        DERIVED = "derived", _("Created from another dataset")
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)

@@ -113,7 +113,7 @@ def add_sample(request: Request, project: Project) -> HttpResponse:
         messages.error(request, str(refusal))
         return redirect("datasets:list", project.slug)
     messages.success(
-        request, _("“%(file)s” and its validation part are in the library.") % {"file": training}
+        request, _("“%(file)s” and its validation dataset are in the library.") % {"file": training}
     )
     return redirect("datasets:list", project.slug)
 
@@ -145,7 +145,7 @@ def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
     """GET asks whether it is meant. While jobs use it, both say which and refuse."""
     dataset = dataset_or_404(project, pk)
     if not library.can_change(dataset, request.user, request.role):
-        raise PermissionDenied(_("Only its owner or an admin deletes a dataset."))
+        raise PermissionDenied(_("Only the owner or a project admin can delete a dataset."))
     if request.method == "POST" and delete_row(request, dataset):
         messages.success(request, _("“%(file)s” was deleted from the library.") % {"file": dataset})
         delete_object(request, dataset)
@@ -175,7 +175,9 @@ def delete_object(request: Request, dataset: Dataset) -> None:
     try:
         dataset.project.storage().delete(dataset.uri, int(dataset.generation))
     except Conflict:
-        messages.warning(request, _("The file was replaced meanwhile, so it stays in the bucket."))
+        messages.warning(
+            request, _("The file was replaced in the meantime, so it wasn’t deleted from the bucket.")
+        )
     except VertexError as error:
         banner = explain_error(error, on_engine=dataset.project.on_engine)
         messages.warning(

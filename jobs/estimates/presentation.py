@@ -40,19 +40,19 @@ def epochs_value(epochs: Epochs) -> str:
 def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
     match epochs.basis:
         case "asked":
-            return _("As you set them.")
+            return _("Set by you.")
         case "catalogue":
-            return _("Recommended for this number of examples, by the catalogue of %(date)s.") % {
+            return _("Recommended for this number of examples (model catalog as of %(date)s).") % {
                 "date": format_iso_date(model.as_of)
             }
         case "jobs":
             return ngettext(
-                "What the service chose in %(n)s earlier job here.",
-                "What the service chose in %(n)s earlier jobs here.",
+                "What the service chose in %(n)s earlier job in this project.",
+                "What the service chose in %(n)s earlier jobs in this project.",
                 epochs.jobs,
             ) % {"n": epochs.jobs}
         case _unknown:
-            return _("The service chooses them when the job starts, so the other figures are for one epoch.")
+            return _("The service sets this when the job starts, so the other figures are per epoch.")
 
 
 def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
@@ -69,16 +69,18 @@ def tokens_figure(estimate: Estimate) -> Iterator[Figure]:
 def tokens_basis(tokens: Tokens) -> str:
     match tokens.basis:
         case "counted":
-            return _("Counted by the service in “%(job)s”, from the same data.") % {"job": tokens.job}
+            return _("Counted by the service in “%(job)s”, with the same data.") % {"job": tokens.job}
         case "calibrated":
-            return _("Estimated from the text, set right by the service’s own count of a sample.")
+            return _("Estimated, adjusted with the model’s tokenizer on 16 examples.")
         case _estimated:
-            return _("Estimated from the text, at 4 bytes for each token; the service counts its own way.")
+            return _("Estimated at 4 bytes per token.")
 
 
 def steps_figure(estimate: Estimate) -> Iterator[Figure]:
     if steps := estimate.steps:
-        basis = batch_size_basis(steps.jobs) if steps.jobs else _("From the batch size in the catalogue.")
+        basis = (
+            batch_size_basis(steps.jobs) if steps.jobs else _("Based on the batch size in the model catalog.")
+        )
         yield Figure(
             _("Steps"), add_per_epoch(estimate, format_approximate(format_range(steps.range))), basis
         )
@@ -86,8 +88,8 @@ def steps_figure(estimate: Estimate) -> Iterator[Figure]:
 
 def batch_size_basis(count: int) -> str:
     return ngettext(
-        "From the batch size of %(n)s earlier job here.",
-        "From the batch size of %(n)s earlier jobs here.",
+        "Based on the batch size of %(n)s earlier job in this project.",
+        "Based on the batch size of %(n)s earlier jobs in this project.",
         count,
     ) % {"n": count}
 
@@ -95,7 +97,7 @@ def batch_size_basis(count: int) -> str:
 def time_figure(estimate: Estimate, model: BaseModel) -> Figure:
     label = _("Time")
     if estimate.seconds is None:
-        nothing = _("No job on %(model)s has finished in this project yet.") % {"model": model.id}
+        nothing = _("No %(model)s job has finished in this project yet.") % {"model": model.id}
         return Figure(label, _("not known yet"), nothing)
     value = add_per_epoch(estimate, format_approximate(format_duration_range(estimate.seconds.range)))
     return Figure(label, value, pace_basis(estimate.seconds, model))
@@ -103,34 +105,37 @@ def time_figure(estimate: Estimate, model: BaseModel) -> Figure:
 
 def pace_basis(seconds: Amount, model: BaseModel) -> str:
     pace = ngettext(
-        "At the pace of %(n)s finished job on %(model)s in this project.",
-        "At the median pace of %(n)s finished jobs on %(model)s in this project.",
+        "Based on the pace of %(n)s finished %(model)s job in this project.",
+        "Based on the median pace of %(n)s finished %(model)s jobs in this project.",
         seconds.jobs,
     ) % {"n": seconds.jobs, "model": model.stand_in or model.id}
     return (
-        _("%(basis)s None was of this size, so it may be far off.") % {"basis": pace} if seconds.far else pace
+        _("%(basis)s None was close to this size, so the estimate may be far off.") % {"basis": pace}
+        if seconds.far
+        else pace
     )
 
 
 def free_figure() -> Figure:
-    return Figure(_("Cost"), _("free"), _("It runs on this server."))
+    return Figure(_("Cost"), _("free"), _("Runs on this server."))
 
 
 def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
     label = _("Cost")
     if model.price is None:
-        nothing = _("No price is set for %(model)s; an operator can set one.") % {"model": model.id}
-        return Figure(label, _("not known"), nothing)
+        nothing = _("No price is set for %(model)s. An operator can set one.") % {"model": model.id}
+        return Figure(label, _("unknown"), nothing)
     if estimate.dollars is None:
-        return Figure(label, _("not known"), _("The tokens of this dataset are not known."))
+        return Figure(label, _("unknown"), _("The token count of this dataset is unknown."))
     basis = _(
-        "At %(price)s for a million training tokens, the price of %(date)s. Google’s invoice decides."
+        "At %(price)s per million training tokens (price as of %(date)s). See your Google "
+        "invoice for the actual cost."
     ) % {"price": format_price(model.price), "date": format_iso_date(model.price_as_of)}
     return Figure(label, add_per_epoch(estimate, format_cost_range(estimate.dollars.range)), basis)
 
 
 def add_per_epoch(estimate: Estimate, value: str) -> str:
-    return _("%(amount)s for each epoch") % {"amount": value} if estimate.per_epoch else value
+    return _("%(amount)s per epoch") % {"amount": value} if estimate.per_epoch else value
 
 
 def format_approximate(value: str) -> str:

@@ -89,8 +89,8 @@ class Queue:
             return ""
         count = len(self.ahead)
         return ngettext(
-            "%(n)s job is ahead of it: %(names)s. It waits its turn.",
-            "%(n)s jobs are ahead of it: %(names)s. It waits its turn.",
+            "Queued behind %(n)s job: %(names)s.",
+            "Queued behind %(n)s jobs: %(names)s.",
             count,
         ) % {
             "n": count,
@@ -159,6 +159,6 @@ def describe_jobs(jobs: list[TuningJob], mine: TuningJob, reader: User) -> tuple
 def describe_job(job: TuningJob, reader: User, *, known: bool) -> QueuedJob:
     left = get_run_progress(job).left
     if not known:
-        return QueuedJob(_("a job of another project"), left=left)
+        return QueuedJob(_("a job in another project"), left=left)
     owner = "" if job.owner_id == reader.pk else person(job.owner)
     return QueuedJob(str(job), job.get_absolute_url(), owner, left)

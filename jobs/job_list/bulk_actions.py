@@ -24,7 +24,7 @@ def cancel_many(request: Request, project: Project) -> HttpResponse:
     """GET names them and asks whether it is meant."""
     asked = parse_pks(request.GET if request.method == "GET" else request.POST)
     if not asked:
-        messages.warning(request, _("Choose the jobs to cancel first."))
+        messages.warning(request, _("Select the jobs to cancel."))
         return redirect("jobs:list", project.slug)
     jobs = get_jobs_or_404(request, project, asked)
     if request.method == "GET":
@@ -50,11 +50,11 @@ def get_jobs_or_404(request: Request, project: Project, asked: list[int]) -> lis
 
 def report_cancelled(request: Request, cancelled: list[TuningJob]) -> None:
     if not cancelled:
-        messages.warning(request, _("All of these are over, or their cancelling was asked for already."))
+        messages.warning(request, _("These jobs have all finished or are already being cancelled."))
         return
     words = ngettext(
-        "Cancelling %(n)d job was asked for: %(names)s.",
-        "Cancelling %(n)d jobs was asked for: %(names)s.",
+        "Cancellation requested for %(n)d job: %(names)s.",
+        "Cancellation requested for %(n)d jobs: %(names)s.",
         len(cancelled),
     )
     names = ", ".join(str(job) for job in cancelled)

@@ -76,6 +76,6 @@ def build_worker_down_notice(sweeps: list[Sweep]) -> dict[str, Any]:
     late = [sweep for sweep in sweeps if polling.is_overdue(sweep)]
     if not late:
         return {}
-    title = _("The states are not being read at the moment.")
-    meaning = _("The worker of this installation does not answer. Jobs go on where they run.")
+    title = _("Job states aren’t being updated right now.")
+    meaning = _("This installation’s worker isn’t responding. Jobs keep running where they are.")
     return {"banner": Banner(title, meaning), "read_at": late[0].read_at, "since": late[0].due_at}

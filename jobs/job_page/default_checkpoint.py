@@ -53,9 +53,11 @@ def explain_unavailable(job: TuningJob, checkpoint: Checkpoint | None) -> str:
     if not job.checkpoints:
         return _("This model has no checkpoints to choose from.")
     if not job.can_choose_default:
-        return _("A default checkpoint can be chosen once the job has left a model with several of them.")
+        return _(
+            "You can choose a default checkpoint once the job has produced a model with several checkpoints."
+        )
     if checkpoint and job.is_default(checkpoint):
-        return _("Checkpoint %(id)s is the default already.") % {"id": checkpoint.id}
+        return _("Checkpoint %(id)s is already the default.") % {"id": checkpoint.id}
     return ""
 
 
@@ -82,7 +84,7 @@ def refresh_job(job: TuningJob) -> None:
 
 def describe_success(job: TuningJob, checkpoint: Checkpoint) -> str:
     if job.is_default(checkpoint):
-        return _("Checkpoint %(id)s is the default now.") % {"id": checkpoint.id}
-    return _("Checkpoint %(id)s is the model’s default now; the job still names another endpoint.") % {
-        "id": checkpoint.id
-    }
+        return _("Checkpoint %(id)s is now the default.") % {"id": checkpoint.id}
+    return _(
+        "Checkpoint %(id)s is now the model’s default, but the job still points to another endpoint."
+    ) % {"id": checkpoint.id}

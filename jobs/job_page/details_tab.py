@@ -88,13 +88,13 @@ def model_fields(job: TuningJob) -> Iterator[Field]:
         _("Endpoint"),
         endpoint or why,
         "id" if endpoint else "missing",
-        _("Call this to generate.") if endpoint else "",
+        _("Use this endpoint for inference.") if endpoint else "",
     )
     yield Field(
         _("Model name"),
         job.tuned_model,
         "id",
-        _("Deploy this, or tune on from it. It cannot be called itself."),
+        _("Use this to deploy or continue tuning; it can’t be called directly."),
     )
     yield Field(_("Version"), job.tuned_model.partition("@")[2])
     yield Field(_("Description"), job.remote.get("description") or job.description)
@@ -106,7 +106,7 @@ def explain_missing_endpoint(job: TuningJob) -> str:
     """Why a finished job that has a model has no endpoint; blank where one may still come."""
     if job.endpoint or not (job.tuned_model and job.is_final):
         return ""
-    return _("none: the default checkpoint is not deployed, or its endpoint could not be created")
+    return _("None (the default checkpoint isn’t deployed, or its endpoint couldn’t be created)")
 
 
 def job_fields(job: TuningJob) -> Iterator[Field]:
@@ -140,7 +140,7 @@ def setting_fields(job: TuningJob) -> Iterator[Field]:
     model = get_text_setting(job, job.pre_tuned_model, "preTunedModel", "tunedModelName")
     yield Field(_("Pre-tuned model"), model, "asked")
     checkpoint = get_text_setting(job, job.pre_tuned_checkpoint, "preTunedModel", "checkpointId")
-    yield Field(_("Checkpoint to start from"), checkpoint if model else None, "asked")
+    yield Field(_("Starting checkpoint"), checkpoint if model else None, "asked")
     yield Field(_("Number of epochs"), job.epochs, "setting")
     yield Field(_("Adapter size"), job.adapter, "setting")
     yield Field(_("Learning rate multiplier"), job.learning_rate, "setting")

@@ -113,11 +113,9 @@ def cancel_job(request: Request, project: Project, pk: int) -> HttpResponse:
     if request.method == "GET":
         return render(request, "jobs/job_page/cancel.html", {"job": job})
     if job.request_cancel(request.user):
-        messages.success(request, _("Cancelling “%(job)s” was asked for.") % {"job": job})
+        messages.success(request, _("Cancellation requested for “%(job)s”.") % {"job": job})
     else:
-        messages.warning(
-            request, _("“%(job)s” is over, or its cancelling was asked for already.") % {"job": job}
-        )
+        messages.warning(request, _("“%(job)s” has finished or is already being cancelled.") % {"job": job})
     job.refresh_from_db()
     return redirect(job)
 
@@ -135,5 +133,5 @@ def search_again(request: Request, project: Project, pk: int) -> HttpResponse:
 def create_again(request: Request, project: Project, pk: int) -> HttpResponse:
     job = job_or_404(request, project, pk)
     if not job.create_again(request.user):
-        messages.warning(request, _("The search for this job is not over yet."))
+        messages.warning(request, _("The search for this job is still in progress."))
     return redirect(job)

@@ -97,7 +97,7 @@ class BashLexer:
             lines.append(line)
         else:
             raise Unreadable(
-                _("The here-document of line %(line)d has no end. Paste it down to the line %(end)s.")
+                _("The here-document on line %(line)d isn’t closed. Paste everything up to the line %(end)s.")
                 % {"line": line_number(self.text, start) - 1, "end": end}
             )
         body = "\n".join(lines)

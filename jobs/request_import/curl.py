@@ -54,9 +54,9 @@ def extract_curl_request(text: str) -> ExtractedRequest:
                 return sent
         fed = predict_output(command) if command.piped else None
     if not found:
-        raise Unreadable(_("No curl command was found. Paste it from the word curl on."))
+        raise Unreadable(_("No curl command found. Paste from the word curl onward."))
     raise Unreadable(
-        _("This curl command sends no body. Paste the one that creates a tuning job, with its -d.")
+        _("This curl command sends no body. Paste the one that creates a tuning job, including its -d.")
     )
 
 
@@ -143,7 +143,10 @@ def body_in_file_error(name: str) -> Unreadable:
     if name in {"-", ""}:
         return Unreadable(_("The body comes from another command. Paste the JSON itself."))
     return Unreadable(
-        _("The body is in the file %(file)s, which this page cannot read. Paste what the file holds instead.")
+        _(
+            "The body is in the file %(file)s, which this page can’t read. Paste the contents of the "
+            "file instead."
+        )
         % {"file": name}
     )
 
@@ -165,7 +168,7 @@ def from_powershell(text: str) -> ExtractedRequest:
         names = [word.text.lower() for word in words]
         if at := next((at for at, name in enumerate(names, 1) if name in WEB_REQUEST), 0):
             return by_web_request(words[at:], variables, files)
-    raise Unreadable(_("No Invoke-WebRequest was found. Paste the whole command."))
+    raise Unreadable(_("No Invoke-WebRequest found. Paste the whole command."))
 
 
 def saved(words: Statement) -> str:
@@ -197,7 +200,7 @@ def by_web_request(
         body = body_of(words[given["-body"] :], variables)
     else:
         raise Unreadable(
-            _("This command sends no body. Paste the one that creates a tuning job, with its -Body.")
+            _("This command sends no body. Paste the one that creates a tuning job, including its -Body.")
         )
     return ExtractedRequest(body.text, url, body.expands)
 
@@ -211,7 +214,7 @@ def body_of(words: Statement, variables: dict[str, Token]) -> Token:
         return (strings + known)[0]
     shown = " ".join(word.text for word in inside[:3])
     raise Unreadable(
-        _("The body, %(body)s, is not written out in this text. Paste the JSON itself.")
+        _("This text doesn’t include the contents of the body %(body)s. Paste the JSON itself.")
         % {"body": shown[:80]}
     )
 

@@ -47,9 +47,9 @@ OTHER_METHODS: dict[str, str | Promise] = {
     "distillationSpec": gettext_lazy("distillation"),
     "reinforcementTuningSpec": gettext_lazy("reinforcement tuning"),
     "fullFineTuningSpec": gettext_lazy("full fine-tuning"),
-    "partnerModelTuningSpec": gettext_lazy("tuning of a partner’s model"),
-    "veoTuningSpec": gettext_lazy("tuning of Veo"),
-    "veoLoraTuningSpec": gettext_lazy("tuning of Veo"),
+    "partnerModelTuningSpec": gettext_lazy("partner model tuning"),
+    "veoTuningSpec": gettext_lazy("Veo tuning"),
+    "veoLoraTuningSpec": gettext_lazy("Veo tuning"),
 }
 JOB_NAME = re.compile(r"projects/[^/]+/locations/([^/]+)/tuningJobs/[^/]+")
 PUBLISHER_MODEL = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/([^/]+)")
@@ -80,7 +80,7 @@ class ImportedRequest:
             self.fields["location"] = name
         else:
             self.messages.append(
-                _("The address names no region, but “%(name)s”.") % {"name": shorten_value(name)}
+                _("The URL contains “%(name)s” instead of a region.") % {"name": shorten_value(name)}
             )
 
     def add_unknown(self, *paths: str) -> None:
@@ -106,12 +106,10 @@ def get_supervised_spec(body: Values) -> Values:
     if isinstance(spec, dict):
         return to_camel_keys(spec)
     if spec is not None:
-        raise Unreadable(
-            _("supervisedTuningSpec is not an object. Write { … } with trainingDatasetUri in it.")
-        )
+        raise Unreadable(_("supervisedTuningSpec isn’t an object. Use { … } with trainingDatasetUri inside."))
     if other := next((method for name, method in OTHER_METHODS.items() if name in body), None):
         raise Unreadable(
-            _("This request is for %(method)s. Only supervised tuning can be made here.") % {"method": other}
+            _("This request is for %(method)s. Only supervised tuning is supported here.") % {"method": other}
         )
     raise Unreadable(
         _(
@@ -162,7 +160,7 @@ def parse_labels(pasted: ImportedRequest, labels: Any) -> None:
     if labels is None:
         return
     if not isinstance(labels, dict):
-        pasted.messages.append(_("labels is not an object: left out."))
+        pasted.messages.append(_("Ignored labels: not an object."))
         return
     good = {
         make_storable(key): make_storable(value)
@@ -205,7 +203,7 @@ def get_nested_object(
     if value is None:
         return {}
     if not isinstance(value, dict):
-        pasted.messages.append(_("%(field)s is not an object: left out.") % {"field": f"{above}{key}"})
+        pasted.messages.append(_("Ignored %(field)s: not an object.") % {"field": f"{above}{key}"})
         return {}
     value = to_camel_keys(value)
     pasted.add_unknown(*(f"{above}{key}.{name}" for name in value if name not in known))
@@ -218,16 +216,14 @@ def parse_text(pasted: ImportedRequest, path: str, name: str, value: Any) -> str
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        pasted.messages.append(_("%(field)s is not a text: left out.") % {"field": path})
+        pasted.messages.append(_("Ignored %(field)s: not a string.") % {"field": path})
         return None
     kept = make_storable(value)
     if kept != value:
-        pasted.messages.append(
-            _("%(field)s: characters that cannot be stored were left out.") % {"field": path}
-        )
+        pasted.messages.append(_("%(field)s: removed characters that can’t be stored.") % {"field": path})
     if len(kept) > MAX_LENGTHS[name]:
         pasted.messages.append(
-            _("%(field)s has %(length)d characters, of at most %(most)d: left out.")
+            _("Ignored %(field)s: it has %(length)d characters; the limit is %(most)d.")
             % {"field": path, "length": len(kept), "most": MAX_LENGTHS[name]}
         )
         return None
@@ -239,7 +235,7 @@ def parse_bool(pasted: ImportedRequest, path: str, value: Any) -> bool | None:
         return value
     if str(value).lower() in {"true", "false"}:
         return str(value).lower() == "true"
-    pasted.messages.append(_("%(field)s is neither true nor false: left out.") % {"field": path})
+    pasted.messages.append(_("Ignored %(field)s: neither true nor false.") % {"field": path})
     return None
 
 
@@ -249,7 +245,7 @@ def parse_epochs(pasted: ImportedRequest, value: Any) -> int | None:
     number = parse_number(value)
     if number is None or number != int(number) or not 1 <= number <= MAX_EPOCHS:
         pasted.messages.append(
-            _("epochCount: %(value)s is not a whole number from 1 to %(most)d: left out.")
+            _("Ignored epochCount %(value)s: not a whole number from 1 to %(most)d.")
             % {"value": shorten_value(value), "most": MAX_EPOCHS}
         )
         return None
@@ -262,7 +258,7 @@ def parse_learning_rate(pasted: ImportedRequest, value: Any) -> float | None:
     number = parse_number(value)
     if number is None or number <= 0:
         pasted.messages.append(
-            _("learningRateMultiplier: %(value)s is not a number above 0: left out.")
+            _("Ignored learningRateMultiplier %(value)s: not a number above 0.")
             % {"value": shorten_value(value)}
         )
         return None
@@ -279,13 +275,16 @@ def parse_adapter_size(pasted: ImportedRequest, value: Any) -> int | None:
     if number not in ADAPTER_SIZES.values():
         sizes = ", ".join(map(str, sorted(ADAPTER_SIZES.values())))
         pasted.messages.append(
-            _("adapterSize: %(value)s is none of the sizes %(sizes)s: left out.")
+            _("Ignored adapterSize %(value)s: allowed values are %(sizes)s.")
             % {"value": shorten_value(value), "sizes": sizes}
         )
         return None
     size = int(number or 0)
     pasted.messages.append(
-        _("adapterSize: %(size)d was taken as the size. Vertex AI itself reads a bare number otherwise.")
+        _(
+            "adapterSize: %(size)d was read as the size. Vertex AI itself interprets a bare number "
+            "differently."
+        )
         % {"size": size}
     )
     return size

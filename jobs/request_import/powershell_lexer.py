@@ -85,7 +85,7 @@ def here_string(text: str, begins: re.Match[str]) -> tuple[Token, int]:
     found = ends.search(text, begins.end() - 1)
     if found is None:
         raise Unreadable(
-            _("The here-string of line %(line)d has no end. Paste it down to the line %(end)s.")
+            _("The here-string on line %(line)d isn’t closed. Paste everything up to the line %(end)s.")
             % {"line": line_number(text, begins.start()), "end": f"{begins[1]}@"}
         )
     inner = text[begins.end() : max(found.start(), begins.end())]

@@ -33,14 +33,14 @@ def parse_request(text: str) -> ImportedRequest:
     if fenced := FENCE.fullmatch(text):
         text = fenced[1].strip()
     if not text:
-        raise Unreadable(_("Paste a curl command or the JSON of a job."))
+        raise Unreadable(_("Paste a curl command, a PowerShell command or the JSON of a job."))
     sent = extract_request(text)
     pasted = parse_body(unwrap_job_list(parse_json_object(sent.body)))
     if sent.url:
         apply_url(pasted, sent.url)
     if sent.expands:
         pasted.messages.append(
-            _("%(names)s would be filled in by the shell; here it stands as it is written.")
+            _("%(names)s would be filled in by the shell. The text is kept here as written.")
             % {"names": ", ".join(dict.fromkeys(sent.expands))}
         )
     return pasted
@@ -61,8 +61,8 @@ def extract_request(text: str) -> ExtractedRequest:
         return from_powershell(text)
     raise Unreadable(
         _(
-            "This is neither a curl command nor JSON. "
-            "Paste one that begins with curl, or a body that begins with {."
+            "Expected a curl command, a PowerShell command or JSON. Paste a command that starts with "
+            "curl or Invoke-WebRequest, or a body that starts with {."
         )
     )
 
@@ -81,17 +81,17 @@ def is_powershell(text: str) -> bool:
 def parse_json_object(text: str) -> dict[str, Any]:
     """JSON as the reference page writes it: a comma before a closing bracket is forgiven."""
     if not text.strip():
-        raise Unreadable(_("There is no body in this text. Paste the whole request, with its JSON."))
+        raise Unreadable(_("This text has no request body. Paste the whole request, including its JSON."))
     try:
         value = load_json(text)
     except json.JSONDecodeError:
         value = load_json_or_explain(TRAILING_COMMA.sub(lambda found: found[1] or " ", text))
     except (RecursionError, ValueError):
         raise Unreadable(
-            _("This JSON cannot be read: it is nested too deeply, or holds a number too long.")
+            _("This JSON can’t be read: it’s nested too deeply or contains a number that’s too long.")
         ) from None
     if not isinstance(value, dict):
-        raise Unreadable(_("The body is not a JSON object. Paste what begins with { and ends with }."))
+        raise Unreadable(_("The body isn’t a JSON object. Paste everything from { to }."))
     return value
 
 
@@ -108,17 +108,17 @@ def load_json_or_explain(text: str) -> Any:
         if not near:
             raise Unreadable(
                 _(
-                    "The JSON breaks off in line %(line)d, column %(column)d. "
-                    "Paste it down to its last bracket."
+                    "The JSON ends early at line %(line)d, column %(column)d. Paste it through its last "
+                    "bracket."
                 )
                 % place
             ) from None
         raise Unreadable(
-            _("The JSON is wrong in line %(line)d, column %(column)d, at “%(near)s”. Mend it there.") % place
+            _("Invalid JSON at line %(line)d, column %(column)d, near “%(near)s”. Fix it there.") % place
         ) from None
     except (RecursionError, ValueError):
         raise Unreadable(
-            _("This JSON cannot be read: it is nested too deeply, or holds a number too long.")
+            _("This JSON can’t be read: it’s nested too deeply or contains a number that’s too long.")
         ) from None
 
 
@@ -129,7 +129,7 @@ def unwrap_job_list(value: dict[str, Any]) -> dict[str, Any]:
         return value
     if len(listed) == 1 and isinstance(listed[0], dict):
         return listed[0]
-    raise Unreadable(_("This is a list of %(count)d jobs. Paste one of them.") % {"count": len(listed)})
+    raise Unreadable(_("This is a list of %(count)d jobs. Paste only one of them.") % {"count": len(listed)})
 
 
 def apply_url(pasted: ImportedRequest, url: str) -> None:
@@ -140,7 +140,7 @@ def apply_url(pasted: ImportedRequest, url: str) -> None:
         path = ""
     found = METHOD_PATH.fullmatch(path)
     if not found:
-        pasted.messages.append(_("The address is not that of tuningJobs.create: only the body was taken."))
+        pasted.messages.append(_("The URL isn’t that of tuningJobs.create, so only the body was used."))
         return
     pasted.project_id = shorten_value(found[1])
     pasted.set_location(found[2])

@@ -41,6 +41,6 @@ def line_number(text: str, at: int) -> int:
 
 def unclosed_quote_error(text: str, at: int, mark: str) -> Unreadable:
     return Unreadable(
-        _("The quotation mark %(mark)s in line %(line)d is not closed. Paste the whole command.")
+        _("The quotation mark %(mark)s on line %(line)d isn’t closed. Paste the whole command.")
         % {"mark": mark, "line": line_number(text, at)}
     )

@@ -46,7 +46,7 @@ def import_request(request: Request, project: Project) -> HttpResponse:
 def parse_pasted_text(text: str) -> reader.ImportedRequest:
     if len(text) > MAX_CHARACTERS:
         raise reader.Unreadable(
-            _("The text is longer than %(most)d characters. Paste the request alone.")
+            _("The text is longer than %(most)d characters. Paste only the request.")
             % {"most": MAX_CHARACTERS}
         )
     return reader.parse_request(text)
@@ -80,7 +80,7 @@ def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) ->
         add_pending_file(request, job, purpose, uri)
         messages.warning(
             request,
-            _("%(uri)s: %(reason)s The address waits in step 2.") % {"uri": uri, "reason": refusal},
+            _("%(uri)s: %(reason)s The path is kept in step 2.") % {"uri": uri, "reason": refusal},
         )
     else:
         job.update_draft(**{purpose: file})
@@ -89,19 +89,18 @@ def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) ->
 def report_import(request: Request, job: TuningJob, pasted: reader.ImportedRequest) -> None:
     if pasted.taken:
         messages.success(
-            request, _("Taken from the request: %(fields)s.") % {"fields": format_field_list(pasted.taken)}
+            request,
+            _("Filled in from the request: %(fields)s.") % {"fields": format_field_list(pasted.taken)},
         )
     if pasted.outputs:
         messages.info(
             request,
-            _("Left out, as the service fills them in: %(fields)s.")
-            % {"fields": format_field_list(pasted.outputs)},
+            _("Ignored (set by the service): %(fields)s.") % {"fields": format_field_list(pasted.outputs)},
         )
     if pasted.unknown:
         messages.warning(
             request,
-            _("Not taken, as it cannot be set here: %(fields)s.")
-            % {"fields": format_field_list(pasted.unknown)},
+            _("Ignored (not supported here): %(fields)s.") % {"fields": format_field_list(pasted.unknown)},
         )
     for message in [*pasted.messages[:MAX_ITEMS_SHOWN], *iter_unsupported_values(job, pasted)]:
         messages.warning(request, message)
@@ -119,25 +118,25 @@ def iter_unsupported_values(job: TuningJob, pasted: reader.ImportedRequest) -> I
     """What this project cannot do with the values that were taken."""
     project = job.project
     if pasted.project_id and pasted.project_id != project.project_id:
-        yield _("The request names the project %(theirs)s; this draft belongs to %(ours)s.") % {
+        yield _("The request is for project %(theirs)s; this draft belongs to %(ours)s.") % {
             "theirs": pasted.project_id,
             "ours": project.project_id,
         }
     model = find_base_model(job)
     if "base_model" not in pasted.fields and "pre_tuned_model" in pasted.fields:
-        yield _("The request does not say on which base model the tuned model rests. Choose it.")
+        yield _("The request doesn’t name the base model of the tuned model. Choose it.")
     if model is None or model.id not in {offered.id for offered in base_models.list_base_models(project)}:
-        yield _("The base model %(model)s is not offered here. Choose another one.") % {
+        yield _("Base model %(model)s isn’t available here. Choose another model.") % {
             "model": job.base_model
         }
         return
     if job.location not in list_tuning_regions(project, model):
-        yield _("%(model)s is not tuned in %(region)s here. Choose another region.") % {
+        yield _("%(model)s can’t be tuned in %(region)s here. Choose another region.") % {
             "model": model.id,
             "region": job.location,
         }
     if job.adapter_size is not None and job.adapter_size not in model.adapter_sizes:
-        yield _("%(model)s does not take adapter size %(size)d. Choose another one.") % {
+        yield _("%(model)s doesn’t support adapter size %(size)d. Choose another size.") % {
             "model": model.id,
             "size": job.adapter_size,
         }

@@ -30,7 +30,7 @@ def status(job: TuningJob, css: str = "") -> SafeString:
 def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
     """Validation loss on its own scale, a dot at the lowest point; a run that goes on is shorter."""
     if not values:
-        return format_html('<span class="t2 small">{}</span>', _("no points yet") if live else "–")
+        return format_html('<span class="t2 small">{}</span>', _("no data yet") if live else "–")
     points = compute_points(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
     lowest = points[values.index(min(values))]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

@@ -32,7 +32,7 @@ def report_state(errors: int | None, warnings: int | None, css: str = "") -> Saf
         return render_chip("warn", "warning", words, css)
     if errors is None:
         return render_chip("idle", "radio_button_unchecked", _("Not checked"), css)
-    return render_chip("ok", "check_circle", _("No problems"), css)
+    return render_chip("ok", "check_circle", _("No problems found"), css)
 
 
 def render_chip(tone: str, symbol: str, words: str, css: str) -> SafeString:
@@ -47,11 +47,11 @@ def token_count(estimated: int | None, calibration: dict[str, float] | None) -> 
     if not calibration:
         return format_html(
             '<span title="{}">≈ {}</span>',
-            _("Estimated from the length of the texts"),
+            _("Estimated at 4 bytes per token"),
             format_count(estimated),
         )
     model, ratio = next(reversed(calibration.items()))
-    words = _("Calibrated by the count of %(model)s") % {"model": model}
+    words = _("Estimated, adjusted with %(model)s’s tokenizer") % {"model": model}
     return format_html('<span title="{}">{}</span>', words, format_count(round(estimated * ratio)))
 
 

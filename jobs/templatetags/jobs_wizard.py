@@ -30,7 +30,7 @@ def chosen(value: float | None, recommended: float | str | None = None) -> SafeS
         known = f" {recommended:g}" if isinstance(recommended, int | float) else ""
         return format_html('<span class="t2">{}</span>{}', _("recommended"), known)
     return format_html(
-        '<span class="changed" title="{}">{}</span>', _("Changed from the recommendation"), f"{value:g}"
+        '<span class="changed" title="{}">{}</span>', _("Changed from the recommended value"), f"{value:g}"
     )
 
 

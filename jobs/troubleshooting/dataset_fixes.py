@@ -50,13 +50,13 @@ def get_file_name(case: FailureCase) -> str:
 
 
 def fix_not_jsonl(case: FailureCase) -> Fix:
-    cause = _("%(file)s is not taken as a JSONL file.") % {"file": get_file_name(case)}
-    action = _("Choose a file on Cloud Storage whose name ends in .jsonl, with one JSON object per line.")
+    cause = _("%(file)s isn’t accepted as a JSONL file.") % {"file": get_file_name(case)}
+    action = _("Choose a Cloud Storage file whose name ends in .jsonl, with one JSON object per line.")
     return suggest_other_file(case, cause, action)
 
 
 def fix_missing_file(case: FailureCase) -> Fix:
-    cause = _("%(file)s is not where it was: nothing lies at its address.") % {"file": get_file_name(case)}
+    cause = _("%(file)s no longer exists at its path.") % {"file": get_file_name(case)}
     return suggest_other_file(case, cause, _("Upload it again, or choose another file."))
 
 
@@ -65,52 +65,54 @@ def fix_unreadable_file(case: FailureCase) -> Fix:
     who = case.match.groupdict().get("who") or case.job.service_account or VERTEX_SERVICE_AGENT
     dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     bucket = dataset.uri.removeprefix("gs://").partition("/")[0] if dataset else ""
-    cause = _("%(account)s may not read the bucket %(bucket)s.") % {"account": who, "bucket": bucket}
+    cause = _("%(account)s isn’t allowed to read bucket %(bucket)s.") % {"account": who, "bucket": bucket}
     action = _(
-        "Give it the role Storage Object Viewer (roles/storage.objectViewer) on the bucket, then tune again."
+        "Grant it the Storage Object Viewer role (roles/storage.objectViewer) on the bucket, then tune again."
     )
     page = case.console_url(f"storage/browser/{bucket};tab=permissions") if bucket else ""
-    return Fix(
-        cause, action, button=_("Tune again"), link=page, link_words=_("Open the bucket’s permissions")
-    )
+    return Fix(cause, action, button=_("Tune again"), link=page, link_words=_("Open bucket permissions"))
 
 
 def fix_unsupported_modality(case: FailureCase) -> Fix:
-    cause = _("Example %(n)s of %(total)s in %(file)s holds what %(model)s is not tuned on: %(kind)s.")
+    cause = _(
+        "Example %(n)s of %(total)s in %(file)s has content that %(model)s can’t be tuned on: %(kind)s."
+    )
     told = {name: case.match[name] for name in ("n", "total", "kind")}
-    action = _("Take it out of “parts” in that line, and in any other like it; or choose another model.")
+    action = _("Remove it from “parts” in this line and any similar lines, or choose another model.")
     return suggest_other_file(
         case, cause % {**told, "file": get_file_name(case), "model": case.model_id}, action
     )
 
 
 def fix_invalid_role(case: FailureCase) -> Fix:
-    cause = _("A message in %(file)s has a role other than user and model.") % {"file": get_file_name(case)}
-    action = _("Write user or model as “role” of every entry of “contents”.")
+    cause = _("A message in %(file)s has a role other than user or model.") % {"file": get_file_name(case)}
+    action = _("Set “role” to user or model in every entry of “contents”.")
     return suggest_other_file(case, cause, action)
 
 
 def fix_too_many_validation_examples(case: FailureCase) -> Fix:
     most = case.match.groupdict().get("most")
-    cause = _("%(file)s has more examples than the service takes for validation.") % {
+    cause = _("%(file)s has more examples than the service allows for validation.") % {
         "file": get_file_name(case)
     }
     action = (
-        _("Choose a file with up to %(n)s examples.") % {"n": most} if most else _("Choose a shorter file.")
+        _("Choose a file with at most %(n)s examples.") % {"n": most}
+        if most
+        else _("Choose a file with fewer examples.")
     )
     return suggest_other_file(case, cause, action, "validation")
 
 
 def fix_too_long_example(case: FailureCase) -> Fix:
     limit = case.model.tokens_per_example if case.model else None
-    cause = _("An example in %(file)s is longer than %(model)s takes.") % {
+    cause = _("An example in %(file)s is too long for %(model)s.") % {
         "file": get_file_name(case),
         "model": case.model_id,
     }
     action = (
-        _("Shorten or leave out what has more than %(n)d tokens.") % {"n": limit}
+        _("Shorten or remove examples longer than %(n)d tokens.") % {"n": limit}
         if limit
-        else _("Shorten the longest examples, or split them.")
+        else _("Shorten or split the longest examples.")
     )
     return suggest_other_file(case, cause, action)
 
@@ -118,11 +120,11 @@ def fix_too_long_example(case: FailureCase) -> Fix:
 def fix_no_usable_example(case: FailureCase) -> Fix:
     """The engine names the first lines and what is wrong with each."""
     reasons = case.match.groupdict().get("reasons") or ""
-    cause = _("No example of %(file)s can be learned from.") % {"file": get_file_name(case)}
-    action = _("Mend its lines, or choose another file.")
+    cause = _("%(file)s has no examples that can be used for training.") % {"file": get_file_name(case)}
+    action = _("Fix its lines, or choose another file.")
     return suggest_other_file(case, f"{cause} {reasons}".strip(), action)
 
 
 def fix_too_large_file(case: FailureCase) -> Fix:
     cause = _("%(file)s is larger than 1 GB.") % {"file": get_file_name(case)}
-    return suggest_other_file(case, cause, _("Leave out examples, or split it."))
+    return suggest_other_file(case, cause, _("Remove some examples, or split the file."))

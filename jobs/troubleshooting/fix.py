@@ -75,9 +75,9 @@ def describe_change(old: Any, new: Any, why: str) -> str:
     """The note at a field that was changed; `why` is a sentence."""
     if new in ("", None):
         words = (
-            _("Cleared; it was %(old)s. %(why)s")
+            _("Cleared (was %(old)s). %(why)s")
             if new == ""
-            else _("Now as recommended; it was %(old)s. %(why)s")
+            else _("Reset to the recommended value (was %(old)s). %(why)s")
         )
         return words % {"old": format_value(old), "why": why}
     return _("Changed from %(old)s to %(new)s. %(why)s") % {

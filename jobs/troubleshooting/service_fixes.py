@@ -27,9 +27,9 @@ def fix_used_up_quota(case: FailureCase) -> Fix | None:
         return None
     metric = case.match.groupdict().get("metric")
     cause = (
-        _("The quota %(metric)s of this Google Cloud project is used up.") % {"metric": metric}
+        _("This Google Cloud project has used up its quota for %(metric)s.") % {"metric": metric}
         if metric
-        else _("A quota of this Google Cloud project is used up.")
+        else _("This Google Cloud project has used up a quota.")
     )
     return suggest_waiting(case, cause)
 
@@ -37,27 +37,27 @@ def fix_used_up_quota(case: FailureCase) -> Fix | None:
 def fix_concurrent_jobs(case: FailureCase) -> Fix | None:
     if case.on_engine:
         return None
-    return suggest_waiting(case, _("Other tuning jobs hold this project’s quota of jobs at the same time."))
+    return suggest_waiting(case, _("Other tuning jobs are using all of this project’s concurrent job quota."))
 
 
 def fix_no_capacity(case: FailureCase) -> Fix | None:
     """Shared capacity, which no quota of the project's helps against."""
     if case.on_engine:
         return None
-    cause = _("Google has no capacity free at the moment.")
+    cause = _("Google has no capacity available right now.")
     if not case.job.is_final:
-        return Fix(cause, _("The job is sent again by itself."))
-    return Fix(cause, _("Tune again in a while, or in another region."), button=get_retry_label(case))
+        return Fix(cause, _("The job is resubmitted automatically."))
+    return Fix(cause, _("Tune again later, or in another region."), button=get_retry_label(case))
 
 
 def suggest_waiting(case: FailureCase, cause: str) -> Fix:
     action = (
-        _("Wait until another job is over, then tune again; or ask Google for more quota.")
+        _("Wait for another job to finish and tune again, or request more quota from Google.")
         if case.job.is_final
-        else _("The job is sent again by itself. More quota can be asked of Google.")
+        else _("The job is resubmitted automatically. You can also request more quota from Google.")
     )
     page = case.console_url("iam-admin/quotas")
-    return Fix(cause, action, button=get_retry_label(case), link=page, link_words=_("Open the quotas"))
+    return Fix(cause, action, button=get_retry_label(case), link=page, link_words=_("Open quotas"))
 
 
 def fix_act_as_permission(case: FailureCase) -> Fix | None:
@@ -65,20 +65,20 @@ def fix_act_as_permission(case: FailureCase) -> Fix | None:
     account = case.job.service_account
     if case.on_engine or not account:
         return fix_missing_permission(case)
-    cause = _("The account of this project may not run jobs as %(account)s.") % {"account": account}
-    action = _("Give it the role %(role)s on that account, or leave the account out.") % {
+    cause = _("This project’s account isn’t allowed to run jobs as %(account)s.") % {"account": account}
+    action = _("Grant it the role %(role)s on that account, or remove the account.") % {
         "role": ROLE_BY_PERMISSION["iam.serviceAccounts.actAs"]
     }
-    note = _("Cleared; it was %(old)s. %(why)s") % {"old": account, "why": cause}
+    note = _("Cleared (was %(old)s). %(why)s") % {"old": account, "why": cause}
     return Fix(
         cause,
         action,
         "service_account",
         {"service_account": ""},
-        _("Go on without the account"),
+        _("Continue without the account"),
         {"service_account": note},
         case.console_url("iam-admin/serviceaccounts"),
-        _("Open the service accounts"),
+        _("Open service accounts"),
     )
 
 
@@ -87,17 +87,17 @@ def fix_missing_permission(case: FailureCase) -> Fix | None:
         return None
     named = case.match.groupdict().get("permission") or ""
     role = next((role for start, role in ROLE_BY_PERMISSION.items() if named.startswith(start)), "")
-    cause = _("The account of this project lacks the permission %(permission)s.") % {"permission": named}
-    action = _("Give it the role %(role)s, then try again.") % {"role": role}
+    cause = _("This project’s account is missing the permission %(permission)s.") % {"permission": named}
+    action = _("Grant it the role %(role)s, then try again.") % {"role": role}
     if not role:
-        cause = _("The account of this project lacks a permission.")
-        action = _("Give it the roles Vertex AI User and, on the bucket, Storage Object User.")
+        cause = _("This project’s account is missing a permission.")
+        action = _("Grant it the Vertex AI User role and, on the bucket, the Storage Object User role.")
     return Fix(
         cause,
         action,
         button=get_retry_label(case),
         link=case.console_url("iam-admin/iam"),
-        link_words=_("Open the permissions"),
+        link_words=_("Open permissions"),
     )
 
 
@@ -105,12 +105,12 @@ def fix_key_permission(case: FailureCase) -> Fix | None:
     """The service, not the caller, encrypts."""
     if case.on_engine:
         return None
-    cause = _("The service may not use the encryption key.")
-    action = _("Give its account the role %(role)s on the key, then try again.") % {
+    cause = _("The service isn’t allowed to use the encryption key.")
+    action = _("Grant its account the role %(role)s on the key, then try again.") % {
         "role": ROLE_BY_PERMISSION["cloudkms."]
     }
     page = case.console_url("security/kms/keyrings")
-    return Fix(cause, action, button=get_retry_label(case), link=page, link_words=_("Open the keys"))
+    return Fix(cause, action, button=get_retry_label(case), link=page, link_words=_("Open keys"))
 
 
 CONSOLE_PAGES = {
@@ -127,7 +127,7 @@ def fix_by_reason(case: FailureCase) -> Fix | None:
     if case.on_engine or known not in CONSOLE_PAGES:
         return None
     title, _meaning, action = MESSAGES_BY_REASON[known]
-    page, words = case.console_url(CONSOLE_PAGES[known]), _("Open the page that switches it on")
+    page, words = case.console_url(CONSOLE_PAGES[known]), _("Open the page to enable it")
     if CONSOLE_PAGES[known] == SETTINGS:
         page, words = SETTINGS, _("Open Settings")
     return Fix(str(title), str(action), button=get_retry_label(case), link=page, link_words=words)
@@ -136,40 +136,40 @@ def fix_by_reason(case: FailureCase) -> Fix | None:
 def fix_credentials(case: FailureCase) -> Fix | None:
     if case.on_engine:
         return None
-    cause = _("Google Cloud refused the service account of this project.")
+    cause = _("Google Cloud rejected this project’s service account.")
     action = _("An admin can renew the key in Settings.")
     return Fix(cause, action, button=get_retry_label(case), link=SETTINGS, link_words=_("Open Settings"))
 
 
 def fix_missing_endpoint(case: FailureCase) -> Fix | None:
     """Trained and paid for: nothing has to be tuned again."""
-    cause = _("The model is tuned and stored; only its endpoint could not be made.")
-    action = _("Deploy it from Model Registry, where it is listed under its name.")
+    cause = _("The model was tuned and stored, but its endpoint couldn’t be created.")
+    action = _("Deploy it from Model Registry, where it’s listed under its name.")
     page = case.console_url("vertex-ai/models")
     return Fix(cause, action, link=page, link_words=_("Open Model Registry"))
 
 
 def fix_full_disk(case: FailureCase) -> Fix:
-    cause = _("The disk of the engine is full.")
-    return Fix(cause, _("Free some space, then tune again."), button=get_retry_label(case))
+    cause = _("The engine’s disk is full.")
+    return Fix(cause, _("Free up some space, then tune again."), button=get_retry_label(case))
 
 
 def fix_dead_trainer(case: FailureCase) -> Fix:
-    cause = _("The training ended several times without getting further.")
-    action = _("The line below tells how it ended last. Tune again once that is mended.")
+    cause = _("Training stopped several times without making progress.")
+    action = _("The line below shows how it last ended. Fix that, then tune again.")
     return Fix(cause, action, button=get_retry_label(case))
 
 
 def fix_cancelled_job(case: FailureCase) -> Fix:
     cause = _("This job was cancelled.")
-    return Fix(cause, _("Tune again starts over, with the same settings."), button=get_retry_label(case))
+    return Fix(cause, _("Use Tune again to start over with the same settings."), button=get_retry_label(case))
 
 
 def fix_internal_error(case: FailureCase) -> Fix:
-    cause = _("The service failed at this job; nothing in the request is known to be wrong.")
+    cause = _("A service error ended the job. No problem with the request is known.")
     action = (
-        _("Tune again. If it fails once more, its log in the engine’s folder tells why.")
+        _("Tune again. If it fails again, see its log in the engine’s folder.")
         if case.on_engine
-        else _("Tune again. If it fails once more, give Google’s support the job’s name.")
+        else _("Tune again. If it fails again, contact Google support with the job name.")
     )
     return Fix(cause, action, button=get_retry_label(case))

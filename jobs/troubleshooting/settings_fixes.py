@@ -33,7 +33,7 @@ def fix_adapter_size(case: FailureCase) -> Fix:
     asked, sizes = case.job.adapter_size, case.model.adapter_sizes if case.model else ()
     smaller = [size for size in sizes if asked is not None and size < asked]
     best = max(smaller) if smaller and asked not in sizes else None
-    cause = _("Adapter size %(size)s is not allowed for %(model)s.") % {
+    cause = _("Adapter size %(size)s isn’t supported by %(model)s.") % {
         "size": format_value(asked),
         "model": case.model_id,
     }
@@ -44,19 +44,19 @@ def fix_adapter_size(case: FailureCase) -> Fix:
     why = (
         describe_adapter_sizes(case.model_id, sizes)
         if best
-        else _("%(model)s does not take it.") % {"model": case.model_id}
+        else _("%(model)s doesn’t support it.") % {"model": case.model_id}
     )
     action = (
-        _("Use %(size)s, the largest that it takes below that.") % {"size": best}
+        _("Use %(size)s, the largest supported size below that.") % {"size": best}
         if best
-        else _("Leave it as recommended.")
+        else _("Use the recommended value.")
     )
-    button = format_use_label(best) if best else _("Leave it as recommended")
+    button = format_use_label(best) if best else _("Use recommended value")
     return change_one_field(case, "adapter_size", best, Fix(cause, action, button=button), why)
 
 
 def describe_adapter_sizes(model: str, sizes: Sequence[int]) -> str:
-    return _("%(model)s takes %(sizes)s.") % {"model": model, "sizes": ", ".join(map(str, sizes))}
+    return _("%(model)s supports %(sizes)s.") % {"model": model, "sizes": ", ".join(map(str, sizes))}
 
 
 def change_one_field(case: FailureCase, field: str, new: Any, recipe: Fix, why: str) -> Fix:
@@ -66,25 +66,25 @@ def change_one_field(case: FailureCase, field: str, new: Any, recipe: Fix, why: 
 
 
 def fix_pre_tuned_adapter_size(case: FailureCase) -> Fix:
-    cause = _("A pre-tuned model keeps the adapter size that it was tuned with.")
-    recipe = Fix(cause, _("Leave the adapter size out."), button=_("Leave it out"))
+    cause = _("A pre-tuned model keeps the adapter size it was tuned with.")
+    recipe = Fix(cause, _("Remove the adapter size."), button=_("Remove it"))
     return change_one_field(case, "adapter_size", None, recipe, cause)
 
 
 def fix_out_of_memory(case: FailureCase) -> Fix:
     """The engine's memory did not suffice; of a trainer that was killed that is only likely."""
     cause = (
-        _("The training was killed several times. Most often the machine’s memory did not suffice.")
+        _("Training was killed several times. The usual cause is that the machine ran out of memory.")
         if "killed" in case.text
-        else _("The memory of the engine did not suffice.")
+        else _("The engine ran out of memory.")
     )
     now = case.job.adapter.effective or (case.model and case.model.default_adapter_size) or 0
     sizes = [size for size in (case.model.adapter_sizes if case.model else ()) if size < now]
     if not sizes:
-        action = _("Shorten the longest examples, or split them.")
+        action = _("Shorten or split the longest examples.")
         return Fix(cause, action, "training", button=_("Choose another training file"))
     recipe = Fix(
-        cause, _("Use a smaller adapter size, or shorter examples."), button=format_use_label(max(sizes))
+        cause, _("Use a smaller adapter size or shorter examples."), button=format_use_label(max(sizes))
     )
     return change_one_field(case, "adapter_size", max(sizes), recipe, cause)
 
@@ -93,7 +93,7 @@ def fix_nan_loss(case: FailureCase) -> Fix:
     """The loss is no number any more."""
     asked = case.job.learning_rate_multiplier or 1.0
     lower = 1.0 if asked > 1 else asked / 2
-    cause = _("The loss grew until it was no number any more: the learning rate is too high.")
+    cause = _("The loss diverged until it was no longer a number. The learning rate is too high.")
     action = _("Lower the learning rate multiplier.")
     return change_one_field(
         case, "learning_rate_multiplier", lower, Fix(cause, action, button=format_use_label(lower)), cause
@@ -101,12 +101,12 @@ def fix_nan_loss(case: FailureCase) -> Fix:
 
 
 def fix_epoch_count(case: FailureCase) -> Fix:
-    cause = _("%(n)s epochs are not allowed.") % {"n": format_value(case.job.epoch_count)}
+    cause = _("%(n)s isn’t an allowed number of epochs.") % {"n": format_value(case.job.epoch_count)}
     return clamp_to_limits(case, "epoch_count", cause, int)
 
 
 def fix_learning_rate(case: FailureCase) -> Fix:
-    cause = _("A learning rate multiplier of %(n)s is not allowed.") % {
+    cause = _("A learning rate multiplier of %(n)s isn’t allowed.") % {
         "n": format_value(case.job.learning_rate_multiplier)
     }
     return clamp_to_limits(case, "learning_rate_multiplier", cause, float)
@@ -122,18 +122,18 @@ def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[s
     elif asked is not None and least and asked < float(least["n"]):
         new = kind(least["n"])
     action = (
-        _("Use %(n)s, the nearest that is allowed.") % {"n": format_value(new)}
+        _("Use %(n)s, the nearest allowed value.") % {"n": format_value(new)}
         if new
-        else _("Leave it as recommended.")
+        else _("Use the recommended value.")
     )
-    button = format_use_label(new) if new else _("Leave it as recommended")
+    button = format_use_label(new) if new else _("Use recommended value")
     return change_one_field(case, field, new, Fix(cause, action, button=button), cause)
 
 
 def fix_base_model(case: FailureCase) -> Fix:
     """The nearest model of the catalogue, with the region and adapter size that it takes."""
     job = case.job
-    cause = _("%(model)s cannot be tuned here.") % {
+    cause = _("%(model)s can’t be tuned here.") % {
         "model": case.match.groupdict().get("model") or case.model_id
     }
     new = None if job.pre_tuned_model else find_nearest_model(job.base_model, job.project.backend)
@@ -141,7 +141,7 @@ def fix_base_model(case: FailureCase) -> Fix:
         field = "pre_tuned_model" if job.pre_tuned_model else "base_model"
         return Fix(cause, _("Choose another model."), field, button=_("Choose another model"))
     changes, notes = build_model_changes(case, new)
-    action = _("Use %(model)s, the nearest of today’s models.") % {"model": new.id}
+    action = _("Use %(model)s, the closest current model.") % {"model": new.id}
     return Fix(cause, action, "base_model", changes, format_use_label(new.id), notes)
 
 
@@ -149,10 +149,10 @@ def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, An
     """What changes with the model: its region and adapter size only where it does not take the job's."""
     job = case.job
     changes: dict[str, Any] = {"base_model": new.id}
-    notes = {"base_model": describe_change(job.base_model, new.id, _("It was refused."))}
+    notes = {"base_model": describe_change(job.base_model, new.id, _("The previous value was rejected."))}
     if job.location not in (offered := list_tuning_regions(job.project, new)):
         changes["location"] = offered[0]
-        why = _("%(model)s is tuned there.") % {"model": new.id}
+        why = _("%(model)s can be tuned there.") % {"model": new.id}
         notes["location"] = describe_change(job.location, offered[0], why)
     if job.adapter_size is not None and job.adapter_size not in new.adapter_sizes:
         best = max((size for size in new.adapter_sizes if size < job.adapter_size), default=None)
@@ -190,9 +190,9 @@ def fix_location(case: FailureCase) -> Fix:
     job = case.job
     offered = list_tuning_regions(job.project, case.model) if case.model else list(job.project.regions)
     others = [region for region in offered if region != job.location]
-    cause = _("%(model)s is not tuned in %(region)s.") % {"model": case.model_id, "region": job.location}
+    cause = _("%(model)s can’t be tuned in %(region)s.") % {"model": case.model_id, "region": job.location}
     if not others:
-        action = _("Choose a region that the model is tuned in. An admin can add regions in Settings.")
+        action = _("Choose a region where this model can be tuned. An admin can add regions in Settings.")
         return Fix(cause, action, "location", button=_("Choose another region"))
     recipe = Fix(cause, _("Use %(region)s.") % {"region": others[0]}, button=format_use_label(others[0]))
     return change_one_field(case, "location", others[0], recipe, cause)
@@ -202,30 +202,32 @@ def fix_pre_tuned_checkpoint(case: FailureCase) -> Fix:
     """The last one that the refusal lists, else the model's default one."""
     listed = re.findall(r"[^\s,]+", case.match.groupdict().get("listed") or "")
     new = listed[-1].rstrip(".") if listed else ""
-    cause = _("The pre-tuned model has no checkpoint %(id)s.") % {"id": case.job.pre_tuned_checkpoint}
+    cause = _("The pre-tuned model doesn’t have checkpoint %(id)s.") % {"id": case.job.pre_tuned_checkpoint}
     action = (
-        _("Go on from checkpoint %(id)s.") % {"id": new} if new else _("Go on from its default checkpoint.")
+        _("Continue from checkpoint %(id)s.") % {"id": new}
+        if new
+        else _("Continue from its default checkpoint.")
     )
     button = _("Use checkpoint %(id)s") % {"id": new} if new else _("Use the default checkpoint")
     return change_one_field(case, "pre_tuned_checkpoint", new, Fix(cause, action, button=button), cause)
 
 
 def fix_pre_tuned_model(case: FailureCase) -> Fix:
-    cause = _("The pre-tuned model cannot be tuned further.")
+    cause = _("The pre-tuned model can’t be tuned further.")
     action = _("Choose a model that was tuned in this project and region.")
     return Fix(cause, action, "pre_tuned_model", button=_("Choose another model"))
 
 
 def fix_other_build(case: FailureCase) -> Fix:
     """Its adapter does not fit the base that the engine has now."""
-    cause = _("The pre-tuned model was tuned on another build of %(model)s than this engine has now.") % {
+    cause = _("The pre-tuned model was tuned on a different build of %(model)s than this engine has now.") % {
         "model": case.match["model"]
     }
     if catalog.find_model(case.match["model"], case.job.project.backend) is None:
         return Fix(cause, _("Choose another model."), "pre_tuned_model", button=_("Choose another model"))
     changes = {"pre_tuned_model": "", "pre_tuned_checkpoint": "", "base_model": case.match["model"]}
     note = describe_change(case.job.pre_tuned_model, "", cause)
-    action = _("Tune %(model)s itself, with the same data.") % {"model": case.match["model"]}
+    action = _("Tune %(model)s itself with the same data.") % {"model": case.match["model"]}
     return Fix(
         cause, action, "base_model", changes, format_use_label(case.match["model"]), {"base_model": note}
     )
@@ -237,8 +239,8 @@ def fix_display_name(case: FailureCase) -> Fix:
     short = name[:MAX_NAME_LENGTH].strip()
     if short == name:
         short = name.encode()[:MAX_NAME_LENGTH].decode(errors="ignore").strip()
-    cause = _("The name is too long: it has %(n)d characters.") % {"n": len(name)}
-    recipe = Fix(cause, _("Shorten it."), button=_("Cut the name"))
+    cause = _("The name is too long (%(n)d characters).") % {"n": len(name)}
+    recipe = Fix(cause, _("Shorten it."), button=_("Shorten the name"))
     return change_one_field(case, "tuned_model_display_name", short, recipe, cause)
 
 
@@ -248,29 +250,29 @@ def fix_labels(case: FailureCase) -> Fix:
     quoted = set(re.findall(r"['\"`]([^'\"`\n]*)['\"`]", case.text))
     named = quoted & held.keys() or set(re.findall(r"[\w-]+", case.text))
     wrong = [key for key in held if key in named and key != SUBMISSION_LABEL]
-    cause = _("A label is not allowed.")
+    cause = _("A label isn’t allowed.")
     action = _(
-        "Keys and values have up to 63 lowercase letters, digits, _ and -; a key starts with a letter."
+        "Keys and values can have up to 63 lowercase letters, digits, _ and -. Keys must start with a letter."
     )
     if not wrong:
         return Fix(cause, action, "labels", button=_("Change the labels"))
     listed = ", ".join(wrong)
     kept = {key: value for key, value in held.items() if key not in wrong}
-    cause = _("These labels are not allowed: %(keys)s.") % {"keys": listed}
-    note = _("Left out: %(keys)s.") % {"keys": ", ".join(f"{key}={held[key]}" for key in wrong)}
-    button = _("Leave out %(keys)s") % {"keys": listed}
+    cause = _("These labels aren’t allowed: %(keys)s.") % {"keys": listed}
+    note = _("Removed: %(keys)s.") % {"keys": ", ".join(f"{key}={held[key]}" for key in wrong)}
+    button = _("Remove %(keys)s") % {"keys": listed}
     return Fix(cause, action, "labels", {"labels": kept}, button, {"labels": note})
 
 
 def fix_too_many_labels(case: FailureCase) -> Fix:
-    cause = _("There are too many labels: up to 64 are allowed, one of them for this application.")
-    return Fix(cause, _("Leave some out."), "labels", button=_("Change the labels"))
+    cause = _("There are too many labels. The limit is 64, including one for this application.")
+    return Fix(cause, _("Remove some labels."), "labels", button=_("Change the labels"))
 
 
 def fix_service_account(case: FailureCase) -> Fix:
-    cause = _("%(account)s is not taken as a service account.") % {"account": case.job.service_account}
-    action = _("Write its email address, or leave it out: the service’s own account is used then.")
-    recipe = Fix(cause, action, button=_("Leave it out"))
+    cause = _("%(account)s isn’t accepted as a service account.") % {"account": case.job.service_account}
+    action = _("Enter its email address, or leave this empty to use the service’s own account.")
+    recipe = Fix(cause, action, button=_("Remove it"))
     return change_one_field(case, "service_account", "", recipe, cause)
 
 
@@ -280,14 +282,14 @@ def fix_key_region(case: FailureCase) -> Fix | None:
     if case.on_engine or held is None or held["location"] == job.location:
         return None
     where = held["location"]
-    cause = _("The encryption key lies in %(key)s, and the job was to run in %(region)s.") % {
+    cause = _("The encryption key is in %(key)s, but the job’s region is %(region)s.") % {
         "key": where,
         "region": job.location,
     }
     if case.model is None or where not in list_tuning_regions(job.project, case.model):
-        action = _("Name a key in %(region)s.") % {"region": job.location}
-        return Fix(cause, action, "kms_key_name", button=_("Name another key"))
-    action = _("Run the job where the key lies, or name a key in %(region)s.") % {"region": job.location}
+        action = _("Enter a key in %(region)s.") % {"region": job.location}
+        return Fix(cause, action, "kms_key_name", button=_("Enter another key"))
+    action = _("Run the job in the key’s region, or enter a key in %(region)s.") % {"region": job.location}
     return change_one_field(
         case, "location", where, Fix(cause, action, button=format_use_label(where)), cause
     )
@@ -296,21 +298,20 @@ def fix_key_region(case: FailureCase) -> Fix | None:
 def fix_unsupported_key(case: FailureCase) -> Fix:
     """Taking encryption away is the person's decision: the button says so, and nothing starts by itself."""
     cause = (
-        _("The engine takes no customer-managed encryption key (CMEK).")
+        _("The engine doesn’t support customer-managed encryption keys (CMEK).")
         if case.on_engine
-        else _("%(model)s takes no customer-managed encryption key (CMEK).") % {"model": case.model_id}
+        else _("%(model)s doesn’t support customer-managed encryption keys (CMEK).")
+        % {"model": case.model_id}
     )
     action = (
-        _("Leave the key out, or choose a model that takes one.")
-        if not case.on_engine
-        else _("Leave it out.")
+        _("Remove the key, or choose a model that supports one.") if not case.on_engine else _("Remove it.")
     )
     return change_one_field(
-        case, "kms_key_name", "", Fix(cause, action, button=_("Go on without the key")), cause
+        case, "kms_key_name", "", Fix(cause, action, button=_("Continue without the key")), cause
     )
 
 
 def fix_invalid_key(case: FailureCase) -> Fix:
-    cause = _("The encryption key was not accepted.")
-    action = _("Write its full name, with a region: projects/…/locations/…/keyRings/…/cryptoKeys/….")
-    return Fix(cause, action, "kms_key_name", button=_("Name another key"))
+    cause = _("The encryption key wasn’t accepted.")
+    action = _("Enter its full name, including a region: projects/…/locations/…/keyRings/…/cryptoKeys/….")
+    return Fix(cause, action, "kms_key_name", button=_("Enter another key"))

@@ -43,7 +43,7 @@ class SuggestedFixes:
         if not self.job.is_final or not labels:
             return ""
         mending = [each for each in self.fixes if each.changes]
-        return labels[0] if len(labels) == 1 else _("Mend this in a copy") if mending else _("Open a copy")
+        return labels[0] if len(labels) == 1 else _("Fix in a copy") if mending else _("Open a copy")
 
     @property
     def links(self) -> list[tuple[str, str]]:

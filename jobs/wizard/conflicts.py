@@ -22,7 +22,7 @@ def was_discarded(request: Request, project: Project, pk: int) -> bool:
 
 def warn_discarded(request: Request) -> None:
     told = _(
-        "This draft was discarded in another tab. What you typed is kept in a new one; "
+        "This draft was discarded in another tab. What you entered is kept in a new draft; "
         "choose its dataset again."
     )
     messages.warning(request, told)
@@ -30,13 +30,15 @@ def warn_discarded(request: Request) -> None:
 
 def copy_started_draft(request: Request, job: TuningJob) -> TuningJob:
     """A copy of the started job, for what was typed since."""
-    told = _("“%(job)s” was started in another tab. What you typed is kept in this new draft.")
+    told = _("“%(job)s” was started in another tab. What you entered is kept in this new draft.")
     messages.warning(request, told % {"job": job})
     return job.copy_to_draft(request.user)
 
 
 def redirect_to_started_job(request: Request, job: TuningJob) -> HttpResponse:
     """For a dataset that comes after the start."""
-    told = _("“%(job)s” was started in another tab; its data stay as they were. Tune again to use others.")
+    told = _(
+        "“%(job)s” was started in another tab, so its data wasn’t changed. Tune again to use other data."
+    )
     messages.warning(request, told % {"job": job})
     return redirect(job)

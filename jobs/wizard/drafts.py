@@ -26,7 +26,7 @@ def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
     job = get_object_or_404(rows, project=project, pk=pk)
     if job.is_draft and job.owner_id != request.user.pk:
         raise PermissionDenied(
-            _("This draft belongs to %(owner)s. Copy it to your drafts to change it.")
+            _("This draft belongs to %(owner)s. Copy it to your drafts to make changes.")
             % {"owner": person(job.owner)}
         )
     return job

@@ -78,7 +78,7 @@ class Review:
         )
         yield ReviewRow(_("Base model"), self.job.base_model, self.build_field_url("base_model"))
         if self.preview.model and self.preview.model.stand_in:
-            yield ReviewRow(_("Answered by"), self.preview.model.stand_in, self.build_field_url("base_model"))
+            yield ReviewRow(_("Served by"), self.preview.model.stand_in, self.build_field_url("base_model"))
         yield ReviewRow(
             _("Pre-tuned model"), self.job.pre_tuned_model, self.build_field_url("pre_tuned_model"), "id"
         )
@@ -109,7 +109,7 @@ class Review:
     def adapter_line(self) -> ReviewRow:
         edit = self.build_field_url("adapter_size")
         if self.job.pre_tuned_model and self.job.adapter_size is None:
-            return ReviewRow(_("Adapter size"), _("that of the model"), edit, "blank")
+            return ReviewRow(_("Adapter size"), _("same as the model"), edit, "blank")
         size = self.preview.model.default_adapter_size if self.preview.model else None
         return ReviewRow(_("Adapter size"), HyperParameter(self.job.adapter_size, size), edit, "setting")
 
@@ -161,7 +161,7 @@ class Review:
     def model_warnings(self) -> Iterator[ReviewIssue]:
         model = self.preview.model
         if model and model.retired and not model.stand_in:
-            told = _("%(model)s is retired. Vertex AI is likely to refuse it.") % {"model": model.id}
+            told = _("%(model)s is retired. Vertex AI will probably reject it.") % {"model": model.id}
             yield ReviewIssue(told, self.build_field_url("base_model"))
 
     def leak_warnings(self) -> Iterator[ReviewIssue]:
@@ -207,10 +207,10 @@ def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
     job = draft_or_404(request, project, pk)
     hindrances = obstacles(job) if job.is_draft else []
     if hindrances:
-        messages.error(request, _("Nothing was started: something is missing. It is listed below."))
+        messages.error(request, _("The job wasn’t started: something is missing. See below."))
         return redirect("jobs:review", project.slug, job.pk)
     if job.start(request.user):
-        told = _("“%(job)s” was handed over. It appears below as soon as it starts.") % {"job": job}
+        told = _("“%(job)s” was submitted. Charts appear here when training starts.") % {"job": job}
         job.refresh_from_db(fields=["submission", "submitted_at"])
         messages.success(request, " ".join(filter(None, [told, str(get_queue(job, request.user))])))
     return redirect("jobs:detail", project.slug, job.pk)

@@ -44,16 +44,16 @@ def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
         raise Http404
     if job and not job.is_draft:
         messages.warning(
-            request, _("“%(job)s” was started: it can be cancelled, not discarded.") % {"job": job}
+            request, _("“%(job)s” was already started. You can cancel it, but not discard it.") % {"job": job}
         )
         return redirect(job)
     if job and job.owner_id != request.user.pk and request.role != Role.ADMIN:
-        raise PermissionDenied(_("Only its owner or an admin of the project may discard this draft."))
+        raise PermissionDenied(_("Only the owner or a project admin can discard this draft."))
     if request.method == "GET":
         return render(request, "jobs/wizard/discard.html", {"job": job})
     if job:
         job.discard(request.user)
-    messages.success(request, _("The draft was discarded."))
+    messages.success(request, _("Draft discarded."))
     return redirect("jobs:drafts", project.slug)
 
 

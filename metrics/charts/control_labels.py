@@ -13,7 +13,7 @@ def axis_labels() -> list[tuple[Axis, str]]:
         (Axis.STEP, _("Step")),
         (Axis.EPOCH, _("Epoch")),
         (Axis.ELAPSED, _("Elapsed")),
-        (Axis.CLOCK, _("Clock")),
+        (Axis.CLOCK, _("Wall time")),
     ]
 
 
@@ -25,7 +25,7 @@ def chip_labels() -> dict[str, str]:
     """Of the chip that tells how fresh the charts are; the page's script fills in {n} and {age}."""
     return {
         "live": _("Live · {age}"),
-        "stale": _("No news · {age}"),
+        "stale": _("Last update · {age}"),
         "paused": _("Paused"),
         "over": pgettext("state of a run", "Ended"),
         "waiting": _("Waiting"),

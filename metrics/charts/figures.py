@@ -159,7 +159,7 @@ def _draw_curves(pair: SeriesPair, controls: Controls) -> go.Figure:
     train, evaluation = pair.train, pair.evaluation
     values = smooth(train.values, controls.smoothing)
     if len(train) and controls.smoothing:
-        figure.add_trace(_trace(pair, train, train.values, theme.raw_style(), _("Train, raw"), "train"))
+        figure.add_trace(_trace(pair, train, train.values, theme.raw_style(), _("Train (raw)"), "train"))
     if len(train):
         figure.add_trace(_trace(pair, train, values, theme.train_style(), _("Train"), "train"))
     if len(evaluation):

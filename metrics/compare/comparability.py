@@ -35,7 +35,7 @@ def _iter_warnings(lines: Sequence[RunLine], baseline: RunLine) -> Iterator[Comp
         if measured:
             yield ComparabilityWarning(
                 _("The baseline has no validation data."),
-                _("No validation loss can be ranked against it. Choose another baseline."),
+                _("Validation losses can’t be compared with it. Choose another baseline."),
                 (),
             )
     else:
@@ -54,8 +54,8 @@ def _warn_other_data(others: Sequence[RunLine], baseline: RunLine) -> Iterator[C
     if not others:
         return
     title = ngettext(
-        "%(n)d run was validated on other data: validation losses not comparable.",
-        "%(n)d runs were validated on other data: validation losses not comparable.",
+        "%(n)d run used different validation data, so its loss can’t be compared.",
+        "%(n)d runs used different validation data, so their losses can’t be compared.",
         len(others),
     ) % {"n": len(others)}
     files: dict[tuple[str, int] | None, list[RunLine]] = {}
@@ -74,13 +74,13 @@ def _warn_other_base_model(others: Sequence[RunLine], baseline: RunLine) -> Iter
     if not others:
         return
     title = ngettext(
-        "%(n)d run has another base model: losses not comparable.",
-        "%(n)d runs have another base model: losses not comparable.",
+        "%(n)d run has a different base model, so its loss can’t be compared.",
+        "%(n)d runs have a different base model, so their losses can’t be compared.",
         len(others),
     ) % {"n": len(others)}
     text = _(
-        "%(runs)s: another model than %(base)s. A loss is counted per token, and another tokenizer cuts the "
-        "same text into other tokens."
+        "%(runs)s: the base model isn’t %(base)s. Loss is measured per token, and different "
+        "tokenizers split the same text differently."
     ) % {"runs": join_run_names(others), "base": baseline.job.base_model}
     yield ComparabilityWarning(title, text, collect_job_ids(others))
 

@@ -274,8 +274,9 @@ class Comparison:
         said = chip_labels() | {
             "more": _("{n} more"),
             "raw": _("raw {value}"),
+            "above_one": _("1 point above the axis, {most}"),
             "above": _("{n} points above the axis, up to {most}"),
-            "none": _("None of these runs has points of this metric yet."),
+            "none": _("None of these runs has data for this metric yet."),
             "step": _("Step {x}"),
             "epoch": _("Epoch {x}"),
         }

@@ -99,7 +99,7 @@ class Table:
             ("", _("Adapter"), "num not-narrow", ""),
             ("", _("LR ×"), "num not-narrow", _("Learning rate multiplier")),
             ("best", _("Best loss"), "num", self.sources["best"]),
-            ("", _("vs baseline"), "num", _("Best loss of the run minus that of the baseline")),
+            ("", _("vs baseline"), "num", _("Best loss of this run minus the baseline’s best loss")),
             ("", _("At step"), "num not-narrow", ""),
             ("final", _("Final loss"), "num not-narrow", self.sources["final"]),
             ("accuracy", _("Token acc."), "num not-narrow", self.sources["accuracy"]),
@@ -108,11 +108,11 @@ class Table:
                 "tokens",
                 _("Tokens"),
                 "num not-narrow",
-                _("Billable tokens of the training dataset, as the service counted them, read once"),
+                _("Billable tokens in the training dataset (one pass), as counted by the service"),
             ),
         ]
         if self.has_costs:
-            words.append(("cost", _("Cost"), "num not-narrow", _("Tokens × epochs × the operator’s price")))
+            words.append(("cost", _("Cost"), "num not-narrow", _("Tokens × epochs × configured price")))
         words.append(("", _("Validation data"), "not-narrow", ""))
         return [self._heading(*each) for each in words]
 
@@ -126,9 +126,9 @@ class Table:
     def sources(self) -> dict[str, str]:
         """Where a column's numbers come from."""
         return {
-            "best": _("Lowest value of /eval_total_loss, as measured"),
-            "final": _("Last value of /eval_total_loss, as measured"),
-            "accuracy": _("/eval_fraction_of_correct_next_step_preds at the step of the best loss"),
+            "best": _("Lowest raw value of /eval_total_loss"),
+            "final": _("Last raw value of /eval_total_loss"),
+            "accuracy": _("/eval_fraction_of_correct_next_step_preds at the step with the best loss"),
         }
 
     @property

@@ -18,7 +18,7 @@ def cite_span(metric: str, first: int, last: int) -> str:
 
 
 def cite_difference(metric: str, step: int, other: int) -> str:
-    return _("%(metric)s at step %(step)s minus that at step %(other)s, raw") % {
+    return _("%(metric)s at step %(step)s minus step %(other)s, raw") % {
         "metric": metric,
         "step": f"{step:,}",
         "other": f"{other:,}",

@@ -63,7 +63,7 @@ def _iter_course_notes(
         yield Note(said.title, join_sentences(parts), said.tone, said.icon, said.again, default=default)
     elif better:
         title = format_sentence(
-            _("Checkpoint %(id)s has a lower validation loss than the default."),
+            _("Checkpoint %(id)s has a lower validation loss than the default checkpoint."),
             id=render_checkpoint_id(better.best),
         )
         yield Note(title, join_sentences(describe_checkpoints(better)[1:]), "", "info", default=default)
@@ -79,19 +79,31 @@ def describe_checkpoints(kept: CheckpointChoice) -> list[SafeString]:
     """Which one to take, then what the last one and the default cost against it."""
     best = {"id": render_checkpoint_id(kept.best)}
     if kept.is_default:
-        said = [format_sentence(_("The default, checkpoint %(id)s, is the closest one kept."), **best)]
+        said = [
+            format_sentence(
+                _("Checkpoint %(id)s, the default, is the saved checkpoint closest to the best step."), **best
+            )
+        ]
     else:
-        said = [format_sentence(_("Checkpoint %(id)s is the closest one kept."), **best)]
+        said = [
+            format_sentence(_("Checkpoint %(id)s is the saved checkpoint closest to the best step."), **best)
+        ]
     if kept.last and kept.last == kept.default:
         said += [
             _describe_cost(
-                _("The last checkpoint, the default, is %(cost)s worse (%(share)s)."), kept, kept.last
+                _("Validation loss at the last checkpoint (the default) is %(cost)s higher (%(share)s)."),
+                kept,
+                kept.last,
             )
         ]
     elif kept.last:
-        said += [_describe_cost(_("The last checkpoint is %(cost)s worse (%(share)s)."), kept, kept.last)]
+        said += [
+            _describe_cost(
+                _("Validation loss at the last checkpoint is %(cost)s higher (%(share)s)."), kept, kept.last
+            )
+        ]
     if kept.default and kept.default != kept.last:
-        words = _("The default, checkpoint %(id)s, is %(cost)s worse (%(share)s).")
+        words = _("Validation loss at checkpoint %(id)s (the default) is %(cost)s higher (%(share)s).")
         said += [_describe_cost(words, kept, kept.default)]
     return said
 
@@ -116,12 +128,15 @@ def course_note(course: Overfitting | Plateau | StillFalling) -> Note:
         case Overfitting():
             return _overfitting_note(course)
         case Plateau():
-            words = _("Validation loss has not improved for %(n)s checks, since step %(step)s.")
+            words = _(
+                "Validation loss hasn’t improved noticeably in the last %(n)s evaluations, since step "
+                "%(step)s."
+            )
             step = render_step(course.best)
             count = render_cited(f"{course.checks:,}", cite_step(EVAL_LOSS, course.best.step))
             return Note(format_sentence(words, n=count, step=step), icon="trending_up")
         case StillFalling():
-            words = _("It went from %(before)s to %(now)s in its last checks.")
+            words = _("It fell from %(before)s to %(now)s in the last evaluations.")
             text = format_sentence(words, before=render_value(course.before), now=render_value(course.now))
             return Note(_("Validation loss was still falling at the end."), text, "", "info", _("Tune again"))
 
@@ -133,7 +148,9 @@ def _overfitting_note(found: Overfitting) -> Note:
         else _("Overfitting began at step %(step)s (epoch %(epoch)s).")
     )
     epoch = render_cited(f"{found.epoch or 0:.2f}", cite_step(EVAL_LOSS, found.start.step))
-    words = _("Validation loss rose from %(start)s to %(now)s since then, while training loss kept falling.")
+    words = _(
+        "Validation loss has risen from %(start)s to %(now)s since then, while training loss kept falling."
+    )
     return Note(
         format_sentence(title, step=render_step(found.start), epoch=epoch),
         format_sentence(words, start=render_value(found.start), now=render_value(found.now)),
@@ -147,17 +164,17 @@ def alert_note(finding: NotANumber | Divergence, over: bool) -> Note:
         return _gap_note(finding)
     if isinstance(finding, NotANumber):
         words = (
-            _("Validation loss has not been a number since step %(step)s.")
+            _("Validation loss has been NaN or infinite since step %(step)s.")
             if finding.metric == EVAL_LOSS
-            else _("Training loss has not been a number since step %(step)s.")
+            else _("Training loss has been NaN or infinite since step %(step)s.")
         )
         step = render_cited(f"{finding.first:,}", cite_step(finding.metric, finding.first))
         title = format_sentence(words, step=step)
     else:
         words = (
-            _("Validation loss has diverged: from %(lowest)s at step %(step)s to %(now)s.")
+            _("Validation loss has diverged, from %(lowest)s at step %(step)s to %(now)s.")
             if finding.now.metric == EVAL_LOSS
-            else _("Training loss has diverged: from %(lowest)s at step %(step)s to %(now)s.")
+            else _("Training loss has diverged, from %(lowest)s at step %(step)s to %(now)s.")
         )
         lowest, now = finding.lowest, finding.now
         step = render_cited(f"{lowest.last:,}", cite_span(lowest.metric, lowest.first, lowest.last))
@@ -167,28 +184,28 @@ def alert_note(finding: NotANumber | Divergence, over: bool) -> Note:
 
 def suggest_remedy(over: bool) -> str:
     if over:
-        return _("Tune again with a lower learning rate multiplier, and look at the data of these steps.")
-    return _("Cancel it, and tune again with a lower learning rate multiplier.")
+        return _("Tune again with a lower learning rate multiplier, and check the data used in these steps.")
+    return _("Cancel the job, then tune again with a lower learning rate multiplier.")
 
 
 def _gap_note(found: NotANumber) -> Note:
     """The numbers came back after it."""
     words = (
         ngettext(
-            "The validation loss is not a number at %(n)s step.",
-            "The validation loss is not a number at %(n)s steps.",
+            "Validation loss is NaN or infinite at %(n)s step.",
+            "Validation loss is NaN or infinite at %(n)s steps.",
             found.count,
         )
         if found.metric == EVAL_LOSS
         else ngettext(
-            "The training loss is not a number at %(n)s step.",
-            "The training loss is not a number at %(n)s steps.",
+            "Training loss is NaN or infinite at %(n)s step.",
+            "Training loss is NaN or infinite at %(n)s steps.",
             found.count,
         )
     )
     source = cite_step(found.metric, found.first)
     text = format_sentence(
-        _("The line breaks there, first at step %(step)s."), step=render_cited(f"{found.first:,}", source)
+        _("The first gap in the curve is at step %(step)s."), step=render_cited(f"{found.first:,}", source)
     )
     return Note(format_sentence(words, n=render_cited(f"{found.count:,}", source)), text)
 
@@ -196,10 +213,10 @@ def _gap_note(found: NotANumber) -> Note:
 def no_evaluation_note(found: NoEvaluation) -> Note:
     if found.given:
         title = _("The service recorded no validation loss.")
-        text = _("Which checkpoint is best cannot be told from the training loss; test them instead.")
+        text = _("Training loss can’t show which checkpoint is best. Test the checkpoints instead.")
         return Note(title, text, "", "info")
-    text = _("No validation dataset was given, so only the training curves can be drawn.")
-    return Note(_("There is no validation curve."), text, "", "info", _("Tune again with validation"))
+    text = _("No validation dataset was set, so only training curves are shown.")
+    return Note(_("No validation curve."), text, "", "info", _("Tune again with validation"))
 
 
 # ---- numbers with where they come from ----

@@ -48,7 +48,7 @@ def panels() -> list[Panel]:
     loss = _("Average loss per token at each tuning step; lower is better.")
     return [
         Panel("loss", _("Loss"), loss, tall=True),
-        Panel("accuracy", _("Token accuracy"), _("Share of answer tokens predicted right.")),
+        Panel("accuracy", _("Token accuracy"), _("Share of answer tokens predicted correctly.")),
         Panel("predictions", _("Tokens predicted"), _("Answer tokens in each step.")),
     ]
 
@@ -131,7 +131,7 @@ class Monitor:
         if self.read_error:
             return self._read_error_note().title
         if self.job.is_final:
-            return _("This run ended before its first point.")
+            return _("This run ended before any data was recorded.")
         return _("Charts appear when tuning starts.")
 
     def progress(self) -> str:
@@ -181,7 +181,7 @@ class Monitor:
         if self.read_error:
             yield self._read_error_note()
         elif not self.job.is_final and self.read_at and self.now - self.read_at > STALE_AFTER:
-            text = _("Nothing has been read since; the background worker may have stopped.")
+            text = _("No updates since then; the background worker may have stopped.")
             yield Note(self._format_read_time(), text, icon="schedule")
 
     def _read_error_note(self) -> Note:
@@ -190,22 +190,20 @@ class Monitor:
         banner = explain_error(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
             text = _(
-                "The service refuses this project's account, which needs to read TensorBoards and metadata "
-                "stores (role Vertex AI User). The tuning itself is not affected."
+                "The service denied access. This project’s account needs the Vertex AI User role to read "
+                "TensorBoards and metadata stores. Tuning isn’t affected."
             )
-            return Note(_("Metrics are not readable."), text, machine=banner.machine)
-        title = self._format_read_time() if self.series else _("No metrics could be read yet.")
+            return Note(_("Metrics can’t be read."), text, machine=banner.machine)
+        title = self._format_read_time() if self.series else _("Metrics couldn’t be read yet.")
         return Note(title, f"{banner.title} {banner.meaning}", icon="cloud_off", machine=banner.machine)
 
     def _format_read_time(self) -> str:
-        return _("These numbers are from %(time)s.") % {
-            "time": format_moment(self.read_at) if self.read_at else "–"
-        }
+        return _("Data as of %(time)s.") % {"time": format_moment(self.read_at) if self.read_at else "–"}
 
     def _iter_end_notes(self) -> Iterator[Note]:
         again = _("Tune again")
         where = {"step": f"{self.latest_step:,}"}
-        kept = _("The points up to there are kept.") if self.series else ""
+        kept = _("Data up to that step is saved.") if self.series else ""
         if self.job.state == job_states.CANCELLED and self.series:
             yield Note(_("Cancelled at step %(step)s.") % where, kept, "", "do_not_disturb_on", again)
         elif self.job.state in (job_states.FAILED, job_states.EXPIRED) and self.series:
@@ -224,7 +222,7 @@ class Monitor:
         """How many there are of how many, as far as that is known."""
         count = len(self.run.checkpoints)
         if self.job.export_last_checkpoint_only:
-            return _("only the last one is kept")
+            return _("only the last one is saved")
         if self.run.epochs and self.run.epochs < 10:
             return _("%(n)d of %(all)d · one at the end of each epoch") % {"n": count, "all": self.run.epochs}
         return str(count or "")

@@ -44,41 +44,41 @@ def message_for(error: VertexError, on_engine: bool) -> Words:
 
 MESSAGES_BY_REASON: dict[str, Words] = {
     "SERVICE_DISABLED": (
-        _("The Vertex AI API is switched off in this Google Cloud project."),
-        _("Nothing can be tuned or read there until it is on."),
+        _("The Vertex AI API is disabled in this Google Cloud project."),
+        _("Nothing can be tuned or read there until it’s enabled."),
         _("Enable aiplatform.googleapis.com in the project, wait a minute, then try again."),
     ),
     "BILLING_DISABLED": (
-        _("Billing is switched off in this Google Cloud project."),
-        _("Google Cloud starts no work there."),
+        _("Billing is disabled in this Google Cloud project."),
+        _("Google Cloud doesn’t start any work there."),
         _("Link a billing account to the project, then try again."),
     ),
     "USER_PROJECT_DENIED": (
-        _("Google Cloud refused the quota project."),
-        _("The service account may not use it."),
-        _("Give it the role Service Usage Consumer there, or clear the quota project in Settings."),
+        _("Google Cloud rejected the quota project."),
+        _("The service account isn’t allowed to use it."),
+        _("Grant it the Service Usage Consumer role there, or clear the quota project in Settings."),
     ),
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": (
-        _("The credentials of this project do not reach Vertex AI."),
-        _("Their access scopes leave it out."),
-        _("Use credentials with the scope cloud-platform."),
+        _("This project’s credentials can’t access Vertex AI."),
+        _("Their access scopes don’t include it."),
+        _("Use credentials with the cloud-platform scope."),
     ),
 }
 
 ENGINE_MESSAGES: dict[type, Words] = {
     errors.NotSent: (
-        _("The local engine is not answering."),
-        _("Nothing was sent. Runs go on from their last save point when it is back."),
-        _("It is started again by itself: try again in a moment."),
+        _("The local engine isn’t responding."),
+        _("Nothing was sent. Jobs resume from their last save point when it’s back."),
+        _("It restarts automatically. Try again in a moment."),
     ),
     errors.Unauthenticated: (
-        _("The local engine refused the token of this installation."),
-        _("It was started with another one."),
+        _("The local engine rejected this installation’s token."),
+        _("The engine was started with a different one."),
         _("Restart the installation so that both read the same token file."),
     ),
     errors.PermissionDenied: (
-        _("The local engine refused this request."),
-        _("It only takes requests from this installation."),
+        _("The local engine rejected this request."),
+        _("It only accepts requests from this installation."),
         "",
     ),
     errors.TooManyRequests: (
@@ -95,9 +95,9 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
         _("Check the server’s network and the region, then try again."),
     ),
     errors.OutcomeUnknown: (
-        _("The answer did not arrive."),
-        _("It is not known whether this was done."),
-        _("Look again in a moment before you repeat it."),
+        _("No response arrived."),
+        _("It’s unknown whether this was done."),
+        _("Check the current state in a moment before you try again."),
     ),
     errors.BadRequest: (
         _("The service did not accept these values."),
@@ -105,48 +105,48 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
         _("Change what the line below names, then try again."),
     ),
     errors.Unauthenticated: (
-        _("Google Cloud refused the service account of this project."),
+        _("Google Cloud rejected this project’s service account."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
         _("An admin can renew the key in Settings."),
     ),
     errors.PermissionDenied: (
-        _("The service account of this project lacks a permission."),
-        _("Google Cloud refused the request; nothing was changed."),
-        _("Give it the roles Vertex AI User and, on the bucket, Storage Object User."),
+        _("This project’s service account is missing a permission."),
+        _("Google Cloud denied the request. Nothing was changed."),
+        _("Grant it the Vertex AI User role and, on the bucket, the Storage Object User role."),
     ),
     errors.NotFound: (
-        _("The service does not know this."),
-        _("It was deleted, or the project ID, the region or the name is wrong."),
+        _("The service couldn’t find this."),
+        _("It was deleted, or the project ID, region or name is wrong."),
         _("Check them in Settings."),
     ),
     errors.Conflict: (
-        _("This exists already, or somebody changed it meanwhile."),
-        _("Nothing was changed now."),
-        _("Look at how it stands, then decide again."),
+        _("This already exists, or someone changed it in the meantime."),
+        _("Nothing was changed this time."),
+        _("Check the current state before you try again."),
     ),
     errors.TooManyRequests: (
-        _("A quota of this Google Cloud project is used up."),
+        _("This Google Cloud project has used up a quota."),
         _("Nothing was started."),
-        _("Wait and try again, or ask Google for more quota in this region."),
+        _("Wait and try again, or request more quota from Google for this region."),
     ),
     errors.Refused: (
-        _("The service refused this request."),
+        _("The service rejected this request."),
         _("Nothing was changed."),
-        _("The line below is its own explanation."),
+        _("The line below is the service’s own explanation."),
     ),
     errors.CredentialsFailed: (
-        _("There are no usable Google credentials for this project."),
+        _("This project has no usable Google credentials."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
-        _("An admin can name a credentials file in Settings, or sign in on the server with gcloud."),
+        _("An admin can set a credentials file in Settings, or sign in on the server with gcloud."),
     ),
     errors.StreamBroken: (
-        _("The answer broke off."),
-        _("What had arrived is kept."),
+        _("The response was cut off."),
+        _("The part that arrived is kept."),
         _("Ask again."),
     ),
     VertexError: (
-        _("The service could not do this."),
-        _("The line below is its own explanation."),
+        _("The service couldn’t do this."),
+        _("The line below is the service’s own explanation."),
         "",
     ),
 }

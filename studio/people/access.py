@@ -56,9 +56,11 @@ def project_or_refuse(request: Request, slug: str, needed: Role) -> Project:
     project = Project.objects.filter(slug=slug).first()
     held = project.role_of(request.user) if project else None
     if project is None or held is None:
-        raise Http404(_("There is no such project, or you are not a member of it."))
+        raise Http404(_("This project doesn’t exist, or you aren’t a member of it."))
     if not held.covers(needed):
-        raise PermissionDenied(_("This needs the role “%(role)s” in this project.") % {"role": needed.label})
+        raise PermissionDenied(
+            _("This requires the “%(role)s” role in this project.") % {"role": needed.label}
+        )
     request.role = held
     request.project = project  # type: ignore[attr-defined]
     return project
@@ -70,7 +72,7 @@ def require_installation_admin(view: View) -> View:
     @wraps(view)
     def view_wrapper(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_superuser:
-            raise PermissionDenied(_("This needs an admin of the installation."))
+            raise PermissionDenied(_("This requires an installation admin."))
         return view(request, *args, **kwargs)
 
     view_wrapper.needs = "installation admin"  # type: ignore[attr-defined]

@@ -31,7 +31,7 @@ class JoinForm(StyledForm, forms.Form):
         help_text=gettext_lazy("At least 12 characters."),
     )
     repeated = forms.CharField(
-        label=gettext_lazy("The password again"),
+        label=gettext_lazy("Confirm password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
@@ -45,7 +45,7 @@ class JoinForm(StyledForm, forms.Form):
         self.user.first_name = given.get("name", "")
         password = given.get("password")
         if password and password != given.get("repeated"):
-            self.add_error("repeated", _("The two passwords are not the same."))
+            self.add_error("repeated", _("The passwords don’t match."))
         elif password:
             try:
                 validate_password(password, self.user)
@@ -64,7 +64,7 @@ class SignInForm(StyledForm, AuthenticationForm):
 
 class MemberForm(StyledForm, forms.Form):
     username = forms.CharField(
-        label=gettext_lazy("Username or e-mail"),
+        label=gettext_lazy("Username or email"),
         max_length=150,
         validators=[UnicodeUsernameValidator()],
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),

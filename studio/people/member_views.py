@@ -48,7 +48,7 @@ def add_member(request: Request, project: Project) -> HttpResponse:
     with transaction.atomic():
         user = User.objects.filter(username__iexact=username).first()
         if user and project.membership_set.filter(user=user).exists():
-            form.add_error("username", _("%(person)s is a member already.") % {"person": username})
+            form.add_error("username", _("%(person)s is already a member.") % {"person": username})
             return render_members(request, project, form, None)
         newcomer = user is None
         user = user or invitations.create_invited_user(username)
@@ -57,7 +57,7 @@ def add_member(request: Request, project: Project) -> HttpResponse:
     if newcomer:
         show_link_once(request, user)
     else:
-        messages.success(request, _("%(person)s is a member now.") % {"person": user.username})
+        messages.success(request, _("%(person)s is now a member.") % {"person": user.username})
     return redirect("members", project.slug)
 
 
@@ -104,7 +104,7 @@ def is_last_admin(membership: Membership) -> bool:
 
 
 def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
-    messages.error(request, _("A project keeps at least one admin. Make somebody else an admin first."))
+    messages.error(request, _("A project needs at least one admin. Make someone else an admin first."))
     return redirect("members", project.slug)
 
 
@@ -115,7 +115,7 @@ def renew_link(request: Request, project: Project, membership: int) -> HttpRespo
     held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
     if not invitations.can_renew_link(request.user, held.user, project):
         messages.error(
-            request, _("Only an admin of the installation may do this for somebody who has come in.")
+            request, _("Only an installation admin can do this for someone who has already joined.")
         )
         return redirect("members", project.slug)
     with transaction.atomic():

@@ -36,7 +36,7 @@ class RegionsField(forms.CharField):
     def clean(self, value: Any) -> list[str]:
         names = re.split(r"[\s,]+", super().clean(value).strip())
         if wrong := [name for name in names if not REGION.fullmatch(name)]:
-            raise ValidationError(_("“%(name)s” is not a region.") % {"name": wrong[0]})
+            raise ValidationError(_("“%(name)s” isn’t a region.") % {"name": wrong[0]})
         return list(dict.fromkeys(names))
 
 
@@ -46,7 +46,7 @@ class ProjectForm(StyledForm, ProjectModelForm):
 
     regions = RegionsField(
         label=gettext_lazy("Regions"),
-        help_text=gettext_lazy("Separated by commas. The first is offered first."),
+        help_text=gettext_lazy("Comma-separated; the first is the default."),
     )
 
     class Meta:
@@ -54,15 +54,16 @@ class ProjectForm(StyledForm, ProjectModelForm):
         fields = ["name", "regions", "bucket", "quota_project", "credentials_file"]
         labels = {
             "name": gettext_lazy("Name"),
-            "bucket": gettext_lazy("Bucket for uploads"),
+            "bucket": gettext_lazy("Upload bucket"),
             "quota_project": gettext_lazy("Quota project"),
             "credentials_file": gettext_lazy("Credentials file"),
         }
         help_texts = {
             "bucket": gettext_lazy("A Cloud Storage bucket in the region of the jobs, without gs://."),
-            "quota_project": gettext_lazy("Pays for the calls, if it is not this project."),
+            "quota_project": gettext_lazy("Project billed for API calls, if different."),
             "credentials_file": gettext_lazy(
-                "Path of a service account key on the server. Empty: the server’s own credentials."
+                "Path to a service account key on the server. Leave empty to use the server’s own "
+                "credentials."
             ),
         }
 
@@ -77,13 +78,13 @@ class ProjectForm(StyledForm, ProjectModelForm):
     def clean_bucket(self) -> str:
         bucket: str = self.cleaned_data["bucket"].removeprefix("gs://").strip("/")
         if bucket and not BUCKET.fullmatch(bucket):
-            raise ValidationError(_("“%(name)s” is not the name of a bucket.") % {"name": bucket})
+            raise ValidationError(_("“%(name)s” isn’t a bucket name.") % {"name": bucket})
         return bucket
 
     def clean_credentials_file(self) -> str:
         path: str = self.cleaned_data["credentials_file"]
         if path and "credentials_file" in self.changed_data and not Path(path).is_file():
-            raise ValidationError(_("There is no file %(path)s on the server.") % {"path": path})
+            raise ValidationError(_("File %(path)s doesn’t exist on the server.") % {"path": path})
         return path
 
 
@@ -94,21 +95,19 @@ class NewProjectForm(ProjectForm):
         fields = ["name", "backend", "project_id", "regions", "bucket", "quota_project", "credentials_file"]
         labels = {
             **ProjectForm.Meta.labels,
-            "backend": gettext_lazy("Where it runs"),
+            "backend": gettext_lazy("Runs on"),
             "project_id": gettext_lazy("Project ID"),
         }
         help_texts = {
             **ProjectForm.Meta.help_texts,
-            "project_id": gettext_lazy(
-                "Of the Google Cloud project. On the local engine, any name of this form."
-            ),
+            "project_id": gettext_lazy("Google Cloud project ID (any valid ID for the local engine)."),
         }
 
     def clean_project_id(self) -> str:
         project_id: str = self.cleaned_data["project_id"]
         if not PROJECT_ID.fullmatch(project_id):
             raise ValidationError(
-                _("“%(name)s” is not a project ID, such as my-project-123.") % {"name": project_id}
+                _("“%(name)s” isn’t a project ID. Enter one like my-project-123.") % {"name": project_id}
             )
         return project_id
 

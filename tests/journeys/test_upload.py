@@ -126,12 +126,12 @@ def test_interrupted_upload_reports_and_resumes(visit: Callable[..., Page], line
     line.cut_after(5 * MEGABYTE)
     line.slow.set()  # so that the browser has noticed by then how far it is
     upload_file(page, large)
-    again = page.get_by_role("button", name="Send again")
+    again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()
     words = get_status_text(page)
-    assert re.match(
-        r"The connection was lost at about [\d.]+ MB of 1[\d.]+ MB. What has arrived is kept", words
-    ), words
+    assert re.match(r"Connection lost at about [\d.]+ MB of 1[\d.]+ MB. What has arrived is kept", words), (
+        words
+    )
     expect(again).to_be_focused()
     expect(page.locator("#validation-enabled")).to_be_enabled()
     line.slow.clear()
@@ -145,7 +145,7 @@ def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line
     page = visit()
     line.cut_after(10 * MEGABYTE)
     upload_file(page, large)
-    expect(page.locator("#training [data-told]")).to_have_text("The connection was lost. Trying again…")
+    expect(page.locator("#training [data-told]")).to_have_text("Connection lost. Retrying…")
     line.mend()
     expect_dataset(page, "large.jsonl", "1,200")
 
@@ -157,12 +157,10 @@ def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line:
     expect(page.locator("#training [data-told]")).to_have_text(
         re.compile(r"Uploading \d+ %, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
     )
-    expect(page.get_by_text("An upload is running.")).to_be_visible()
+    expect(page.get_by_text("Upload in progress.")).to_be_visible()
     expect(page.locator("#validation-enabled")).to_be_disabled()
     page.locator("#training").get_by_role("button", name="Cancel").click()
-    expect(page.locator("#training [data-told]")).to_have_text(
-        "The upload was cancelled. Nothing was stored."
-    )
+    expect(page.locator("#training [data-told]")).to_have_text("Upload cancelled. Nothing was stored.")
     line.slow.clear()
     page.reload()
     expect(page.get_by_text("Tuning dataset not chosen")).to_be_visible()
@@ -171,7 +169,7 @@ def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line:
     expect(page.locator("#training progress")).not_to_have_attribute("value", "0")
     page.locator("#training").get_by_role("button", name="Cancel").click()
     line.slow.clear()
-    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="Try again").click()
     expect_dataset(page, "large.jsonl", "1,200")
 
 
@@ -179,7 +177,7 @@ def test_upload_resumes_after_a_reload(visit: Callable[..., Page], line: Line, l
     page = visit()
     line.cut_after(6 * MEGABYTE)
     upload_file(page, large)
-    expect(page.get_by_role("button", name="Send again")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
     line.mend()
     page.reload()
     line.sent = 0
@@ -239,8 +237,8 @@ def test_dataset_step_without_javascript(visit: Callable[..., Page], dataset: Ca
     page.get_by_label("Enable model validation").check()
     page.get_by_role("button", name="Apply").click()
     validation = page.locator("#validation")
-    validation.get_by_label("Hold out a part of the training file").check()
-    validation.get_by_label("Percent to hold out").fill("25")
+    validation.get_by_label("Hold out part of the training file").check()
+    validation.get_by_label("Percentage to hold out").fill("25")
     validation.get_by_role("button", name="Hold out").click()
     expect(page.locator("#training")).to_contain_text(
         "30 for training, 10 held out for validation (25 %, seed 0)"

@@ -167,7 +167,7 @@ def test_points_stay_when_the_experiment_is_deleted(job: TuningJob, board: Board
         for trace in charts["loss"]["data"]
         if "name" in trace
     }
-    assert drawn["Train, raw"] == [value for _, _, value in falling_points(1, 60)]
+    assert drawn["Train (raw)"] == [value for _, _, value in falling_points(1, 60)]
     assert drawn["Validation"] == [value for _, _, value in falling_points(20, 40)]
 
 

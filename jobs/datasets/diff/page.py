@@ -223,6 +223,6 @@ def read_or_explain(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, 
 
 def describe_deletion(dataset: Dataset) -> str:
     sentence = _(
-        "“%(file)s” was deleted or replaced: its generation %(generation)s is no longer in Cloud Storage."
+        "“%(file)s” was deleted or replaced. Generation %(generation)s is no longer in Cloud Storage."
     )
     return sentence % {"file": dataset, "generation": dataset.generation}

@@ -91,7 +91,7 @@ def keep_cleaned(request: Request, project: Project, pk: int) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect(dataset)
-    messages.success(request, _("“%(file)s” is in the library.") % {"file": made})
+    messages.success(request, _("“%(file)s” was added to the library.") % {"file": made})
     return redirect(made)
 
 
@@ -100,7 +100,7 @@ def make_cleaned_copy(dataset: Dataset, user: User) -> Dataset:
     with open_version(dataset) as source, tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
         copy.writelines(clean_file(ingest.read_blocks(source)))
         if not copy.tell():
-            raise Refusal(_("No line of this file can be used, so nothing would be left."))
+            raise Refusal(_("This file has no usable lines, so the cleaned file would be empty."))
         return store_copy(dataset, user, copy, how)
 
 

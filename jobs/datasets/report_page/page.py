@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 20
 INDEX = re.compile(r"\[\d+\]")
 FORMATS: dict[str, str | Promise] = {
-    "openai_messages": gettext_lazy("OpenAI chat"),
+    "openai_messages": gettext_lazy("OpenAI’s chat format"),
     "legacy_messages": gettext_lazy("the older “messages” format"),
     "legacy_text_pairs": gettext_lazy("the older “input_text” and “output_text” format"),
     "prompt_completion": gettext_lazy("the “prompt” and “completion” format"),
@@ -94,9 +94,9 @@ class ReportPage:
     def tokens(self) -> tuple[str, Distribution]:
         """By a model's own count where it was asked; and what is counted, in words."""
         if not self.dataset.calibration:
-            return _("tokens, estimated"), self.report.tokens
+            return _("tokens (estimated)"), self.report.tokens
         model, ratio = next(reversed(self.dataset.calibration.items()))
-        words = _("tokens, calibrated by the count of %(model)s") % {"model": model}
+        words = _("tokens (estimated, adjusted with %(model)s’s tokenizer)") % {"model": model}
         return words, self.report.tokens.scale(ratio)
 
     @property
@@ -114,7 +114,11 @@ class ReportPage:
         """What would be converted, as a sentence: 412 lines are OpenAI chat."""
         known = self.report.convertible.items()
         return " ".join(
-            ngettext("%(n)d line is %(format)s.", "%(n)d lines are %(format)s.", count)
+            ngettext(
+                "%(n)d line uses %(format)s and can be converted.",
+                "%(n)d lines use %(format)s and can be converted.",
+                count,
+            )
             % {"n": count, "format": FORMATS.get(code, code)}
             for code, count in known
         )
@@ -195,13 +199,13 @@ def describe_derivation(derivation: dict[str, Any]) -> str:
     """A derivation in words; blank where there is none."""
     match derivation:
         case {"how": "cleaned"}:
-            return _("Cleaned: lines that cannot be used and exact duplicates are left out.")
+            return _("Cleaned: unusable lines and exact duplicates removed.")
         case {"how": "converted"}:
-            return _("Converted to Gemini’s format; what cannot be used is left out.")
+            return _("Converted to Gemini format; unusable lines removed.")
         case {"how": "held_out", "percent": percent, "part": part, **rest}:
             seed = rest.get("seed", 0)
-            parts = {"training": _("the training part"), "validation": _("the part held out")}
-            return _("%(percent)s %% held out with the seed %(seed)s: %(part)s.") % {
+            parts = {"training": _("training part"), "validation": _("held-out part")}
+            return _("%(percent)s%% held out for validation (seed %(seed)s): %(part)s.") % {
                 "percent": percent,
                 "seed": seed,
                 "part": parts.get(str(part), part),

@@ -13,9 +13,11 @@ TXT_SUFFIXES = tuple(f"{suffix}.txt" for suffix in ACCEPTED_SUFFIXES)
 STEM = 80
 PACKED = (".gz", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".zst", ".7z")
 TABLES = (".csv", ".tsv", ".xls", ".xlsx", ".parquet")
-UNPACK = _("%(name)s is a packed file. Unpack it, then choose the .jsonl file.")
-EXPORT = _("%(name)s is a table. Export it as JSONL: one conversation per line, in a file ending in .jsonl.")
-OTHER = _("Choose a file whose name ends in .jsonl; this one is %(name)s.")
+UNPACK = _("%(name)s is a compressed file. Extract it, then choose the .jsonl file.")
+EXPORT = _(
+    "%(name)s is a table. Export it as JSONL, with one conversation per line, in a file ending in .jsonl."
+)
+OTHER = _("Choose a file ending in .jsonl, not %(name)s.")
 
 
 def explain_refusal(filename: str) -> str:

@@ -131,13 +131,13 @@ def as_text(files: Files, leaks: Leaks | None) -> Iterator[str]:
     for found in files.values():
         yield from file_text(found)
     if leaks is not None:
-        yield _("%(exact)s validation examples stand in the training data, and %(near)s nearly do.") % {
+        yield _("Validation examples also in the training data: %(exact)s exact, %(near)s similar.") % {
             "exact": leaks.exact,
             "near": leaks.near,
         }
         for pair in leaks.pairs:
             yield _(
-                "  validation line %(validation)s: training line %(training)s, likeness %(similarity)s"
+                "  validation line %(validation)s: training line %(training)s, similarity %(similarity)s"
             ) % {
                 "validation": pair.validation,
                 "training": pair.training,
@@ -147,7 +147,7 @@ def as_text(files: Files, leaks: Leaks | None) -> Iterator[str]:
 
 def file_text(found: CheckResult) -> Iterator[str]:
     path, report, problems = found
-    yield _("%(file)s: %(examples)s examples in %(lines)s lines") % {
+    yield _("%(file)s: examples %(examples)s, lines %(lines)s") % {
         "file": path,
         "examples": report.examples,
         "lines": report.lines,
@@ -162,7 +162,7 @@ def file_text(found: CheckResult) -> Iterator[str]:
     for code, count in report.counts.items():
         shown = sum(problem.code == code for problem in report.problems)
         if count > shown:
-            yield _("%(file)s: %(count)s more of the kind %(code)s") % {
+            yield _("%(file)s: %(code)s: %(count)s more") % {
                 "file": path,
                 "count": count - shown,
                 "code": code,

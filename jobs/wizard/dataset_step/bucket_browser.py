@@ -71,7 +71,7 @@ class BucketBrowser:
         try:
             self._resolve_path()
         except BadName:
-            return _("This is not a bucket or a folder. Write gs://bucket/folder/.")
+            return _("This isn’t a bucket or folder. Enter a path like gs://bucket/folder/.")
         return ""
 
     def _resolve_path(self) -> str:
@@ -134,15 +134,15 @@ def explain_listing_error(error: VertexError, place: str, on_engine: bool) -> st
     """Which role is missing where, and what goes on without it."""
     if isinstance(error, PermissionDenied) and not place:
         return _(
-            "The service account of this project may not list buckets: it lacks the permission "
-            "storage.buckets.list. Write the name of the bucket instead."
+            "This project’s service account can’t list buckets: it needs the storage.buckets.list "
+            "permission. Enter the bucket name instead."
         )
     bucket = gcs_paths.split_folder_uri(place)[0] if place else ""
     if isinstance(error, PermissionDenied):
         return _(
-            "The service account of this project may not list the files of %(bucket)s. "
-            "Give it the role Storage Object Viewer on this bucket."
+            "This project’s service account can’t list the files in %(bucket)s. Grant it the Storage "
+            "Object Viewer role on this bucket."
         ) % {"bucket": bucket}
     if isinstance(error, NotFound):
-        return _("There is no bucket %(bucket)s. Check its name.") % {"bucket": bucket}
+        return _("Bucket %(bucket)s doesn’t exist. Check its name.") % {"bucket": bucket}
     return str(explain_error(error, on_engine=on_engine))

@@ -97,9 +97,7 @@ def compare_datasets(request: Request, project: Project, pk: int) -> HttpRespons
             request, "jobs/wizard/dataset_step/_leakage.html", {"job": job, "comparison": comparison}
         )
     if comparison and comparison.failure:
-        messages.error(
-            request, _("The datasets could not be compared. %(why)s") % {"why": comparison.failure}
-        )
+        messages.error(request, _("Couldn’t compare the datasets. %(why)s") % {"why": comparison.failure})
     return redirect_to_dataset_step(job, "validation") if job.is_draft else redirect(job)
 
 
@@ -129,19 +127,19 @@ def remove_leaks(user: User, training: Dataset, validation: Dataset, folder: str
         return leakage_results.remove_leaks(user, training, validation, folder)
     except leakage_results.NothingLeft:
         words = _(
-            "Nothing would be left. Choose another validation dataset, "
-            "or hold out a part of the training file."
+            "No examples would be left. Choose another validation dataset, or hold out part of the "
+            "training file."
         )
         raise Refusal(words) from None
     except leakage_results.HasProblems:
-        raise Refusal(_("The validation dataset has problems. Correct them first.")) from None
+        raise Refusal(_("The validation dataset has problems. Fix them first.")) from None
 
 
 def describe_removal(rest: Dataset) -> str:
     count = rest.derivation["lines"]
     words = ngettext(
-        "%(n)d example was left out. “%(file)s” is the validation dataset now.",
-        "%(n)d examples were left out. “%(file)s” is the validation dataset now.",
+        "%(n)d example was left out. The validation dataset is now “%(file)s”.",
+        "%(n)d examples were left out. The validation dataset is now “%(file)s”.",
         count,
     )
     return words % {"n": count, "file": rest}

@@ -41,7 +41,7 @@ STATUS_BY_ERROR: dict[type[resumable_upload.UploadRefused], int] = {
 def upload_in_chunks(request: Request, project: Project, pk: int) -> JsonResponse:
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
-        return json_error(_("This draft was started or discarded."), HTTPStatus.GONE)
+        return json_error(_("This draft was already started or discarded."), HTTPStatus.GONE)
     try:
         return HANDLERS[str(request.method)](request, job)
     except resumable_upload.UploadRefused as refused:
@@ -103,9 +103,9 @@ def describe_error(refused: resumable_upload.UploadRefused) -> str:
         case resumable_upload.UploadGone():
             return str(UPLOAD_GONE)
         case resumable_upload.DiskFull():
-            return _("The server has no room for this file. Ask an admin to make some.")
+            return _("The server doesn’t have room for this file. Ask an admin to free up space.")
         case resumable_upload.TooManyUploads():
-            return _("Your other uploads are not over yet. End them first, or wait ten minutes.")
+            return _("Your other uploads are still in progress. End them first, or wait ten minutes.")
         case _other:
             return ""
 

@@ -136,13 +136,11 @@ def store_upload(request: Request, job: TuningJob, part: UploadSession) -> Datas
         with part.locked() as file:
             dataset = ingest.ingest_upload(job.project, request.user, file, part.name, job.upload_to)
     except resumable_upload.UploadRefused:
-        raise Refusal(_("This file is being checked already. Look again in a moment."), "file") from None
+        raise Refusal(_("This file is already being checked. Check back in a moment."), "file") from None
     part.drop()
     if filenames.has_txt_suffix(part.name):
         told = {"name": part.name, "mended": dataset}
-        messages.info(
-            request, _("“%(name)s” was stored as “%(mended)s”: the ending .txt was dropped.") % told
-        )
+        messages.info(request, _("“%(name)s” was stored as “%(mended)s”, without the .txt ending.") % told)
     return dataset
 
 
@@ -259,10 +257,10 @@ def split_training_data(request: Request, job: TuningJob) -> list[Dataset]:
     try:
         return holdout.hold_out(request.user, job.training, chosen["percent"], chosen["seed"], job.upload_to)
     except holdout.HasProblems:
-        raise Refusal(_("The training file has problems. Correct them first."), "percent") from None
+        raise Refusal(_("The training file has problems. Fix them first."), "percent") from None
     except split.TooFew:
         raise Refusal(
-            _("The training file has fewer than two different examples. Choose another one."), "percent"
+            _("The training file has fewer than two different examples. Choose another file."), "percent"
         ) from None
 
 

@@ -38,7 +38,7 @@ def model_choices(project: Project) -> Choices:
 def get_group_name(model: BaseModel) -> str | Promise:
     if model.backends == ("engine",):
         return _("On this server")
-    return _("Gemini, retired") if model.retired else _("Gemini")
+    return _("Gemini (retired)") if model.retired else _("Gemini")
 
 
 def adapter_choices(model: BaseModel) -> Choices:

@@ -21,7 +21,7 @@ def validate_display_name(name: str) -> str:
     for place, letter in enumerate(name, 1):
         if letter in BIDI_CONTROLS or unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}:
             raise ValidationError(
-                _("Character %(place)d cannot be seen (U+%(code)s). Take it out, or type the name anew.")
+                _("Character %(place)d is invisible (U+%(code)s). Remove it, or retype the name.")
                 % {"place": place, "code": f"{ord(letter):04X}"}
             )
     return name

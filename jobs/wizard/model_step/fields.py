@@ -66,7 +66,7 @@ class ModelFields(forms.Form):
         required=False,
         max_length=300,
         help_text=gettext_lazy(
-            "projects/…/locations/…/models/ID, with @version where it is not the default one."
+            "projects/…/locations/…/models/ID. Add @version for a version other than the default."
         ),
     )
     pre_tuned_checkpoint = forms.CharField(label=gettext_lazy("Checkpoint"), required=False, max_length=40)
@@ -74,7 +74,9 @@ class ModelFields(forms.Form):
         label=gettext_lazy("Tuned model name"),
         required=False,
         max_length=128,
-        error_messages={"max_length": gettext_lazy("Up to 128 characters; this name has %(show_value)s.")},
+        error_messages={
+            "max_length": gettext_lazy("Enter up to 128 characters; this name has %(show_value)s.")
+        },
     )
     base_model = forms.CharField(label=gettext_lazy("Base model"), required=False, widget=forms.Select)
     location = forms.ChoiceField(label=gettext_lazy("Region"))
@@ -84,13 +86,11 @@ class ModelFields(forms.Form):
         min_value=1,
         max_value=MAX_EPOCHS,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        help_text=gettext_lazy(
-            "How often the whole dataset is gone through. Left empty, as recommended for its size."
-        ),
+        help_text=gettext_lazy("Passes over the training data. Leave empty for the recommended value."),
         error_messages={
-            "invalid": gettext_lazy("Write a whole number, such as 3."),
-            "min_value": gettext_lazy("At least 1."),
-            "max_value": gettext_lazy("At most %(limit_value)s."),
+            "invalid": gettext_lazy("Enter a whole number, such as 3."),
+            "min_value": gettext_lazy("Enter 1 or more."),
+            "max_value": gettext_lazy("Enter %(limit_value)s or less."),
         },
     )
     adapter_size = forms.TypedChoiceField(
@@ -98,14 +98,16 @@ class ModelFields(forms.Form):
         required=False,
         coerce=int,
         empty_value=None,
-        help_text=gettext_lazy("More trainable parameters: for harder tasks, with more data and time."),
+        help_text=gettext_lazy("Larger adapters learn harder tasks but need more data and time."),
     )
     learning_rate_multiplier = forms.FloatField(
         label=gettext_lazy("Learning rate multiplier"),
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "decimal"}),
-        help_text=gettext_lazy("Times the recommended rate. Higher learns faster, lower overfits less."),
-        error_messages={"invalid": gettext_lazy("Write a number, such as 0.5.")},
+        help_text=gettext_lazy(
+            "Multiplies the recommended learning rate. Higher values learn faster; lower values overfit less."
+        ),
+        error_messages={"invalid": gettext_lazy("Enter a number, such as 0.5.")},
     )
     export_last_checkpoint_only = forms.BooleanField(
         label=gettext_lazy("Export last checkpoint only"), required=False
@@ -116,7 +118,7 @@ class ModelFields(forms.Form):
         strip=False,  # The lines are counted as they stand.
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "One per line: key=value. They are copied to the tuned model and its endpoint."
+            "One key=value pair per line. Labels are also added to the tuned model and its endpoint."
         ),
     )
     description = forms.CharField(
@@ -124,18 +126,20 @@ class ModelFields(forms.Form):
         required=False,
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=gettext_lazy("What the run is for. It is kept with the job and its model."),
-        error_messages={"max_length": gettext_lazy("Up to 2,000 characters; these are %(show_value)s.")},
+        help_text=gettext_lazy("What this job is for. Stored with the job and its model."),
+        error_messages={
+            "max_length": gettext_lazy("Enter up to 2,000 characters; this text has %(show_value)s.")
+        },
     )
     service_account = forms.EmailField(
         label=gettext_lazy("Service account"),
         required=False,
         max_length=254,
         widget=forms.TextInput(attrs={"inputmode": "email", "spellcheck": "false"}),
-        help_text=gettext_lazy("The job runs as this account. Left empty, as Vertex AI’s own service agent."),
+        help_text=gettext_lazy("The job runs as this account. Leave empty to use Vertex AI’s service agent."),
         error_messages={
             "invalid": gettext_lazy(
-                "Write the e-mail address of a service account: name@project.iam.gserviceaccount.com."
+                "Enter a service account email address, such as name@project.iam.gserviceaccount.com."
             )
         },
     )
@@ -145,8 +149,8 @@ class ModelFields(forms.Form):
         max_length=300,
         widget=forms.TextInput(attrs={"spellcheck": "false"}),
         help_text=gettext_lazy(
-            "projects/…/locations/…/keyRings/…/cryptoKeys/…, in the region of the job. "
-            "Left empty, Google’s own keys are used."
+            "projects/…/locations/…/keyRings/…/cryptoKeys/…, in the job’s region. Leave empty to use "
+            "Google’s own keys."
         ),
     )
 

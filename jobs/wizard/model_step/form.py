@@ -146,14 +146,14 @@ class ModelDetailsForm(ModelFields):
         """Read only when they are drawn."""
         yield "", _("Select a model")
         yield from ((parent.name, str(parent)) for parent in self.parents)
-        yield OTHER, _("Another model, by its resource name")
+        yield OTHER, _("Another model (by resource name)")
 
     def _set_error_messages(self) -> None:
         self.fields["location"].error_messages["invalid_choice"] = _(
-            "%(model)s is not tuned in that region. Choose one of the list."
+            "%(model)s can’t be tuned in that region. Choose a model from the list."
         ) % {"model": self.chosen.id}
         self.fields["adapter_size"].error_messages["invalid_choice"] = _(
-            "%(model)s takes the adapter sizes %(sizes)s."
+            "%(model)s supports adapter sizes %(sizes)s."
         ) % {"model": self.chosen.id, "sizes": ", ".join(map(str, self.chosen.adapter_sizes))}
 
     def _set_widget_attrs(self, live: str) -> None:
@@ -211,14 +211,15 @@ class ModelDetailsForm(ModelFields):
         name: str = self.cleaned_data["base_model"]
         if name not in {model.id for model in base_models.list_base_models(self.project)}:
             raise ValidationError(
-                _("“%(model)s” is not tuned in this project. Choose one of the list.") % {"model": name}
+                _("“%(model)s” can’t be tuned in this project. Choose a model from the list.")
+                % {"model": name}
             )
         return name
 
     def clean_learning_rate_multiplier(self) -> float | None:
         value: float | None = self.cleaned_data["learning_rate_multiplier"]
         if value is not None and not (math.isfinite(value) and value > 0):
-            raise ValidationError(_("More than 0."))
+            raise ValidationError(_("Enter a number above 0."))
         return value
 
     def clean_tuned_model_display_name(self) -> str:
@@ -228,7 +229,7 @@ class ModelDetailsForm(ModelFields):
         name: str = self.cleaned_data["kms_key_name"]
         if name and not KMS_KEY_NAME.fullmatch(name):
             raise ValidationError(
-                _("Write the key’s full name: projects/…/locations/…/keyRings/…/cryptoKeys/….")
+                _("Enter the key’s full name: projects/…/locations/…/keyRings/…/cryptoKeys/….")
             )
         return name
 
@@ -247,14 +248,12 @@ class ModelDetailsForm(ModelFields):
         field = "other_model" if self._raw_value("pre_tuned_model") == OTHER else "pre_tuned_model"
         if not self.pre_tuned_name:
             if self.final:
-                self.add_error(field, _("Choose the model to go on from."))
+                self.add_error(field, _("Choose the model to continue from."))
         elif fault := self._find_parent_error():
             self.add_error(field, fault)
         elif self.parent and checkpoint not in {"", *(found.id for found in self.parent.checkpoints)}:
             known = ", ".join(found.id for found in self.parent.checkpoints) or _("none")
-            self.add_error(
-                "pre_tuned_checkpoint", _("The model has the checkpoints %(ids)s.") % {"ids": known}
-            )
+            self.add_error("pre_tuned_checkpoint", _("Available checkpoints: %(ids)s.") % {"ids": known})
         elif not (self.errors.keys() & {"other_model", "pre_tuned_model", "pre_tuned_checkpoint"}):
             given |= {"pre_tuned_model": self.pre_tuned_name, "pre_tuned_checkpoint": checkpoint}
 
@@ -274,9 +273,9 @@ class ModelDetailsForm(ModelFields):
             return ""
         found = MODEL_NAME.fullmatch(self.pre_tuned_name)
         if not found:
-            return _("Write a model’s resource name: projects/…/locations/…/models/ID.")
+            return _("Enter a model resource name: projects/…/locations/…/models/ID.")
         if found["location"] != location:
-            return _("This model lies in %(lies)s. Choose that region, or a model of %(location)s.") % {
+            return _("This model is in %(lies)s. Choose that region, or a model in %(location)s.") % {
                 "lies": found["location"],
                 "location": location,
             }
@@ -288,16 +287,16 @@ class ModelDetailsForm(ModelFields):
         if found and found["location"] != given.get("location", found["location"]):
             self.add_error(
                 "kms_key_name",
-                _("The key lies in %(lies)s. It has to be in the region of the job, %(location)s.")
+                _("The key is in %(lies)s. Enter a key in the job’s region, %(location)s.")
                 % {"lies": found["location"], "location": given["location"]},
             )
         elif (
             self.parent and key is not None and key != self.parent.kms_key_name and not self.project.on_engine
         ):
             own = self.parent.kms_key_name
-            told = _("The pre-tuned model is encrypted with %(key)s: name the same key.") % {"key": own}
+            told = _("The pre-tuned model is encrypted with %(key)s. Enter the same key.") % {"key": own}
             self.add_error(
-                "kms_key_name", told if own else _("The pre-tuned model has no key: leave this empty.")
+                "kms_key_name", told if own else _("The pre-tuned model has no key. Leave this empty.")
             )
 
     def get_valid_columns(self) -> dict[str, Any]:

@@ -37,7 +37,9 @@ def parse_labels(text: str) -> dict[str, str]:
         wrong += [_("Line %(n)d: %(fault)s") % {"n": number, "fault": fault} for fault in faults]
         labels[key] = value
     if len(labels) > MAX_LABELS:
-        wrong.append(_("Up to %(most)d labels; these are %(n)d.") % {"most": MAX_LABELS, "n": len(labels)})
+        wrong.append(
+            _("Enter up to %(most)d labels; there are %(n)d now.") % {"most": MAX_LABELS, "n": len(labels)}
+        )
     if wrong:
         raise InvalidLabels(wrong)
     return labels
@@ -45,22 +47,22 @@ def parse_labels(text: str) -> dict[str, str]:
 
 def iter_label_errors(key: str, equals: str, value: str, before: Mapping[str, str]) -> Iterator[str]:
     if not equals or not key:
-        yield _("write key=value.")
+        yield _("enter key=value.")
     elif key == SUBMISSION_LABEL:
-        yield _("“%(key)s” is set by the studio itself. Leave it out.") % {"key": key}
+        yield _("“%(key)s” is set by Tuning Studio. Remove it.") % {"key": key}
     elif key in before:
-        yield _("the key “%(key)s” stands here twice. Leave one out.") % {"key": key}
+        yield _("the key “%(key)s” appears twice. Remove one.") % {"key": key}
     elif not key[0].isalpha():
-        yield _("a key starts with a letter.")
+        yield _("keys must start with a letter.")
     for part in (key, value) if equals else ():
         if len(part) > MAX_CHARACTERS:
-            yield _("up to %(most)d characters; “%(part)s…” has %(n)d.") % {
+            yield _("“%(part)s…” has %(n)d characters; the limit is %(most)d.") % {
                 "most": MAX_CHARACTERS,
                 "part": part[:16],
                 "n": len(part),
             }
         elif not all(map(is_label_character, part)):
-            yield _("“%(part)s” may hold lowercase letters, digits, _ and - only.") % {"part": part}
+            yield _("“%(part)s” can only contain lowercase letters, digits, _ and -.") % {"part": part}
 
 
 def is_label_character(letter: str) -> bool:

@@ -21,7 +21,7 @@ SETTING_LABELS: dict[Setting, str | Promise] = {
     Setting.STEPS: gettext_lazy("Steps"),
     Setting.EXAMPLES: gettext_lazy("Examples"),
     Setting.TOKENS: gettext_lazy("Billable tokens"),
-    Setting.DURATION: gettext_lazy("Duration in seconds"),
+    Setting.DURATION: gettext_lazy("Duration (seconds)"),
 }
 OUTCOME_LABELS: dict[Outcome, str | Promise] = {
     Outcome.BEST: gettext_lazy("Best validation loss"),

@@ -182,7 +182,7 @@
       for (const box of this.boxes) {
         const figure = this.figures[box.dataset.chart], panel = box.closest("[data-panel]");
         const outside = figure?.outside, note = panel.querySelector("[data-outside]");
-        if (note) note.textContent = outside ? this.words.above.replace("{n}", outside.count.toLocaleString("en")).replace("{most}", outside.most.toPrecision(4)) : "";
+        if (note) note.textContent = outside ? this.words[outside.count === 1 ? "above_one" : "above"].replace("{n}", outside.count.toLocaleString("en")).replace("{most}", outside.most.toPrecision(4)) : "";
         const empty = !figure || !figure.data.length;
         box.classList.toggle("drawn", !empty);
         box.querySelector("[data-word]").textContent = empty ? this.words.none : "";

@@ -108,7 +108,7 @@ def test_a_conversation_starts_with_the_default_checkpoint_and_default_settings(
     assert "banking intents" in page
     assert f'data-copy="{ENDPOINT}"' in page
     assert f'data-copy="{PLACE}/models/55@1"' in page
-    assert "Why is sky blue?" in page
+    assert "Ask something" in page
 
 
 def test_another_checkpoint_can_be_chosen_and_settings_are_copied(browser: Client, job: TuningJob) -> None:
@@ -158,8 +158,8 @@ def test_instruction_and_starters_come_from_the_dataset(
         False,
         False,
     ]
-    assert "From the validation set:" in page
-    assert "Taken from the training data." in page
+    assert "From the validation dataset:" in page
+    assert "From the training dataset." in page
 
 
 def test_starters_come_from_the_services_statistics_without_samples(
@@ -252,7 +252,7 @@ def test_the_owner_deletes_after_a_confirmation(
     assert "Delete this conversation?" in read_page(browser, path)
     assert Conversation.objects.exists()
     page = browser.post(path, follow=True)
-    assert "The conversation is deleted." in page.content.decode()
+    assert "Conversation deleted." in page.content.decode()
     assert not Conversation.objects.exists()
     entry = AuditEntry.objects.get(action="delete conversation")
     assert (entry.actor, entry.detail) == (tuner, {"number": conversation.pk})

@@ -121,7 +121,7 @@ def test_without_javascript_the_next_page_shows_the_answer(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     endpoint.set_answer("Because ", "of Rayleigh.")
-    page = browser.post(build_url("ask", conversation), {"prompt": "Why is sky blue?"}, follow=True)
+    page = browser.post(build_url("ask", conversation), {"prompt": "Ask something"}, follow=True)
     assert page.redirect_chain[0][0].startswith(conversation.get_absolute_url())
     assert "Because of Rayleigh." in page.content.decode()
     assert "data-stream" not in page.content.decode()
@@ -142,7 +142,7 @@ def test_a_blank_message_gets_an_error_message(
     browser: Client, conversation: Conversation, prompt: str
 ) -> None:
     page = browser.post(build_url("ask", conversation), {"prompt": prompt}, headers=HTMX)
-    assert "Write a message first." in page.content.decode()
+    assert "Enter a message." in page.content.decode()
     assert not Turn.objects.exists()
 
 
@@ -150,7 +150,7 @@ def test_a_too_long_message_gets_an_error_and_stays_in_the_form(
     browser: Client, conversation: Conversation
 ) -> None:
     page = browser.post(build_url("ask", conversation), {"prompt": "é" * 500_000}, headers=HTMX)
-    assert "This text has 1000 kB; up to 100 kB can be sent. Shorten it." in page.content.decode()
+    assert "This text has 1000 kB; up to 100 kB. Shorten it." in page.content.decode()
     assert not Turn.objects.exists()
 
 
@@ -178,7 +178,7 @@ def test_a_cut_off_answer_keeps_its_text_and_shows_a_notice(
     assert (turn.state, turn.reply, turn.error["kind"]) == (State.BROKEN, "half of ", "StreamBroken")
     shown = browser.get(build_url("conversation", conversation)).content.decode()
     assert "half of" in shown
-    assert "The answer was cut off." in shown
+    assert "The answer was interrupted." in shown
     assert "Retry" in shown
 
 
@@ -192,7 +192,7 @@ def test_a_cut_off_answer_keeps_its_text_and_shows_a_notice(
             {"candidates": [{"content": {}, "finishReason": "MAX_TOKENS"}]},
             "The output token limit was reached.",
         ),
-        ({"candidates": []}, "The answer was cut off."),
+        ({"candidates": []}, "The answer was interrupted."),
         (build_response("some", "NEW_REASON"), "NEW_REASON"),
     ],
 )
@@ -229,7 +229,7 @@ def test_ask_again_uses_the_pages_settings_and_keeps_the_typed_text(
     read_text(browser, post_question(browser, conversation))
     again = build_url("ask_again", conversation)
     refused = browser.post(again, {"temperature": "9", "prompt": "half a"}, headers=HTMX).content.decode()
-    assert "Temperature is a number from 0 to 2." in refused
+    assert "Enter a temperature from 0 to 2." in refused
     assert "half a</textarea>" in refused
     assert conversation.turn_set.get().reply == "one"
 
@@ -244,7 +244,7 @@ def test_a_waiting_turn_can_be_answered_without_javascript(
 ) -> None:
     endpoint.set_answer("here it is")
     post_question(browser, conversation)
-    assert "Get the answer" in browser.get(conversation.get_absolute_url()).content.decode()
+    assert "Get answer" in browser.get(conversation.get_absolute_url()).content.decode()
     page = browser.post(build_url("ask_again", conversation), follow=True).content.decode()
     assert "here it is" in page
     assert conversation.turn_set.count() == 1
@@ -259,7 +259,7 @@ def test_an_unreachable_endpoint_is_reported(
     turn.refresh_from_db()
     assert (turn.state, turn.error["kind"]) == (State.FAILED, "NotSent")
     assert (
-        "The local engine is not answering."
+        "The local engine isn’t responding."
         in browser.get(turn.conversation.get_absolute_url()).content.decode()
     )
 
@@ -318,7 +318,7 @@ def test_a_leaving_reader_stops_the_answer_and_keeps_the_text(
     go_on.set()
     assert endpoint.hung_up.wait(5)
     shown = browser.get(build_url("conversation", conversation)).content.decode()
-    assert "The page was closed before it ended." in shown
+    assert "The page was closed before the answer was complete." in shown
 
 
 def test_a_turn_stopped_before_it_starts_is_never_answered(

@@ -114,7 +114,7 @@ def test_all_problems_are_downloaded_as_csv(browser: Client, stored: Callable[..
     )
     assert len(rows) == 130, "more than the report keeps"
     assert rows[-1]["line"] == "131" and rows[-1]["code"] == "json_trailing_comma"
-    assert rows[0]["cure"] == "Remove the comma before the bracket."
+    assert rows[0]["cure"] == "Remove the comma before the closing bracket."
 
 
 def test_csv_cells_are_escaped_against_formulas(browser: Client, stored: Callable[..., Dataset]) -> None:

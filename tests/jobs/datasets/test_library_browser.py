@@ -66,7 +66,7 @@ def test_problems_expand_and_uri_is_copied(
     page = visit(dataset.get_absolute_url())
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.get_by_text("Line 81")).to_be_visible()
-    page.get_by_role("button", name="Copy the address").click()
+    page.get_by_role("button", name="Copy URI").click()
     assert page.evaluate("navigator.clipboard.readText()") == dataset.uri
 
 
@@ -81,8 +81,8 @@ def test_report_page_works_without_javascript(
     )
     assert page.locator(".h-spread svg.bars").first.is_visible()
     page.get_by_role("link", name="Delete").click()
-    page.get_by_role("link", name="Keep").click()
-    page.get_by_role("button", name="Tune with this dataset").click()
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="Tune with this data dataset").click()
     expect(page.get_by_role("heading", name="Create tuned model")).to_be_visible()
 
 

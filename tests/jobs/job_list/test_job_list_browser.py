@@ -73,7 +73,7 @@ def test_the_selection_survives_a_list_refresh(
 ) -> None:
     going, over, other = runs(3, going=1)
     page = visit(LIST)
-    expect(find_selection_bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    expect(find_selection_bar(page)).to_have_text("Select two or more runs to compare.", use_inner_text=True)
     find_checkbox(page, over).check()
     find_checkbox(page, going).check()
     page.locator(".table-wrap").evaluate("element => (element.scrollLeft = 60)")
@@ -134,7 +134,7 @@ def test_the_selection_survives_sorting_filtering_and_paging(
     page.go_back()
     expect(find_selection_bar(page)).to_contain_text("2 selected")
     find_selection_bar(page).get_by_role("button", name="Clear").click()
-    expect(find_selection_bar(page)).to_have_text("Select runs to compare them.", use_inner_text=True)
+    expect(find_selection_bar(page)).to_have_text("Select two or more runs to compare.", use_inner_text=True)
     expect(find_checkbox(page, jobs[51])).not_to_be_checked()
     page.reload()
     expect(find_selection_bar(page)).to_have_attribute("data-count", "0")
@@ -148,7 +148,7 @@ def test_keyboard_selects_rows_and_compares(
     find_checkbox(page, jobs[1]).focus()
     page.keyboard.press("Space")
     page.keyboard.press("c")
-    expect(find_selection_bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs.")
     expect(find_selection_bar(page).locator("[data-compare]")).to_be_disabled()
     assert page.url.endswith(LIST)
     find_checkbox(page, jobs[3]).click(modifiers=["Shift"])
@@ -181,7 +181,7 @@ def test_select_all_selects_a_page_and_fifty_is_the_limit(
     find_checkbox(page, jobs[50]).check()
     expect(page.locator("#pick-all")).to_be_checked()
     expect(find_selection_bar(page).get_by_role("button", name="Compare 51")).to_be_disabled()
-    expect(find_selection_bar(page)).to_contain_text("Comparing takes 2 to 50 runs.")
+    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs.")
 
 
 def test_bulk_cancel_names_the_running_jobs(

@@ -123,7 +123,7 @@ def get_status_rank(job: TuningJob) -> int | None:
         "Starting",
         *(str(status_of(TuningJob(submission="created", state=s)).word) for s in STATE_ORDER),
     ]
-    words += ["Refused", "Deleted"]
+    words += ["Rejected", "Deleted"]
     if look.word == "Outcome unknown":
         return words.index("Starting")
     return words.index(str(look.word)) if look.word in words else None

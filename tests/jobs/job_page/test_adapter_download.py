@@ -65,7 +65,7 @@ def test_a_missing_checkpoint_redirects_with_a_message(client: Client, job: Tuni
     client.force_login(job.owner)
     answer = client.get(build_url(job, 9), follow=True)
     assert answer.redirect_chain == [(reverse("jobs:details", args=[job.project.slug, job.pk]), 302)]
-    assert [str(each) for each in answer.context["messages"]] == ["The service does not know this."]
+    assert [str(each) for each in answer.context["messages"]] == ["The service couldn’t find this."]
 
 
 def test_google_jobs_offer_no_adapter(client: Client, job: TuningJob) -> None:

@@ -77,7 +77,7 @@ def count_audit_entries() -> int:
 
 def test_the_confirmation_works_without_javascript(browser: Client, job: TuningJob) -> None:
     page = browser.get(build_url(job, "1")).content.decode()
-    assert "Make checkpoint 1 the default?" in page
+    assert "Set checkpoint 1 the default?" in page
     assert f"{PLACE}/endpoints/11001" in page
     assert f'action="{build_url(job, "1")}"' in page
 
@@ -88,7 +88,7 @@ def test_the_job_takes_the_new_default_from_the_service(
     service.queue_answers(
         json_answer({"name": MODEL, "defaultCheckpointId": "1"}), json_answer(make_remote(default=1))
     )
-    assert "Checkpoint 1 is the default now." in post_default(browser, job)
+    assert "Checkpoint 1 is now the default." in post_default(browser, job)
     said, read = service.asked
     assert (said.method, said.path, said.query) == ("PATCH", f"/v1/{MODEL}", [])
     assert said.body == {"defaultCheckpointId": "1"}
@@ -99,7 +99,7 @@ def test_the_job_takes_the_new_default_from_the_service(
     assert (entry.actor, entry.detail, entry.deed) == (
         tuner,
         {"checkpoint": "1"},
-        "Made a checkpoint the default",
+        "Set a checkpoint as default",
     )
 
 
@@ -125,8 +125,8 @@ def test_a_lost_answer_is_looked_up(
     service.queue_answers(Answer(reset=True), json_answer(make_remote(default=1 if done else 2)))
     page = post_default(browser, job)
     assert [asked.method for asked in service.asked] == ["PATCH", "GET"], "never sent twice by itself"
-    assert ("Checkpoint 1 is the default now." in page) is done
-    assert ("It is not known whether this was done." in page) is not done
+    assert ("Checkpoint 1 is now the default." in page) is done
+    assert ("It’s unknown whether this was done." in page) is not done
     assert count_audit_entries() == done
 
 
@@ -135,7 +135,7 @@ def test_a_failed_refresh_does_not_report_a_new_default(
 ) -> None:
     service.queue_answers(json_answer({"defaultCheckpointId": "1"}), Answer(503), Answer(503))
     page = post_default(browser, job)
-    assert "Checkpoint 1 is the model’s default now; the job still names another endpoint." in page
+    assert "Checkpoint 1 is now the model’s default, but the job still points to another endpoint." in page
     assert count_audit_entries() == 1
 
 
@@ -144,7 +144,7 @@ def test_a_failed_refresh_does_not_report_a_new_default(
     [
         (make_remote(checkpoints=0), "1", "This model has no checkpoints to choose from."),
         (make_remote(default=1, checkpoints=1), "1", "once the job has left a model with several of them"),
-        (make_remote(), "2", "Checkpoint 2 is the default already."),
+        (make_remote(), "2", "Checkpoint 2 is already the default."),
     ],
 )
 def test_a_job_without_a_choice_shows_the_reason(
@@ -193,9 +193,9 @@ def test_on_the_engine_the_endpoint_of_the_job_changes(
         time.sleep(0.1)
     first, last = job.checkpoints
     assert job.is_default(last), job.error
-    assert "Checkpoint 1 is the default now." in post_default(browser, job, first.id)
+    assert "Checkpoint 1 is now the default." in post_default(browser, job, first.id)
     job.refresh_from_db()
     assert job.is_default(first)
     model = project.vertex().get(job.tuned_model)
     assert model["defaultCheckpointId"] == first.id
-    assert "Checkpoint 2 is the default now." in post_default(browser, job, last.id)
+    assert "Checkpoint 2 is now the default." in post_default(browser, job, last.id)

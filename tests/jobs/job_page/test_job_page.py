@@ -94,7 +94,7 @@ def test_a_cancelled_job_shows_one_cancelled_notice(
         {**REMOTE, "state": "JOB_STATE_CANCELLED", "error": {"code": 1, "message": "Job was cancelled."}}
     )
     html = " ".join(read_page(browser_of(tuner), job, "data/").split())
-    assert "This job was cancelled.</b> The checkpoints made before that are kept." in html
+    assert "This job was cancelled.</b> Checkpoints created before that are kept." in html
     assert "Job was cancelled." not in html and "code 1" not in html
 
 
@@ -116,7 +116,7 @@ def test_the_test_button_is_disabled_until_there_is_an_endpoint(
 ) -> None:
     assert "disabled" not in read_page(browser_of(tuner), done)
     waiting = make(name="other")
-    assert "Test opens when the endpoint is ready." in read_page(browser_of(tuner), waiting)
+    assert "Available when the endpoint is ready." in read_page(browser_of(tuner), waiting)
 
 
 def test_cancel_is_requested_once_and_audited(
@@ -150,7 +150,7 @@ def test_an_unknown_outcome_offers_to_create_again_only_when_the_search_is_over(
     )
     browser = browser_of(tuner)
     searching = read_page(browser, lost)
-    assert ("Look again" in searching, "Create again" in searching) == (True, False)
+    assert ("Search again" in searching, "Create again" in searching) == (True, False)
     browser.post(f"/p/local/jobs/{lost.pk}/create-again/")
     lost.refresh_from_db()
     assert lost.submission == Submission.UNKNOWN

@@ -233,9 +233,10 @@ def test_each_id_can_be_copied(job: TuningJob, read: Read) -> None:
 def test_model_and_endpoint_are_labelled_apart(job: TuningJob, read: Read) -> None:
     job.update_from_remote(FULL)
     said = extract_visible_text(read(job, "details"))
-    assert f"{PLACE}/endpoints/11002 Call this to generate." in said
+    assert f"{PLACE}/endpoints/11002 Use this endpoint for inference." in said
     assert (
-        f"{PLACE}/models/110@2 Deploy this, or tune on from it. It cannot be called itself. Version 2" in said
+        f"{PLACE}/models/110@2 Use this to deploy or continue tuning; it can’t be called directly. Version 2"
+        in said
     )
 
 
@@ -254,7 +255,7 @@ def get_field_values(job: TuningJob) -> dict[str, Any]:
 def test_a_field_without_a_value_has_no_line(job: TuningJob, read: Read) -> None:
     titles = [section.title for section in sections(job)]
     assert titles == ["Tuned model", "Job", "Settings"] and "Code" not in get_field_values(job)
-    assert "Everything the service answered" not in read(job, "details")
+    assert "Raw API response" not in read(job, "details")
 
 
 # ---- dataset ----
@@ -277,7 +278,7 @@ def test_sums_name_their_source_field(job: TuningJob, read: Read) -> None:
 def test_dropped_examples_show_their_reasons(job: TuningJob, read: Read) -> None:
     job.update_from_remote(FULL)
     said = extract_visible_text(read(job, "data"))
-    assert "2 of 3, with the reason of each" in said
+    assert "2 of 3, with reasons" in said
     assert "7 too long: 2000 tokens 9 no <model> turn" in said
 
 
@@ -366,7 +367,7 @@ def test_both_files_are_shown_with_our_own_check(
     assert "<dt>Examples</dt><dd>3</dd>" in training and "<dt>Duplicates</dt><dd>2</dd>" in training
     assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in training
     assert "<dt>Examples</dt><dd>1</dd>" in validation and "Second?" in validation
-    assert page.count("From our own check of this version of the file.") == 2
+    assert page.count("From Tuning Studio’s own check of this version of the file.") == 2
 
 
 def test_files_that_are_not_in_the_library_are_named(job: TuningJob, read: Read) -> None:

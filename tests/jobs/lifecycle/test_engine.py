@@ -119,4 +119,4 @@ def test_a_draft_can_continue_from_a_tuned_model(
     assert draft.tuned_model.startswith(f"{model}@") and draft.tuned_model != ready.tuned_model
     assert draft.adapter.resolved == 4 and draft.remote["labels"]["crew"] == "red"
     told = browser.get(f"/p/local/jobs/{draft.pk}/details/").content.decode()
-    assert ready.tuned_model in told and "Checkpoint to start from" in told
+    assert ready.tuned_model in told and "Starting checkpoint" in told

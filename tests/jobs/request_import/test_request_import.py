@@ -128,7 +128,7 @@ def test_job_list_and_publisher_model_name_are_unwrapped() -> None:
 @pytest.mark.parametrize(
     "text,said",
     [
-        ("", "Paste a curl command or the JSON of a job."),
+        ("", "Paste a curl command, a PowerShell command or the JSON of a job."),
         ("hello", "neither a curl command nor JSON"),
         ("[1]", "not a JSON object"),
         ("{", "breaks off in line 1, column 2"),
@@ -168,14 +168,14 @@ def test_errors_say_what_to_do(text: str, said: str) -> None:
     [
         ({"epochCount": "7"}, {"epoch_count": 7}, ""),
         ({"epoch_count": 7.0}, {"epoch_count": 7}, ""),
-        ({"epochCount": 0}, {}, "epochCount: 0 is not a whole number from 1 to 1000"),
+        ({"epochCount": 0}, {}, "epochCount: 0 : not a whole number from 1 to 1000"),
         ({"epochCount": 10**400}, {}, "epochCount"),
         ({"epochCount": True}, {}, "epochCount"),
         ({"adapterSize": "adapter_size_sixteen"}, {"adapter_size": 16}, ""),
         ({"adapterSize": "ADAPTER_SIZE_UNSPECIFIED"}, {}, ""),
         ({"adapterSize": 8}, {"adapter_size": 8}, "adapterSize: 8 was taken as the size"),
         ({"adapterSize": "8"}, {"adapter_size": 8}, "adapterSize: 8 was taken as the size"),
-        ({"adapterSize": 3}, {}, "adapterSize: 3 is none of the sizes 1, 2, 4, 8, 16, 32"),
+        ({"adapterSize": 3}, {}, "adapterSize: 3 : allowed values are 1, 2, 4, 8, 16, 32"),
         ({"learningRateMultiplier": "0.25"}, {"learning_rate_multiplier": 0.25}, ""),
         ({"learningRateMultiplier": 0}, {}, "not a number above 0"),
         ({"learningRateMultiplier": "1e999"}, {}, "not a number above 0"),
@@ -462,11 +462,11 @@ def test_missing_file_is_prefilled_in_step_2(here: Client, project: Project, on_
 @pytest.mark.parametrize(
     "request_,said",
     [
-        ({"baseModel": "gemini-99"}, "The base model gemini-99 is not offered here."),
+        ({"baseModel": "gemini-99"}, "Base model gemini-99 is not offered here."),
         ({"baseModel": "studio-tiny", "name": "projects/1/locations/mars-east1/tuningJobs/1"}, "mars-east1"),
         (
             {"baseModel": "gemini-1.5-pro-002", "hyperParameters": {"adapterSize": "ADAPTER_SIZE_SIXTEEN"}},
-            "gemini-1.5-pro-002 does not take adapter size 16.",
+            "gemini-1.5-pro-002 doesn’t support adapter size 16.",
         ),
         ({"preTunedModel": {"tunedModelName": "projects/1/locations/l/models/2@1"}}, "on which base model"),
         ({"baseModel": "studio-tiny", "tunedModelDisplayName": "x" * 129}, "has 129 characters"),

@@ -80,7 +80,7 @@ def test_a_refused_job_shows_the_reason_and_offers_the_fix(
 ) -> None:
     page = read_page(browser, build_url(tab, refused))
     assert "This job was not accepted." in page
-    assert "Adapter size 16 is not allowed for gemini-2.5-pro. Use 8, the largest that it takes below" in page
+    assert "Adapter size 16 isn’t supported by gemini-2.5-pro. Use 8, the largest that it takes below" in page
     assert f'action="{build_url("mend", refused)}"' in page and ">Use 8</button>" in page
     assert "400 · The adapter size is not supported for this base model." in page
     assert "The service did not accept these values." not in page
@@ -149,7 +149,7 @@ def test_a_dataset_failure_links_to_the_file_chooser(browser: Client, refused: T
     assert url == f"{build_url('dataset', copy)}?fix=training&of={refused.pk}&replace=training"
     page = read_page(browser, url)
     assert find_autofocused(page) == ["file"]
-    assert "train.jsonl is not taken as a JSONL file." in page
+    assert "train.jsonl isn’t accepted as a JSONL file." in page
     assert "Keep train.jsonl" in page
 
 
@@ -162,11 +162,11 @@ def test_one_click_fixes_several_fields(browser: Client, refused: TuningJob) -> 
     error = errors.BadRequest("List of found errors", code=400, violations=violations)
     set_error(refused, error, kms_key_name=key)
     page = read_page(browser, build_url("detail", refused))
-    assert page.count("<li>") >= 2 and ">Mend this in a copy</button>" in page
+    assert page.count("<li>") >= 2 and ">Fix in a copy</button>" in page
     copy, url = post_fix(browser, refused)
     assert (copy.adapter_size, copy.kms_key_name) == (8, "")
     shown = read_page(browser, url)
-    assert "Changed from 16 to 8." in shown and f"Cleared; it was {key}." in shown
+    assert "Changed from 16 to 8." in shown and f"Cleared (was {key}." in shown
 
 
 def test_a_transient_failure_offers_to_tune_again(browser: Client, draft: TuningJob) -> None:
@@ -214,7 +214,7 @@ def test_a_waiting_job_offers_no_copy(browser: Client, draft: TuningJob, tuner: 
     busy = errors.TooManyRequests("Resource exhausted, please try again later.", code=429)
     TuningJob.objects.filter(pk=draft.pk).update(trouble=serialize(busy))
     page = read_page(browser, build_url("detail", draft))
-    assert "The job is sent again by itself." in page and build_url("mend", draft) not in page
+    assert "The job is resubmitted automatically." in page and build_url("mend", draft) not in page
 
 
 def test_a_viewer_sees_the_cause_but_no_button(
@@ -244,10 +244,10 @@ REFUSED_BY_ENGINE = {
     "key": (
         {"kms_key_name": "projects/p/locations/us-central1/keyRings/r/cryptoKeys/k"},
         {"kms_key_name": ""},
-        "Go on without the key",
+        "Continue without the key",
     ),
     "label": ({"labels": {"Team": "red", "stage": "a"}}, {"labels": {"stage": "a"}}, "Leave out Team"),
-    "account": ({"service_account": "nobody"}, {"service_account": ""}, "Leave it out"),
+    "account": ({"service_account": "nobody"}, {"service_account": ""}, "Remove it"),
     "model": (
         {"base_model": "gemini-9.0-pro"},
         {"base_model": "gemini-2.5-pro"},
@@ -256,7 +256,7 @@ REFUSED_BY_ENGINE = {
     "key and label": (
         {"kms_key_name": "k", "labels": {"Team": "red"}},
         {"kms_key_name": "", "labels": {}},
-        "Mend this in a copy",
+        "Fix in a copy",
     ),
 }
 

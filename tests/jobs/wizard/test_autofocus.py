@@ -58,14 +58,14 @@ def refused(draft: TuningJob) -> TuningJob:
 
 def test_fix_button_focuses_the_changed_field(page: Page, refused: TuningJob) -> None:
     page.goto(reverse("jobs:details", args=["local", refused.pk]))
-    expect(page.get_by_text("Adapter size 16 is not allowed for gemini-2.5-pro.")).to_be_visible()
+    expect(page.get_by_text("Adapter size 16 isn’t supported by gemini-2.5-pro.")).to_be_visible()
     page.get_by_role("button", name="Use 8").click()
     field = page.get_by_label("Adapter size")
     expect(field).to_be_focused()
     expect(field).to_have_value("8")
     expect(field).to_be_in_viewport()
     expect(field).to_have_accessible_description(
-        "More trainable parameters: for harder tasks, with more data and time. "
+        "Larger adapters learn harder tasks but need more data and time. "
         "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8."
     )
     page.get_by_role("button", name="Continue").click()
@@ -81,8 +81,8 @@ def test_fix_button_focuses_the_file_field(page: Page, refused: TuningJob) -> No
     field = page.get_by_label("Select JSONL file")
     expect(field).to_be_focused()
     told = (
-        "A message in train.jsonl has a role other than user and model. "
-        "Write user or model as “role” of every entry of “contents”."
+        "A message in train.jsonl has a role other than user or model. "
+        "Set “role” to user or model in every entry of “contents”."
     )
     expect(field).to_have_accessible_description(re.compile(f"^{re.escape(told)}"))
 
@@ -97,4 +97,4 @@ def test_invalid_field_is_focused_after_submit(page: Page, refused: TuningJob, t
     field = page.get_by_label("Learning rate multiplier")
     expect(field).to_be_focused()
     expect(field).to_have_value("-3")
-    expect(page.get_by_text("More than 0.")).to_be_visible()
+    expect(page.get_by_text("Enter a number above 0.")).to_be_visible()

@@ -103,29 +103,29 @@ def test_names_in_any_language_are_saved_and_escaped(
 
 
 WRONG = {
-    "name of 129": ("tuned_model_display_name", "x" * 129, "Up to 128 characters; this name has 129."),
-    "name turned round": ("tuned_model_display_name", "x\u202egpj", "Character 2 cannot be seen (U+202E)."),
-    "name with an isolate": ("tuned_model_display_name", "\u2067x", "Character 1 cannot be seen (U+2067)."),
-    "name with a bell": ("tuned_model_display_name", "a\x07", "Character 2 cannot be seen (U+0007)."),
-    "name of two lines": ("tuned_model_display_name", "a\nb", "Character 2 cannot be seen (U+000A)."),
+    "name of 129": ("tuned_model_display_name", "x" * 129, "Enter up to 128 characters; this name has 129."),
+    "name turned round": ("tuned_model_display_name", "x\u202egpj", "Character 2 is invisible (U+202E)."),
+    "name with an isolate": ("tuned_model_display_name", "\u2067x", "Character 1 is invisible (U+2067)."),
+    "name with a bell": ("tuned_model_display_name", "a\x07", "Character 2 is invisible (U+0007)."),
+    "name of two lines": ("tuned_model_display_name", "a\nb", "Character 2 is invisible (U+000A)."),
     "name with a NUL": ("tuned_model_display_name", "a\x00b", "Null characters are not allowed."),
-    "epochs 0": ("epoch_count", "0", "At least 1."),
-    "epochs -1": ("epoch_count", "-1", "At least 1."),
-    "epochs 1e9": ("epoch_count", "1e9", "Write a whole number, such as 3."),
+    "epochs 0": ("epoch_count", "0", "Enter 1 or more."),
+    "epochs -1": ("epoch_count", "-1", "Enter 1 or more."),
+    "epochs 1e9": ("epoch_count", "1e9", "Enter a whole number, such as 3."),
     "epochs 1000000000": ("epoch_count", "1000000000", "At most 1000."),
-    "epochs 1.5": ("epoch_count", "1.5", "Write a whole number, such as 3."),
-    "epochs NaN": ("epoch_count", "NaN", "Write a whole number, such as 3."),
-    "epochs of 5000 digits": ("epoch_count", "9" * 5000, "Write a whole number, such as 3."),
-    "adapter size not listed": ("adapter_size", "32", "takes the adapter sizes 1, 2, 4, 8, 16."),
-    "adapter size -1": ("adapter_size", "-1", "gemini-2.5-flash takes the adapter sizes"),
-    "rate 0": ("learning_rate_multiplier", "0", "More than 0."),
-    "rate -1": ("learning_rate_multiplier", "-1", "More than 0."),
-    "rate Inf": ("learning_rate_multiplier", "Inf", "Write a number, such as 0.5."),
-    "rate 1e999": ("learning_rate_multiplier", "1e999", "Write a number, such as 0.5."),
-    "rate NaN": ("learning_rate_multiplier", "NaN", "Write a number, such as 0.5."),
-    "region not listed": ("location", "mars-north1", "gemini-2.5-flash is not tuned in that region."),
-    "region with a path": ("location", "../us-central1", "gemini-2.5-flash is not tuned in that region."),
-    "model with a path": ("base_model", "../../gemini-2.5-flash", "is not tuned in this project."),
+    "epochs 1.5": ("epoch_count", "1.5", "Enter a whole number, such as 3."),
+    "epochs NaN": ("epoch_count", "NaN", "Enter a whole number, such as 3."),
+    "epochs of 5000 digits": ("epoch_count", "9" * 5000, "Enter a whole number, such as 3."),
+    "adapter size not listed": ("adapter_size", "32", "supports adapter sizes 1, 2, 4, 8, 16."),
+    "adapter size -1": ("adapter_size", "-1", "gemini-2.5-flash supports adapter sizes"),
+    "rate 0": ("learning_rate_multiplier", "0", "Enter a number above 0."),
+    "rate -1": ("learning_rate_multiplier", "-1", "Enter a number above 0."),
+    "rate Inf": ("learning_rate_multiplier", "Inf", "Enter a number, such as 0.5."),
+    "rate 1e999": ("learning_rate_multiplier", "1e999", "Enter a number, such as 0.5."),
+    "rate NaN": ("learning_rate_multiplier", "NaN", "Enter a number, such as 0.5."),
+    "region not listed": ("location", "mars-north1", "gemini-2.5-flash can’t be tuned in that region."),
+    "region with a path": ("location", "../us-central1", "gemini-2.5-flash can’t be tuned in that region."),
+    "model with a path": ("base_model", "../../gemini-2.5-flash", "is not tuned jobs job in this project."),
 }  # fmt: skip
 
 
@@ -164,7 +164,7 @@ def test_htmx_responses_have_no_autofocus(browser: Client, flash: TuningJob) -> 
     values = make_form_data(epoch_count="0", adapter_size="99")
     asked = {"HX-Request": "true", "HX-Trigger-Name": "base_model"}
     page = decode_page(browser.post(address("model", flash), values, headers=asked))
-    assert "autofocus" not in page and "At least 1." in page
+    assert "autofocus" not in page and "Enter 1 or more." in page
 
 
 def test_unknown_field_gets_no_autofocus(flash: TuningJob) -> None:
@@ -208,7 +208,7 @@ def test_input_for_a_started_draft_goes_to_a_new_draft(
     assert answer.headers["Location"] == address("dataset", copy)
     assert (copy.tuned_model_display_name, copy.epoch_count, copy.training) == ("later", 7, flash.training)
     page = decode_page(browser.get(address("dataset", copy)))
-    assert "“intents” was started in another tab. What you typed is kept in this new draft." in page
+    assert "“intents” was started in another tab. What you entered is kept in this new draft." in page
     flash.refresh_from_db()
     assert (flash.tuned_model_display_name, flash.epoch_count) == ("intents", None)
 
@@ -222,7 +222,7 @@ def test_invalid_input_for_a_started_draft_is_shown_in_a_new_draft(
     page = decode_page(answer)
     assert (
         answer.status_code == 422
-        and "At least 1." in page
+        and "Enter 1 or more." in page
         and 'value="0"' in find_control(page, "epoch_count")
     )
     assert f'action="{address("model", copy)}"' in page

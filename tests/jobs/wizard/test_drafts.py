@@ -98,7 +98,7 @@ def test_admin_but_not_tuner_can_discard_the_draft_of_another(
 ) -> None:
     assert visitor(Role.TUNER).get(address("discard", draft)).status_code == 403
     admin = visitor(Role.ADMIN)
-    assert "It is a draft of" in admin.get(address("discard", draft)).content.decode()
+    assert "This draft belongs to" in admin.get(address("discard", draft)).content.decode()
     assert admin.post(address("discard", draft)).status_code == 302
     assert not TuningJob.objects.exists()
 

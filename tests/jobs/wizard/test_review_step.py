@@ -120,7 +120,7 @@ def test_review_shows_every_value_of_the_request(browser: Client, draft: TuningJ
         ({"location": "mars"}, "Choose a region.", "model", "id_location"),
         (
             {"base_model": "gemini-2.5-pro", "adapter_size": 16},
-            "Choose an adapter size that the base model takes.",
+            "Choose an adapter size that the base model supports.",
             "model",
             "id_adapter_size",
         ),
@@ -134,7 +134,7 @@ def test_missing_values_link_to_their_fields(
     fix = f"?fix={place.removeprefix('id_')}" if place.startswith("id_") else ""
     link = f'<a href="{address(step, draft)}{fix}#{place}">{words}</a>'
     assert page.count(link) == 2, "once on top, once beside the button"
-    assert "1 thing is missing before it can start" in page
+    assert "1 item left before you can start" in page
     assert 'id="start" disabled aria-describedby="reasons"' in page
     step_page = browser.get(address(step, draft)).content.decode()
     assert f'id="{place}"' in step_page, "the link leads to something"
@@ -161,11 +161,11 @@ def test_warnings_are_listed_and_do_not_block_the_start(
     dataset.save()
     update_job(flash, base_model="gemini-1.5-flash-002")
     page = get_review_text(browser, flash)
-    assert page.count("You may start; 32 warnings") == 2 and 'id="start">' in page
+    assert page.count("You can start; 32 warnings") == 2 and 'id="start">' in page
     link = f'href="{address("dataset", flash)}#training">train.jsonl'
     assert f"{link}: there are only 20 examples; 100 are a good start." in page
     assert page.count(f"{link}, line 3: ") == 2 and ">28 more in train.jsonl<" in page
-    assert "gemini-1.5-flash-002 is retired. Vertex AI is likely to refuse it." in page
+    assert "gemini-1.5-flash-002 is retired. Vertex AI will probably reject it." in page
 
 
 def test_file_problems_are_blockers_not_warnings(browser: Client, draft: TuningJob, dataset: Dataset) -> None:
@@ -178,13 +178,13 @@ def test_file_problems_are_blockers_not_warnings(browser: Client, draft: TuningJ
 def test_engine_is_free_and_time_comes_from_finished_jobs(browser: Client, draft: TuningJob) -> None:
     page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>not known yet</dd>" in page
-    assert "No job on studio-tiny has finished in this project yet." in page
-    assert "<dt>Cost</dt><dd>free</dd>" in page and "It runs on this server." in page
+    assert "No job on studio-tiny job has finished in this project yet." in page
+    assert "<dt>Cost</dt><dd>free</dd>" in page and "Runs on this server." in page
     create_finished_job(draft)
     page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>about 5 min</dd>" in page, "7 epochs, at 40 s each"
-    assert "At the pace of 1 finished job on studio-tiny in this project." in page
-    assert "Counted by the service in “earlier”, from the same data." in page
+    assert "Based on the pace of 1 finished studio-tiny jobs job in this project." in page
+    assert "Counted by the service in “earlier”, with the same data." in page
 
 
 @pytest.mark.parametrize("state", ["JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_RUNNING"])
@@ -196,7 +196,7 @@ def test_unsuccessful_jobs_give_no_time_estimate(browser: Client, draft: TuningJ
 def test_cost_requires_a_configured_price(browser: Client, flash: TuningJob, settings: Settings) -> None:
     update_job(flash, epoch_count=3)
     page = get_review_text(browser, flash)
-    assert "No price is set for gemini-2.5-flash; an operator can set one." in page
+    assert "No price is set for gemini-2.5-flash. An operator can set one." in page
     assert "is billed there" in page and "free" not in page
     settings.PRICES = prices.parse_prices("gemini-2.5-flash=500", "2026-11-01")
     page = get_review_text(browser, flash)
@@ -254,7 +254,7 @@ def test_summary_shows_estimate_and_queue(browser: Client, draft: TuningJob) -> 
     )
     for name in ("model", "dataset", "review"):
         page = browser.get(address(name, draft)).content.decode()
-        assert "1 job is ahead of it:" in page and "<dt>Steps</dt><dd>about 420</dd>" in page, name
+        assert "1 job:" in page and "<dt>Steps</dt><dd>about 420</dd>" in page, name
     live = browser.post(
         address("model", draft),
         {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": "2"},

@@ -102,24 +102,24 @@ def test_step_one_saves_and_redirects_to_step_two(browser: Client, flash: Tuning
 
 REFUSED = {
     "name 129": (details(tuned_model_display_name="x" * 129), "Up to 128 characters"),
-    "epochs 0": (details(epoch_count="0"), "At least 1."),
-    "epochs -1": (details(epoch_count="-1"), "At least 1."),
+    "epochs 0": (details(epoch_count="0"), "Enter 1 or more."),
+    "epochs -1": (details(epoch_count="-1"), "Enter 1 or more."),
     "epochs 1e9": (details(epoch_count="1000000000"), "At most 1000."),
     "epochs as 1e9": (details(epoch_count="1e9"), "Write a whole number"),
     "epochs 1.5": (details(epoch_count="1.5"), "Write a whole number"),
     "epochs NaN": (details(epoch_count="NaN"), "Write a whole number"),
-    "adapter not listed": (details(adapter_size="32"), "takes the adapter sizes 1, 2, 4, 8, 16."),
+    "adapter not listed": (details(adapter_size="32"), "supports adapter sizes 1, 2, 4, 8, 16."),
     "adapter of another model": (
         details(base_model="gemini-2.5-pro", adapter_size="16"),
-        "gemini-2.5-pro takes the adapter sizes 1, 2, 4, 8.",
+        "gemini-2.5-pro supports adapter sizes 1, 2, 4, 8.",
     ),
-    "rate 0": (details(learning_rate_multiplier="0"), "More than 0."),
-    "rate negative": (details(learning_rate_multiplier="-1"), "More than 0."),
+    "rate 0": (details(learning_rate_multiplier="0"), "Enter a number above 0."),
+    "rate negative": (details(learning_rate_multiplier="-1"), "Enter a number above 0."),
     "rate infinite": (details(learning_rate_multiplier="Infinity"), "Write a number"),
     "rate NaN": (details(learning_rate_multiplier="NaN"), "Write a number"),
-    "region not listed": (details(location="asia-northeast1"), "is not tuned in that region"),
-    "model with a path": (details(base_model="../../gemini-2.5-flash"), "is not tuned in this project"),
-    "model of the engine": (details(base_model="studio-tiny"), "is not tuned in this project"),
+    "region not listed": (details(location="asia-northeast1"), "can’t be tuned in that region"),
+    "model with a path": (details(base_model="../../gemini-2.5-flash"), "can’t be tuned in this project"),
+    "model of the engine": (details(base_model="studio-tiny"), "can’t be tuned in this project"),
 }
 
 
@@ -147,7 +147,7 @@ def test_valid_names_are_escaped(browser: Client, flash: TuningJob, name: str) -
 def test_stand_in_models_are_labelled(browser: Client, draft: TuningJob) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
     page = browser.get(address("model", draft)).content.decode()
-    assert "a tiny stand-in" in page and "On this server" in page and "Gemini, retired" in page
+    assert "a tiny stand-in" in page and "On this server" in page and "Gemini (retired)" in page
 
 
 def test_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
@@ -174,7 +174,7 @@ def test_file_errors_block_the_start_with_a_reason(
     browser.post(address("upload", draft), {"purpose": "training", "file": file(content)})
     page = browser.get(address("dataset", draft)).content.decode()
     assert "Line 201" in page and "a comma follows the last item (column 16)" in page
-    assert "Remove the comma before the bracket." in page
+    assert "Remove the comma before the closing bracket." in page
     assert "1 problem in train.jsonl." in page
     answer = browser.post(address("start", draft), follow=True)
     assert answer.redirect_chain[0][0] == address("review", draft)
@@ -245,7 +245,7 @@ def test_missing_gcs_file_returns_422(browser: Client, draft: TuningJob, on_engi
 def test_unreachable_storage_shows_an_error(browser: Client, draft: TuningJob, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://bucket/x.jsonl"})
-    assert "The local engine is not answering." in answer.content.decode()
+    assert "The local engine isn’t responding." in answer.content.decode()
 
 
 def test_upload_without_a_bucket_shows_an_error(browser: Client, flash: TuningJob) -> None:

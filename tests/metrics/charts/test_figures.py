@@ -71,7 +71,7 @@ def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
     drawn = traces_by_name(
         figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"]
     )
-    (raw_x, raw_y), (x, y) = drawn["Train, raw"], drawn["Train"]
+    (raw_x, raw_y), (x, y) = drawn["Train (raw)"], drawn["Train"]
     assert raw_x == x
     assert len(x) < 1010
     assert y == smooth(values, 0.9)[np.array(x, int)].tolist()

@@ -110,7 +110,7 @@ def test_link_reproduces_every_change_for_a_colleague(visit: Callable[..., Page]
     )
     until(page, lambda: "x=1:2.5" in page.url)
     page.locator(f"[data-run='{jobs[2].pk}'] .menu summary").click()
-    page.get_by_role("link", name="Make it the baseline").click()
+    page.get_by_role("link", name="Set as baseline").click()
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
     mine = state(page)
     assert mine["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[3]]
@@ -257,7 +257,7 @@ def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], projec
         .filter(one => one.meta !== "star").map(one => [one.legendgroup, one.line.color]))"""
     before = page.evaluate(colours)
     page.locator(f"[data-run='{jobs[1].pk}'] .menu summary").click()
-    page.get_by_role("link", name="Take out of the comparison").click()
+    page.get_by_role("link", name="Remove from comparison").click()
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
     assert f"runs={jobs[0].pk},,{jobs[2].pk}" in page.url
     after = page.evaluate(colours)
@@ -305,7 +305,7 @@ def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], pro
     page.get_by_role("link", name="All settings").click()
     expect(page.get_by_role("rowheader", name="Base model")).to_be_visible()
     page.get_by_role("link", name="Add run").click()
-    expect(page.locator("#found-plain")).to_have_text("No further run matches.")
+    expect(page.locator("#found-plain")).to_have_text("No more matching runs.")
     page.get_by_role("link", name="Effect of a setting").click()
     expect(page).to_have_url(re.compile("tab=effect"))
 

@@ -70,7 +70,7 @@ def test_small_delta_is_shown_with_more_digits(
 
 def test_warning_names_the_files(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     [note] = load_comparison(project, tuner, jobs.values()).warnings
-    assert note.title == "2 runs were validated on other data: validation losses not comparable."
+    assert note.title == "2 runs used different validation data, so their losses can’t be compared."
     assert note.text == (
         "r4, e10: banking77-v2.jsonl (54,002 bytes, crc32c v2AAAA==). "
         "Baseline: banking77-v3.jsonl (54,003 bytes, crc32c v3AAAA==)."
@@ -101,7 +101,7 @@ def test_the_same_size_with_another_checksum_does_not(project: Project, tuner: U
 def test_runs_of_another_base_model_are_not_comparable(project: Project, tuner: User) -> None:
     one, other = create_run(project, "r8"), create_run(project, "r16", base_model="gemini-2.5-flash")
     [note] = load_comparison(project, tuner, [one, other]).warnings
-    assert note.title == "1 run has another base model: losses not comparable."
+    assert note.title == "1 run has a different base model, so its loss can’t be compared."
     assert "studio-tiny" in note.text
 
 

@@ -225,7 +225,7 @@ def test_the_other_tabs(browser: Client, project: Project, tab: str) -> None:
         found = browser.get(compare_url("figures", project, f"?runs={join_ids(jobs)}&tab=effect")).json()
         assert len(found["charts"]["effect"]["data"]) == 5
     else:
-        assert "2 different contents" in page
+        assert "2 different files" in page
 
 
 def test_run_names_are_escaped(browser: Client, project: Project) -> None:

@@ -92,7 +92,7 @@ BLOWN = np.where(AT > 240, 0.5 + (AT - 240) / 60, TRAINING)
 NAN = float("nan")
 
 OVERFITTING = (
-    "Overfitting began at step 200 (epoch 2.00). Validation loss rose from 0.417 to 0.600 since then, while"
+    "Overfitting began at step 200 (epoch 2.00). Validation loss has risen from 0.417 to 0.600 since then, while"
     " training loss kept falling."
 )
 OVERFITTING_JA = (
@@ -101,21 +101,21 @@ OVERFITTING_JA = (
 )
 NO_MORE = "More epochs are unlikely to help."
 NO_MORE_JA = "エポック数を増やしても、改善する見込みはほとんどありません。"
-CLOSEST = "Checkpoint {} is the closest one kept."
-CLOSEST_JA = "保存されたものの中では、チェックポイント {} が最良に最も近いものです。"
-DEFAULT = "The default, checkpoint {}, is the closest one kept."
-DEFAULT_JA = "保存されたものの中では、デフォルトのチェックポイント {} が最良に最も近いものです。"
+CLOSEST = "Checkpoint {} is the saved checkpoint closest to the best step."
+CLOSEST_JA = "チェックポイント {} が最良に最も近いものです。"
+DEFAULT = "Checkpoint {}, the default, is the saved checkpoint closest to the best step."
+DEFAULT_JA = "デフォルトのチェックポイント {} が最良に最も近いものです。"
 FALLING = (
-    "Validation loss was still falling at the end. It went from 0.659 to 0.574 in its last checks. More"
+    "Validation loss was still falling at the end. It went from 0.659 to 0.574 in the last evaluations. More"
     " epochs may help."
 )
 FALLING_JA = (
     "検証損失は、最後まで下がり続けていました。 最後の数回の評価で 0.659 から 0.574 になりました。"
     " エポック数を増やすと改善する可能性があります。"
 )
-PLATEAU = "Validation loss has not improved for {} checks, since step {}."
-PLATEAU_JA = "検証損失は、ステップ {1} 以降の {0} 回の評価で改善していません。"
-LOWER = "Tune again with a lower learning rate multiplier, and look at the data of these steps."
+PLATEAU = "Validation loss hasn’t improved noticeably in the last {} evaluations, since step {}."
+PLATEAU_JA = "検証損失は、ステップ {1} 以降の {0} 回の評価で目立って改善していません。"
+LOWER = "Tune again with a lower learning rate multiplier, and check the data used in these steps."
 LOWER_JA = "学習率の乗数を下げて再チューニングし、これらのステップのデータを確認してください。"
 GOING = {"over": False, "default": None}
 
@@ -126,11 +126,11 @@ CASES = {
     "a valley, the default is the last": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} The last checkpoint, the default, is 0.183 worse"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint (the default) is 0.183 worse"
             f" (+44\u00a0%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイント（デフォルト）は、それより 0.183"
+            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイント（デフォルト）の検証損失は、それより 0.183"
             f" 高くなっています（+44\u00a0%）。 {NO_MORE_JA}"
         ],
         kinds=("overfitting", "kept"),
@@ -139,11 +139,11 @@ CASES = {
     "a valley, the default is neither": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} The last checkpoint is 0.183 worse (+44\u00a0%). The default,"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint is 0.183 worse (+44\u00a0%). The default,"
             f" checkpoint 3, is 0.085 worse (+20\u00a0%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントは、それより 0.183 高くなって"
+            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
             "います（+44\u00a0%）。 デフォルトのチェックポイント 3 は、それより 0.085 高くなっています"
             f"（+20\u00a0%）。 {NO_MORE_JA}"
         ],
@@ -153,9 +153,11 @@ CASES = {
     ),
     "a valley, the default is the best": Case(
         VALLEY,
-        [f"{OVERFITTING} {DEFAULT.format(2)} The last checkpoint is 0.183 worse (+44\u00a0%). {NO_MORE}"],
         [
-            f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントは、それより 0.183 高くなって"
+            f"{OVERFITTING} {DEFAULT.format(2)} Validation loss at the last checkpoint is 0.183 worse (+44\u00a0%). {NO_MORE}"
+        ],
+        [
+            f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
             f"います（+44\u00a0%）。 {NO_MORE_JA}"
         ],
         run=make_run(2),
@@ -170,11 +172,11 @@ CASES = {
     "spikes, which make nothing before the lowest equal to it": Case(
         SPIKY,
         [
-            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} The last checkpoint is 0.091 worse (+72\u00a0%)."
+            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} Validation loss at the last checkpoint is 0.091 worse (+72\u00a0%)."
             f" {NO_MORE}"
         ],
         [
-            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントは、それより 0.091"
+            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントの検証損失は、それより 0.091"
             f" 高くなっています（+72\u00a0%）。 {NO_MORE_JA}"
         ],
         run=make_run(over=False, default=None, kept=2),
@@ -197,10 +199,7 @@ CASES = {
     "too few points": Case(VALLEY[:2], [], [], run=make_run(**GOING)),
     "no validation data": Case(
         None,
-        [
-            "There is no validation curve. No validation dataset was given, so only the training curves can"
-            " be drawn."
-        ],
+        ["No validation curve. No validation dataset was given, so only the training curves can be drawn."],
         [
             "検証曲線はありません。"
             " 検証データセットが指定されていないため、トレーニングの曲線だけを表示しています。"
@@ -223,9 +222,9 @@ CASES = {
     "no evaluation so far": Case(None, [], [], run=make_run(**GOING)),
     "NaN and infinity in passing": Case(
         FALL,
-        ["The training loss is not a number at 2 steps. The line breaks there, first at step 51.", FALLING],
+        ["Training loss is NaN or infinite at 2 steps. The first gap in the curve is at step 51.", FALLING],
         [
-            "2 個のステップで、トレーニング損失が数値になっていません。 その箇所で線が途切れます。"
+            "2 個のステップで、トレーニング損失が NaN または無限大です。 その箇所で線が途切れます。"
             "最初はステップ 51 です。",
             FALLING_JA,
         ],
@@ -234,9 +233,9 @@ CASES = {
     ),
     "NaN in one evaluation": Case(
         replace_values(VALLEY[:6], at1=NAN),
-        ["The validation loss is not a number at 1 step. The line breaks there, first at step 40."],
+        ["Validation loss is NaN or infinite at 1 step. The first gap in the curve is at step 40."],
         [
-            "1 個のステップで、検証損失が数値になっていません。 その箇所で線が途切れます。"
+            "1 個のステップで、検証損失が NaN または無限大です。 その箇所で線が途切れます。"
             "最初はステップ 40 です。"
         ],
         run=make_run(**GOING),
@@ -245,12 +244,12 @@ CASES = {
     "NaN to the end": Case(
         replace_values(LEVEL, from10=NAN),
         [
-            f"Training loss has not been a number since step 201. {LOWER}",
-            f"Validation loss has not been a number since step 220. {LOWER}",
+            f"Training loss has been NaN or infinite since step 201. {LOWER}",
+            f"Validation loss has been NaN or infinite since step 220. {LOWER}",
         ],
         [
-            f"トレーニング損失は、ステップ 201 以降、数値になっていません。 {LOWER_JA}",
-            f"検証損失は、ステップ 220 以降、数値になっていません。 {LOWER_JA}",
+            f"トレーニング損失は、ステップ 201 から NaN または無限大になっています。 {LOWER_JA}",
+            f"検証損失は、ステップ 220 から NaN または無限大になっています。 {LOWER_JA}",
         ],
         training=replace_values(TRAINING, from200=NAN),
         kinds=("not_a_number", "not_a_number", "kept"),
@@ -258,7 +257,7 @@ CASES = {
     "training diverges while it runs": Case(
         None,
         [
-            "Training loss has diverged: from 0.525 at step 240 to 3.008. Cancel it, and tune again with a"
+            "Training loss has diverged, from 0.525 at step 240 to 3.008. Cancel it, and tune again with a"
             " lower learning rate multiplier."
         ],
         [
@@ -272,13 +271,13 @@ CASES = {
     "validation diverges, training stands": Case(
         np.where(CHECKS > 240, 3 * LEVEL, LEVEL),
         [
-            f"Validation loss has diverged: from 0.408 at step 240 to 1.200. {LOWER}",
-            "Checkpoint 2 has a lower validation loss than the default. The last checkpoint, the default, is"
+            f"Validation loss has diverged, from 0.408 at step 240 to 1.200. {LOWER}",
+            "Checkpoint 2 has a lower validation loss than the default checkpoint. Validation loss at the last checkpoint (the default) is"
             " 0.783 worse (+188\u00a0%).",
         ],
         [
             f"検証損失が発散しました（ステップ 240 の 0.408 から 1.200 へ）。 {LOWER_JA}",
-            "チェックポイント 2 の検証損失は、デフォルトより低くなっています。 最後のチェックポイント"
+            "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。 最後のチェックポイント"
             "（デフォルト）は、それより 0.783 高くなっています（+188\u00a0%）。",
         ],
         training=np.full(STEPS, 0.5),
@@ -323,8 +322,8 @@ def test_every_number_cites_its_source() -> None:
         "200": "/eval_total_loss at step 200, raw",
         "2.00": "/eval_total_loss at step 200, raw",
         "0.600": "/eval_total_loss at step 400, raw",
-        "0.183": "/eval_total_loss at step 400 minus that at step 200, raw",
-        "0.085": "/eval_total_loss at step 300 minus that at step 200, raw",
+        "0.183": "/eval_total_loss at step 400 minus step 200, raw",
+        "0.085": "/eval_total_loss at step 300 minus step 200, raw",
     }.items():
         assert f'<span class="num" title="{source}">{number}</span>' in said
     [note] = CASES["training diverges while it runs"].notes

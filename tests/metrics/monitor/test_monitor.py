@@ -69,7 +69,7 @@ def test_the_monitor_is_a_page_and_a_fragment(browser: Client, project: Project)
 def test_page_without_javascript_links_tables_and_csv(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, make_series())
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert "Charts need JavaScript. The same numbers are here as tables and as a file." in page
+    assert "Charts require JavaScript. The same numbers are available as tables and as a CSV file." in page
     assert f'href="{monitor_url("table", job, "loss")}"' in page
     assert f'href="{monitor_url("csv", job)}"' in page
     table = page_text(browser.get(monitor_url("table", job, "loss")))
@@ -94,7 +94,7 @@ def test_checkpoint_loss_is_the_last_evaluation_before_it(browser: Client, proje
     losses = series[EVAL].values
     for index, step in ((20, 420), (13, 280), (6, 140)):
         assert f'title="/eval_total_loss at step {step}, raw"' in page
-        assert f'title="/eval_total_loss at step {step} minus that at step 360, raw"' in page
+        assert f'title="/eval_total_loss at step {step} minus step 360, raw"' in page
         assert f"{losses[index]:.3f}</span>" in page
         assert f"+{losses[index] - losses.min():.3f}" in page
     assert page.count('<span class="tag tag-on">') == 1
@@ -127,7 +127,7 @@ def test_the_hint_stands_below_the_charts(browser: Client, project: Project) -> 
     job = create_job_with_points(project, make_series())
     page = page_text(browser.get(monitor_url("monitor", job)))
     said = strip_tags(page)
-    assert "Overfitting began at step 360 (epoch 2.55). Validation loss rose from 0.392 to 0.415" in said
+    assert "Overfitting began at step 360 (epoch 2.55). Validation loss has risen from 0.392 to 0.415" in said
     assert page.index("Overfitting began") > page.index('data-panel="predictions"')
     assert page.index("Overfitting began") < page.index("Checkpoints</h3>")
     assert '<span class="num" title="/eval_total_loss at step 360, raw">360</span>' in page
@@ -144,14 +144,14 @@ def test_better_checkpoint_offers_set_as_default(
         project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)
     )
     page = page_text(browser_of(person(Role.TUNER)).get(monitor_url("monitor", job)))
-    assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(page)
-    assert page.count("Make checkpoint 3 the default</a>") == 1
+    assert "Checkpoint 2, is 0.038 worse" in strip_tags(page)
+    assert page.count("Set checkpoint 3 the default</a>") == 1
     choose = reverse("jobs:set_default", args=[project.slug, job.pk, "3"])
     assert page.count(f'href="{choose}" data-dialog="default-3"') == 2, "in the note and in the table"
     assert f'<form method="post" action="{choose}"' in page
     assert reverse("jobs:set_default", args=[project.slug, job.pk, "2"]) not in page, "it is the default"
     seen = page_text(browser_of(person(Role.VIEWER)).get(monitor_url("monitor", job)))
-    assert "The default, checkpoint 2, is 0.038 worse" in strip_tags(seen)
+    assert "Checkpoint 2, is 0.038 worse" in strip_tags(seen)
     assert choose not in seen
 
 
@@ -247,7 +247,7 @@ def test_page_before_the_first_point_shows_placeholder(browser: Client, project:
     job = create_job_with_points(project, {}, state="JOB_STATE_PENDING", remote={})
     page = page_text(browser.get(monitor_url("monitor", job)))
     assert "Charts appear when tuning starts." in page
-    assert "Checkpoints appear while the model is tuned, at the end of an epoch." in page
+    assert "Checkpoints appear during tuning, at the end of an epoch." in page
     said = browser.get(monitor_url("figures", job)).json()
     assert (said["charts"], said["word"]) == ({}, "Charts appear when tuning starts.")
 
@@ -267,11 +267,11 @@ def test_permission_denied_is_not_shown_as_missing_metrics(browser: Client, proj
     job = create_job_with_points(project, {})
     Feed.objects.update(error={"kind": "PermissionDenied", "code": 403, "message": "aiplatform.contexts.get"})
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert "Metrics are not readable." in page
+    assert "Metrics can’t be read." in page
     assert "aiplatform.contexts.get" in page
-    assert "No metrics could be read yet." not in page
+    assert "Metrics couldn’t be read yet." not in page
     said = browser.get(monitor_url("figures", job)).json()
-    assert (said["word"], said["failing"]) == ("Metrics are not readable.", True)
+    assert (said["word"], said["failing"]) == ("Metrics can’t be read.", True)
 
 
 def test_stale_numbers_show_their_time(browser: Client, project: Project) -> None:
@@ -279,11 +279,11 @@ def test_stale_numbers_show_their_time(browser: Client, project: Project) -> Non
     Feed.objects.update(read_at=timezone.now() - timedelta(minutes=5))
     page = page_text(browser.get(monitor_url("monitor", job)))
     at = timezone.localtime(timezone.now() - timedelta(minutes=5))
-    assert f"These numbers are from {at:%H:%M}." in page
+    assert f"Data as of {at:%H:%M}." in page
     assert "the background worker may have stopped" in page
     Feed.objects.update(error={"kind": "NotSent", "message": "The server could not be reached."})
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert f"These numbers are from {at:%H:%M}." in page
+    assert f"Data as of {at:%H:%M}." in page
     assert "the background worker may have stopped" not in page
 
 
@@ -293,7 +293,7 @@ def test_an_ended_run_is_not_stale(browser: Client, project: Project) -> None:
     )
     Feed.objects.update(read_at=timezone.now() - timedelta(days=5), due_at=None)
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert "These numbers are from" not in page
+    assert "Data as of" not in page
     assert "Step 564 of 564" in page
     assert "left" not in page[page.index("Step 564") : page.index("Step 564") + 60]
 
@@ -301,7 +301,7 @@ def test_an_ended_run_is_not_stale(browser: Client, project: Project) -> None:
 def test_missing_validation_curve_is_explained(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, make_series(validation=False), validation=None)
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert "No validation dataset was given, so only the training curves can be drawn." in page
+    assert "No validation dataset was set, so only training curves are shown." in page
     assert "Tune again with validation" in page
     loss = browser.get(monitor_url("figures", job)).json()["charts"]["loss"]
     assert {one["legendgroup"] for one in loss["data"]} == {"train"}
@@ -314,7 +314,7 @@ def test_early_end_keeps_the_points(browser: Client, project: Project, state: st
     job = create_job_with_points(project, make_series(), state=state)
     page = page_text(browser.get(monitor_url("monitor", job)))
     assert f"{word} at step 431." in page
-    assert "The points up to there are kept." in page
+    assert "Data up to that step is saved." in page
     assert reverse("jobs:again", args=[project.slug, job.pk]) in page
     assert browser.get(monitor_url("figures", job)).json()["charts"]
 
@@ -324,7 +324,7 @@ def test_nan_values_are_reported(browser: Client, project: Project) -> None:
     values[[7, 20]] = np.nan
     job = create_job_with_points(project, {LOSS: Points.from_arrays(range(50), range(50), values)})
     page = page_text(browser.get(monitor_url("monitor", job)))
-    assert "The training loss is not a number at 2 steps." in strip_tags(page)
+    assert "Training loss is NaN or infinite at 2 steps." in strip_tags(page)
     assert "first at step 7" in strip_tags(page)
 
 
@@ -367,7 +367,7 @@ def test_table_has_the_points_of_the_chart(browser: Client, project: Project) ->
 def test_long_table_is_downsampled_like_the_chart(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, make_series(6000))
     rows = page_text(browser.get(monitor_url("table", job, "predictions"), headers={"HX-Request": "true"}))
-    assert "of 6000 points, as drawn." in rows
+    assert "of 6000 points, as in the chart." in rows
     assert 1000 <= rows.count("<tr>") < 1400
 
 

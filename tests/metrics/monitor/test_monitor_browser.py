@@ -111,7 +111,7 @@ def test_a_spike_of_one_step_in_ten_thousand_is_drawn(visit: Callable[..., Page]
     values[6543] = 9.75
     series[LOSS] = Points(series[LOSS].steps, series[LOSS].wall, values)
     page = visit(create_job_with_points(project, series), "?clip=off")
-    raw = read_chart(page)["Train, raw"]
+    raw = read_chart(page)["Train (raw)"]
     assert (raw["x"][raw["y"].index(9.75)], max(raw["y"])) == (6544, 9.75)
 
 
@@ -149,7 +149,7 @@ def test_zoom_and_hidden_series_survive_new_points(visit: Callable[..., Page], p
     assert zoomed == pytest.approx([141, 282], abs=3)
     point_store.merge_points(job.pk, {LOSS: Points.from_arrays([432], [START + 432], [0.1])})
     TuningJob.objects.update(remote=make_remote_job(checkpoints=3))
-    until(page, lambda: read_chart(page)["Train, raw"]["x"][-1] == 432)
+    until(page, lambda: read_chart(page)["Train (raw)"]["x"][-1] == 432)
     page.wait_for_selector("#monitor-facts >> text=3 of 4")
     assert read_x_range(page) == read_x_range(page, "accuracy") == zoomed
     assert read_chart(page)["Validation"]["visible"] is False
@@ -276,17 +276,17 @@ def test_setting_the_better_default_checkpoint_updates_the_page(
     facts = page.locator("#monitor-facts")
     default = facts.locator("tr", has=page.locator(".tag-on:visible"))
     assert default.locator("td").first.inner_text() == "2"
-    facts.get_by_role("link", name="Make checkpoint 3 the default").click()
-    dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
+    facts.get_by_role("link", name="Set checkpoint 3 the default").click()
+    dialog = page.get_by_role("dialog", name="Set checkpoint 3 the default?")
     point_store.merge_points(job.pk, {EVAL: Points.from_arrays([430], [START + 430], [0.9])})
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     until(page, lambda: read_chart(page)["Validation"]["x"][-1] == 430)
     assert dialog.is_visible(), "an update leaves an open dialog alone"
     dialog.get_by_role("button", name="Set as default").click()
-    page.get_by_text("Checkpoint 3 is the default now.").wait_for()
+    page.get_by_text("Checkpoint 3 is now the default.").wait_for()
     page.wait_for_selector("#monitor-facts")
     assert default.locator("td").first.inner_text() == "3"
-    assert facts.get_by_role("link", name="Make checkpoint").count() == 0
+    assert facts.get_by_role("link", name="Set checkpoint").count() == 0
     assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
 
 

@@ -103,7 +103,7 @@ def test_monitor_charts_match_the_csv(browser: Client, jobs: list[TuningJob], at
     answer = browser.get(reverse("metrics:figures", args=["local", job.pk])).json()["charts"]
     for chart, metric in (("loss", "total_loss"), ("accuracy", "fraction_of_correct_next_step_preds")):
         traces = {trace.get("name"): trace for trace in answer[chart]["data"]}
-        assert_on_curve(decode_trace(traces["Train, raw"]), points[f"/train_{metric}"])
+        assert_on_curve(decode_trace(traces["Train (raw)"]), points[f"/train_{metric}"])
         assert_on_curve(decode_trace(traces["Train"]), smooth_curve(points[f"/train_{metric}"]))
         assert_on_curve(decode_trace(traces["Validation"]), points[f"/eval_{metric}"])
     [tokens] = answer["predictions"]["data"]

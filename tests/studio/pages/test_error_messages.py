@@ -38,7 +38,7 @@ def test_reason_takes_precedence_over_class(reason: str) -> None:
 
 
 def test_unreachable_engine_is_named() -> None:
-    assert explain_error(errors.NotSent("x"), on_engine=True).title == "The local engine is not answering."
+    assert explain_error(errors.NotSent("x"), on_engine=True).title == "The local engine isn’t responding."
     assert explain_error(errors.NotSent("x")).title == "Google Cloud can’t be reached from this server."
 
 

@@ -306,9 +306,7 @@ def test_review_step_uses_console_labels(read: Reader, draft: TuningJob) -> None
 
 def test_job_list_and_job_page_use_console_labels(read: Reader, tuned: TuningJob) -> None:
     listed = read(reverse("jobs:list", args=["local"]))
-    assert not find_missing(
-        listed, "チューニングと抽出", "チューニング済みモデルを作成", "ステータス", ">成功<"
-    )
+    assert not find_missing(listed, "チューニング", "チューニング済みモデルを作成", "ステータス", ">成功<")
     page = read(reverse("jobs:detail", args=["local", tuned.pk]))
     assert not find_missing(page, ">モニタリング</a>", ">詳細</a>", ">データセット</a>", "テスト</button>")
     monitor = read(reverse("metrics:monitor", args=["local", tuned.pk]))

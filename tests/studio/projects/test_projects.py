@@ -88,10 +88,10 @@ def test_creator_of_a_project_becomes_its_admin(admin_exists: User, browser_of: 
     [
         ({"project_id": "UPPER"}, "“UPPER” is not a project ID"),
         ({"project_id": "../../x"}, "is not a project ID"),
-        ({"regions": "mars"}, "“mars” is not a region."),
+        ({"regions": "mars"}, "“mars” isn’t a region."),
         ({"regions": ""}, "This field is required."),
         ({"bucket": "My_Bucket!"}, "is not the name of a bucket"),
-        ({"credentials_file": "/no/such/key.json"}, "There is no file /no/such/key.json on the server."),
+        ({"credentials_file": "/no/such/key.json"}, "File /no/such/key.json doesn’t exist on the server."),
         ({"backend": "azure"}, "Select a valid choice"),
     ],
 )
@@ -154,9 +154,9 @@ def test_working_connection_is_reported(
 @pytest.mark.parametrize(
     ("slug", "error", "told"),
     [
-        ("local", NotSent("x"), "The local engine is not answering."),
+        ("local", NotSent("x"), "The local engine isn’t responding."),
         ("cloud", NotSent("x"), "Google Cloud can’t be reached from this server."),
-        ("cloud", CredentialsFailed("x"), "There are no usable Google credentials for this project."),
+        ("cloud", CredentialsFailed("x"), "This project has no usable Google credentials."),
     ],
 )
 def test_a_broken_connection_is_explained(
@@ -196,7 +196,7 @@ def test_activity_lists_newest_entries_first(
 
 
 def test_empty_activity_explains_itself(project: Project, tuner: User, browser_of: Browser) -> None:
-    assert "Nothing has been done here yet" in page_text(browser_of(tuner).get("/p/local/activity/"))
+    assert "No activity yet" in page_text(browser_of(tuner).get("/p/local/activity/"))
 
 
 # ---- what is shown when something is wrong ----
@@ -205,26 +205,26 @@ def test_empty_activity_explains_itself(project: Project, tuner: User, browser_o
 def test_unknown_address_links_home(tuner: User, browser_of: Browser) -> None:
     answer = browser_of(tuner).get("/nothing/here/")
     assert answer.status_code == 404
-    assert "There is nothing at this address" in page_text(answer) and 'href="/"' in page_text(answer)
+    assert "Page not found" in page_text(answer) and 'href="/"' in page_text(answer)
 
 
 def test_missing_role_is_named_in_403(project: Project, tuner: User, browser_of: Browser) -> None:
     answer = browser_of(tuner).get(reverse("project_settings", args=["local"]))
     assert answer.status_code == 403
-    assert "This needs the role “Admin” in this project." in page_text(answer)
+    assert "This requires the “Admin” role jobs job in this project." in page_text(answer)
 
 
 def test_expired_csrf_token_is_explained(tuner: User) -> None:
     answer = Client(enforce_csrf_checks=True).post(reverse("sign_in"), {"username": "x"})
     assert answer.status_code == 403
-    assert "The page was too old" in page_text(answer)
+    assert "This page is out of date" in page_text(answer)
 
 
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
-        (OperationalError("database is locked"), 503, "The database does not answer"),
-        (ValueError("secret detail"), 500, "Something failed on the server"),
+        (OperationalError("database is locked"), 503, "The database isn’t responding"),
+        (ValueError("secret detail"), 500, "Something went wrong on the server"),
     ],
 )
 def test_server_error_hides_the_exception(
@@ -273,7 +273,7 @@ def test_security_headers_are_set(admin_exists: User) -> None:
 def test_plain_http_notice_is_shown(
     project: Project, admin_exists: User, browser_of: Browser, settings: Any
 ) -> None:
-    told = "This server is reached without encryption."
+    told = "Connections to this server aren’t encrypted."
     assert told not in page_text(browser_of(admin_exists).get("/p/local/members/"))
     settings.PLAIN_HTTP = True
     assert told in page_text(browser_of(admin_exists).get("/p/local/members/"))

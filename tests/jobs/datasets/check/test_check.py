@@ -243,7 +243,7 @@ def test_duplicate_names_the_first_line() -> None:
 
 def test_same_example_in_another_json_spelling_is_a_duplicate() -> None:
     spaced = json.dumps(GOOD, separators=(" , ", " : ")).encode()
-    escaped = FINE.replace(b"How", b"\\u0048ow")
+    escaped = FINE.replace(b"How it was created", b"\\u0048ow")
     assert check_file([b"\n".join([FINE, spaced, escaped])]).duplicates == 2
 
 

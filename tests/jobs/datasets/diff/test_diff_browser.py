@@ -145,14 +145,14 @@ def test_changes_fragment_works_on_another_page(
         address,
     )
     part = page.locator(f"#changes-{pair[0].pk}-{pair[1].pk}")
-    expect(part.get_by_role("link", name="All changes as CSV")).to_be_visible()
+    expect(part.get_by_role("link", name="Download all changes as CSV")).to_be_visible()
     assert page.locator("html").count() == 1 and page.locator("h1").count() == 1
 
 
 def test_answer_is_copied_as_json(visit: Callable[[str], Page], job: TuningJob) -> None:
     page = visit(f"/p/local/jobs/{job.pk}/details/")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_text("Everything the service answered").click()
+    page.get_by_text("Raw API response").click()
     page.get_by_role("button", name="Copy JSON").click()
     copied = wait_until(page, lambda: page.evaluate("navigator.clipboard.readText()"))
     assert page.evaluate("text => JSON.parse(text).name", copied) == FULL["name"]

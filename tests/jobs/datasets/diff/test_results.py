@@ -115,7 +115,7 @@ def test_same_data_is_detected_without_reading_files(
 
 def test_reordered_lines_are_reported_as_the_same_examples(browser: Client, store: Store) -> None:
     html = get_page(browser, (store(content(OLD)), store(content(OLD[::-1]))))
-    assert "Both files hold the same examples." in html and "All changes as CSV" not in html
+    assert "Both files contain the same examples." in html and "Download all changes as CSV" not in html
 
 
 def test_large_files_are_compared_only_on_request(
@@ -140,7 +140,7 @@ def test_deleted_file_is_reported_and_stored_diff_stays(
     _old, new = pair
     new.project.storage().delete(new.uri)
     html = get_page(browser, pair)
-    assert f"“{new}” was deleted or replaced: its generation {new.generation}" in html and "Try again" in html
+    assert f"“{new}” was deleted or replaced. Generation {new.generation}" in html and "Try again" in html
     assert not Changes.objects.exists()
     assert browser.post(address("changes", *pair)).status_code == 200
     answer = browser.get(address("changes_csv", *pair), follow=True)
@@ -156,7 +156,7 @@ def test_checked_generation_is_compared(browser: Client, pair: tuple[Dataset, Da
 
 def test_unreachable_storage_is_reported(browser: Client, make: Store, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
-    assert "The local engine is not answering." in get_page(browser, (make(), make(crc32c="BBBBBB==")))
+    assert "The local engine isn’t responding." in get_page(browser, (make(), make(crc32c="BBBBBB==")))
 
 
 def test_only_members_see_the_changes_page(

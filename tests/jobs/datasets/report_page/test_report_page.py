@@ -56,7 +56,7 @@ def test_report_shows_facts_counts_and_conversations(make: Make, page: Callable[
     html = page(dataset)
     assert f'data-copy="{dataset.uri}"' in html and "AAAAAA==" in html
     assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in html and "card_arrival" in html
-    assert "Nothing was found that stands in the way of tuning." in html
+    assert "No problems found." in html
     assert "Keep the cleaned file" not in html and "Check again" not in html
 
 
@@ -69,7 +69,9 @@ def test_problems_are_grouped_counted_and_truncated(make: Make, page: Callable[.
     ]
     assert groups[0].title == "This is not JSON: a comma follows the last item (column 16)."
     said = extract_text(page(dataset))
-    assert "Remove the comma before the bracket." in said and "and 5 more" in said and "Line 21" in said
+    assert (
+        "Remove the comma before the closing bracket." in said and "and 5 more" in said and "Line 21" in said
+    )
 
 
 def test_differing_params_of_a_group_become_an_ellipsis(make: Make) -> None:
@@ -190,7 +192,7 @@ def test_calibrated_chart_names_the_model(make: Make) -> None:
         ({"how": "converted"}, "Converted to Gemini’s format"),
         (
             {"how": "held_out", "percent": 10, "seed": 3, "part": "validation"},
-            "10 % held out with the seed 3: the part held out.",
+            "10 % held out for validation (seed 3: held-out part.",
         ),
         ({"how": "by hand"}, "by hand"),
     ],
@@ -252,15 +254,15 @@ def test_unreachable_storage_does_not_lose_data(browser: Client, make: Make, set
     dataset = make()
     for deed in ("file", "problems", "cleaned"):
         answer = browser.get(f"{dataset.get_absolute_url()}{deed}/", follow=True)
-        assert "The local engine is not answering." in answer.content.decode()
+        assert "The local engine isn’t responding." in answer.content.decode()
     for deed in ("keep-cleaned", "check"):
         answer = browser.post(f"{dataset.get_absolute_url()}{deed}/", follow=True)
-        assert "The local engine is not answering." in answer.content.decode()
+        assert "The local engine isn’t responding." in answer.content.decode()
     answer = browser.post(f"{dataset.get_absolute_url()}delete/", follow=True)
     assert "is still in the bucket" in answer.content.decode()
     assert not Dataset.objects.filter(pk=dataset.pk).exists()
     answer = browser.post("/p/local/datasets/samples/", {"name": "orders_ja"}, follow=True)
-    assert "The local engine is not answering." in answer.content.decode()
+    assert "The local engine isn’t responding." in answer.content.decode()
 
 
 def test_wizard_accepts_a_library_dataset(browser: Client, make: Make, project: Project, tuner: User) -> None:
@@ -286,4 +288,4 @@ def test_wizard_accepts_a_library_dataset(browser: Client, make: Make, project: 
 
 def test_unknown_sample_is_reported(browser: Client, project: Project) -> None:
     answer = browser.post("/p/local/datasets/samples/", {"name": "../banking77"}, follow=True)
-    assert "There is no sample data of that name." in answer.content.decode()
+    assert "There’s no sample data with that name." in answer.content.decode()

@@ -208,8 +208,11 @@ def test_storage_failure_is_retried_without_uploading_again(
     working, settings.ENGINE_URL = settings.ENGINE_URL, "http://127.0.0.1:1"
     answer = upload(browser, empty, make_jsonl(20))
     page = answer.content.decode()
-    assert answer.status_code == 422 and "The local engine is not answering." in page
-    assert "It arrived here and need not be sent again." in page and "train.jsonl" in page
+    assert answer.status_code == 422 and "The local engine isn’t responding." in page
+    assert (
+        "The file is already doesn’t exist on the server. You don’t need to upload it again." in page
+        and "train.jsonl" in page
+    )
     token = re.search(r'name="token" value="([^"]+)"', page)
     assert token
     settings.ENGINE_URL = working
@@ -455,14 +458,14 @@ def test_switching_validation_off_undoes_the_hold_out(
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ({"percent": "0"}, "At least 1."),
+        ({"percent": "0"}, "Enter 1 or more."),
         ({"percent": "51"}, "At most 50."),
-        ({"percent": "1e3"}, "Write a whole number from 1 to 50."),
-        ({"percent": "7.5"}, "Write a whole number from 1 to 50."),
-        ({"percent": ""}, "Write a whole number from 1 to 50."),
-        ({"seed": "-1"}, "At least 0."),
+        ({"percent": "1e3"}, "Enter a whole number from 1 to 50."),
+        ({"percent": "7.5"}, "Enter a whole number from 1 to 50."),
+        ({"percent": ""}, "Enter a whole number from 1 to 50."),
+        ({"seed": "-1"}, "Enter 0 or more."),
         ({"seed": "99999999999"}, "At most 2147483647."),
-        ({"seed": "x"}, "Write a whole number, such as 0."),
+        ({"seed": "x"}, "Enter a whole number, such as 0."),
     ],
 )
 def test_invalid_hold_out_shows_a_field_error(
@@ -617,7 +620,7 @@ def test_missing_list_permission_is_explained(
     page = browse(browser, empty, at="closed-bucket")
     assert "Storage Object Viewer" in page and "closed-bucket" in page
     service.queue_answers(json_answer({"error": {"code": 404, "message": "no"}}, 404))
-    assert "There is no bucket missing-bucket." in browse(browser, empty, at="missing-bucket")
+    assert "Bucket missing-bucket." in browse(browser, empty, at="missing-bucket")
 
 
 def test_browser_shows_storage_errors(browser: Client, empty: TuningJob, service: FakeVertexServer) -> None:

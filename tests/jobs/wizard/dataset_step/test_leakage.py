@@ -110,7 +110,7 @@ def test_page_loads_the_comparison_once(browser: Client, chosen: TuningJob) -> N
     assert "2 of 4 validation examples are also in the training data." in fragment
     assert "Same prompt: 1. Nearly the same: 1." in fragment
     assert (
-        "the same example as line 2 of the training data" in fragment
+        "same example as line 2 of the training data" in fragment
         and "Line 4" in fragment
         and "Leave out these 2 examples" in fragment
     )
@@ -161,7 +161,7 @@ def test_identical_datasets_are_detected_without_reading(
 ) -> None:
     draft.update_draft(validation=draft.training, validation_enabled=True)
     page = get_page(browser, draft)
-    assert "The validation dataset is the training dataset." in page
+    assert "The validation dataset is the same as the training dataset." in page
     assert "Choose another validation dataset" in page and address("leave_out", draft) not in page
     assert (
         draft.training
@@ -173,16 +173,18 @@ def test_identical_datasets_are_detected_without_reading(
 def test_no_leakage_is_reported(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
     upload_dataset(browser, draft, "training", TRAINING)
     upload_dataset(browser, draft, "validation", FRESH)
-    assert "None of the 2 validation examples is in the training data." in get_comparison(browser, draft)
+    assert "None of the 2 validation examples compared; none are in the training data." in get_comparison(
+        browser, draft
+    )
 
 
 def test_storage_failure_does_not_block_the_step(browser: Client, unreachable: TuningJob) -> None:
     fragment = get_comparison(browser, unreachable)
-    assert "The datasets could not be compared." in fragment and "Try again" in fragment
+    assert "Couldn’t compare the datasets." in fragment and "Try again" in fragment
     answer = browser.get(address("compare", unreachable), follow=True)
     assert answer.status_code == 200
     page = answer.content.decode()
-    assert "The datasets could not be compared." in page and "data-continue" in page
+    assert "Couldn’t compare the datasets." in page and "data-continue" in page
     assert not Overlap.objects.exists()
 
 

@@ -133,30 +133,33 @@ def test_every_field_is_saved_shown_and_sent(browser: Client, google: TuningJob)
 
 
 WRONG = {
-    "label without =": (details(labels="team"), "Line 1: write key=value."),
-    "label without key": (details(labels="\n=x"), "Line 2: write key=value."),
+    "label without =": (details(labels="team"), "Line 1: enter key=value."),
+    "label without key": (details(labels="\n=x"), "Line 2: enter key=value."),
     "label in capitals": (details(labels="Team=x"), "Line 1: “Team” may hold lowercase letters"),
     "label value with space": (details(labels="team=two words"), "Line 1: “two words” may hold"),
     "label of 64": (details(labels="a=" + "x" * 64), "up to 63 characters; “xxxxxxxxxxxxxxxx…” has 64."),
-    "label that begins with a digit": (details(labels="1a=x"), "Line 1: a key starts with a letter."),
+    "label that begins with a digit": (details(labels="1a=x"), "Line 1: keys must start with a letter."),
     "label twice": (details(labels="a=1\na=2"), "Line 2: the key “a” stands here twice."),
     "our own label": (details(labels="studio-submission=x"), "is set by the studio itself"),
-    "64 labels": (details(labels="\n".join(f"k{n}=" for n in range(64))), "Up to 63 labels; these are 64."),
-    "description too long": (details(description="x" * 2001), "Up to 2,000 characters; these are 2001."),
+    "64 labels": (details(labels="\n".join(f"k{n}=" for n in range(64))), "Up to 63 labels; there are 64."),
+    "description too long": (
+        details(description="x" * 2001),
+        "Enter up to 2,000 characters; this text has 2001.",
+    ),
     "account": (details(service_account="tuner"), "Write the e-mail address of a service account"),
     "key": (details(kms_key_name="ring/key"), "Write the key’s full name"),
     "key elsewhere": (
         details(kms_key_name=KEY.replace("us-central1", "global")),
-        "The key lies in global. It has to be in the region of the job, us-central1.",
+        "The key is in global. Enter a key in the job’s region, us-central1.",
     ),
-    "no model to go on from": (details(source="pre_tuned"), "Choose the model to go on from."),
+    "no model to go on from": (details(source="pre_tuned"), "Choose the model to continue from."),
     "no name of a model": (
         details(source="pre_tuned", pre_tuned_model="other", other_model="models/1"),
         "Write a model’s resource name",
     ),
     "a model elsewhere": (
         details(source="pre_tuned", pre_tuned_model=MODEL.replace("us-central1", "europe-west4")),
-        "This model lies in europe-west4. Choose that region, or a model of us-central1.",
+        "This model is in europe-west4. Choose that region, or a model in us-central1.",
     ),
 }
 
@@ -191,7 +194,7 @@ def test_engine_rejects_encryption_keys(browser: Client, draft: TuningJob) -> No
     assert "takes no customer-managed key" in page
     assert re.search(r'name="kms_key_name"[^>]* disabled', page)
     draft.kms_key_name = KEY
-    assert "The engine takes no encryption key: leave it out." in map(str, model_obstacles(draft))
+    assert "The engine doesn’t support encryption keys. Remove the key." in map(str, model_obstacles(draft))
 
 
 @pytest.mark.parametrize("field", ADVANCED)
@@ -271,7 +274,7 @@ def test_changing_the_pre_tuned_model_clears_the_checkpoint(
 def test_unknown_checkpoint_returns_422(browser: Client, google: TuningJob, parent: TuningJob) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, pre_tuned_checkpoint="9")
     answer = browser.post(address("model", google), values)
-    assert answer.status_code == 422 and "The model has the checkpoints 1, 2." in answer.content.decode()
+    assert answer.status_code == 422 and "Available checkpoints: 1, 2." in answer.content.decode()
 
 
 def test_pre_tuned_models_are_limited_to_region_and_project(
@@ -299,7 +302,7 @@ def test_region_must_match_the_pre_tuned_model(browser: Client, google: TuningJo
     tab = get_form_data(browser, google)
     send_change(browser, google, tab, source="pre_tuned", pre_tuned_model=MODEL)
     page = send_change(browser, google, tab, location="europe-west4")
-    assert "This model lies in us-central1" in page
+    assert "This model is in us-central1" in page
     assert "Choose the region of the pre-tuned model." in map(str, model_obstacles(google))
 
 
@@ -311,7 +314,7 @@ def test_encryption_key_must_match_the_pre_tuned_model(
     TuningJob.objects.filter(pk=parent.pk).update(kms_key_name=KEY)
     assert browser.post(address("model", google), values).status_code == 302
     page = browser.post(address("model", google), {**values, "kms_key_name": ""}).content.decode()
-    assert f"is encrypted with {KEY}: name the same key." in page
+    assert f"is encrypted with {KEY}. Enter the same key." in page
 
 
 def test_details_show_requested_and_resolved_values(draft: TuningJob) -> None:
@@ -323,7 +326,7 @@ def test_details_show_requested_and_resolved_values(draft: TuningJob) -> None:
     }
     told = {field.label: field.value for section in sections(draft) for field in section.fields}
     assert (told["Pre-tuned model"].requested, told["Pre-tuned model"].resolved) == (MODEL[:-2], MODEL)
-    assert (told["Checkpoint to start from"].requested, told["Checkpoint to start from"].resolved) == (
+    assert (told["Starting checkpoint"].requested, told["Starting checkpoint"].resolved) == (
         "",
         "2",
     )
@@ -350,7 +353,7 @@ def test_unavailable_choice_stays_selected_with_an_error(browser: Client, google
     send_change(browser, google, tab, adapter_size="16")
     page = send_change(browser, google, tab, base_model="gemini-2.5-pro")
     assert '<option value="16" selected>16 (not available)</option>' in page
-    assert "takes the adapter sizes 1, 2, 4, 8." in page and "1 to correct" in page
+    assert "supports adapter sizes 1, 2, 4, 8." in page and "1 to correct" in page
 
 
 def test_autosave_skips_invalid_values(browser: Client, google: TuningJob) -> None:
@@ -364,7 +367,7 @@ def test_autosave_skips_invalid_values(browser: Client, google: TuningJob) -> No
 
 def test_autosave_does_not_require_a_pre_tuned_model(browser: Client, google: TuningJob) -> None:
     page = send_change(browser, google, get_form_data(browser, google), source="pre_tuned")
-    assert "Choose the model to go on from." not in page and "st-bad" not in page
+    assert "Choose the model to continue from." not in page and "st-bad" not in page
 
 
 def test_last_change_of_a_field_wins_across_tabs(browser: Client, google: TuningJob) -> None:
@@ -450,9 +453,9 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
 @pytest.mark.parametrize(
     ("kept", "sentence"),
     [
-        ({"base_model": "gemini-0.1"}, "“gemini-0.1” is not tuned in this project."),
-        ({"base_model": "gemini-2.5-pro", "adapter_size": 16}, "takes the adapter sizes 1, 2, 4, 8."),
-        ({"location": "asia-east1"}, "is not tuned in that region."),
+        ({"base_model": "gemini-0.1"}, "“gemini-0.1” is not tuned jobs job in this project."),
+        ({"base_model": "gemini-2.5-pro", "adapter_size": 16}, "supports adapter sizes 1, 2, 4, 8."),
+        ({"location": "asia-east1"}, "can’t be tuned in that region."),
     ],
     ids=["model", "adapter", "region"],
 )

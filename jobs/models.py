@@ -30,7 +30,7 @@ from studio.vertex import job_states
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["Changes", "Conversation", "Dataset", "Overlap", "Sweep", "TuningJob", "Turn"]
+__all__ = ["Changes", "Conversation", "Dataset", "JobListPoll", "Overlap", "TuningJob", "Turn"]
 
 
 def new_submission_id() -> str:
@@ -61,8 +61,8 @@ class TuningJob(models.Model):
     training = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="trains")
     validation = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="validates")
 
-    # Where the one create call stands. `trouble` is the last call that failed for now, `looks` counts the
-    # searches for a job whose creation was not answered, `twins` are further jobs that carry our label.
+    # Where the one create call stands. `last_error` is the last call that failed for now, `search_attempts` counts the
+    # searches for a job whose creation was not answered, `duplicates` are further jobs that carry our label.
     submission = models.CharField(max_length=10, choices=Submission, default=Submission.DRAFT)
     submission_id = models.CharField(max_length=32, unique=True, default=new_submission_id, editable=False)
     attempt = models.PositiveSmallIntegerField(default=0)
@@ -70,22 +70,22 @@ class TuningJob(models.Model):
     submitted_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True)
     unknown_since = models.DateTimeField(null=True)
-    looks = models.PositiveSmallIntegerField(default=0)
+    search_attempts = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)
     cancel_sent_at = models.DateTimeField(null=True)
-    trouble = models.JSONField(default=dict)
-    twins = models.JSONField(default=list)
+    last_error = models.JSONField(default=dict)
+    duplicates = models.JSONField(default=list)
 
-    # What the service last said; `misses` counts the full lists in a row that left the job out.
+    # What the service last said; `missed_polls` counts the full lists in a row that left the job out.
     name = models.CharField(max_length=300, null=True, unique=True)
     state = models.CharField(max_length=60, blank=True)
     remote = models.JSONField(default=dict)
     error = models.JSONField(default=dict)
     seen_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    misses = models.PositiveSmallIntegerField(default=0)
-    gone_at = models.DateTimeField(null=True)
+    missed_polls = models.PositiveSmallIntegerField(default=0)
+    deleted_at = models.DateTimeField(null=True)
 
     # What metrics writes, so that the list shows curves without loading points.
     summary = models.JSONField(default=dict)
@@ -99,7 +99,7 @@ class TuningJob(models.Model):
         indexes = [
             models.Index(fields=["project", "-created_at", "-id"], name="jobs_newest_first"),
             models.Index(
-                fields=["project", "submission", "state", "owner", "gone_at"], name="jobs_by_status"
+                fields=["project", "submission", "state", "owner", "deleted_at"], name="jobs_by_status"
             ),
         ]
 
@@ -139,7 +139,7 @@ class TuningJob(models.Model):
         name another default checkpoint."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
-            if job.gone_at is None:
+            if job.deleted_at is None:
                 job._apply_remote(remote)
                 job.save(update_fields=REMOTE_FIELDS)
         for field in REMOTE_FIELDS:
@@ -155,7 +155,7 @@ class TuningJob(models.Model):
         self.seen_at = timezone.now()
         if self.is_final and self.ended_at is None:
             self.ended_at = parse_timestamp(self.remote.get("endTime")) or self.seen_at
-        self.misses, self.trouble = 0, {}
+        self.missed_polls, self.last_error = 0, {}
 
     def request_cancel(self, user: User) -> bool:
         """Asks for the end. What was not sent yet becomes a draft again; else the service is told later."""
@@ -164,13 +164,15 @@ class TuningJob(models.Model):
             if not job.can_cancel:
                 return False
             if job.submission == Submission.READY:
-                job.submission, job.next_try_at, job.trouble = Submission.DRAFT, None, {}
+                job.submission, job.next_try_at, job.last_error = Submission.DRAFT, None, {}
             else:
                 job.cancel_asked_at, job.next_try_at = (
                     timezone.now(),
                     job.next_try_at if job.has_unknown_outcome else None,
                 )
-            job.save(update_fields=["submission", "next_try_at", "trouble", "cancel_asked_at", "updated_at"])
+            job.save(
+                update_fields=["submission", "next_try_at", "last_error", "cancel_asked_at", "updated_at"]
+            )
             job.add_audit_entry("tuning_job.cancel", user)
         send_on_commit("jobs.tasks.send_cancels")
         return True
@@ -180,7 +182,7 @@ class TuningJob(models.Model):
         with transaction.atomic():
             sent = TuningJob.objects.filter(
                 pk=self.pk, submission=Submission.UNKNOWN, next_try_at__isnull=True
-            ).update(submission=Submission.READY, looks=0, trouble={})
+            ).update(submission=Submission.READY, search_attempts=0, last_error={})
             if sent:
                 self.add_audit_entry("tuning_job.create_again", user)
         send_on_commit("jobs.tasks.submit_ready")
@@ -225,7 +227,7 @@ class TuningJob(models.Model):
     def is_final(self) -> bool:
         return (
             self.submission == Submission.REFUSED
-            or self.gone_at is not None
+            or self.deleted_at is not None
             or job_states.is_terminal(self.state)
         )
 
@@ -280,7 +282,7 @@ class TuningJob(models.Model):
     @property
     def can_choose_default(self) -> bool:
         """Whether the model is there, finished, and has a default checkpoint and another one."""
-        there = self.is_final and self.gone_at is None and bool(self.tuned_model and self.endpoint)
+        there = self.is_final and self.deleted_at is None and bool(self.tuned_model and self.endpoint)
         return there and len(self.checkpoints) > 1
 
     @property
@@ -298,7 +300,7 @@ class TuningJob(models.Model):
     @property
     def elapsed(self) -> float | None:
         """Seconds of work, up to now while it goes on."""
-        return seconds_between(self.started_at, self.ended_at or self.gone_at or timezone.now())
+        return seconds_between(self.started_at, self.ended_at or self.deleted_at or timezone.now())
 
 
 LONG_QUEUE_TIME = timedelta(minutes=30)
@@ -309,8 +311,8 @@ REMOTE_FIELDS = (
     "tuned_model_display_name",
     "seen_at",
     "ended_at",
-    "misses",
-    "trouble",
+    "missed_polls",
+    "last_error",
     "updated_at",
 )
 COPIED_FIELDS = (
@@ -334,7 +336,7 @@ COPIED_FIELDS = (
 )
 
 
-class Sweep(models.Model):
+class JobListPoll(models.Model):
     """The clock of one list, (project, location): when it is due, was last read, and since when it fails."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
@@ -345,7 +347,7 @@ class Sweep(models.Model):
     watched_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     failures = models.PositiveIntegerField(default=0)
-    trouble = models.JSONField(default=dict)
+    last_error = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "location"], name="one_sweep_per_location")]

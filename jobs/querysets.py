@@ -72,7 +72,7 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
 
     def active(self) -> TuningJobQuerySet:
         """Known to the service, and not over."""
-        return self.filter(submission=Submission.CREATED, gone_at__isnull=True).exclude(
+        return self.filter(submission=Submission.CREATED, deleted_at__isnull=True).exclude(
             state__in=job_states.TERMINAL
         )
 
@@ -95,6 +95,6 @@ def due_or_unset(field: str, now: datetime) -> Q:
 
 
 OPEN = Q(submission__in=HANDED_OVER) | (
-    Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(job_states.TERMINAL))
+    Q(submission=Submission.CREATED, deleted_at__isnull=True) & ~Q(state__in=sorted(job_states.TERMINAL))
 )
 FAILED = Q(submission=Submission.REFUSED) | Q(state__in=[job_states.FAILED, job_states.EXPIRED])

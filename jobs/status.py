@@ -52,7 +52,7 @@ DELETED = Status(_("Deleted"), "delete")
 
 def status_of(job: TuningJob) -> Status:
     """A state that we do not know is shown as the service wrote it."""
-    if job.gone_at:
+    if job.deleted_at:
         return DELETED
     if not job.is_created:
         return BY_SUBMISSION[Submission(job.submission)]

@@ -34,8 +34,8 @@ def send_cancels() -> None:
 
 @shared_task
 def poll_due() -> None:
-    for sweep in polling.find_due_lists(timezone.now()):
-        polling.poll_job_list(sweep, timezone.now())
+    for poll in polling.find_due_lists(timezone.now()):
+        polling.poll_job_list(poll, timezone.now())
 
 
 @shared_task

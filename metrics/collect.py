@@ -102,7 +102,7 @@ def store_fetched(feed: Feed, reading: FetchedSeries, now: datetime) -> None:
         seen=feed.seen | reading.seen,
         read_at=now,
         error={},
-        due_at=next_read(job.ended_at or job.gone_at, now),
+        due_at=next_read(job.ended_at or job.deleted_at, now),
     )
 
 
@@ -114,7 +114,7 @@ def next_read(ended_at: datetime | None, now: datetime) -> datetime | None:
 
 def record_failure(feed: Feed, error: VertexError, now: datetime) -> None:
     """Keeps the reason; a job that has ended is asked less and less often, and no longer after a day."""
-    ended_at = feed.job.ended_at or feed.job.gone_at
+    ended_at = feed.job.ended_at or feed.job.deleted_at
     wait = max(RETRY, timedelta(seconds=error.retry_after or 0), (now - (ended_at or now)) / 4)
     over = ended_at is not None and now - ended_at > GIVE_UP
     Feed.objects.filter(pk=feed.pk).update(

@@ -126,7 +126,7 @@ def find_jobs_in_line(project: Project) -> list[TuningJob]:
     """The jobs that share the project's quota, in all regions: of one Google Cloud project, or of the engine.
     A lost one may not exist, and a paused one holds no place."""
     handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
-    held = Q(submission=Submission.CREATED, gone_at__isnull=True)
+    held = Q(submission=Submission.CREATED, deleted_at__isnull=True)
     over = Q(state__in=[*job_states.TERMINAL, job_states.PAUSED])
     place = {} if project.on_engine else {"project__project_id": project.project_id}
     jobs = TuningJob.objects.filter(handed_over | held & ~over, project__backend=project.backend, **place)

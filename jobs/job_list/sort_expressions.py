@@ -74,7 +74,7 @@ def status_rank() -> Case:
     reached = {state: Value(rank) for rank, state in enumerate(STATE_ORDER)}
     leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(job_states.TERMINAL))
     return Case(
-        When(gone_at__isnull=False, then=Value(len(STATE_ORDER) + 1)),
+        When(deleted_at__isnull=False, then=Value(len(STATE_ORDER) + 1)),
         When(submission=Submission.REFUSED, then=Value(len(STATE_ORDER))),
         When(submission=Submission.DRAFT, then=Value(-2)),
         When(submission__in=HANDED_OVER, then=Value(-1)),
@@ -102,7 +102,9 @@ def only_while_active(value: Combinable, *also: Q) -> Case:
     return Case(When(Q(ONGOING, *also), then=value), output_field=FloatField())
 
 
-ONGOING = Q(submission=Submission.CREATED, gone_at__isnull=True) & ~Q(state__in=sorted(job_states.TERMINAL))
+ONGOING = Q(submission=Submission.CREATED, deleted_at__isnull=True) & ~Q(
+    state__in=sorted(job_states.TERMINAL)
+)
 WORKING = Q(state=job_states.RUNNING, cancel_asked_at__isnull=True)
 
 
@@ -119,5 +121,5 @@ def time_left() -> Case:
 
 def run_duration() -> Case:
     started = KT("remote__startTime")
-    worked = Seconds(Coalesce(F("ended_at"), F("gone_at"), Now())) - Seconds(started)
+    worked = Seconds(Coalesce(F("ended_at"), F("deleted_at"), Now())) - Seconds(started)
     return Case(When(Regex(started, TIMESTAMP), then=worked), output_field=FloatField())

@@ -15,7 +15,7 @@ from jobs.job_list import filters as listing
 from jobs.job_list.facets import facets
 from jobs.lifecycle import polling
 from jobs.lifecycle.stored_errors import deserialize
-from jobs.models import Sweep, TuningJob
+from jobs.models import JobListPoll, TuningJob
 from studio.models import Project, Role
 from studio.pages.error_messages import Banner, explain_error
 from studio.people.access import Request, require_role
@@ -31,7 +31,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
     everything = listing.list_visible_jobs(project, request.user)
     jobs = listing.apply_filters(everything, filters, request.user)
     page = Paginator(listing.select_rows(jobs, filters), listing.PAGE_SIZE).get_page(filters.page)
-    sweeps, counts = polling.mark_watched(project), listing.count_by_status(jobs)
+    polls, counts = polling.mark_watched(project), listing.count_by_status(jobs)
     context = {
         "filters": filters,
         "page": page,
@@ -41,7 +41,7 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "drafts": TuningJob.objects.drafts().filter(project=project).count(),
         "headings": listing.headings(filters),
         "best": listing.find_best_job(page.object_list),
-        "stale": build_stale_notice(project, sweeps, counts["active"]),
+        "stale": build_stale_notice(project, polls, counts["active"]),
         "least": bulk_actions.MIN_COMPARED,
         "most": bulk_actions.MAX_COMPARED,
         "every": LIVE if counts["active"] else IDLE_REFRESH_SECONDS,
@@ -62,18 +62,18 @@ def build_status_segments(
     ]
 
 
-def build_stale_notice(project: Project, sweeps: list[Sweep], active: int) -> dict[str, Any]:
+def build_stale_notice(project: Project, polls: list[JobListPoll], active: int) -> dict[str, Any]:
     """Since when the rows are not fresh, and why; empty while they are."""
-    failing = [sweep for sweep in sweeps if sweep.failing_since and sweep.failures > 1]
+    failing = [poll for poll in polls if poll.failing_since and poll.failures > 1]
     if not failing:
-        return build_worker_down_notice(sweeps) if active else {}
-    banner = explain_error(deserialize(failing[0].trouble), on_engine=project.on_engine)
+        return build_worker_down_notice(polls) if active else {}
+    banner = explain_error(deserialize(failing[0].last_error), on_engine=project.on_engine)
     return {"banner": banner, "read_at": failing[0].read_at, "since": failing[0].failing_since}
 
 
-def build_worker_down_notice(sweeps: list[Sweep]) -> dict[str, Any]:
+def build_worker_down_notice(polls: list[JobListPoll]) -> dict[str, Any]:
     """Nobody reads the lists, although they are long due."""
-    late = [sweep for sweep in sweeps if polling.is_overdue(sweep)]
+    late = [poll for poll in polls if polling.is_overdue(poll)]
     if not late:
         return {}
     title = _("Job states aren’t being updated right now.")

@@ -54,7 +54,7 @@ def build_page_head(request: Request, job: TuningJob, tab: str) -> dict[str, Any
 
 def explain_last_error(job: TuningJob) -> Banner | None:
     """Why the last call about this job failed, in the reader's words."""
-    fault = job.trouble or (job.error if job.submission == "refused" else {})
+    fault = job.last_error or (job.error if job.submission == "refused" else {})
     return explain_error(deserialize(fault), on_engine=job.project.on_engine) if fault else None
 
 

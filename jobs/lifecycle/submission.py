@@ -88,7 +88,7 @@ def schedule_retry(job: TuningJob, error: VertexError) -> None:
     """Nothing was made: it goes back to the queue."""
     when = timezone.now() + compute_retry_delay(job.attempt, error)
     update_if_submission(
-        job, Submission.SENDING, submission=Submission.READY, next_try_at=when, trouble=serialize(error)
+        job, Submission.SENDING, submission=Submission.READY, next_try_at=when, last_error=serialize(error)
     )
 
 
@@ -99,7 +99,7 @@ def mark_refused(job: TuningJob, error: VertexError) -> None:
         Submission.SENDING,
         submission=Submission.REFUSED,
         error=serialize(error),
-        trouble={},
+        last_error={},
         ended_at=now,
     )
 
@@ -111,9 +111,9 @@ def mark_unknown(job: TuningJob, error: VertexError) -> None:
         Submission.SENDING,
         submission=Submission.UNKNOWN,
         unknown_since=now,
-        looks=0,
+        search_attempts=0,
         next_try_at=now + timedelta(seconds=SEARCH_DELAYS[0]),
-        trouble=serialize(error),
+        last_error=serialize(error),
     )
 
 
@@ -140,15 +140,17 @@ def link_remote_job(job: TuningJob, remote: dict[str, Any]) -> None:
 def search_by_label(job: TuningJob) -> None:
     """One search by label for a job that may or may not have been made."""
     now = timezone.now()
-    looking = TuningJob.objects.filter(pk=job.pk, submission=Submission.UNKNOWN, looks=job.looks)
-    if not looking.update(looks=job.looks + 1, next_try_at=next_search_time(job, now)):
+    looking = TuningJob.objects.filter(
+        pk=job.pk, submission=Submission.UNKNOWN, search_attempts=job.search_attempts
+    )
+    if not looking.update(search_attempts=job.search_attempts + 1, next_try_at=next_search_time(job, now)):
         return
     try:
         found = list_jobs_with_label(job)
     except VertexError as error:
-        again = now + compute_retry_delay(job.looks + 1, error)
+        again = now + compute_retry_delay(job.search_attempts + 1, error)
         TuningJob.objects.filter(pk=job.pk, submission=Submission.UNKNOWN).update(
-            looks=job.looks, next_try_at=again, trouble=serialize(error)
+            search_attempts=job.search_attempts, next_try_at=again, last_error=serialize(error)
         )
         return
     if found:
@@ -157,9 +159,9 @@ def search_by_label(job: TuningJob) -> None:
 
 
 def next_search_time(job: TuningJob, now: datetime) -> datetime | None:
-    if job.looks + 1 >= len(SEARCH_DELAYS):
+    if job.search_attempts + 1 >= len(SEARCH_DELAYS):
         return None
-    planned = (job.unknown_since or now) + timedelta(seconds=SEARCH_DELAYS[job.looks + 1])
+    planned = (job.unknown_since or now) + timedelta(seconds=SEARCH_DELAYS[job.search_attempts + 1])
     return max(planned, now + timedelta(seconds=SEARCH_DELAYS[0]))
 
 
@@ -178,7 +180,7 @@ def record_duplicates(job: TuningJob, names: list[str]) -> None:
         return
     log.error("job %s was created more than once: also %s", job.pk, ", ".join(names))
     with transaction.atomic():
-        TuningJob.objects.filter(pk=job.pk).update(twins=names)
+        TuningJob.objects.filter(pk=job.pk).update(duplicates=names)
         AuditEntry.record(
             "tuning_job.twins", actor=None, project=job.project, subject=f"{job.pk} {job}", names=names
         )
@@ -194,11 +196,11 @@ def send_cancel(job: TuningJob) -> None:
     try:
         vertex.cancel_tuning_job(name)
     except (NotSent, CredentialsFailed, TooManyRequests, OutcomeUnknown) as error:
-        row.update(next_try_at=now + compute_retry_delay(4, error), trouble=serialize(error))
+        row.update(next_try_at=now + compute_retry_delay(4, error), last_error=serialize(error))
     except Refused as refusal:
         refresh_after_refusal(job, refusal)
     else:
-        row.update(cancel_sent_at=now, next_try_at=None, trouble={})
+        row.update(cancel_sent_at=now, next_try_at=None, last_error={})
         polling.poll_soon(job)
 
 
@@ -210,7 +212,7 @@ def refresh_after_refusal(job: TuningJob, refusal: Refused) -> None:
         log.info("job %s could not be read after a refused cancel: %s", job.pk, error)
     if not job.is_final:
         TuningJob.objects.filter(pk=job.pk).update(
-            cancel_asked_at=None, next_try_at=None, trouble=serialize(refusal)
+            cancel_asked_at=None, next_try_at=None, last_error=serialize(refusal)
         )
 
 

@@ -55,7 +55,7 @@ class SuggestedFixes:
 
 def get_failure(job: TuningJob) -> Mapping[str, Any]:
     """The last call that failed, or why the job was refused or ended."""
-    fault: Mapping[str, Any] = job.trouble or job.error
+    fault: Mapping[str, Any] = job.last_error or job.error
     return fault
 
 

@@ -63,7 +63,7 @@ def test_a_failed_job_stores_its_error(draft: TuningJob) -> None:
 
 def test_a_deleted_job_ignores_later_answers(draft: TuningJob) -> None:
     job = make_created_job(draft)
-    TuningJob.objects.filter(pk=job.pk).update(gone_at=job.seen_at)
+    TuningJob.objects.filter(pk=job.pk).update(deleted_at=job.seen_at)
     job.update_from_remote({"name": NAME, "state": job_states.SUCCEEDED})
     job.refresh_from_db()
     assert job.state == job_states.RUNNING

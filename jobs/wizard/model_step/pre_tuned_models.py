@@ -60,7 +60,7 @@ class PreTunedModel:
 
 def list_pre_tuned_models(project: Project, location: str) -> list[PreTunedModel]:
     """Newest first; a job goes on only where its model lies."""
-    jobs = TuningJob.objects.filter(project=project, location=location, gone_at=None).succeeded()
+    jobs = TuningJob.objects.filter(project=project, location=location, deleted_at=None).succeeded()
     named = (
         jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MAX_MODELS]
     )

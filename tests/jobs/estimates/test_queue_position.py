@@ -76,7 +76,7 @@ def test_running_jobs_come_first_then_by_submission_time(draft: TuningJob, tuner
         (job_states.FAILED, {}),
         (job_states.CANCELLED, {}),
         (job_states.PAUSED, {}),
-        (job_states.RUNNING, {"gone_at": timezone.now()}),
+        (job_states.RUNNING, {"deleted_at": timezone.now()}),
         ("", {"submission": Submission.REFUSED}),
         ("", {"submission": Submission.UNKNOWN}),
         ("", {"submission": Submission.DRAFT}),

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs.datasets.models import Dataset
 from jobs.job_list import filters
-from jobs.models import Sweep, TuningJob
+from jobs.models import JobListPoll, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project, Role
 
@@ -162,14 +162,14 @@ def test_stale_rows_show_since_when_and_why(
 ) -> None:
     make("going", state="JOB_STATE_RUNNING")
     now = timezone.now()
-    Sweep.objects.create(
+    JobListPoll.objects.create(
         project=project,
         location="us-central1",
         due_at=now,
         read_at=now - timedelta(minutes=4),
         failing_since=now - timedelta(minutes=3),
         failures=4,
-        trouble={"kind": "NotSent", "message": "connection refused"},
+        last_error={"kind": "NotSent", "message": "connection refused"},
     )
     html = page()
     assert "States shown as of" in html

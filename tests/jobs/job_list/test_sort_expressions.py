@@ -83,7 +83,7 @@ def random_job(chance: random.Random, project: Project, user: User) -> TuningJob
         remote=answer,
         summary=pick([summary, summary, summary, {}]),
         ended_at=NOW - timedelta(minutes=chance.random() * 90) if state in job_states.TERMINAL else None,
-        gone_at=pick([NOW, *[None] * 8]),
+        deleted_at=pick([NOW, *[None] * 8]),
         cancel_asked_at=pick([NOW, *[None] * 6]),
     )
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from jobs import tasks
 from jobs.datasets import ingest
 from jobs.lifecycle import submission
-from jobs.models import Submission, Sweep, TuningJob
+from jobs.models import JobListPoll, Submission, TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from tests.engine.running_engine import Engine
@@ -42,8 +42,8 @@ def poll_until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: floa
     """Polls as the beat would, only without its pauses."""
     deadline = time.monotonic() + seconds
     while not holds(job):
-        assert time.monotonic() < deadline, (job.state, job.trouble)
-        Sweep.objects.update(due_at=timezone.now())
+        assert time.monotonic() < deadline, (job.state, job.last_error)
+        JobListPoll.objects.update(due_at=timezone.now())
         tasks.poll_due()
         job.refresh_from_db()
         time.sleep(0.1)

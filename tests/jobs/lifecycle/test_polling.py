@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from jobs import tasks
 from jobs.lifecycle import polling
-from jobs.models import Submission, Sweep, TuningJob
+from jobs.models import JobListPoll, Submission, TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from tests.jobs.conftest import PLACE, remote_job
@@ -37,7 +37,7 @@ def make_known_job(project: Project, owner: User, number: int, state: str = job_
 
 
 def make_lists_due() -> None:
-    Sweep.objects.update(due_at=timezone.now())
+    JobListPoll.objects.update(due_at=timezone.now())
 
 
 def test_one_list_serves_all_jobs_of_a_place(
@@ -71,7 +71,7 @@ def test_pages_are_read_until_every_active_job_was_seen(
 
     service.otherwise = answer
     tasks.poll_due()
-    assert len(service.asked) == 3, "the first sweep reads to the end"
+    assert len(service.asked) == 3, "the first poll reads to the end"
     TuningJob.objects.filter(pk=job.pk).update(state=job_states.RUNNING, remote={})
     service.asked.clear()
     make_lists_due()
@@ -92,14 +92,14 @@ def test_a_list_is_not_polled_before_it_is_due(
 def test_the_poll_interval_depends_on_activity(project: Project, tuner: User, settings: Settings) -> None:
     settings.POLL_SECONDS = 5.0
     job, now = make_known_job(project, tuner, 1), timezone.now()
-    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=now)
-    assert polling.choose_poll_interval(sweep, now).total_seconds() == 10
+    poll = JobListPoll.objects.create(project=project, location="us-central1", due_at=now)
+    assert polling.choose_poll_interval(poll, now).total_seconds() == 10
     TuningJob.objects.update(submitted_at=now - timedelta(minutes=6))
-    assert polling.choose_poll_interval(sweep, now).total_seconds() == 30
+    assert polling.choose_poll_interval(poll, now).total_seconds() == 30
     job.update_from_remote(remote_job(1, job_states.PENDING))
-    assert polling.choose_poll_interval(sweep, now).total_seconds() == 300
-    sweep.watched_at = now
-    assert polling.choose_poll_interval(sweep, now).total_seconds() == 10
+    assert polling.choose_poll_interval(poll, now).total_seconds() == 300
+    poll.watched_at = now
+    assert polling.choose_poll_interval(poll, now).total_seconds() == 10
 
 
 def test_failures_keep_the_state_and_show_since_when(
@@ -110,18 +110,18 @@ def test_failures_keep_the_state_and_show_since_when(
         {"error": {"code": 403, "message": "No.", "status": "PERMISSION_DENIED"}}, 403
     )
     tasks.poll_due()
-    first = Sweep.objects.get()
-    assert first.failing_since is not None and first.trouble["kind"] == "PermissionDenied"
+    first = JobListPoll.objects.get()
+    assert first.failing_since is not None and first.last_error["kind"] == "PermissionDenied"
     make_lists_due()
     tasks.poll_due()
-    again = Sweep.objects.get()
+    again = JobListPoll.objects.get()
     job.refresh_from_db()
     assert (again.failing_since, again.failures, job.state) == (first.failing_since, 2, job_states.RUNNING)
     service.otherwise = lambda asked: json_answer({"tuningJobs": [remote_job(1)]})
     make_lists_due()
     tasks.poll_due()
-    well = Sweep.objects.get()
-    assert (well.failing_since, well.failures, well.trouble) == (None, 0, {})
+    well = JobListPoll.objects.get()
+    assert (well.failing_since, well.failures, well.last_error) == (None, 0, {})
     assert well.read_at is not None
 
 
@@ -131,10 +131,10 @@ def test_five_failures_lengthen_the_pause(project: Project, tuner: User, service
     for _failure in range(5):
         make_lists_due()
         tasks.poll_due()
-        Sweep.objects.get_or_create(
+        JobListPoll.objects.get_or_create(
             project=project, location="us-central1", defaults={"due_at": timezone.now()}
         )
-    rest = Sweep.objects.get().due_at - timezone.now()
+    rest = JobListPoll.objects.get().due_at - timezone.now()
     assert rest > timedelta(seconds=28)
 
 
@@ -146,11 +146,11 @@ def test_a_job_missing_twice_and_not_found_is_deleted(
     service.queue_answers(json_answer({}), json_answer({}), gone)
     tasks.poll_due()
     job.refresh_from_db()
-    assert (job.misses, job.gone_at) == (1, None)
+    assert (job.missed_polls, job.deleted_at) == (1, None)
     make_lists_due()
     tasks.poll_due()
     job.refresh_from_db()
-    assert job.gone_at is not None and job.is_final
+    assert job.deleted_at is not None and job.is_final
     assert len(service.asked) == 3
 
 
@@ -163,17 +163,17 @@ def test_one_missing_entry_is_not_a_deletion(
     make_lists_due()
     tasks.poll_due()
     job.refresh_from_db()
-    assert (job.misses, job.gone_at) == (0, None)
+    assert (job.missed_polls, job.deleted_at) == (0, None)
 
 
 def test_an_overdue_list_is_reported(
     project: Project, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
     make_known_job(project, tuner, 1)
-    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    poll = JobListPoll.objects.create(project=project, location="us-central1", due_at=timezone.now())
     page = reverse("jobs:list", args=[project.slug])
     assert b"not being read" not in browser_of(tuner).get(page).content
-    Sweep.objects.filter(pk=sweep.pk).update(due_at=timezone.now() - timedelta(minutes=5))
+    JobListPoll.objects.filter(pk=poll.pk).update(due_at=timezone.now() - timedelta(minutes=5))
     assert b"not being read" in browser_of(tuner).get(page).content
 
 
@@ -190,18 +190,18 @@ def test_an_older_list_does_not_overwrite_a_newer_read(project: Project, tuner: 
     old, new = (
         remote_job(1, job_states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)
     )
-    sweep = Sweep.objects.create(project=project, location="us-central1", due_at=timezone.now())
+    poll = JobListPoll.objects.create(project=project, location="us-central1", due_at=timezone.now())
     job.update_from_remote(old)
     asked_at = timezone.now()
     job.update_from_remote(new)
     TuningJob.objects.filter(pk=other.pk).update(seen_at=asked_at)
-    assert polling.update_known_jobs(sweep, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {
+    assert polling.update_known_jobs(poll, [old, remote_job(2, job_states.SUCCEEDED)], asked_at) == {
         job.name,
         other.name,
     }
     job.refresh_from_db()
     other.refresh_from_db()
     assert (job.endpoint, other.state) == (f"{PLACE}/endpoints/2", job_states.SUCCEEDED)
-    polling.update_known_jobs(sweep, [old], timezone.now())
+    polling.update_known_jobs(poll, [old], timezone.now())
     job.refresh_from_db()
     assert job.endpoint == f"{PLACE}/endpoints/1", "a later list tells of a default chosen elsewhere"

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from jobs import tasks
 from jobs.lifecycle import submission
-from jobs.models import Submission, Sweep, TuningJob
+from jobs.models import JobListPoll, Submission, TuningJob
 from studio.models import AuditEntry
 from studio.vertex import job_states
 from tests.jobs.conftest import NAME, PLACE, remote_job
@@ -145,7 +145,7 @@ def test_an_unsent_request_goes_back_to_the_queue(ready: TuningJob, settings: Se
     settings.ENGINE_URL = "http://127.0.0.1:1"
     tasks.submit_ready()
     ready.refresh_from_db()
-    assert (ready.submission, ready.attempt, ready.trouble["kind"]) == (Submission.READY, 1, "NotSent")
+    assert (ready.submission, ready.attempt, ready.last_error["kind"]) == (Submission.READY, 1, "NotSent")
     assert ready.next_try_at is not None and ready.next_try_at > timezone.now()
 
 
@@ -162,7 +162,7 @@ def test_too_many_requests_waits_for_retry_after(ready: TuningJob, service: Fake
     make_due(ready)
     tasks.submit_ready()
     ready.refresh_from_db()
-    assert ready.is_created and not ready.trouble
+    assert ready.is_created and not ready.last_error
 
 
 def test_a_process_that_died_while_sending_leaves_an_unknown_outcome(
@@ -214,7 +214,7 @@ def test_of_two_labelled_jobs_the_older_is_linked_and_the_other_recorded(
     service.queue_answers(json_answer({"tuningJobs": [late, early]}))
     tasks.resolve_unknown()
     lost.refresh_from_db()
-    assert lost.name == early["name"] and lost.twins == [late["name"]]
+    assert lost.name == early["name"] and lost.duplicates == [late["name"]]
     assert AuditEntry.objects.filter(action="tuning_job.twins").exists()
 
 
@@ -246,7 +246,7 @@ def test_a_failed_search_does_not_count_as_an_attempt(lost: TuningJob, service: 
     make_due(lost)
     tasks.resolve_unknown()
     lost.refresh_from_db()
-    assert (lost.looks, lost.has_unknown_outcome, lost.trouble["code"]) == (0, True, 503)
+    assert (lost.search_attempts, lost.has_unknown_outcome, lost.last_error["code"]) == (0, True, 503)
     assert lost.next_try_at is not None
 
 
@@ -267,7 +267,7 @@ def test_cancel_is_resent_after_a_lost_answer(
     service.queue_answers(Answer(reset=True), json_answer({}))
     tasks.send_cancels()
     running.refresh_from_db()
-    assert running.cancel_sent_at is None and running.trouble
+    assert running.cancel_sent_at is None and running.last_error
     make_due(running)
     tasks.send_cancels()
     running.refresh_from_db()
@@ -293,7 +293,7 @@ def test_a_refused_cancel_can_be_requested_again(
     service.queue_answers(refusal(403, "PERMISSION_DENIED"), json_answer(remote_job()))
     tasks.send_cancels()
     running.refresh_from_db()
-    assert running.can_cancel and running.trouble["code"] == 403
+    assert running.can_cancel and running.last_error["code"] == 403
 
 
 def test_a_cancel_during_the_search_is_sent_once_the_job_is_found(
@@ -330,4 +330,4 @@ def test_twenty_clicks_start_one_job(draft: TuningJob, tuner: User, service: Fak
     assert count_posts(service) == 1
     assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1
     assert TuningJob.objects.get().is_created
-    assert not Sweep.objects.exists()
+    assert not JobListPoll.objects.exists()

@@ -212,7 +212,7 @@ def test_a_waiting_job_offers_no_copy(browser: Client, draft: TuningJob, tuner: 
     Project.objects.filter(pk=draft.project_id).update(backend="google")
     draft.start(tuner)
     busy = errors.TooManyRequests("Resource exhausted, please try again later.", code=429)
-    TuningJob.objects.filter(pk=draft.pk).update(trouble=serialize(busy))
+    TuningJob.objects.filter(pk=draft.pk).update(last_error=serialize(busy))
     page = read_page(browser, build_url("detail", draft))
     assert "The job is resubmitted automatically." in page and build_url("mend", draft) not in page
 

@@ -1,4 +1,4 @@
-"""The database and the static files, brought up to date before the first process starts."""
+"""Bring the database and the static files up to date before the first process starts."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from django.core.management import call_command
 from django.db import DatabaseError
 
 from studio.models import Pulse
+from studio.operation.static_bundles import BUNDLES
 from studio.people import invitations
 from studio.run.preflight import RunError
 
 
 def prepare_database() -> None:
-    """Migrated, and without the pulses of an earlier run."""
+    """Migrate the database and remove the pulses of an earlier run."""
     try:
         call_command("migrate", verbosity=0, interactive=False)
         Pulse.objects.all().delete()
@@ -26,7 +27,7 @@ def prepare_database() -> None:
 
 
 def collect_static_files() -> None:
-    """Collects them only when one was added, taken away or changed since the last time."""
+    """Collect them and make the bundles, only if a file was added, removed or changed since the last run."""
     stamp = Path(settings.STATIC_ROOT) / ".sources"
     now = digest_static_files()
     if not stamp.is_file() or stamp.read_text() != now:
@@ -35,14 +36,14 @@ def collect_static_files() -> None:
 
 
 def digest_static_files() -> str:
-    """A digest over path, size and time of every static file there is to collect."""
+    """Return a digest over path, size and modification time of every static file, and over BUNDLES."""
     files = (Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list([]))
     facts = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    return hashlib.sha256(repr((settings.DEBUG, facts)).encode()).hexdigest()
+    return hashlib.sha256(repr((settings.DEBUG, BUNDLES, facts)).encode()).hexdigest()
 
 
 def welcome() -> list[str]:
-    """What the person at the terminal needs to go on in the browser."""
+    """The lines for the terminal: the address, and a one-time link while there is no admin."""
     said = [f"Tuning Studio is at {settings.BASE_URL}  (Ctrl-C stops it)"]
     if not invitations.admin_exists():
         link = invitations.one_time_link(invitations.invite_admin())

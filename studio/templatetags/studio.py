@@ -10,11 +10,12 @@ from pathlib import Path
 from django import template
 from django.conf import settings
 from django.utils import formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from studio.formats import format_duration, format_relative_time
+from studio.operation.static_bundles import list_bundle_urls
 
 register = template.Library()
 ICONS: Path = settings.BASE_DIR / "static" / "vendor" / "material-symbols"
@@ -36,6 +37,15 @@ def icon(name: str, css: str = "") -> SafeString:
         css,
         icon_path(name),
     )
+
+
+@register.simple_tag
+def bundle(name: str) -> SafeString:
+    """The element that loads a bundle of style sheets or scripts, or one element for each of its parts."""
+    element = (
+        '<link rel="stylesheet" href="{}">' if name.endswith(".css") else '<script src="{}" defer></script>'
+    )
+    return format_html_join("\n", element, ((url,) for url in list_bundle_urls(name)))
 
 
 @register.filter

@@ -59,7 +59,12 @@ class JoinForm(StyledForm, forms.Form):
 
 
 class SignInForm(StyledForm, AuthenticationForm):
-    """Django's own, in the look of the frame."""
+    """Django's sign-in form, styled like the other forms."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": gettext_lazy("Wrong username or password."),
+    }
 
 
 class MemberForm(StyledForm, forms.Form):

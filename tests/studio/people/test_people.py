@@ -298,6 +298,16 @@ def test_sign_in_and_out(tuner: User) -> None:
     assert browser.get(reverse("home"))["Location"].startswith(reverse("sign_in"))
 
 
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("en", "Wrong username or password."), ("ja", "ユーザー名またはパスワードが正しくありません。")],
+)
+def test_a_wrong_password_gets_a_short_message(tuner: User, language: str, message: str) -> None:
+    given = {"username": "tuner", "password": "something else"}
+    answer = Client().post(reverse("sign_in"), given, headers={"Accept-Language": language})
+    assert message in answer.content.decode()
+
+
 def test_sign_in_does_not_lead_to_another_site(tuner: User) -> None:
     given = {"username": "tuner", "password": "long enough to pass", "next": "https://elsewhere.example/"}
     assert Client().post(reverse("sign_in"), given)["Location"] == reverse("home")

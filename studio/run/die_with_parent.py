@@ -1,4 +1,4 @@
-"""`python die_with_parent.py COMMAND...`: becomes COMMAND, which then ends when its parent dies, however that dies."""
+"""`python die_with_parent.py COMMAND...` becomes COMMAND; it ends when its parent dies, even by SIGKILL."""
 
 import ctypes
 import os

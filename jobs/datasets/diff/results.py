@@ -31,12 +31,12 @@ def get_or_compute_diff(before: Dataset, after: Dataset) -> Diff:
     """Reads both files where nobody has yet. Raises Gone, VertexError."""
     if known := find_diff(before, after):
         return known
-    found = diff_files(source(before), source(after))
+    found = diff_files(make_source(before), make_source(after))
     Changes.objects.get_or_create(before=before, after=after, defaults={"found": found.to_json()})
     return found
 
 
-def source(dataset: Dataset) -> Source:
+def make_source(dataset: Dataset) -> Source:
     """The very version that was checked."""
 
     def read_chunks() -> Iterator[bytes]:

@@ -46,7 +46,7 @@ def download_changes_csv(request: Request, project: Project, before: int, after:
     old, new = get_pair_or_404(project, before, after)
     if old.has_same_data(new):
         return build_csv_response(old, new, iter(()))
-    both = diff_results.source(old), diff_results.source(new)
+    both = diff_results.make_source(old), diff_results.make_source(new)
     found, failure = read_or_explain(old, lambda: csv_export.match_files(*both))
     if found is None:
         messages.error(request, failure)

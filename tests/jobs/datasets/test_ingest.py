@@ -84,8 +84,8 @@ def test_files_are_added_by_upload_and_by_uri(browser: Client, project: Project,
 @pytest.mark.parametrize(
     ("posted", "sentence"),
     [
-        ({"uri": "gs://library-data/none.jsonl"}, "There is no such file."),
-        ({"uri": "gs://../x"}, "This is not the path of a file."),
+        ({"uri": "gs://library-data/none.jsonl"}, "File not found."),
+        ({"uri": "gs://../x"}, "This isn’t a file path."),
         ({}, "Choose a JSONL file."),
     ],
 )
@@ -134,7 +134,7 @@ def test_cleaned_file_is_downloaded_and_added(browser: Client, stored: Callable[
     assert made.parsed_report.ok and not made.parsed_report.counts and made.parsed_report.examples == 2
     assert read_content(dataset) == FAULTY, "the original stays"
     assert AuditEntry.objects.filter(action="dataset.clean", detail__uri=made.uri).count() == 1
-    assert "made from messages.jsonl" in browser.get("/p/local/datasets/").content.decode()
+    assert "Created from messages.jsonl" in browser.get("/p/local/datasets/").content.decode()
 
 
 def test_openai_chat_is_converted(browser: Client, stored: Callable[..., Dataset]) -> None:
@@ -153,7 +153,7 @@ def test_cleaning_a_file_without_usable_lines_adds_nothing(
 ) -> None:
     dataset = stored(COMMA)
     answer = browser.post(f"{dataset.get_absolute_url()}keep-cleaned/", follow=True)
-    assert "nothing would be left" in answer.content.decode() and Dataset.objects.count() == 1
+    assert "the cleaned file would be empty" in answer.content.decode() and Dataset.objects.count() == 1
 
 
 def test_dataset_is_checked_again(browser: Client, stored: Callable[..., Dataset]) -> None:
@@ -184,7 +184,7 @@ def test_replaced_object_is_not_deleted(
     with pytest.raises(Conflict):
         dataset.project.storage().delete(dataset.uri, int(dataset.generation))
     answer = browser.post(f"{dataset.get_absolute_url()}delete/", follow=True)
-    assert "stays in the bucket" in answer.content.decode() and read_content(dataset) == OTHER
+    assert "wasn’t deleted from the bucket" in answer.content.decode() and read_content(dataset) == OTHER
 
 
 def test_deleting_an_existing_file_keeps_its_object(

@@ -53,7 +53,7 @@ def test_empty_library_offers_the_samples(page: Callable[..., str]) -> None:
     assert "No datasets in this project yet" in html
     for sample in samples():
         assert f'name="name" value="{sample.name}"' in html and f'name="sample" value="{sample.name}"' in html
-    assert "CC BY 4.0" in html and "480 examples, 120 validation examples." in html
+    assert "CC BY 4.0" in html and "480 training examples, 120 validation examples." in html
 
 
 def test_samples_are_described_in_japanese(page: Callable[..., str]) -> None:
@@ -85,7 +85,7 @@ def test_row_shows_a_dataset(make: Make, page: Callable[..., str], project: Proj
     html = page()
     assert "No problems found" in row(html, good) and "Uploaded" in row(html, good)
     assert "1 job " in row(html, good), "a job that has it twice counts once"
-    assert "2 problems" in row(html, faulty) and "made from good.jsonl" in row(html, faulty)
+    assert "2 problems" in row(html, faulty) and "Created from good.jsonl" in row(html, faulty)
 
 
 def test_token_counts_say_whether_they_are_estimated(make: Make, page: Callable[..., str]) -> None:
@@ -179,4 +179,4 @@ def test_viewers_see_no_edit_actions(
     browser = browser_of(person(Role.VIEWER))
     assert '<form method="post" action="/p/' not in browser.get(ADDRESS).content.decode()
     html = browser.get(f"{ADDRESS}{make().pk}/").content.decode()
-    assert "Tune with this data dataset" not in html and "Delete" not in html and "/file/" in html
+    assert "Tune with this dataset" not in html and "Delete" not in html and "/file/" in html

@@ -82,7 +82,7 @@ def test_report_page_works_without_javascript(
     assert page.locator(".h-spread svg.bars").first.is_visible()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("button", name="Tune with this data dataset").click()
+    page.get_by_role("button", name="Tune with this dataset").click()
     expect(page.get_by_role("heading", name="Create tuned model")).to_be_visible()
 
 

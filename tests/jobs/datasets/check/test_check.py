@@ -212,7 +212,7 @@ def test_name_with_an_extra_suffix_warns(name: str) -> None:
         "name",
         0,
     )
-    assert f"Rename it to {name[:11]};" in describe_problem(problem).cure
+    assert f"Rename it to {name[:11]}." in describe_problem(problem).cure
 
 
 @pytest.mark.parametrize("name", ["", "train.jsonl", "train.json", "a.jsonl.d/train.jsonl"])

@@ -51,9 +51,9 @@ def test_json_output(file: Path) -> None:
 def test_text_output(file: Path) -> None:
     out, code = run(file)
     assert code == 1
-    assert f"{file}: 3 examples in 4 lines" in out
+    assert f"{file}: examples 3, lines 4" in out
     assert f"{file}:3: error: “contents” is missing. Add the conversation" in out
-    assert f"{file}:4: warning: the field “weight” is not known" in out
+    assert f"{file}:4: warning: unknown field “weight” will be ignored" in out
 
 
 def test_warnings_alone_exit_with_0(file: Path) -> None:
@@ -70,7 +70,10 @@ def test_exceeded_model_limit_is_an_error(file: Path) -> None:
     file.write_text(json.dumps(value))
     assert run(file)[1] == 0
     out, code = run(file, "--model", "studio-tiny")
-    assert code == 1 and f"{file}:1: error: some examples hold files" in out
+    assert (
+        code == 1
+        and f"{file}:1: error: some examples contain files, but studio-tiny supports text only" in out
+    )
 
 
 def test_a_validation_file_is_checked_and_compared(file: Path) -> None:
@@ -87,7 +90,7 @@ def test_a_validation_file_is_checked_and_compared(file: Path) -> None:
 
 def test_hidden_problems_are_counted(file: Path) -> None:
     file.write_bytes(b"{}\n" * 25)
-    assert f"{file}: 5 more of the kind contents_missing" in run(file)[0]
+    assert f"{file}: contents_missing: 5 more" in run(file)[0]
 
 
 @pytest.mark.parametrize("arguments", [["nothing.jsonl"], [__file__, "--model", "no-model"], []])

@@ -84,7 +84,7 @@ def test_small_files_are_compared_on_the_first_visit_and_only_once(
     assert parse_counts(html) == ["1", "1", "2", "1"] and "Line 2 → 2" in html
     assert "It is <ins>not </ins>on <ins>its</ins> way." in html and "on <del>the</del> way." in html
     assert "gone &lt;b&gt;x&lt;/b&gt;" in html, "nothing of a file is markup"
-    assert "1 line of" in html and "a comma follows the last item" in html
+    assert f"1 line in {pair[1]} isn’t a valid example" in html and "invalid JSON: trailing comma" in html
     monkeypatch.setattr(diff_results, "make_source", lambda dataset: pytest.fail("read again"))
     assert parse_counts(get_page(browser, pair)) == ["1", "1", "2", "1"]
     assert Changes.objects.count() == 1
@@ -107,7 +107,7 @@ def test_same_data_is_detected_without_reading_files(
 ) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
     pair = make("a.jsonl"), make("b.jsonl")
-    assert "a.jsonl and b.jsonl are the same data" in get_page(browser, pair)
+    assert "a.jsonl and b.jsonl are identical" in get_page(browser, pair)
     answer = browser.get(address("changes_csv", *pair))
     assert len(b"".join(answer.streaming_content).splitlines()) == 1  # type: ignore[attr-defined]
     assert not Changes.objects.exists()
@@ -126,7 +126,7 @@ def test_large_files_are_compared_only_on_request(
 ) -> None:
     Dataset.objects.filter(pk=pair[0].pk).update(size=AUTO_COMPARE_BYTES)
     before = get_page(browser, pair)
-    assert "takes some minutes" in before and not parse_counts(before)
+    assert "takes a few minutes" in before and not parse_counts(before)
     assert f'method="post" action="{address("changes", *pair)}"' in before
     viewer = browser_of(person(Role.VIEWER))
     answer = viewer.post(address("changes", *pair), follow=True)

@@ -57,7 +57,7 @@ def test_report_shows_facts_counts_and_conversations(make: Make, page: Callable[
     assert f'data-copy="{dataset.uri}"' in html and "AAAAAA==" in html
     assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in html and "card_arrival" in html
     assert "No problems found." in html
-    assert "Keep the cleaned file" not in html and "Check again" not in html
+    assert "Save cleaned file as dataset" not in html and "Check again" not in html
 
 
 def test_problems_are_grouped_counted_and_truncated(make: Make, page: Callable[..., str]) -> None:
@@ -67,7 +67,7 @@ def test_problems_are_grouped_counted_and_truncated(make: Make, page: Callable[.
         ("json_trailing_comma", 25, 20, 5),
         ("last_not_model", 1, 1, 0),
     ]
-    assert groups[0].title == "This is not JSON: a comma follows the last item (column 16)."
+    assert groups[0].title == "Invalid JSON: trailing comma (column 16)."
     said = extract_text(page(dataset))
     assert (
         "Remove the comma before the closing bracket." in said and "and 5 more" in said and "Line 21" in said
@@ -95,7 +95,11 @@ def test_unknown_problem_code_does_not_break_the_page(make: Make, page: Callable
 def test_conversion_offer_names_format_and_count(make: Make, page: Callable[..., str]) -> None:
     chats = b"".join(line(openai_chat(f"Question {number}?")) for number in range(12))
     said = extract_text(page(make("chats.jsonl", chats)))
-    assert "12 lines are OpenAI chat." in said and "Convert" in said and "Keep the cleaned" not in said
+    assert (
+        "12 lines use OpenAI’s chat format and can be converted." in said
+        and "Convert" in said
+        and "Save cleaned file" not in said
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,7 +128,7 @@ def test_jobs_using_the_dataset_are_listed(
         project=project, owner=other, validation=dataset, tuned_model_display_name="a secret of Ana"
     )
     html = page(dataset)
-    assert mine.get_absolute_url() in html and "A draft of ana" in extract_text(html)
+    assert mine.get_absolute_url() in html and "Draft by ana" in extract_text(html)
     assert "a secret of Ana" not in html
 
 
@@ -189,10 +193,10 @@ def test_calibrated_chart_names_the_model(make: Make) -> None:
     [
         ({}, ""),
         ({"how": "cleaned"}, "Cleaned:"),
-        ({"how": "converted"}, "Converted to Gemini’s format"),
+        ({"how": "converted"}, "Converted to Gemini format"),
         (
             {"how": "held_out", "percent": 10, "seed": 3, "part": "validation"},
-            "10 % held out for validation (seed 3: held-out part.",
+            "10% held out for validation (seed 3): held-out part.",
         ),
         ({"how": "by hand"}, "by hand"),
     ],

@@ -135,10 +135,10 @@ def test_replacing_one_dataset_keeps_the_other(
     [
         ("data.csv", "Export it as JSONL"),
         ("data.xlsx", "Export it as JSONL"),
-        ("data.jsonl.gz", "Unpack it"),
-        ("data.zip", "Unpack it"),
-        ("notes.txt", "whose name ends in .jsonl; this one is notes.txt"),
-        ("data", "whose name ends in .jsonl"),
+        ("data.jsonl.gz", "Extract it"),
+        ("data.zip", "Extract it"),
+        ("notes.txt", "Choose a file ending in .jsonl, not notes.txt."),
+        ("data", "Choose a file ending in .jsonl, not data."),
     ],
 )
 def test_wrong_file_names_are_rejected_with_advice(
@@ -156,7 +156,7 @@ def test_txt_suffix_is_dropped_with_a_message(
     upload(browser, empty, make_jsonl(20), name)
     empty.refresh_from_db()
     assert empty.training and str(empty.training).lower() == "train.jsonl"
-    assert "the ending .txt was dropped" in get_page(browser, empty)
+    assert "without the .txt ending" in get_page(browser, empty)
 
 
 def test_upload_goes_to_the_chosen_folder(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
@@ -182,7 +182,7 @@ def test_invalid_folder_shows_a_field_error(
         browser.post(address("location", empty), {"purpose": "training", "upload_to": place}),
     ):
         page = answer.content.decode()
-        assert answer.status_code == 422 and "This is not a folder on Cloud Storage." in page
+        assert answer.status_code == 422 and "This isn’t a Cloud Storage folder." in page
         assert 'id="upload-to-training-error"' in page and f'value="{place}"' in page
     assert begin_upload(browser, empty, upload_to=place).status_code == 422
     assert not service.asked
@@ -210,7 +210,7 @@ def test_storage_failure_is_retried_without_uploading_again(
     page = answer.content.decode()
     assert answer.status_code == 422 and "The local engine isn’t responding." in page
     assert (
-        "The file is already doesn’t exist on the server. You don’t need to upload it again." in page
+        "The file is already on the server. You don’t need to upload it again." in page
         and "train.jsonl" in page
     )
     token = re.search(r'name="token" value="([^"]+)"', page)
@@ -372,7 +372,7 @@ def test_full_disk_returns_507(browser: Client, empty: TuningJob, monkeypatch: p
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr("jobs.datasets.uploads.resumable_upload.shutil.disk_usage", lambda path: usage)
     answer = begin_upload(browser, empty)
-    assert answer.status_code == 507 and "no room" in answer.json()["message"]
+    assert answer.status_code == 507 and "doesn’t have room" in answer.json()["message"]
 
 
 def test_abandoned_uploads_are_swept_after_a_day(
@@ -425,7 +425,7 @@ def test_hold_out_splits_and_removal_restores(browser: Client, empty: TuningJob,
     stored = [storage.open(part.uri).read().splitlines() for part in (training, validation)]
     assert sorted(stored[0] + stored[1]) == sorted(make_jsonl(50).splitlines())
     page = get_page(browser, empty)
-    assert "45 for training, 5 held out for validation (10 %, seed 0)" in page
+    assert "45 for training, 5 held out for validation (10%, seed 0)" in page
     browser.post(address("remove", empty), {"purpose": "validation"})
     empty.refresh_from_db()
     assert empty.training == whole and empty.validation is None
@@ -459,12 +459,12 @@ def test_switching_validation_off_undoes_the_hold_out(
     ("typed", "sentence"),
     [
         ({"percent": "0"}, "Enter 1 or more."),
-        ({"percent": "51"}, "At most 50."),
+        ({"percent": "51"}, "Enter 50 or less."),
         ({"percent": "1e3"}, "Enter a whole number from 1 to 50."),
         ({"percent": "7.5"}, "Enter a whole number from 1 to 50."),
         ({"percent": ""}, "Enter a whole number from 1 to 50."),
         ({"seed": "-1"}, "Enter 0 or more."),
-        ({"seed": "99999999999"}, "At most 2147483647."),
+        ({"seed": "99999999999"}, "Enter 2147483647 or less."),
         ({"seed": "x"}, "Enter a whole number, such as 0."),
     ],
 )
@@ -487,7 +487,7 @@ def test_hold_out_requires_a_training_dataset(browser: Client, empty: TuningJob)
 
 def test_hold_out_rejects_a_file_with_problems(browser: Client, empty: TuningJob, on_engine: Engine) -> None:
     upload(browser, empty, make_jsonl(20) + b"{}\n")
-    assert "Correct them first." in hold_out(browser, empty).content.decode()
+    assert "Fix them first." in hold_out(browser, empty).content.decode()
 
 
 def test_hold_out_requires_two_different_examples(
@@ -510,7 +510,7 @@ def test_hold_out_files_go_to_the_chosen_folder(browser: Client, empty: TuningJo
 def test_existing_txt_file_is_rejected_with_advice(browser: Client, empty: TuningJob) -> None:
     values = {"purpose": "training", "uri": "gs://bucket/a.jsonl.txt"}
     page = browser.post(address("locate", empty), values).content.decode()
-    assert "Rename it on Cloud Storage" in page and 'value="gs://bucket/a.jsonl.txt"' in page
+    assert "Rename the file in Cloud Storage" in page and 'value="gs://bucket/a.jsonl.txt"' in page
     assert 'value="existing" checked' in page and 'aria-describedby="uri-training-error"' in page
 
 
@@ -605,8 +605,8 @@ def test_invalid_browse_path_sends_no_request(
     browser: Client, empty: TuningJob, service: FakeVertexServer, at: str
 ) -> None:
     page = browse(browser, empty, at=at)
-    assert "This is not a bucket or a folder." in page and f'value="{at}"' in page
-    assert "not a bucket or a folder" in browse(browser, empty, at="gs://bucket/", new="../x")
+    assert "This isn’t a bucket or folder." in page and f'value="{at}"' in page
+    assert "isn’t a bucket or folder" in browse(browser, empty, at="gs://bucket/", new="../x")
     assert not service.asked
 
 
@@ -615,12 +615,12 @@ def test_missing_list_permission_is_explained(
 ) -> None:
     service.queue_answers(FORBIDDEN)
     page = browse(browser, empty, at="")
-    assert "lacks the permission storage.buckets.list" in page and 'name="at"' in page
+    assert "needs the storage.buckets.list permission" in page and 'name="at"' in page
     service.queue_answers(FORBIDDEN)
     page = browse(browser, empty, at="closed-bucket")
     assert "Storage Object Viewer" in page and "closed-bucket" in page
     service.queue_answers(json_answer({"error": {"code": 404, "message": "no"}}, 404))
-    assert "Bucket missing-bucket." in browse(browser, empty, at="missing-bucket")
+    assert "Bucket missing-bucket doesn’t exist." in browse(browser, empty, at="missing-bucket")
 
 
 def test_browser_shows_storage_errors(browser: Client, empty: TuningJob, service: FakeVertexServer) -> None:

@@ -1,4 +1,4 @@
-"""Icons, dates and numbers as the design writes them."""
+"""Icons, dates, numbers and Markdown as the design writes them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from studio.formats import format_duration, format_relative_time
 from studio.operation.static_bundles import list_bundle_urls
+from studio.pages.markdown import render_markdown
 
 register = template.Library()
 ICONS: Path = settings.BASE_DIR / "static" / "vendor" / "material-symbols"
@@ -60,6 +61,7 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 register.filter("duration", format_duration)
+register.filter("markdown", render_markdown)
 
 
 @register.filter

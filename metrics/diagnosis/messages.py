@@ -111,7 +111,7 @@ def describe_checkpoints(kept: CheckpointChoice) -> list[SafeString]:
 def _describe_cost(template: str, kept: CheckpointChoice, worse: MeasuredCheckpoint) -> SafeString:
     cost = worse.loss.value - kept.best.loss.value
     source = cite_difference(EVAL_LOSS, worse.loss.step, kept.best.loss.step)
-    share = f"+{100 * cost / abs(kept.best.loss.value):.0f}\u00a0%" if kept.best.loss.value else "–"
+    share = f"+{100 * cost / abs(kept.best.loss.value):.0f}%" if kept.best.loss.value else "–"
     return format_sentence(
         template,
         cost=render_cited(f"{cost:.3f}", source),

@@ -113,7 +113,7 @@ window.StudioReader = class {
   }
 
   written(value, format) {
-    if (format === ".1%") return `${(value * 100).toFixed(1)} %`;
+    if (format === ".1%") return `${(value * 100).toFixed(1)}%`;
     return format === ",d" ? Math.round(value).toLocaleString("en") : value.toFixed(3);
   }
 

@@ -291,7 +291,7 @@ def test_runs_are_added_by_search(visit: Callable[..., Page], project: Project) 
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs[:2])}&axis=epoch")
     page.get_by_role("link", name="Add run").click()
-    page.get_by_role("searchbox", name="Find a run").fill("lr2")
+    page.get_by_role("searchbox", name="Find runs").fill("lr2")
     page.locator("#found a", has_text="lr2").click()
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
     assert f"runs={join_ids(jobs[:3])}&axis=epoch" in page.url

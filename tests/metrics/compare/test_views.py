@@ -100,7 +100,7 @@ def test_fewer_than_two_runs_shows_the_chooser(browser: Client, project: Project
 def test_missing_runs_are_counted(browser: Client, project: Project) -> None:
     jobs = create_team(project)
     page = page_text(browser.get(compare_url("page", project, f"?runs={join_ids(jobs)},999999")))
-    assert "1 run of this address is not in this project" in page
+    assert "1 run in this link isn’t in this project or was removed." in page
 
 
 def test_runs_of_another_project_are_not_shown(browser: Client, project: Project) -> None:

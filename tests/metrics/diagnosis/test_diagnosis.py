@@ -102,15 +102,15 @@ OVERFITTING_JA = (
 NO_MORE = "More epochs are unlikely to help."
 NO_MORE_JA = "エポック数を増やしても、改善する見込みはほとんどありません。"
 CLOSEST = "Checkpoint {} is the saved checkpoint closest to the best step."
-CLOSEST_JA = "チェックポイント {} が最良に最も近いものです。"
+CLOSEST_JA = "チェックポイント {} が、保存されたものの中で最良のステップに最も近いものです。"
 DEFAULT = "Checkpoint {}, the default, is the saved checkpoint closest to the best step."
-DEFAULT_JA = "デフォルトのチェックポイント {} が最良に最も近いものです。"
+DEFAULT_JA = "デフォルトのチェックポイント {} が、保存されたものの中で最良のステップに最も近いものです。"
 FALLING = (
-    "Validation loss was still falling at the end. It went from 0.659 to 0.574 in the last evaluations. More"
+    "Validation loss was still falling at the end. It fell from 0.659 to 0.574 in the last evaluations. More"
     " epochs may help."
 )
 FALLING_JA = (
-    "検証損失は、最後まで下がり続けていました。 最後の数回の評価で 0.659 から 0.574 になりました。"
+    "検証損失は、最後まで下がり続けていました。 最後の数回の評価で 0.659 から 0.574 に下がりました。"
     " エポック数を増やすと改善する可能性があります。"
 )
 PLATEAU = "Validation loss hasn’t improved noticeably in the last {} evaluations, since step {}."
@@ -126,12 +126,12 @@ CASES = {
     "a valley, the default is the last": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint (the default) is 0.183 worse"
-            f" (+44\u00a0%). {NO_MORE}"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint (the default) is 0.183 higher"
+            f" (+44%). {NO_MORE}"
         ],
         [
             f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイント（デフォルト）の検証損失は、それより 0.183"
-            f" 高くなっています（+44\u00a0%）。 {NO_MORE_JA}"
+            f" 高くなっています（+44%）。 {NO_MORE_JA}"
         ],
         kinds=("overfitting", "kept"),
         default="2",
@@ -139,13 +139,13 @@ CASES = {
     "a valley, the default is neither": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint is 0.183 worse (+44\u00a0%). The default,"
-            f" checkpoint 3, is 0.085 worse (+20\u00a0%). {NO_MORE}"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint is 0.183 higher (+44%). Validation loss at"
+            f" checkpoint 3 (the default) is 0.085 higher (+20%). {NO_MORE}"
         ],
         [
             f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
-            "います（+44\u00a0%）。 デフォルトのチェックポイント 3 は、それより 0.085 高くなっています"
-            f"（+20\u00a0%）。 {NO_MORE_JA}"
+            "います（+44%）。 デフォルトのチェックポイント 3 の検証損失は、それより 0.085 高くなっています"
+            f"（+20%）。 {NO_MORE_JA}"
         ],
         run=make_run(3),
         kinds=("overfitting", "kept"),
@@ -154,11 +154,11 @@ CASES = {
     "a valley, the default is the best": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {DEFAULT.format(2)} Validation loss at the last checkpoint is 0.183 worse (+44\u00a0%). {NO_MORE}"
+            f"{OVERFITTING} {DEFAULT.format(2)} Validation loss at the last checkpoint is 0.183 higher (+44%). {NO_MORE}"
         ],
         [
             f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
-            f"います（+44\u00a0%）。 {NO_MORE_JA}"
+            f"います（+44%）。 {NO_MORE_JA}"
         ],
         run=make_run(2),
         kinds=("overfitting", "kept"),
@@ -172,12 +172,12 @@ CASES = {
     "spikes, which make nothing before the lowest equal to it": Case(
         SPIKY,
         [
-            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} Validation loss at the last checkpoint is 0.091 worse (+72\u00a0%)."
+            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} Validation loss at the last checkpoint is 0.091 higher (+72%)."
             f" {NO_MORE}"
         ],
         [
             f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントの検証損失は、それより 0.091"
-            f" 高くなっています（+72\u00a0%）。 {NO_MORE_JA}"
+            f" 高くなっています（+72%）。 {NO_MORE_JA}"
         ],
         run=make_run(over=False, default=None, kept=2),
         kinds=("plateau", "kept"),
@@ -199,7 +199,7 @@ CASES = {
     "too few points": Case(VALLEY[:2], [], [], run=make_run(**GOING)),
     "no validation data": Case(
         None,
-        ["No validation curve. No validation dataset was given, so only the training curves can be drawn."],
+        ["No validation curve. No validation dataset was set, so only training curves are shown."],
         [
             "検証曲線はありません。"
             " 検証データセットが指定されていないため、トレーニングの曲線だけを表示しています。"
@@ -210,8 +210,8 @@ CASES = {
     "validation data, yet no evaluation": Case(
         None,
         [
-            "The service recorded no validation loss. Which checkpoint is best cannot be told from the"
-            " training loss; test them instead."
+            "The service recorded no validation loss. Training loss can’t show which checkpoint is best."
+            " Test the checkpoints instead."
         ],
         [
             "サービスに検証損失の記録がありません。 どのチェックポイントが最良かはトレーニング損失からは"
@@ -224,7 +224,7 @@ CASES = {
         FALL,
         ["Training loss is NaN or infinite at 2 steps. The first gap in the curve is at step 51.", FALLING],
         [
-            "2 個のステップで、トレーニング損失が NaN または無限大です。 その箇所で線が途切れます。"
+            "2 個のステップで、トレーニング損失が NaN または無限大です。 その箇所で曲線が途切れます。"
             "最初はステップ 51 です。",
             FALLING_JA,
         ],
@@ -235,7 +235,7 @@ CASES = {
         replace_values(VALLEY[:6], at1=NAN),
         ["Validation loss is NaN or infinite at 1 step. The first gap in the curve is at step 40."],
         [
-            "1 個のステップで、検証損失が NaN または無限大です。 その箇所で線が途切れます。"
+            "1 個のステップで、検証損失が NaN または無限大です。 その箇所で曲線が途切れます。"
             "最初はステップ 40 です。"
         ],
         run=make_run(**GOING),
@@ -257,11 +257,11 @@ CASES = {
     "training diverges while it runs": Case(
         None,
         [
-            "Training loss has diverged, from 0.525 at step 240 to 3.008. Cancel it, and tune again with a"
-            " lower learning rate multiplier."
+            "Training loss has diverged, from 0.525 at step 240 to 3.008. Cancel the job, then tune again with"
+            " a lower learning rate multiplier."
         ],
         [
-            "トレーニング損失が発散しました（ステップ 240 の 0.525 から 3.008 へ）。 キャンセルし、"
+            "トレーニング損失が発散しました（ステップ 240 の 0.525 から 3.008 へ）。 ジョブをキャンセルし、"
             "学習率の乗数を下げて再チューニングしてください。"
         ],
         training=BLOWN,
@@ -273,12 +273,12 @@ CASES = {
         [
             f"Validation loss has diverged, from 0.408 at step 240 to 1.200. {LOWER}",
             "Checkpoint 2 has a lower validation loss than the default checkpoint. Validation loss at the last checkpoint (the default) is"
-            " 0.783 worse (+188\u00a0%).",
+            " 0.783 higher (+188%).",
         ],
         [
             f"検証損失が発散しました（ステップ 240 の 0.408 から 1.200 へ）。 {LOWER_JA}",
             "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。 最後のチェックポイント"
-            "（デフォルト）は、それより 0.783 高くなっています（+188\u00a0%）。",
+            "（デフォルト）の検証損失は、それより 0.783 高くなっています（+188%）。",
         ],
         training=np.full(STEPS, 0.5),
         kinds=("diverged", "kept"),
@@ -331,7 +331,7 @@ def test_every_number_cites_its_source() -> None:
 
 
 def test_best_is_the_earliest_evaluation_within_noise() -> None:
-    """Half a percent where the curve is calm, twice the scatter of neighbours where it is not."""
+    """Half a percent where the curve is calm, twice the scatter of neighboring values where it is not."""
     calm = EvaluationCurve(make_points(CHECKS, np.where(CHECKS > 200, 0.400, 0.4015)))
     assert (calm.best_index, calm.noise) == (0, 0)
     assert EvaluationCurve(make_points(CHECKS, np.where(CHECKS > 200, 0.400, 0.403))).best_index == 10

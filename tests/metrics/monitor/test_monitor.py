@@ -144,14 +144,14 @@ def test_better_checkpoint_offers_set_as_default(
         project, make_series(), state="JOB_STATE_SUCCEEDED", remote=make_ended_job(default=2)
     )
     page = page_text(browser_of(person(Role.TUNER)).get(monitor_url("monitor", job)))
-    assert "Checkpoint 2, is 0.038 worse" in strip_tags(page)
-    assert page.count("Set checkpoint 3 the default</a>") == 1
+    assert "Validation loss at checkpoint 2 (the default) is 0.038 higher" in strip_tags(page)
+    assert page.count("Set checkpoint 3 as default</a>") == 1
     choose = reverse("jobs:set_default", args=[project.slug, job.pk, "3"])
     assert page.count(f'href="{choose}" data-dialog="default-3"') == 2, "in the note and in the table"
     assert f'<form method="post" action="{choose}"' in page
     assert reverse("jobs:set_default", args=[project.slug, job.pk, "2"]) not in page, "it is the default"
     seen = page_text(browser_of(person(Role.VIEWER)).get(monitor_url("monitor", job)))
-    assert "Checkpoint 2, is 0.038 worse" in strip_tags(seen)
+    assert "Validation loss at checkpoint 2 (the default) is 0.038 higher" in strip_tags(seen)
     assert choose not in seen
 
 
@@ -325,7 +325,7 @@ def test_nan_values_are_reported(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, {LOSS: Points.from_arrays(range(50), range(50), values)})
     page = page_text(browser.get(monitor_url("monitor", job)))
     assert "Training loss is NaN or infinite at 2 steps." in strip_tags(page)
-    assert "first at step 7" in strip_tags(page)
+    assert "The first gap in the curve is at step 7." in strip_tags(page)
 
 
 # ---- tables and files ----

@@ -276,8 +276,8 @@ def test_setting_the_better_default_checkpoint_updates_the_page(
     facts = page.locator("#monitor-facts")
     default = facts.locator("tr", has=page.locator(".tag-on:visible"))
     assert default.locator("td").first.inner_text() == "2"
-    facts.get_by_role("link", name="Set checkpoint 3 the default").click()
-    dialog = page.get_by_role("dialog", name="Set checkpoint 3 the default?")
+    facts.get_by_role("link", name="Set checkpoint 3 as default").click()
+    dialog = page.get_by_role("dialog", name="Make checkpoint 3 the default?")
     point_store.merge_points(job.pk, {EVAL: Points.from_arrays([430], [START + 430], [0.9])})
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     until(page, lambda: read_chart(page)["Validation"]["x"][-1] == 430)

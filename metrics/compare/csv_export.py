@@ -1,4 +1,4 @@
-"""Everything a comparison shows as CSV: every point of the curves; the runs with their settings (pure)."""
+"""The rows of Compare's CSV files: every point of the curves, and the runs with their settings (pure)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from metrics.compare.query import Metric
 from metrics.compare.runs import RunLine
-from metrics.compare.settings import SettingRow as SettingRow
+from metrics.compare.settings import SettingRow
 from metrics.compare.table import RunRow
-from metrics.monitor.table import format_csv_line as csv_line
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 
@@ -33,40 +32,42 @@ RUNS_HEADER = [
 ]
 
 
-def iter_curves_csv(
+def iter_curves_rows(
     rows: Sequence[RunRow], series: Mapping[int, Mapping[str, Points]], metrics: Sequence[Metric]
-) -> Iterator[str]:
-    """Every stored point, exact, of the runs that are not hidden."""
-    yield csv_line(CURVES_HEADER)
+) -> Iterator[tuple[object, ...]]:
+    """Every stored point of the runs that are not hidden, a row of CURVES_HEADER each."""
     for row in rows:
+        if row.line.hidden:
+            continue
         job = row.line.job
-        run = Run.from_job(job)
-        for metric in metrics if not row.line.hidden else ():
+        name, run = str(job), Run.from_job(job)
+        for metric in metrics:
             found = series.get(job.pk, {}).get(metric.series_name, NO_POINTS)
             for step, wall, value in zip(*(array.tolist() for array in found.arrays()), strict=True):
-                yield csv_line(
-                    [
-                        job.pk,
-                        job,
-                        metric.series_name,
-                        step,
-                        "" if run.steps_per_epoch is None else repr(step / run.steps_per_epoch),
-                        "" if run.started_at is None else repr(wall - run.started_at),
-                        datetime.fromtimestamp(wall, UTC).isoformat(),
-                        repr(value),
-                    ]
+                yield (
+                    job.pk,
+                    name,
+                    metric.series_name,
+                    step,
+                    None if run.steps_per_epoch is None else step / run.steps_per_epoch,
+                    None if run.started_at is None else wall - run.started_at,
+                    datetime.fromtimestamp(wall, UTC).isoformat(),
+                    value,
                 )
 
 
-def iter_runs_csv(
+def build_runs_header(settings: Sequence[SettingRow]) -> list[str]:
+    return [*RUNS_HEADER, *(str(setting.label) for setting in settings)]
+
+
+def iter_runs_rows(
     rows: Sequence[RunRow], lines: Sequence[RunLine], settings: Sequence[SettingRow]
-) -> Iterator[str]:
-    """A line for each run, its settings, in the order of `lines`, behind its unrounded numbers."""
-    yield csv_line([*RUNS_HEADER, *(str(setting.label) for setting in settings)])
+) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each run: unrounded numbers, then settings, whose cells are in the order of `lines`."""
     for row in rows:
         line, job, at = row.line, row.line.job, lines.index(row.line)
         best, last = line.get_summary_part("best"), line.get_summary_part("last")
-        cells = [
+        yield (
             job.pk,
             job,
             job.state or job.submission,
@@ -82,6 +83,5 @@ def iter_runs_csv(
             job.elapsed,
             line.tokens,
             line.cost,
-        ]
-        written = ["" if cell is None else cell for cell in cells]
-        yield csv_line([*written, *(setting.cells[at].text for setting in settings)])
+            *(setting.cells[at].text for setting in settings),
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_GET
 from metrics.compare import csv_export
 from metrics.compare.page import Comparison
 from metrics.compare.query import CompareQuery
+from studio.csv_response import stream_csv
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -118,19 +118,15 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
     compare = load_comparison(request, project)
     metrics = compare.view.metrics
     series = compare.read_series({metric.series_name for metric in metrics})
-    return csv_attachment(csv_export.iter_curves_csv(compare.table.rows, series, metrics), "curves")
+    rows = csv_export.iter_curves_rows(compare.table.rows, series, metrics)
+    return stream_csv("compare-curves.csv", csv_export.CURVES_HEADER, rows)
 
 
 @require_GET
 @require_role(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
+    """A row for each run: its numbers, unrounded, then its settings."""
     compare = load_comparison(request, project)
-    return csv_attachment(
-        csv_export.iter_runs_csv(compare.table.rows, compare.lines, compare.settings), "runs"
-    )
-
-
-def csv_attachment(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="compare-{name}.csv"'
-    return response
+    header = csv_export.build_runs_header(compare.settings)
+    rows = csv_export.iter_runs_rows(compare.table.rows, compare.lines, compare.settings)
+    return stream_csv("compare-runs.csv", header, rows)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -49,15 +47,8 @@ def select_chart_series(series: Mapping[str, Points], chart: str) -> dict[str, P
     return {metric: points for metric, points in series.items() if metric in names}
 
 
-def csv_lines(series: Mapping[str, Points]) -> Iterator[str]:
-    """Every point, exact: a float is written with as many digits as it takes to read it back."""
-    yield format_csv_line(CSV_HEADER)
+def iter_csv_rows(series: Mapping[str, Points]) -> Iterator[tuple[str, int, str, float]]:
+    """Every point, a row of CSV_HEADER each."""
     for metric, points in sorted(series.items()):
         for step, wall, value in zip(*(array.tolist() for array in points.arrays()), strict=True):
-            yield format_csv_line([metric, step, datetime.fromtimestamp(wall, UTC).isoformat(), repr(value)])
-
-
-def format_csv_line(cells: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+            yield metric, step, datetime.fromtimestamp(wall, UTC).isoformat(), value

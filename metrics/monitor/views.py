@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET
 
 from jobs.job_page.views import build_page_head
 from jobs.shortcuts import job_or_404
-from metrics.charts import figures as charts
+from metrics.charts import figures
 from metrics.charts.controls import Controls
-from metrics.monitor import table as tables
+from metrics.monitor import table
 from metrics.monitor.page import Monitor, panels
+from studio.csv_response import stream_csv
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -42,7 +43,7 @@ def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBas
     etag = quote_etag(page.version())
     response = get_conditional_response(request, etag=etag) or JsonResponse(
         {
-            "charts": charts.figures(page.series, page.run, page.controls, page.utc_offset())
+            "charts": figures.figures(page.series, page.run, page.controls, page.utc_offset())
             if page.series
             else {},
             "word": page.placeholder(),
@@ -67,8 +68,8 @@ def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpR
     if panel is None:
         raise Http404
     page = load_monitor(request, project, pk)
-    rows = tables.build_table_rows(page.series, chart, page.run)
-    points = max((len(found) for found in tables.select_chart_series(page.series, chart).values()), default=0)
+    rows = table.build_table_rows(page.series, chart, page.run)
+    points = max((len(found) for found in table.select_chart_series(page.series, chart).values()), default=0)
     template = "metrics/monitor/table.html" + ("#rows" if request.htmx else "")
     context = {"job": page.job, "panel": panel, "rows": rows, "points": points}
     return render(request, template, context)
@@ -80,10 +81,8 @@ def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpR
 def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResponse:
     """Every stored point, or those of one `chart`."""
     page = load_monitor(request, project, pk)
-    series = tables.select_chart_series(page.series, request.GET.get("chart", ""))
-    response = StreamingHttpResponse(tables.csv_lines(series), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="job-{pk}-metrics.csv"'
-    return response
+    series = table.select_chart_series(page.series, request.GET.get("chart", ""))
+    return stream_csv(f"job-{pk}-metrics.csv", table.CSV_HEADER, table.iter_csv_rows(series))
 
 
 def load_monitor(request: Request, project: Project, pk: int) -> Monitor:

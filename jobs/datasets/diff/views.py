@@ -15,8 +15,9 @@ from jobs.datasets.diff import csv_export
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.page import ChangesPage, read_or_explain
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page.downloads import BOM, attachment, escape_formula, format_csv_line, stem
+from jobs.datasets.report_page.downloads import stem
 from jobs.datasets.shortcuts import dataset_or_404
+from studio.csv_response import stream_csv
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -56,15 +57,8 @@ def download_changes_csv(request: Request, project: Project, before: int, after:
 
 
 def build_csv_response(before: Dataset, after: Dataset, rows: Iterator[csv_export.Row]) -> HttpResponseBase:
-    name = f"{stem(before)}-to-{stem(after)}.csv"
-    return attachment(csv_lines(rows), name, "text/csv; charset=utf-8")
-
-
-def csv_lines(rows: Iterator[csv_export.Row]) -> Iterator[bytes]:
-    yield (BOM + format_csv_line(csv_export.HEAD)).encode()
-    for kind, first, now, *texts in rows:
-        cells = (kind, first or "", now or "", *map(escape_formula, texts))
-        yield format_csv_line(cells).encode("utf-8", "replace")
+    cells = ((kind, first or None, now or None, *texts) for kind, first, now, *texts in rows)
+    return stream_csv(f"{stem(before)}-to-{stem(after)}.csv", csv_export.HEAD, cells, bom=True)
 
 
 @require_GET

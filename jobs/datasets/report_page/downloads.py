@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tempfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
@@ -25,6 +23,7 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.transform.clean import clean_file
+from studio.csv_response import stream_csv
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 HEAD = ("line", "severity", "code", "field", "problem", "cure", "excerpt")
-BOM = "\ufeff"
-"""By which spreadsheet programs know UTF-8."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_GET
@@ -59,9 +55,7 @@ def download_problems_csv(request: Request, project: Project, pk: int) -> HttpRe
 
     def build_response(file: BinaryIO) -> HttpResponseBase:
         found = iter_problems(ingest.read_blocks(file), name=str(dataset))
-        return attachment(
-            iter_problem_lines(found), f"{stem(dataset)}-problems.csv", "text/csv; charset=utf-8"
-        )
+        return stream_csv(f"{stem(dataset)}-problems.csv", HEAD, iter_problem_rows(found), bom=True)
 
     return respond_from_store(request, dataset, build_response)
 
@@ -140,26 +134,16 @@ def stem(dataset: Dataset) -> str:
     return str(dataset).removesuffix(".jsonl")
 
 
-def iter_problem_lines(problems: Iterator[Problem]) -> Iterator[bytes]:
-    yield (BOM + format_csv_line(HEAD)).encode()
+def iter_problem_rows(problems: Iterator[Problem]) -> Iterator[tuple[object, ...]]:
+    """A row of HEAD for each problem; the line is blank where a problem concerns the whole file."""
     for problem in problems:
-        told = describe_problem(problem)
-        yield format_csv_line(
-            (
-                problem.line or "",
-                problem.severity,
-                problem.code,
-                *map(escape_formula, (problem.field, told.what, told.cure, "".join(problem.excerpt))),
-            )
-        ).encode("utf-8", "replace")
-
-
-def format_csv_line(cells: tuple[object, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue()
-
-
-def escape_formula(cell: str) -> str:
-    """A spreadsheet program would run a cell that begins like a formula."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+        message = describe_problem(problem)
+        yield (
+            problem.line or None,
+            problem.severity,
+            problem.code,
+            problem.field,
+            message.what,
+            message.cure,
+            "".join(problem.excerpt),
+        )

@@ -18,6 +18,7 @@ from metrics.compare.page import Comparison
 from metrics.compare.query import CompareQuery, Outcome, Setting
 from metrics.run import Run
 from metrics.summary import summarize_curves
+from studio.csv_response import iter_csv_lines
 from studio.models import Project
 from tests.metrics.compare.runs import create_run, create_team, create_validation, join_ids
 
@@ -171,11 +172,15 @@ def test_the_effect_of_a_setting_has_a_dot_for_each_run(
     assert hollow == [False, False, False, True, True]
 
 
+def read_runs_csv(found: Comparison) -> list[dict[str, str]]:
+    rows = csv_export.iter_runs_rows(found.table.rows, found.lines, found.settings)
+    lines = iter_csv_lines(csv_export.build_runs_header(found.settings), rows)
+    return [*csv.DictReader(io.StringIO(b"".join(lines).decode()))]
+
+
 def test_csv_settings_belong_to_their_runs(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     found = load_comparison(project, tuner, jobs.values(), "&sort=best")
-    [*told] = csv.DictReader(
-        io.StringIO("".join(csv_export.iter_runs_csv(found.table.rows, found.lines, found.settings)))
-    )
+    told = read_runs_csv(found)
     assert [(row["run"][-3:], row["Adapter size"]) for row in told] == [
         ("r16", "16"),
         ("-r8", "8"),
@@ -187,9 +192,7 @@ def test_csv_settings_belong_to_their_runs(project: Project, tuner: User, jobs: 
 
 def test_the_runs_as_csv_are_unrounded(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     found = load_comparison(project, tuner, jobs.values())
-    [*told] = csv.DictReader(
-        io.StringIO("".join(csv_export.iter_runs_csv(found.table.rows, found.lines, found.settings)))
-    )
+    told = read_runs_csv(found)
     assert [row["run"] for row in told] == [str(job) for job in jobs.values()]
     for row, job in zip(told, jobs.values(), strict=True):
         assert float(row["best_eval_loss"]) == job.summary["best"]["value"]

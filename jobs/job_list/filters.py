@@ -57,7 +57,7 @@ class Filters(ListQuery):
         "duration": sort_expressions.run_duration(),
         "created": "created_at",
     }
-    RISING: ClassVar[frozenset[str]] = frozenset({"name", "status", "base", "best", "final", "left"})
+    ASCENDING_FIRST: ClassVar[frozenset[str]] = frozenset({"name", "status", "base", "best", "final", "left"})
 
     status: str = "all"
     base: str = ""

@@ -189,3 +189,16 @@ def test_text_sorts_case_insensitively_with_blanks_last(
     )
     assert rising == ["Alpha", "alpine", "beta", "Beta 2", ""]
     assert falling == ["Beta 2", "beta", "alpine", "Alpha", ""]
+
+
+@pytest.mark.parametrize(
+    ("key", "query"),
+    [
+        ("name", "sort=name"),
+        ("best", "sort=best"),
+        ("duration", "sort=-duration"),
+        ("created", "sort=created"),
+    ],
+)
+def test_first_click_on_a_heading_asks_for_its_usual_direction(key: str, query: str) -> None:
+    assert Filters().heading(key, "label").query == query

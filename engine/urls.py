@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
+from engine import services
 from engine.api import (
     endpoints,
     generate_content,
@@ -64,11 +65,20 @@ def route(path: str, **views: View) -> URLPattern:
 
 
 def check_health(request: HttpRequest) -> HttpResponse:
-    return message_reader.json_response({"status": "ok"})
+    """Also tells how many bytes of memory the spare trainer holds; null where there is none."""
+    spare = services.runner().measure_spare()
+    return message_reader.json_response({"status": "ok", "spareTrainerBytes": spare})
+
+
+def warm_up(request: HttpRequest) -> HttpResponse:
+    """Have a spare trainer ready for a job that may come soon. Not one of Google's calls."""
+    services.runner().warm_up()
+    return message_reader.json_response({})
 
 
 urlpatterns = [
     path("healthz", check_health),
+    route("engine/warm-up", POST=warm_up),
     route("(?P<version>v1|v1beta1)/tuningJobs", GET=tuning_jobs.list_all_jobs),
     location_route("/tuningJobs", GET=tuning_jobs.list_jobs, POST=tuning_jobs.create_tuning_job),
     location_route("/tuningJobs:rebaseTunedModel", POST=tuning_jobs.rebase_tuned_model),

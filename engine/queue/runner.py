@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from engine.queue.job_folder import JobFolder, utc_now
+from engine.queue.trainer_process import SPARE_TIMEOUT, SpareKeeper
 
-TRAINER = "engine.training.trainer"
 CANCELLED, INTERNAL = 1, 13
 POLL = 0.25
 RETRY_AFTER = 5.0
@@ -29,13 +28,18 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs the jobs under a root, at most ENGINE_JOBS at a time, the oldest first."""
 
-    def __init__(self, root: Path, patience: float = 30.0, grace: float = 10.0) -> None:
-        """A trainer may be silent for `patience` seconds; once asked to stop it has `grace` seconds left."""
+    def __init__(
+        self, root: Path, patience: float = 30.0, grace: float = 10.0, spare_timeout: float = SPARE_TIMEOUT
+    ) -> None:
+        """Times in seconds: how long a trainer may be silent, how long it may go on once asked to stop, and
+        how long a spare waits for a job."""
         self._root = root
         self._patience = patience
         self._grace = grace
         self._slots = int(os.environ.get("ENGINE_JOBS", "1"))
         self._trainers: dict[str, Trainer] = {}
+        self._waiting = 0  # jobs without a slot
+        self._spare = SpareKeeper(spare_timeout)
         self._woken = threading.Event()
         self._stopping = False
         # The kernel ends a trainer with the thread that started it, so one thread starts them all.
@@ -49,6 +53,15 @@ class Runner:
     def wake(self) -> None:
         """Tell that a job was created or a cancel asked for."""
         self._woken.set()
+
+    def warm_up(self) -> None:
+        """Have a spare trainer import torch meanwhile, since a job may come soon."""
+        self._spare.request()
+        self._woken.set()
+
+    def measure_spare(self) -> int | None:
+        """Bytes of memory that the spare trainer holds, None where there is none."""
+        return self._spare.measure_memory()
 
     def stop(self) -> None:
         """End the trainers; their jobs go on with the next runner."""
@@ -64,12 +77,19 @@ class Runner:
             try:
                 if self._watch_trainers() or due:
                     self._start_trainers()
-                due, delay = False, POLL if self._trainers else None
+                spare_left = self._spare.update(self._is_spare_useful(), is_idle=not self._trainers)
+                due, delay = False, POLL if self._trainers else spare_left
             except Exception:  # whatever it is: without this thread no job would ever run again
                 log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER)
                 due, delay = True, RETRY_AFTER
+        self._spare.stop()
         for trainer in self._trainers.values():
             trainer.stop()
+
+    def _is_spare_useful(self) -> bool:
+        """While a job trains, a spare only takes memory unless another job waits or was announced."""
+        is_announced = self._spare.is_requested and len(self._trainers) < self._slots
+        return not self._trainers or self._waiting > 0 or is_announced
 
     def _unfinished(self) -> list[JobFolder]:
         return [folder for folder in JobFolder.all(self._root) if not folder.is_finished]
@@ -80,9 +100,11 @@ class Runner:
         for id, reason in over.items():
             record_outcome(self._trainers[id].folder, reason)
             del self._trainers[id]
+            self._spare.record_job_end()
         return bool(over)
 
     def _start_trainers(self) -> None:
+        self._waiting = 0
         for folder in self._unfinished():
             if folder.id in self._trainers:
                 continue
@@ -90,13 +112,15 @@ class Runner:
             if folder.result or folder.is_cancel_requested:
                 record_outcome(folder)
             elif len(self._trainers) < self._slots:
-                self._trainers[folder.id] = Trainer(folder, self._patience, self._grace)
+                self._trainers[folder.id] = Trainer(folder, self._spare, self._patience, self._grace)
+            else:
+                self._waiting += 1
 
 
 class Trainer:
     """A trainer process, from outside."""
 
-    def __init__(self, folder: JobFolder, patience: float, grace: float) -> None:
+    def __init__(self, folder: JobFolder, spare: SpareKeeper, patience: float, grace: float) -> None:
         self.folder = folder
         self._patience = patience
         self._grace = grace
@@ -104,7 +128,7 @@ class Trainer:
         self._heartbeat = folder.progress.get("heartbeat")
         self._heard, self._allowed = time.monotonic(), STARTUP_TIMEOUT
         folder.write_state("RUNNING", startTime=folder.state.get("startTime") or utc_now())
-        self._process = _launch_trainer(folder)
+        self._process = spare.launch_trainer(folder)
         try:
             folder.write_state(
                 "RUNNING", pid=self._process.pid, pidStarted=_process_start_time(self._process.pid)
@@ -183,21 +207,6 @@ def _count_restart(folder: JobFolder, ending: str) -> None:
         _finish(folder, "FAILED", {"code": INTERNAL, "message": message})
     else:
         folder.write_state("RUNNING", restarts=restarts, savedStep=step, pid=None, pidStarted=None)
-
-
-def _launch_trainer(folder: JobFolder) -> subprocess.Popen[bytes]:
-    # Threads that spin while they wait make a step many times as long where others want the cores too.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
-    with (folder.path / "trainer.log").open("ab") as log_file:
-        return subprocess.Popen(
-            [sys.executable, "-m", TRAINER, str(folder.path.absolute())],
-            cwd=Path(__file__).parents[2],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log_file,
-            stderr=log_file,
-            start_new_session=True,
-        )
 
 
 def _describe_exit(status: int, folder: JobFolder) -> str:

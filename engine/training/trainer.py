@@ -1,4 +1,4 @@
-"""One tuning job, from its folder to its adapters: `python -m engine.train FOLDER`.
+"""One tuning job, from its folder to its adapters: `python -m engine.training FOLDER`.
 
 Ends with result.json in the folder. Started again on a folder without one, it goes on from the newest save
 point, to the same weights and the same points, bit for bit, as if nothing had happened.
@@ -9,9 +9,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +25,7 @@ from engine.training import dataset as data
 from engine.training.batches import Batch, measure_batch
 from engine.training.chat_template import ChatTemplate
 from engine.training.dataset_stats import supervised_tuning_data_stats
-from engine.training.heartbeat import Heartbeat, StopRequested, die_with_engine
+from engine.training.heartbeat import Heartbeat, StopRequested
 from engine.training.lora import add_adapter, export_adapter, load_base, read_weights, select_device
 from engine.training.plan import Plan
 
@@ -47,14 +44,8 @@ class TrainingFailed(Exception):
         self.code = code
 
 
-def main() -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_engine()
-    os.nice(5)  # whoever chats meanwhile goes first
+def set_threads() -> None:
     torch.set_num_threads(_count_threads())
-    run(JobFolder(Path(sys.argv[1])), stop.is_set)
 
 
 def _count_threads() -> int:
@@ -250,7 +241,3 @@ def check_finite(value: float, what: str) -> None:
     """Raises: TrainingFailed, where it is no number any more"""
     if not math.isfinite(value):
         raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")
-
-
-if __name__ == "__main__":
-    main()

@@ -149,7 +149,7 @@ def test_loss_that_becomes_nan_keeps_earlier_adapters(
 
 def test_nan_gradient_is_never_exported(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the last step of all, without an evaluation that would tell."""
-    folder, measure, calls = make_job(epochs=1, validation=0), "engine.training.trainer.measure", []
+    folder, measure, calls = make_job(epochs=1, validation=0), "engine.training.trainer.measure_batch", []
     from engine.training.trainer import measure_batch as original
 
     def return_nan_gradient(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Plays a trainer without torch, as the job's model says: `python acting_trainer.py FOLDER`."""
+"""Plays a trainer without torch, as the job's model says: `python acting_trainer.py FOLDER | --spare`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from engine.queue.job_folder import JobFolder
+from engine.training.spare import wait_for_job
 
 
 def main(folder: JobFolder) -> None:
@@ -39,6 +40,9 @@ def main(folder: JobFolder) -> None:
         case "crashes":
             print("Traceback\nValueError: no such thing", file=sys.stderr)
             sys.exit(1)
+        case "prints":
+            print("This is the trainer.", sys.stdin.read(), os.environ.get("ENGINE_THREADS"))
+            folder.write_result("SUCCEEDED")
         case "crashes on its way":  # each time one save point further
             step = max(folder.save_points(), default=0) + 1
             folder.save_point_path(step).mkdir(parents=True)
@@ -48,4 +52,10 @@ def main(folder: JobFolder) -> None:
 
 
 if __name__ == "__main__":
-    main(JobFolder(Path(sys.argv[1])))
+    if sys.argv[1] == "--spare":
+        print("This is the spare.", file=sys.stderr)
+        given = wait_for_job()
+        if given:
+            main(JobFolder(given))
+    else:
+        main(JobFolder(Path(sys.argv[1])))

@@ -30,7 +30,7 @@ def before_evaluation_5() -> None:
 
 def inside_evaluation_5() -> None:
     """Of its step the train values are recorded; one step measures twice, and step 0 once."""
-    _before_call(2 * 5 + 1, "engine.training.trainer", "measure")
+    _before_call(2 * 5 + 1, "engine.training.trainer", "measure_batch")
 
 
 def inside_checkpoint_6() -> None:

@@ -29,7 +29,7 @@ Act = Callable[[str], JobFolder]
 @pytest.fixture
 def act(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Act:
     """act("works") -> a job whose trainer will play that part."""
-    monkeypatch.setattr("engine.queue.runner.TRAINER", "tests.engine.queue.acting_trainer")
+    monkeypatch.setattr("engine.queue.trainer_process.TRAINER", "tests.engine.queue.acting_trainer")
 
     def make(part: str) -> JobFolder:
         folder = make_job()
@@ -41,11 +41,11 @@ def act(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> Act:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
-    """start(patience=..., grace=...) -> a running Runner of the jobs made so far."""
+    """start(patience=..., grace=..., spare_timeout=...) -> a running Runner of the jobs made so far."""
     runners: list[Runner] = []
 
-    def make(patience: float = 30.0, grace: float = 5.0) -> Runner:
-        runners.append(Runner(tmp_path / "root", patience, grace))
+    def make(**times: float) -> Runner:
+        runners.append(Runner(tmp_path / "root", **{"grace": 5.0, **times}))
         runners[-1].start()
         return runners[-1]
 
@@ -253,7 +253,7 @@ def test_unreadable_job_does_not_end_the_queue(
 
 ENGINE = """
 import sys, time, pathlib
-from engine.runner import Runner
+from engine.queue.runner import Runner
 from tests.paths import ROOT
 Runner(pathlib.Path(sys.argv[1])).start()
 time.sleep(600)

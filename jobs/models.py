@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from jobs import tuning_job_resource as vertex_job
 from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Changes, Dataset, Overlap
-from jobs.querysets import HANDED_OVER, Submission, TuningJobQuerySet
+from jobs.querysets import HANDED_OVER, STARTING_TIME, Submission, TuningJobQuerySet
 from jobs.request.body import build_tuning_request
 from jobs.tuning_job_resource import Checkpoint, HyperParameter, Progress
 from studio.celery import send_on_commit
@@ -230,6 +230,12 @@ class TuningJob(models.Model):
             or self.deleted_at is not None
             or job_states.is_terminal(self.state)
         )
+
+    @property
+    def is_starting(self) -> bool:
+        """As TuningJobQuerySet.starting."""
+        young = self.submitted_at is not None and timezone.now() - self.submitted_at < STARTING_TIME
+        return young and not (self.is_draft or self.is_final or self.summary) and self.project.on_engine
 
     @property
     def can_cancel(self) -> bool:

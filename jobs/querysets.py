@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from studio.models import Backend
 from studio.vertex import job_states
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ SENDING_TIMEOUT = timedelta(seconds=40)
 
 
 RECENT_EDIT = timedelta(minutes=30)
+STARTING_TIME = timedelta(minutes=2)
+"""A trainer that has to import torch first records its first point within half a minute on a busy machine; a
+job without points after four times as long waits in the queue or is in trouble, and needs no hurry."""
 
 
 class TuningJobQuerySet(models.QuerySet["TuningJob"]):
@@ -75,6 +79,11 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
         return self.filter(submission=Submission.CREATED, deleted_at__isnull=True).exclude(
             state__in=job_states.TERMINAL
         )
+
+    def starting(self, now: datetime) -> TuningJobQuerySet:
+        """Just started on the engine, and without a point yet; on Vertex AI the first takes minutes."""
+        young = self.open().filter(submitted_at__gt=now - STARTING_TIME, project__backend=Backend.ENGINE)
+        return young.filter(summary={})
 
     def open(self) -> TuningJobQuerySet:
         """Handed over by a person, and not over."""

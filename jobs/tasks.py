@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -9,12 +11,29 @@ from jobs.datasets.token_calibration import calibrate_dataset
 from jobs.datasets.uploads import resumable_upload
 from jobs.lifecycle import polling, submission
 from jobs.models import TuningJob
+from studio.celery import send_on_commit
+from studio.models import Project
+from studio.vertex.errors import VertexError
+
+log = logging.getLogger(__name__)
+
+
+@shared_task
+def warm_up(*, project_id: int) -> None:
+    """A draft is under review. Its job starts without this as well, only later."""
+    try:
+        Project.objects.get(pk=project_id).vertex().warm_up()
+    except VertexError as error:
+        log.info("The engine was not warmed up: %s", error)
 
 
 @shared_task
 def submit_ready() -> None:
-    for job in TuningJob.objects.due_for_submission(timezone.now()).select_related("project"):
+    jobs = TuningJob.objects.due_for_submission(timezone.now()).select_related("project")
+    for job in jobs:
         submission.submit(job)
+    if jobs:
+        send_on_commit("metrics.tasks.follow_starts")
 
 
 @shared_task

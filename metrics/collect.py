@@ -26,6 +26,8 @@ from studio.vertex.time_series import Point, TimeSeries
 
 LAST_READS = (timedelta(seconds=60), timedelta(minutes=10))
 """After the end: what was still on its way inside the service when the job ended."""
+START_INTERVAL = timedelta(seconds=1)
+"""Until the first point of a job that has just started: a person waits for it."""
 RETRY = timedelta(seconds=20)
 GIVE_UP = timedelta(days=1)
 
@@ -93,6 +95,7 @@ def iter_complete_series(changed: list[TimeSeries], batch: dict[str, Points]) ->
 @transaction.atomic
 def store_fetched(feed: Feed, reading: FetchedSeries, now: datetime) -> None:
     job = feed.job
+    ended_at, is_starting = job.ended_at or job.deleted_at, job.is_starting and not reading.batch
     if reading.batch:
         ends, run = point_store.merge_points(job.pk, reading.batch, whole=SUMMARY_METRICS), Run.from_job(job)
         summary = summarize_curves(ends, run) | {"alerts": find_alerts(ends, run)}
@@ -102,13 +105,14 @@ def store_fetched(feed: Feed, reading: FetchedSeries, now: datetime) -> None:
         seen=feed.seen | reading.seen,
         read_at=now,
         error={},
-        due_at=next_read(job.ended_at or job.deleted_at, now),
+        due_at=next_read(ended_at, now, is_starting=is_starting),
     )
 
 
-def next_read(ended_at: datetime | None, now: datetime) -> datetime | None:
+def next_read(ended_at: datetime | None, now: datetime, *, is_starting: bool = False) -> datetime | None:
     if ended_at is None:
-        return now + timedelta(seconds=settings.POLL_SECONDS)
+        interval = timedelta(seconds=settings.POLL_SECONDS)
+        return now + (min(START_INTERVAL, interval) if is_starting else interval)
     return next((ended_at + after for after in LAST_READS if ended_at + after > now), None)
 
 

@@ -239,6 +239,7 @@ CELERY_BEAT_SCHEDULE = {
     "resolve unknown submissions": {"task": "jobs.tasks.resolve_unknown", "schedule": POLL_SECONDS},
     "poll jobs": {"task": "jobs.tasks.poll_due", "schedule": POLL_SECONDS},
     "pull metrics": {"task": "metrics.tasks.pull_due", "schedule": POLL_SECONDS},
+    "follow starts": {"task": "metrics.tasks.follow_starts", "schedule": POLL_SECONDS},
     "count tokens": {"task": "jobs.tasks.count_tokens", "schedule": 30.0},
     "sweep uploads": {"task": "jobs.tasks.sweep_uploads", "schedule": 3600.0},
     "beat": {"task": "studio.tasks.heartbeat", "schedule": 15.0},

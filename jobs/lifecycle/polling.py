@@ -22,6 +22,8 @@ from studio.vertex.errors import NotFound, TooManyRequests, VertexError
 
 T = TypeVar("T")
 PAGE_SIZE = 100
+START_POLL_INTERVAL = timedelta(seconds=1)
+"""A person waits for the first point of a job that has just started on the engine, on this machine."""
 YOUNG_JOB_AGE = timedelta(minutes=5)
 WATCHED_FOR = timedelta(seconds=30)
 FULL_READ_INTERVAL = timedelta(hours=1)
@@ -119,7 +121,10 @@ def record_failure(poll: JobListPoll, error: VertexError, now: datetime) -> None
 
 def choose_poll_interval(poll: JobListPoll, now: datetime) -> timedelta:
     """Until the next list: soon while somebody looks or a job is young, else by what is going on."""
-    active = list_polled_jobs(poll).active()
+    jobs = list_polled_jobs(poll)
+    if jobs.starting(now).exists():
+        return min(START_POLL_INTERVAL, scale_poll_interval(1))
+    active = jobs.active()
     watched = poll.watched_at is not None and now - poll.watched_at < WATCHED_FOR
     if watched or active.filter(submitted_at__gte=now - YOUNG_JOB_AGE).exists():
         return scale_poll_interval(2)

@@ -21,6 +21,7 @@ from jobs.tuning_job_resource import HyperParameter
 from jobs.wizard.dataset_step.leakage import LeakageCheck
 from jobs.wizard.draft_summary import DatasetSection, DraftSummary
 from jobs.wizard.drafts import draft_or_404
+from studio.celery import send_on_commit
 from studio.formats import format_count
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
@@ -195,6 +196,8 @@ def show_review(request: Request, project: Project, pk: int) -> HttpResponse:
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)
+    if project.on_engine:
+        send_on_commit("jobs.tasks.warm_up", project_id=project.pk)
     preview = DraftSummary(job)
     context = {"job": job, "preview": preview, "review": Review(job, preview), "step": "review"}
     return render(request, "jobs/wizard/review_step/step.html", context)

@@ -30,8 +30,9 @@ from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
 
 STALE_AFTER = timedelta(seconds=60)
-LIVE_POLL_SECONDS, LATE_POLL_SECONDS = 4, 30
-"""Seconds between two looks of the page: while the run goes on, and while last points may still come."""
+START_POLL_SECONDS, LIVE_POLL_SECONDS, LATE_POLL_SECONDS = 1, 4, 30
+"""Seconds between two requests of the page: until the first point of a job that has just started, while the
+run goes on, and while last points may still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Monitor:
     def poll_seconds(self) -> int | None:
         """Seconds until the page asks again; None once nothing more will come."""
         if not self.job.is_final:
-            return LIVE_POLL_SECONDS
+            return START_POLL_SECONDS if self.job.is_starting and not self.series else LIVE_POLL_SECONDS
         return LATE_POLL_SECONDS if self.feed and self.feed.due_at else None
 
     @property

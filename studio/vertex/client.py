@@ -93,6 +93,12 @@ class Vertex:
         """Asks; the job may still end otherwise. After any Refused, read the job again."""
         return self._request_json("POST", self._resource_url(name) + ":cancel")
 
+    def warm_up(self) -> None:
+        """Tell that a job may start soon: the engine loads what a trainer needs. Vertex AI has no such call,
+        and none is made."""
+        if self.place.on_engine:
+            self._request_json("POST", self.place.engine_url.rstrip("/") + "/engine/warm-up", body={})
+
     # ---- metrics: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tensorboards
 
     def tensorboard_run(self, experiment: str) -> str | None:

@@ -287,6 +287,20 @@ def test_running_job_is_read_at_the_poll_interval(settings: Settings) -> None:
     assert collect.next_read(None, END) == END + timedelta(seconds=settings.POLL_SECONDS)
 
 
+def test_starting_job_is_read_each_second_until_its_first_point(
+    job: TuningJob, board: Board, settings: Settings
+) -> None:
+    settings.POLL_SECONDS = 5.0
+    TuningJob.objects.update(submitted_at=timezone.now())
+    pull_due()
+    due = get_feed(job).due_at
+    assert due and timezone.now() < due + timedelta(seconds=1) < timezone.now() + timedelta(seconds=2.1)
+    board.series = {LOSS: falling_points(1, 3)}
+    pull_again(job)
+    due = get_feed(job).due_at
+    assert due and due > timezone.now() + timedelta(seconds=4)
+
+
 def test_last_points_after_the_end_are_kept(job: TuningJob, board: Board) -> None:
     board.series = {LOSS: falling_points(1, 20)}
     pull_due()

@@ -93,6 +93,8 @@ def test_the_poll_interval_depends_on_activity(project: Project, tuner: User, se
     settings.POLL_SECONDS = 5.0
     job, now = make_known_job(project, tuner, 1), timezone.now()
     poll = JobListPoll.objects.create(project=project, location="us-central1", due_at=now)
+    assert polling.choose_poll_interval(poll, now).total_seconds() == 1
+    TuningJob.objects.update(summary={"steps": 1})
     assert polling.choose_poll_interval(poll, now).total_seconds() == 10
     TuningJob.objects.update(submitted_at=now - timedelta(minutes=6))
     assert polling.choose_poll_interval(poll, now).total_seconds() == 30

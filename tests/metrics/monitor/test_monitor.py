@@ -219,6 +219,21 @@ def test_every_change_gives_a_new_etag(browser: Client, project: Project, what: 
     assert browser.get(monitor_url("figures", job), headers={"If-None-Match": etag}).status_code == 200
 
 
+def test_page_asks_each_second_until_the_first_point(browser: Client, project: Project) -> None:
+    job = create_job_with_points(project, {})
+    TuningJob.objects.update(
+        state="JOB_STATE_RUNNING", submitted_at=timezone.now(), ended_at=None, summary={}
+    )
+    first = browser.get(monitor_url("figures", job))
+    assert first.json()["every"] == 1
+    TuningJob.objects.update(submitted_at=timezone.now() - timedelta(seconds=121))
+    later = browser.get(monitor_url("figures", job), headers={"If-None-Match": first["ETag"]})
+    assert later.json()["every"] == 4
+    TuningJob.objects.update(submitted_at=timezone.now())
+    points.merge_points(job.pk, {LOSS: Points.from_arrays([1], [1.7e9], [2.0])})
+    assert browser.get(monitor_url("figures", job)).json()["every"] == 4
+
+
 def test_response_says_when_to_stop_polling(browser: Client, project: Project) -> None:
     job = create_job_with_points(project, make_series(STEPS), state="JOB_STATE_SUCCEEDED")
     assert browser.get(monitor_url("figures", job)).json()["every"] == 30

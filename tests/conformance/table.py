@@ -1,7 +1,7 @@
-"""Client by call: what each script says that it calls, as the README's table.
+"""The table of docs/clients.md: which client makes which call, from the test scripts' own declarations.
 
-python -m tests.conformance.table renews it; a test holds both together, and make conformance holds the
-scripts to what they say.
+`python -m tests.conformance.table` rewrites it, a test compares both, and `make conformance` checks that each
+script makes the calls that it declares.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.conformance.environments import REQUIREMENTS
 from tests.paths import ROOT
 
-README = ROOT / "README.md"
+DOCUMENT = ROOT / "docs" / "clients.md"
 CLIENTS = Path(__file__).parent / "clients"
 BEGIN, END = "<!-- calls -->\n\n", "\n<!-- /calls -->"
 
@@ -46,7 +46,7 @@ class Client:
         return f"{self.package} {self.version}" if self.package else self.script
 
     def list_calls(self) -> list[str]:
-        """The names in the script's `@call(...)`, in order."""
+        """Return the names in the script's `@call(...)`, in order."""
         tree = ast.parse((CLIENTS / f"{self.script}.py").read_text(encoding="utf-8"))
         return list(_iter_call_names(tree))
 
@@ -69,7 +69,7 @@ ALL = (
 
 
 def list_rows() -> list[str]:
-    """Every call, by service and, within it, as the scripts come to it."""
+    """Return every call, by service, and within a service in the order of the scripts."""
     named = dict.fromkeys(name for client in ALL for name in client.list_calls())
     return sorted(named, key=lambda name: SERVICES.index(name.partition(".")[0]))
 
@@ -89,17 +89,16 @@ def format_call(name: str) -> str:
     return f"`{method}` {how}".strip()
 
 
-def read_readme_table() -> str:
-    """The table that stands in the README."""
-    _, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+def read_documented_table() -> str:
+    _, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     return rest.partition(END)[0]
 
 
-def write_readme_table() -> None:
-    text = README.read_text(encoding="utf-8")
+def write_documented_table() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
     start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    README.write_text(text[:start] + render_table() + text[end:], encoding="utf-8")
+    DOCUMENT.write_text(text[:start] + render_table() + text[end:], encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write_readme_table()
+    write_documented_table()

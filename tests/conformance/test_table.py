@@ -1,4 +1,4 @@
-"""The README's table of clients and calls, and the versions it names."""
+"""The table of clients and calls in docs/clients.md, and the versions in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections import Counter
 from tests.conformance import table
 
 
-def test_the_readme_shows_what_the_scripts_call() -> None:
-    assert table.read_readme_table() == table.render_table(), "python -m tests.conformance.table renews it"
+def test_the_table_shows_what_the_scripts_call() -> None:
+    assert table.read_documented_table() == table.render_table(), (
+        "python -m tests.conformance.table renews it"
+    )
 
 
 def test_every_client_has_calls_and_no_duplicates() -> None:

@@ -1,4 +1,4 @@
-"""Tuning Studio: the frame of the site, and the one door to Google."""
+"""Tuning Studio: the frame of the site, and all access to Google."""
 
 from studio.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""What the studio does when its database is ready."""
+"""Create the default project once the database is migrated."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class StudioConfig(AppConfig):
 
 
 def make_default_project(using: str, **kwargs: Any) -> None:
-    """A new installation starts with its own engine as the place to tune."""
+    """Create the project "Local engine" in a new installation."""
     from studio.models import Project
 
     if settings.ENGINE and not Project.objects.using(using).exists():

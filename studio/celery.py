@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A studio worker` and `celery -A studio beat`; `wake` hurries a task."""
+"""The Celery application (`celery -A studio worker`, `celery -A studio beat`), and `send_on_commit`."""
 
 import logging
 import os
@@ -16,8 +16,11 @@ log = logging.getLogger(__name__)
 
 
 def send_on_commit(task: str, **kwargs: Any) -> None:
-    """Runs `task` soon after the transaction commits. The row is the order and the beat sweeps for rows, so a
-    broker that is down costs a few seconds and no request."""
+    """Send `task` after the transaction commits.
+
+    The row is the order and beat looks for such rows, so a broker that is down costs a few seconds, not the
+    request.
+    """
 
     def send() -> None:
         try:

@@ -1,4 +1,4 @@
-"""Numbers, sizes, times and money as every page writes them, in the reader's language."""
+"""Numbers, sizes, times and money as text, in the reader's language."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def format_count(number: float) -> str:
 
 
 def format_size(size: int) -> str:
-    """1 GB, 2.9 MB, 38 kB: powers of ten, as the limits of the models are given."""
+    """1 GB, 2.9 MB, 38 kB: powers of ten, like the documented limits of models."""
     power = min(3, (len(str(max(size, 1))) - 1) // 3)
     value = size / 1000**power
     places = 1 if power and value < 10 and round(value, 1) != round(value) else 0
@@ -40,7 +40,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_rough_duration(seconds: float) -> str:
-    """A time that is only estimated, to the minute: 40 s, 12 min, 2 h 05 min."""
+    """40 s, 12 min, 2 h 05 min: an estimate, rounded to minutes from one minute on."""
     if MINUTE <= seconds < HOUR:
         return _("%(n)d min") % {"n": round(seconds / MINUTE)}
     return format_duration(seconds)

@@ -1,4 +1,4 @@
-"""Who may do what where: projects, memberships, and the record of what people did."""
+"""Projects, memberships and roles, and the audit log."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
 
 class Project(models.Model):
-    """One place to tune: a Google Cloud project, or the engine of this installation.
+    """A place to tune: a Google Cloud project, or the engine of this installation.
 
     `credentials_file` is the path of a service-account file on the server (blank: application default
-    credentials); the file's content never enters the database.
+    credentials); its content is never stored in the database.
     """
 
     slug = models.SlugField(unique=True, max_length=63)
@@ -69,7 +69,7 @@ class Project(models.Model):
 
     @property
     def location(self) -> str:
-        """The region offered first."""
+        """The default region."""
         return self.regions[0] if self.regions else "us-central1"
 
     def place(self) -> Place:
@@ -133,11 +133,11 @@ ACTION_LABELS = {
     "dataset.delete": _("Deleted a dataset"),
     "delete conversation": _("Deleted a conversation"),
 }
-"""What an audit entry's action reads as; a room adds its own line here."""
+"""The text of an audit entry's action."""
 
 
 class AuditEntry(models.Model):
-    """What a person did, written in the same transaction as the deed."""
+    """What a person did, written in the same transaction as the change."""
 
     project = models.ForeignKey(Project, null=True, on_delete=models.CASCADE)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -170,7 +170,7 @@ class AuditEntry(models.Model):
 
 
 class Pulse(models.Model):
-    """The last time a part of the installation proved that it works."""
+    """The last time a part of the installation showed that it works."""
 
     name = models.CharField(max_length=60, unique=True)
     at = models.DateTimeField()

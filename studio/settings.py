@@ -1,6 +1,6 @@
 """Every setting of the studio, read once from the environment (and from a `.env` file beside manage.py).
 
-README.md lists the variables; tests/studio/test_settings.py holds the two together.
+docs/settings.md lists the variables; tests/studio/test_settings.py compares both.
 """
 
 import os
@@ -22,7 +22,7 @@ load_dotenv(BASE_DIR / ".env")
 
 
 def env(name: str, default: str = "") -> str:
-    """The variable's text, or `default` where it is unset or blank."""
+    """Return the variable's text, or `default` if it is unset or blank."""
     return os.environ.get(name, "").strip() or default
 
 
@@ -40,7 +40,7 @@ DEBUG = env_flag("DEBUG", False)
 
 
 def read_or_create_secret(path: Path) -> str:
-    """The secret in `path`, made at the first call and readable by its owner only."""
+    """Return the secret in `path`, which the first call creates, readable by its owner only."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -57,9 +57,9 @@ ENGINE = env_flag("ENGINE", True)
 ENGINE_URL = env("ENGINE_URL", "http://127.0.0.1:8090").rstrip("/")
 ENGINE_TOKEN_FILE = Path(env("ENGINE_TOKEN_FILE", str(STATE_DIR / "engine.token")))
 VERTEX_HOSTS = dict(pair.split("=", 1) for pair in env("VERTEX_HOSTS").split(",") if "=" in pair)
-"""Operator's overrides of Google's hosts by location, `us=https://...` separated by commas."""
+"""Other hosts for Vertex AI by location, `us=https://...`, separated by commas."""
 
-# ---- what nobody can ask the service for ----
+# ---- what the service does not report ----
 PRICES = prices.parse_prices(env("VERTEX_PRICES"), env("VERTEX_PRICES_AS_OF"))
 QUOTAS = quotas.parse_quotas(env("CONCURRENT_JOBS"), env("ENGINE_JOBS", "1"))
 
@@ -126,7 +126,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
-    # Chunks of points travel as they are, not spelled out in the statement: a poll is stored a tenth sooner.
+    # Chunks of points travel as bytes instead of as text in the statement: a poll is stored a tenth faster.
     DATABASES["default"].setdefault("OPTIONS", {})["server_side_binding"] = True
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -153,11 +153,11 @@ AXES_LOCKOUT_TEMPLATE = "studio/people/locked_out.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
-# ---- the door ----
+# ---- hosts, HTTPS and the content security policy ----
 _base = urlsplit(BASE_URL)
 HTTPS = _base.scheme == "https"
 PLAIN_HTTP = not HTTPS and not (_base.hostname or "").startswith(("127.", "localhost", "::1"))
-"""Passwords would cross the network in the clear: admins are told."""
+"""Passwords would cross the network unencrypted: admins see a notice."""
 ALLOWED_HOSTS = sorted(
     {_base.hostname or "localhost", "127.0.0.1", "localhost", "[::1]", *env("ALLOWED_HOSTS").split()}
 )
@@ -191,7 +191,7 @@ FILE_UPLOAD_HANDLERS = ["jobs.datasets.uploads.upload_handler.UploadHandler"]
 FILE_UPLOAD_TEMP_DIR = STATE_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, exist_ok=True)
 
-# ---- words ----
+# ---- languages and times ----
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "UTC")
@@ -247,5 +247,5 @@ CELERY_BEAT_SCHEDULE = {
 
 # ---- logs: never a token, never a key ----
 LOGGING = log_filters.build_logging_config(env("LOG_LEVEL", "INFO"))
-# Celery would put handlers of its own in place of these.
+# Otherwise Celery replaces these handlers with its own.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -1,4 +1,4 @@
-"""The pulse that tells /healthz and the watchdog that broker and worker carry a task to its end."""
+"""The pulse that shows /healthz and the watchdog that broker and worker complete tasks."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def heartbeat() -> None:
 
 @worker_ready.connect
 def send_first_heartbeat(**kwargs: Any) -> None:
-    """Shows at once that a new worker works, without waiting for the clock."""
+    """Send a pulse as soon as a worker starts, without waiting for beat."""
     heartbeat.delay()

@@ -1,4 +1,4 @@
-"""The sitemap: one include per room."""
+"""The sitemap: one include per app. docs/pages.md says what each page is for."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The web process's door, served by gunicorn."""
+"""The WSGI application that gunicorn serves."""
 
 import os
 

@@ -22,7 +22,11 @@ from tests.paths import ROOT
 from tests.stack import Person, Stack, wait_until
 
 PASSWORD = "a long enough password"
-QUESTIONS = ["The machine kept my card after I took out money", "Can I open an account for my daughter?"]
+QUESTIONS = [
+    "Where can I use this card at an ATM?",
+    "How young can I be to open my own account?",
+    "I want a new PIN",
+]
 SIZES = {1440: 900, 390: 844}
 README_PICTURES = {
     "jobs": "list",
@@ -76,13 +80,16 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     """(name, address) of each screen, prepared as it is reached."""
     yield "jobs-empty", "/p/local/jobs/"
     done = studio.tune("banking77-intents", epoch_count=3)
-    studio.wait_for_words(done, ">Succeeded<", "</svg>Succeeded")
+    slower = studio.tune("banking77-lr0.2", epoch_count=3, learning_rate_multiplier=0.2)
+    smaller = studio.tune("banking77-r1", epoch_count=3, adapter_size=1)
+    for job in (done, slower, smaller):
+        studio.wait_for_words(job, "</svg>Succeeded", seconds=1200)
     stopped = studio.tune("banking77-lr6", epoch_count=40, learning_rate_multiplier=6)
     studio.wait_for_words(f"{stopped}monitor/figures/", '"x"')
     studio.person.send(f"{stopped}cancel/")
     studio.wait_for_words(stopped, "</svg>Cancelled")
     running = studio.tune("banking77-intents-r16", epoch_count=40, adapter_size=16)
-    draft = studio.tune("next try", start=False, epoch_count=4)
+    draft = studio.tune("banking77-4-epochs", start=False, epoch_count=4)
     faulty = studio.tune("faulty data", start=False)
     with broken.open("rb") as file:
         studio.person.send(
@@ -106,7 +113,7 @@ def screens(studio: Studio, page: Page, broken: Path) -> Iterator[tuple[str, str
     yield "details", f"{done}details/"
     yield "data", f"{done}data/"
     yield "cancel", f"{running}cancel/"
-    runs = ",".join(re.search(r"/jobs/(\d+)/", url)[1] for url in (done, stopped, running))  # type: ignore[index]
+    runs = ",".join(re.search(r"/jobs/(\d+)/", url)[1] for url in (done, slower, smaller))  # type: ignore[index]
     yield "compare", f"/p/local/compare/?runs={runs}"
     yield "compare-effect", f"/p/local/compare/?runs={runs}&tab=effect"
     yield "compare-data", f"/p/local/compare/?runs={runs}&tab=data"

@@ -216,7 +216,7 @@ def test_every_route_has_a_rule() -> None:
     without = [
         route.name for route in GUARDED if route.needs not in {*Role, "installation admin"} or not route.name
     ]
-    assert not without, f"decorate these with studio.access.member or installation_admin: {without}"
+    assert not without, f"decorate these with require_role or require_installation_admin: {without}"
 
 
 def test_only_listed_routes_are_public() -> None:

@@ -1,4 +1,4 @@
-"""The clock of the installation: one per STATE_DIR, and it shows that it ticks."""
+"""The scheduler of celery beat: one per STATE_DIR, with a pulse that shows that it is running."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from studio.models import Pulse
 
+# A quarter of what health and watchdog accept as fresh (60 s), so that one late pulse is no alarm.
 PULSE = timedelta(seconds=15)
 log = logging.getLogger(__name__)
 _held_locks: list[IO[str]] = []
@@ -22,7 +23,7 @@ _held_locks: list[IO[str]] = []
 
 @beat_init.connect
 def acquire_beat_lock(**kwargs: Any) -> None:
-    """A second beat would send every tick twice, so it ends here, saying why."""
+    """Exit with a message if another beat is running: two would send every task twice."""
     lock = (settings.STATE_DIR / "beat.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -32,7 +33,7 @@ def acquire_beat_lock(**kwargs: Any) -> None:
 
 
 class Scheduler(InMemoryScheduler):
-    """Keeps no file: every entry is due again after one interval, and the work itself is in the database."""
+    """Stores no schedule: each entry is due again after one interval; the work itself is in the database."""
 
     pulsed_at: datetime | None = None
 
@@ -44,7 +45,7 @@ class Scheduler(InMemoryScheduler):
         return float(super().tick(*args, **kwargs))
 
     def record_pulse(self, now: datetime) -> None:
-        """A database that is down must not end the clock: the missing pulse tells of it."""
+        """Record a pulse; if the database is down, beat continues, and the missing pulse shows it."""
         try:
             close_old_connections()
             Pulse.objects.update_or_create(name="beat", defaults={"at": now})

@@ -1,4 +1,4 @@
-"""/healthz: is each part of the installation answering? Open to everybody, so it says no more than that."""
+"""/healthz: whether each part of the installation responds. It is public, so it says no more than that."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from kombu.exceptions import OperationalError
 from studio.celery import app
 from studio.models import Pulse
 
+# Four pulses of beat and worker; the watchdog of `make run` restarts them after the same time.
 FRESH = timedelta(seconds=60)
+# All checks together stay below the 10 s that docker compose and most monitors wait.
 SECONDS = 2
 
 
@@ -43,7 +45,7 @@ def check_database() -> str:
 
 
 def check_broker() -> str:
-    # The settings' own time limit is for a worker that waits; here nobody may.
+    # The settings' time limit suits a worker that may wait; a health check may not.
     limits = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "socket_timeout": SECONDS}
     try:
         with app.connection_for_write(transport_options=limits) as link:
@@ -73,7 +75,7 @@ def check_beat() -> str:
 
 
 def check_engine() -> str:
-    """Any answer will do: this asks whether the process is there, not whether we may use it."""
+    """Any response counts: the question is whether the process runs, not whether we may use it."""
     if not settings.ENGINE:
         return "off"
     try:

@@ -1,4 +1,4 @@
-"""What must never reach a log."""
+"""Removes secrets from logs: tokens, keys, upload addresses, one-time links."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ def hide_secrets(text: str) -> str:
 
 
 class SecretsFilter(logging.Filter):
-    """Renders the record and its traceback, then hides tokens, keys and one-time links in them."""
+    """Formats the record and its traceback, and hides secrets in both."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = hide_secrets(record.getMessage()), ()
@@ -26,7 +26,7 @@ class SecretsFilter(logging.Filter):
 
 
 def build_logging_config(level: str) -> dict[str, Any]:
-    """A configuration for logging.config.dictConfig that sends everything through one filtered handler."""
+    """Return a configuration for logging.config.dictConfig with one filtered handler for everything."""
     through: dict[str, Any] = {"handlers": [], "propagate": True}
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""What Google Cloud or the engine said, in the person's words and language: the one place that maps them."""
+"""Messages in the reader's language for errors of Google Cloud and the engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Words = tuple[str | Promise, str | Promise, str | Promise]
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What is wrong, what it means, and what to do (may be blank); `machine` is the server's own text."""
+    """What is wrong, what it means, and what to do (may be blank); `machine` is the service's own text."""
 
     title: str
     meaning: str
@@ -27,7 +27,7 @@ class Banner:
 
 
 def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:
-    """`on_engine` is the project's: who did not answer decides about what to do."""
+    """Return the banner for `error`; what to do differs between the engine (`on_engine`) and Google Cloud."""
     title, meaning, action = message_for(error, on_engine)
     code = " ".join(filter(None, [str(error.code or ""), error.reason or error.status]))
     fields = [f"{each.field}: {each.description}" for each in error.violations]

@@ -1,4 +1,4 @@
-"""The look of every form of the frame."""
+"""The style of all forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 class StyledForm(forms.BaseForm):
-    """Gives each field the look of the frame; templates/studio/_field.html draws it."""
+    """Adds Bootstrap's class to each field; templates/studio/pages/_field.html renders it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})

@@ -1,20 +1,17 @@
-"""What the frame of every page shows."""
+"""The template context of every page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from studio.models import Project
 
-if TYPE_CHECKING:
-    pass
-
 
 def frame_context(request: HttpRequest) -> dict[str, Any]:
-    """What the frame of every page shows: the project, the person's role, the other projects, the theme."""
+    """Return the project, the person's role in it, their other projects, and the theme."""
     user = getattr(request, "user", None)
     project = getattr(request, "project", None)
     theme = request.COOKIES.get("theme", "")

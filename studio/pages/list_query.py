@@ -1,4 +1,4 @@
-"""What the address of a list asks for: words, order and page, and headings that change the order (pure)."""
+"""Search, sorting and paging of a list, as its address says it; and headings that sort (pure)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What the address asks for; whatever it does not say, or says wrongly, is the default.
+    """The query of a list's address; missing and invalid values are the defaults.
 
-    A list's own filters are fields of a subclass, `SORTS` its columns, or what is computed of them, by the
-    address's word."""
+    A list's own filters are fields of a subclass; `SORTS` maps words to columns or expressions.
+    """
 
     SORTS: ClassVar[Mapping[str, str | Expression]] = {}
     ASCENDING_FIRST: ClassVar[frozenset[str]] = frozenset()
-    """Columns whose lowest value is asked for first."""
+    """Columns whose first click sorts the lowest value to the top."""
 
     q: str = ""
     sort: str = "-created"
@@ -43,16 +43,16 @@ class ListQuery:
 
     @property
     def hidden_fields(self) -> dict[str, Any]:
-        """What a search within this list keeps of its address."""
+        """Values that a search form carries along."""
         return self.non_default_values({"q", "page"})
 
     @property
     def unfiltered_query(self) -> str:
-        """The address's query without what narrows."""
+        """The query without filters."""
         return urlencode({"sort": self.sort} if self.non_default_values(set()).get("sort") else {})
 
     def query(self, **changed: str | int) -> str:
-        """The address's query with some of it changed; a change of filter starts at the first page."""
+        """Return the query with some values changed; any change starts at the first page."""
         wanted = {**self.non_default_values({"page"}), **changed}
         return urlencode(
             {name: value for name, value in wanted.items() if value != self.default_values()[name]}
@@ -85,7 +85,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column that can be sorted: where its link leads, and `aria-sort`'s word."""
+    """A sortable column's heading: the query of its link, and the value of `aria-sort`."""
 
     label: str | Promise
     query: str

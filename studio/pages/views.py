@@ -1,4 +1,4 @@
-"""Pages that belong to no room: the language, and what stands where a page failed."""
+"""Views that belong to no other folder: the choice of language, and the error page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ language = login_not_required(set_language)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500, or 503 while the database does not answer. Asks nothing of the database itself."""
+    """Return 500, or 503 if the database does not respond. Uses no database itself."""
     unreachable = isinstance(sys.exc_info()[1], OperationalError)
     page = render_to_string("500.html", {"unreachable": unreachable})
     headers = {"Retry-After": "5"} if unreachable else {}

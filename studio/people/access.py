@@ -1,6 +1,7 @@
-"""Who may see and do what: every view names the least role it needs, and gets the project or a refusal.
+"""Access control: each view names the role that it requires, and gets the project, or the request is refused.
 
-A stranger to a project gets 404 (its existence is not told); a member whose role is too small gets 403.
+Someone who is not a member gets 404, so that a project's existence stays private; a member whose role is too
+small gets 403.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ View = Callable[..., HttpResponseBase]
 
 
 class Request(HttpRequest):
-    """A signed-in person's request, as every project view gets it."""
+    """The request of a signed-in person, as project views get it."""
 
     user: User
     htmx: HtmxDetails
@@ -38,7 +39,7 @@ class Request(HttpRequest):
 def require_role(
     role: Role,
 ) -> Callable[[Callable[Concatenate[Request, Project, P], HttpResponseBase]], View]:
-    """Gives the view the project that its `slug` names, if the person's role covers `role`."""
+    """Replace the view's `slug` by the project, if the person's role in it covers `role`."""
 
     def decorate(view: Callable[Concatenate[Request, Project, P], HttpResponseBase]) -> View:
         @wraps(view)
@@ -67,7 +68,7 @@ def project_or_refuse(request: Request, slug: str, needed: Role) -> Project:
 
 
 def require_installation_admin(view: View) -> View:
-    """For pages about the whole installation."""
+    """Require an admin of the installation."""
 
     @wraps(view)
     def view_wrapper(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -80,7 +81,7 @@ def require_installation_admin(view: View) -> View:
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """A fragment cannot show the sign-in page: when the session has ended, htmx reloads the whole page."""
+    """Requires a sign-in; if a session ends between fragments, htmx reloads the whole page."""
 
     def handle_no_permission(  # type: ignore[override]
         self, request: HttpRequest, view_func: View
@@ -91,7 +92,7 @@ class SignInMiddleware(LoginRequiredMiddleware):
 
 
 class FirstRunMiddleware:
-    """Until an admin exists, every page but the one-time link, the language and health says so."""
+    """Until an admin exists, answers 503 on every page except the one-time link, language and health."""
 
     open_names = {"join", "healthz", "language"}
 
@@ -111,6 +112,6 @@ class FirstRunMiddleware:
         return render(request, "studio/people/first_run.html", status=503)
 
     def admin_exists(self) -> bool:
-        """Asked of the database only until the answer is yes."""
+        """Query the database only until the answer is yes."""
         self.has_admin = self.has_admin or invitations.admin_exists()
         return self.has_admin

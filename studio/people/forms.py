@@ -1,4 +1,4 @@
-"""What people type about themselves and about members."""
+"""Forms to join, to sign in, and to add members."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One-time links: how a person comes in without a password ever being sent.
+"""One-time links, so that no password is ever sent.
 
-No table holds them. A link is a signature over the person's row (django.contrib.auth.tokens), so it ends with
+They are not stored. A link is a signature over the person's row (django.contrib.auth.tokens): it ends with
 the first password that it sets, or after PASSWORD_RESET_TIMEOUT.
 """
 
@@ -16,12 +16,12 @@ from studio.models import Membership, Project, Role
 
 
 def admin_exists() -> bool:
-    """Whether somebody who may administer this installation has come in."""
+    """Whether an admin of this installation has signed in at least once."""
     return User.objects.filter(is_superuser=True, is_active=True, last_login__isnull=False).exists()
 
 
 def invite_admin(username: str = "") -> User:
-    """The person to come in as an admin of the installation; every earlier link of theirs ends."""
+    """Create or find the person to become an admin of the installation; their earlier links end."""
     waiting = User.objects.filter(is_superuser=True, last_login__isnull=True).order_by("pk").first()
     user = User.objects.filter(username=username).first() if username else waiting
     user = user or User(username=username or "admin")
@@ -32,7 +32,7 @@ def invite_admin(username: str = "") -> User:
 
 
 def create_invited_user(username: str) -> User:
-    """A person who can come in by a one-time link only."""
+    """Create a person who can sign in with a one-time link only."""
     user = User(username=username, email=username if "@" in username else "")
     user.set_unusable_password()
     user.save()
@@ -46,13 +46,13 @@ def one_time_link(user: User, base_url: str = "") -> str:
 
 
 def revoke_links(user: User) -> None:
-    """Ends every link that this person was given, and the password with them."""
+    """End all links of this person, and their password."""
     user.set_unusable_password()
     user.save(update_fields=["password"])
 
 
 def find_link_holder(uid: str, token: str) -> User | None:
-    """The person whom this link lets in, if it still does; the row is locked until the transaction ends."""
+    """Return the person of a valid link, or None; the row is locked until the transaction ends."""
     try:
         pk = int(urlsafe_base64_decode(uid))
         user = User.objects.select_for_update().get(pk=pk, is_active=True)
@@ -62,15 +62,18 @@ def find_link_holder(uid: str, token: str) -> User | None:
 
 
 def join_projects_without_admin(user: User) -> None:
-    """An admin of the installation becomes the admin of each project that has none."""
+    """Make an admin of the installation the admin of each project that has none."""
     if user.is_superuser:
         for project in Project.objects.exclude(membership__role=Role.ADMIN):
             Membership.objects.update_or_create(project=project, user=user, defaults={"role": Role.ADMIN})
 
 
 def can_renew_link(actor: User, person: User, project: Project) -> bool:
-    """Whoever gives out a link could come in by it. So an admin of one project does that only for somebody
-    who has never come in and belongs nowhere else."""
+    """Whether `actor` may create a new link for `person`.
+
+    Whoever hands out a link could use it. So an admin of one project may do that only for somebody who has
+    never signed in and belongs nowhere else.
+    """
     if actor.is_superuser:
         return actor != person
     elsewhere = person.membership_set.exclude(project=project).exists()

@@ -1,4 +1,4 @@
-"""The people of a project: who they are, how a new one comes in, what each may do."""
+"""Members of a project: list, add, remove, change roles, renew one-time links."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studio.people.forms import MemberForm
 @never_cache
 @require_role(Role.VIEWER)
 def members(request: Request, project: Project) -> HttpResponse:
-    """The list; a one-time link is shown once, to the admin who has just made it."""
+    """Show the members; a one-time link is shown once, to the admin who has just created it."""
     link = request.session.pop("one_time_link", None)
     return render_members(request, project, MemberForm(), link)
 
@@ -84,7 +84,7 @@ def change_role(request: Request, project: Project, membership: int) -> HttpResp
 @require_http_methods(["GET", "POST"])
 @require_role(Role.ADMIN)
 def remove_member(request: Request, project: Project, membership: int) -> HttpResponse:
-    """GET asks, POST does."""
+    """Ask on GET, remove on POST."""
     if request.method == "GET":
         held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
         return render(request, "studio/people/remove_member.html", {"held": held})
@@ -98,7 +98,7 @@ def remove_member(request: Request, project: Project, membership: int) -> HttpRe
 
 
 def is_last_admin(membership: Membership) -> bool:
-    """Locks the admins' rows, so that two admins cannot leave at the same moment."""
+    """Whether nobody else is an admin. Locks the admins' rows, so that two cannot leave at once."""
     admins = membership.project.membership_set.select_for_update().filter(role=Role.ADMIN)
     return [each.pk for each in admins] == [membership.pk]
 
@@ -111,7 +111,7 @@ def refuse_last_admin(request: Request, project: Project) -> HttpResponse:
 @require_POST
 @require_role(Role.ADMIN)
 def renew_link(request: Request, project: Project, membership: int) -> HttpResponse:
-    """A new one-time link for somebody who has lost theirs, or their password."""
+    """Create a new one-time link for somebody who has lost theirs, or their password."""
     held = get_object_or_404(project.membership_set.select_related("user"), pk=membership)
     if not invitations.can_renew_link(request.user, held.user, project):
         messages.error(

@@ -1,4 +1,4 @@
-"""The door: sign-in, sign-out and the one-time link."""
+"""Sign-in, sign-out and the one-time link."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ sign_out = LogoutView.as_view()
 @never_cache
 @login_not_required
 def join(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """The one-time link: sets the name and the password, and signs in."""
+    """Set name and password with a one-time link, and sign in."""
     with transaction.atomic():
         # Inside the transaction, so that of two visits with one link only the first finds it valid.
         user = invitations.find_link_holder(uid, token)

@@ -1,4 +1,4 @@
-"""What people type on the pages of the frame: their name, who belongs to a project, where a project is."""
+"""Forms to create and to change a project."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BUCKET = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
 
 class RegionsField(forms.CharField):
-    """Names separated by commas or spaces; the first one is offered first."""
+    """Regions separated by commas or spaces; the first is the default."""
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list) else value
@@ -41,7 +41,7 @@ class RegionsField(forms.CharField):
 
 
 class ProjectForm(StyledForm, ProjectModelForm):
-    """What an admin of a project sets. The credentials file is for an admin of the installation to name: the
+    """Settings of a project. Only an admin of the installation may name the credentials file, since the
     server reads it."""
 
     regions = RegionsField(
@@ -89,7 +89,7 @@ class ProjectForm(StyledForm, ProjectModelForm):
 
 
 class NewProjectForm(ProjectForm):
-    """A new place to tune; its address in the site is made from its name."""
+    """Creates a project; its slug is made from its name."""
 
     class Meta(ProjectForm.Meta):
         fields = ["name", "backend", "project_id", "regions", "bucket", "quota_project", "credentials_file"]
@@ -117,7 +117,7 @@ class NewProjectForm(ProjectForm):
 
 
 def find_free_slug(name: str) -> str:
-    """An address part for `name` that no project has yet."""
+    """Return a slug for `name` that no project has yet."""
     stem = slugify(name)[:50] or "project"
     taken = set(Project.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
     numbered = (f"{stem}-{number}" for number in itertools.count(2))

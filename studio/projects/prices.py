@@ -1,4 +1,4 @@
-"""What a million training tokens costs: set by an operator, with a date, and never known otherwise (pure)."""
+"""Prices per million training tokens, set by an operator with a date; there is no other source (pure)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Prices:
 
 
 def parse_prices(text: str, as_of: str) -> Prices:
-    """`text` is `MODEL=PRICE` pairs with commas between, or the path of a JSON object of the same."""
+    """Parse `MODEL=PRICE` pairs separated by commas, or the path of a JSON file with the same."""
     if not text:
         return Prices()
     return Prices({model: parse_price(model, told) for model, told in read_entries(text)}, parse_date(as_of))

@@ -1,4 +1,4 @@
-"""How many tuning jobs run at once: the quota of a Google Cloud project, or what the engine takes (pure)."""
+"""How many tuning jobs run at once: a Google Cloud project's quota, or the engine's limit (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ENGINE = "engine"
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """`usual` is every Google Cloud project's without one of its own in `by_place`."""
+    """`usual` applies to every Google Cloud project that is not in `by_place`."""
 
     usual: int = 1
     by_place: dict[str, int] = field(default_factory=dict)
@@ -22,7 +22,7 @@ class Quotas:
 
 
 def parse_quotas(text: str, engine: str) -> Quotas:
-    """`text` is a number, `PLACE=NUMBER` pairs, or both, with commas between; `engine` is ENGINE_JOBS."""
+    """Parse a number, `PLACE=NUMBER` pairs, or both, separated by commas; `engine` is ENGINE_JOBS."""
     pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
     named = {place.strip(): parse_limit(number) for place, _equals, number in pairs}
     usual = named.pop("", 1)

@@ -1,4 +1,4 @@
-"""The door (sign-in, one-time links, language) and projects. The people of a project: studio/members.py."""
+"""Projects: the home page, settings, the connection check, activity, and a new project."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def project_settings(request: Request, project: Project) -> HttpResponse:
 @require_POST
 @require_role(Role.ADMIN)
 def check_connection(request: Request, project: Project) -> HttpResponse:
-    """Lists the tuning jobs once and says how it went."""
+    """List the tuning jobs once, and show the result."""
     context: dict[str, Any] = {"form": ProjectForm(instance=project, actor=request.user), "checked": True}
     try:
         next(project.vertex().list_tuning_jobs(project.location, page_size=1), None)

@@ -1,5 +1,5 @@
 """`make run`: the whole installation as one command.
 
-checks.py refuses with one sentence before anything is started; programs.py says what runs; prepare.py brings
-database and static files up to date; supervisor.py starts and stops; watch.py keeps it alive.
+preflight.py refuses in one sentence before anything starts; processes.py says what runs; prepare.py brings
+database and static files up to date; supervisor.py starts and stops; watchdog.py restarts what fails.
 """

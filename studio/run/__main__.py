@@ -45,7 +45,7 @@ def raise_interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def clean_up_last_run(state: Path) -> None:
-    """Takes away what a run that was killed could not take away itself."""
+    """Remove what a killed run left behind."""
     record = state / "run.json"
     if record.exists():
         left = Path(json.loads(record.read_text() or "{}").get("sockets", state / "nothing"))
@@ -69,7 +69,7 @@ def build_plan(state: Path) -> Plan:
 
 
 def run(plan: Plan) -> NoReturn:
-    """From nothing to everything stopped again."""
+    """Start everything, and return only by an exception, with everything stopped."""
     try:
         export_environment(plan)
         django.setup()
@@ -79,7 +79,7 @@ def run(plan: Plan) -> NoReturn:
 
 
 def export_environment(plan: Plan) -> None:
-    """Every process, this one included, reads the run from its environment."""
+    """Describe the run in the environment, which every process reads, this one included."""
     os.environ.update(
         DJANGO_SETTINGS_MODULE="studio.settings",
         STATE_DIR=str(plan.state),
@@ -114,7 +114,7 @@ def supervise(plan: Plan) -> NoReturn:
 
 
 def write_record(plan: Plan) -> Path:
-    """run.json names this run's process, address and socket folder for other programs of the same owner."""
+    """Write run.json: this run's process, address and socket folder, for other programs of the same owner."""
     record = plan.state / "run.json"
     record.touch(mode=0o600)
     facts = {"pid": os.getpid(), "url": settings.BASE_URL, "sockets": str(plan.sockets)}

@@ -1,4 +1,4 @@
-"""What runs, as supervisord is told: pure functions of a Plan."""
+"""The processes of a run, and supervisord's configuration for them: pure functions of a Plan."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ DIE_WITH_PARENT = Path(__file__).parent / "die_with_parent.py"
 
 
 def bind_to_parent(command: Iterable[str]) -> list[str]:
-    """The command as a process that ends when its parent dies."""
+    """Return the command as one whose process ends when its parent dies."""
     return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run: where its state and sockets are, what it listens on, and which parts are its own.
+    """One run: its state and sockets, the address it listens on, and which processes it starts itself.
 
-    `redis` is the server's binary, None where REDIS_URL names another server; `engine_port` is None where no
-    engine is started here.
+    `redis` is the server's binary, None if REDIS_URL names another server; `engine_port` is None if no engine
+    is started here.
     """
 
     home: Path
@@ -54,7 +54,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`stop_seconds` is how long it may take to finish what it does before it is killed."""
+    """A process to supervise. It has `stop_seconds` to finish its work before it is killed."""
 
     name: str
     command: list[str]
@@ -62,7 +62,7 @@ class Program:
 
 
 def programs(plan: Plan) -> list[Program]:
-    """In the order of starting; stopped in the reverse order."""
+    """Return the programs in the order of starting; they stop in the reverse order."""
     own_redis = [redis_program(plan, plan.redis)] if plan.redis else []
     own_engine = [engine_program(plan, plan.engine_port)] if plan.engine_port else []
     return [*own_redis, *own_engine, web_program(plan), worker_program(), beat_program()]

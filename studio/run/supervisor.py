@@ -1,4 +1,4 @@
-"""Starts supervisord, talks to it, and leaves nothing behind when it ends."""
+"""Starts supervisord, talks to it, and stops it without leftovers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from studio.run.preflight import RunError
 from studio.run.processes import Plan, bind_to_parent, supervisord_conf
 
+# Twice the longest stop_seconds of a program (the engine's 20), after which supervisord kills it.
 STOP_SECONDS = 40
 
 
@@ -53,7 +54,7 @@ class Supervisor:
         return ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def fetch_process_info(self) -> dict[str, ProcessInfo]:
-        """What runs now, by name; nothing while supervisord is still starting."""
+        """Return the running processes by name; none while supervisord is still starting."""
         if self.process.poll() is not None:
             raise RunError(f"supervisord ended by itself: see {self.plan.log_path('supervisord')}.")
         try:
@@ -64,7 +65,7 @@ class Supervisor:
         return self.seen
 
     def kill(self, name: str) -> None:
-        """Ends a part at once; supervisord starts it again."""
+        """Kill a process; supervisord starts it again."""
         with contextlib.suppress(OSError, RpcError):
             self.rpc.signalProcess(name, "KILL")
 
@@ -84,7 +85,7 @@ class Supervisor:
                 os.killpg(group, signal.SIGKILL)
 
     def find_leftovers(self) -> Iterator[int]:
-        """Parts that outlive supervisord for more than a few seconds; each leads its own process group."""
+        """Yield the processes that outlive supervisord by more than 5 s; each leads its own process group."""
         deadline = time.monotonic() + 5
         for part in self.seen.values():
             while part.pid and is_alive(part.pid) and time.monotonic() < deadline:

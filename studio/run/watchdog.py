@@ -1,4 +1,4 @@
-"""Keeps a run alive: waits until it is up, tells of trouble, and restarts a part that has gone deaf."""
+"""Waits until a run is up, reports trouble, and restarts a process that no longer works."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from studio.models import Pulse
 from studio.run.preflight import RunError, print_line
 from studio.run.supervisor import ProcessInfo, Supervisor
 
+# A first start on a slow disk, with nothing in the cache, can take a minute.
 START_SECONDS = 120
 CHECK_SECONDS = 1.0
+# Four pulses of 15 s. A busy worker has other threads to send them from.
 SILENT_SECONDS = 60
 PARTS_WITH_PULSE = ("beat", "worker")
-"""In the order of cause: the worker's pulse is asked for by beat."""
+"""Beat first, since the worker's pulse is a task that beat sends."""
 
 
 def wait_until_up(supervisor: Supervisor) -> None:
-    """Returns when /healthz says that every part answers."""
+    """Return when /healthz reports that every part responds; raise RunError if that takes too long."""
     deadline = time.monotonic() + START_SECONDS
     missing: list[str] = []
     while time.monotonic() < deadline:
@@ -42,7 +44,7 @@ def wait_until_up(supervisor: Supervisor) -> None:
 
 
 def list_unhealthy_parts(supervisor: Supervisor) -> list[str]:
-    """The names of the parts that do not answer; the web process answers for the others."""
+    """Return the names of the parts that do not respond; the web process reports on the others."""
     try:
         told = read_health(f"http://{loopback_address(supervisor)}/healthz")
     except (OSError, ValueError):
@@ -51,7 +53,7 @@ def list_unhealthy_parts(supervisor: Supervisor) -> list[str]:
 
 
 def read_health(address: str) -> dict[str, Any]:
-    """The answer's JSON, also of a 503. Raises OSError without an answer, ValueError for any other answer."""
+    """Return the JSON of a 200 or 503. Raise OSError without a response, ValueError for other bodies."""
     try:
         with urlopen(address, timeout=15) as answer:  # noqa: S310 (our own http address)
             return dict(json.load(answer))
@@ -60,13 +62,13 @@ def read_health(address: str) -> dict[str, Any]:
 
 
 def loopback_address(supervisor: Supervisor) -> str:
-    """Where this machine reaches the web process, also when it listens on every address."""
+    """Return the address at which this machine reaches the web process, even if it listens on all."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(supervisor.plan.host, supervisor.plan.host)  # noqa: S104
     return f"[{host}]:{supervisor.plan.port}" if ":" in host else f"{host}:{supervisor.plan.port}"
 
 
 def watch_parts(supervisor: Supervisor) -> NoReturn:
-    """Until a signal ends it."""
+    """Report changes and restart silent processes until a signal ends the run."""
     known = supervisor.fetch_process_info()
     since = {name: timezone.now() for name in known}
     while True:
@@ -78,7 +80,7 @@ def watch_parts(supervisor: Supervisor) -> NoReturn:
             report_change(supervisor, known[name], part)
         known = now
         for name in find_silent_parts(since)[:1]:
-            print_line(f"{name} has been silent for {SILENT_SECONDS} s and is started again.")
+            print_line(f"{name} has been silent for {SILENT_SECONDS} s and is restarted.")
             since[name] = timezone.now()
             supervisor.kill(name)
 
@@ -94,7 +96,7 @@ def report_change(supervisor: Supervisor, before: ProcessInfo, now: ProcessInfo)
 
 
 def find_silent_parts(since: dict[str, datetime]) -> list[str]:
-    """Parts without a pulse for DEAF_SECONDS, counted from their start at the earliest."""
+    """Return the parts without a pulse for SILENT_SECONDS, counted from their start at the earliest."""
     limit = timezone.now() - timedelta(seconds=SILENT_SECONDS)
     try:
         close_old_connections()

@@ -1,4 +1,4 @@
-"""Icons, dates, numbers and Markdown as the design writes them."""
+"""Template tags for icons, bundles, Markdown, dates and people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ICONS: Path = settings.BASE_DIR / "static" / "vendor" / "material-symbols"
 
 @cache
 def icon_path(name: str) -> str:
-    """The `d` of a vendored Material Symbol."""
+    """Return the `d` of a vendored Material Symbol."""
     drawn = re.search(r'\bd="([^"]+)"', (ICONS / f"{name}.svg").read_text())
     if not drawn:
         raise ValueError(f"{name}.svg holds no path")
@@ -51,7 +51,7 @@ def bundle(name: str) -> SafeString:
 
 @register.filter
 def ago(moment: datetime | None) -> SafeString | str:
-    """Relative time, exact on hover."""
+    """A relative time, with the exact time as its title."""
     if moment is None:
         return "–"
     exact = formats.date_format(timezone.localtime(moment), _("j M Y, H:i"))
@@ -73,7 +73,7 @@ def initials(user: object) -> str:
 
 @register.filter
 def person(user: object) -> str:
-    """The full name, or else the username; a deleted person is said to be gone."""
+    """The full name or the username; "a former member" for a deleted person."""
     if user is None:
         return _("a former member")
     return str(getattr(user, "get_full_name", lambda: "")() or user)
@@ -81,5 +81,5 @@ def person(user: object) -> str:
 
 @register.filter
 def hue(user: object) -> int:
-    """One of the four colours of people, always the same for one person."""
+    """One of four colors, always the same for one person."""
     return int(getattr(user, "pk", None) or 0) % 4 + 1

@@ -1,4 +1,4 @@
-"""Where requests go, and in whose name: Google's hosts with Google credentials, or the engine without."""
+"""Hosts and credentials: Google's hosts with Google credentials, or the engine with its token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from studio.vertex.errors import BadName, CredentialsFailed, from_exception
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STORAGE_URL = "https://storage.googleapis.com"
 TIMEOUT = (5.0, 30.0)
-"""Seconds to connect, and seconds of silence; no request goes without."""
+"""Seconds to connect, and seconds without a byte; every request has both limits."""
+# More than the threads of any process (12 in a web worker), so that none waits for a free connection.
 CONNECTIONS = 32
 LOCATION = re.compile(r"global|us|eu|[a-z]+(?:-[a-z]+)+[0-9]{1,2}")
 
@@ -31,9 +32,9 @@ LOCATION = re.compile(r"global|us|eu|[a-z]+(?:-[a-z]+)+[0-9]{1,2}")
 class Place:
     """One account on one backend. `backend` is "google" or "engine".
 
-    `credentials_file` is a service account's key on this machine (None: application default credentials),
-    `quota_project` pays for calls made as a person, `token` opens the engine, and `host_overrides` are
-    (location, https address) pairs for Google hosts under another name.
+    `credentials_file` is a service account key on this machine (None: application default credentials),
+    `quota_project` is billed for calls made as a person, `token` is the engine's, and `host_overrides` are
+    (location, https address) pairs that replace Google's hosts.
     """
 
     backend: str
@@ -53,7 +54,7 @@ class Place:
 
 
 def base_url(place: Place, location: str) -> str:
-    """The address of the API in `location`: a region, `global`, or the multi-regions `us` and `eu`."""
+    """Return the address of the API in `location`: a region, `global`, or the multi-regions `us` and `eu`."""
     if not LOCATION.fullmatch(location):
         raise BadName(f"{location!r} is not a location of Vertex AI.")
     if place.on_engine:
@@ -74,17 +75,16 @@ def storage_url(place: Place) -> str:
 
 
 class Session(AuthorizedSession):
-    """An AuthorizedSession that always has a time limit, follows no redirect, and keeps to its place's hosts.
+    """An AuthorizedSession that always has a timeout, follows no redirect, and only calls its place's hosts.
 
-    A 401 makes Google credentials renew themselves, and the request is sent once more; nothing else is
-    repeated.
+    After a 401 Google credentials are renewed and the request is sent once more; nothing else is repeated.
     """
 
     def __init__(self, place: Place, credentials: Credentials) -> None:
         self._place = place
         statuses = () if place.on_engine else (401,)
         super().__init__(credentials, refresh_status_codes=statuses, max_refresh_attempts=1)
-        # The engine is this installation's own: a proxy of the environment must not come between.
+        # The engine belongs to this installation: a proxy from the environment must not see its requests.
         self.trust_env = not place.on_engine
         adapter = requests.adapters.HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
         self.mount("https://", adapter)
@@ -103,7 +103,7 @@ class Session(AuthorizedSession):
 
 
 def session(place: Place) -> Session:
-    """The one session of this place in this process; raises CredentialsFailed where it has no credentials."""
+    """Return this process's session for `place`; raise CredentialsFailed if it has no credentials."""
     key = (place, _key_file_mtime(place.credentials_file))
     with _lock:
         if key not in _sessions:
@@ -116,7 +116,7 @@ _sessions: dict[tuple[Place, int], Session] = {}
 
 
 def _key_file_mtime(path: str | None) -> int:
-    """When the key file was last replaced, so that a renewed key is read without a restart."""
+    """Return when the key file was last replaced, so that a renewed key is read without a restart."""
     try:
         return Path(path).stat().st_mtime_ns if path else 0
     except OSError:

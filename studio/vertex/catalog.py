@@ -1,7 +1,7 @@
-"""The base models that can be tuned: dated data, read once from catalog.json beside this file.
+"""The base models that can be tuned: dated data, read once from catalog.json.
 
-`models(backend)` lists what a project may choose from, best first; `get(id, backend)` is one of them.
-On the engine a Gemini name is only a stand-in: studio-tiny is tuned and answers in its place.
+`models(backend)` lists what a project may choose from, best first; `find_model(id, backend)` is one of them.
+On the engine, studio-tiny stands in for every Gemini model.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ ADAPTER_SIZES = {
     "ADAPTER_SIZE_SIXTEEN": 16,
     "ADAPTER_SIZE_THIRTY_TWO": 32,
 }
-"""Vertex's name of an adapter size -> its rank. The enum's numbers are neither rank nor in order."""
+"""{Vertex's name of an adapter size: rank}. The enum's numbers are neither ranks nor in order."""
 ADAPTER_SIZE_NAMES = {rank: name for name, rank in ADAPTER_SIZES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """What a base that decides by a documented rule makes of epochs that were left to it."""
+    """The documented rule by which a base model chooses the number of epochs."""
 
     steps: int
     batch_size: int
     max_epochs: int
 
     def recommend_epochs(self, examples: int) -> int:
-        """As many as bring the run near the recommended number of steps."""
+        """Return the epochs that come closest to the recommended number of steps."""
         return min(max(round(self.steps / self.steps_per_epoch(examples)), 1), self.max_epochs)
 
     def steps_per_epoch(self, examples: int) -> int:
@@ -43,12 +43,12 @@ class Recommended:
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """A model to tune, with the limits its makers document; None where they document none.
+    """A model to tune, with its documented limits; None where none is documented.
 
-    `stage` is "GA", "preview" or "retired"; `adapter_sizes` are ranks; `serving_locations` are where the
-    tuned model answers, when that is not the region it was tuned in; `price` is US dollars per million
-    training tokens, set by an operator on the day `price_as_of`; `recommended` is None where only the service
-    knows; `stand_in` names the base that is really tuned where this one cannot be.
+    `stage` is "GA", "preview" or "retired"; `adapter_sizes` are ranks; `serving_locations` are the locations
+    that serve the tuned model, if not the region of its tuning job; `price` is US dollars per million
+    training tokens, set by an operator on the day `price_as_of`; `recommended` is None if only the service
+    knows the rule; `stand_in` names the base model that is really tuned in place of this one.
     """
 
     id: str
@@ -84,18 +84,18 @@ class BaseModel:
 
 
 def models(backend: str) -> tuple[BaseModel, ...]:
-    """What can be tuned on "google" or "engine"; retired models come last and are marked."""
+    """Return the models of "google" or "engine"; retired ones come last."""
     return tuple(_adapt_to_backend(model, backend) for model in _load_models() if backend in model.backends)
 
 
 def find_model(id: str, backend: str | None = None) -> BaseModel | None:
-    """The model of that id: as its makers document it, or as it can be used on `backend`."""
+    """Return the model with that id: as it is documented, or as `backend` offers it."""
     known = _load_models() if backend is None else models(backend)
     return next((model for model in known if model.id == id), None)
 
 
 def describe_added_model(id: str) -> BaseModel:
-    """A base that an engine has beside the one that comes with it: what it takes, only the engine knows."""
+    """Return a base model that was added to the engine; only the engine knows its limits."""
     own = next(model for model in _load_models() if model.backends == ("engine",))
     return replace(
         own,
@@ -110,8 +110,11 @@ def describe_added_model(id: str) -> BaseModel:
 
 
 def _adapt_to_backend(model: BaseModel, backend: str) -> BaseModel:
-    """`model` as `backend` offers it. A stand-in keeps the model's adapter sizes, so that a request rehearsed
-    here is taken there; the rest are the limits of the base that really answers."""
+    """Return `model` as `backend` offers it.
+
+    A stand-in keeps the model's adapter sizes, so that a rehearsed request is valid on Vertex AI too; the
+    other limits are those of the base model that is really tuned.
+    """
     if backend != "engine" or model.backends == ("engine",):
         return model
     base = next(base for base in _load_models() if base.backends == ("engine",))

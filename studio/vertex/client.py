@@ -1,8 +1,8 @@
-"""The Vertex AI REST API, as far as tuning needs it: Vertex's own words, dictionaries in and out.
+"""The part of the Vertex AI REST API that tuning needs, with Vertex's own names, dicts in and out.
 
-Every request goes through `Vertex._open`. Errors are those of errors.py. A POST or a PATCH is sent once: the
-caller, who knows what it costs, decides about a second time. A GET gets one more try after a short random
-pause when the server could not be reached, broke off, or answered 5xx; not after 429 nor after a time-out.
+Every request goes through `Vertex._open_response`; errors are those of errors.py. A POST or PATCH is sent
+once: the caller, who knows what it costs, decides about another try. A GET is tried once more, after a short
+random pause, if the server was unreachable, broke off, or answered 5xx; not after 429 or a timeout.
 """
 
 from __future__ import annotations
@@ -35,20 +35,23 @@ from studio.vertex.time_series import Point, TimeSeries, parse_points, parse_tim
 
 GENERATE_TIMEOUT = (5.0, 120.0)
 """A model may think for a while before its first word."""
+# Seconds; random below that, so that many clients do not come back at the same moment.
 PAUSE = 0.5
+# Keeps the query string of batchRead below 8 kB, a common limit of servers and proxies.
 SERIES_PER_READ = 20
 SAMPLED_FROM = 1000
-"""Points from which on batchRead answers a random sample."""
+"""From this many points on, batchRead returns a random sample."""
 MOST_POINTS = 10_000
+"""Longer series are read with `maxDataPoints` -1, which means all of them."""
 _random = random.SystemRandom()
 
 Params = dict[str, str | list[str]]
 Timeout = tuple[float, float]
-"""Seconds to connect, and seconds of silence."""
+"""Seconds to connect, and seconds without a byte."""
 
 
 class Vertex:
-    """Vertex AI, or the engine, as `place` says. Holds nothing: sessions are kept by place, in auth.py."""
+    """Vertex AI or the engine, as `place` says. Stateless: auth.py holds one session per place."""
 
     def __init__(
         self, place: Place, *, timeout: Timeout = TIMEOUT, generate_timeout: Timeout = GENERATE_TIMEOUT
@@ -60,8 +63,8 @@ class Vertex:
     # ---- tuning jobs: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
 
     def create_tuning_job(self, location: str, body: Json) -> Json:
-        """The new job. It is paid for and has no request id: after OutcomeUnknown look for it before sending
-        again; Conflict may mean the same."""
+        """Create a job and return it. It costs money and has no request id: after OutcomeUnknown, and after
+        Conflict, search for the job before trying again."""
         job = self._request_json("POST", self._location_url(location) + "/tuningJobs", body=body)
         if not job.get("name"):
             raise OutcomeUnknown("The server's answer does not name a tuning job.")
@@ -70,8 +73,8 @@ class Vertex:
     def list_tuning_jobs(
         self, location: str, filter: str | None = None, page_size: int = 100
     ) -> Iterator[Json]:
-        """All jobs of a location, in no promised order. The grammar of `filter` is not documented: where the
-        server does not take it, every job is listed, so callers look at each one anyway."""
+        """Yield all jobs of a location, in no promised order. The grammar of `filter` is not documented: if
+        the server rejects it, every job is listed, so callers check each job themselves."""
         url = self._location_url(location, version="v1beta1") + "/tuningJobs"
         params: Params = {"pageSize": str(page_size)}
         listed = False
@@ -86,11 +89,11 @@ class Vertex:
         yield from self.list_tuning_jobs(location, page_size=page_size)
 
     def get_tuning_job(self, name: str) -> Json:
-        """Read through v1beta1, which alone tells `tuningJobState` and how many steps are done."""
+        """Read a job through v1beta1, which alone has `tuningJobState` and the number of completed steps."""
         return self.get(name, version="v1beta1")
 
     def cancel_tuning_job(self, name: str) -> Json:
-        """Asks; the job may still end otherwise. After any Refused, read the job again."""
+        """Request cancellation; the job may still end otherwise. After any Refused, read the job again."""
         return self._request_json("POST", self._resource_url(name) + ":cancel")
 
     def warm_up(self) -> None:
@@ -102,7 +105,7 @@ class Vertex:
     # ---- metrics: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tensorboards
 
     def tensorboard_run(self, experiment: str) -> str | None:
-        """The TensorBoard run behind a job's `experiment` (a context's name); None while there is none."""
+        """Return the TensorBoard run behind a job's `experiment` (a context's name), or None."""
         context = self.get(experiment)
         board = (context.get("metadata") or {}).get("backing_tensorboard_resource")
         contexts, _, experiment_id = context["name"].rpartition("/")
@@ -119,8 +122,8 @@ class Vertex:
         return f"{board}/experiments/{experiment_id}/runs/{run_id}"
 
     def list_time_series(self, name: str) -> list[TimeSeries]:
-        """The curves of a job's `experiment`, or of the run that `tensorboard_run` found for it (one request
-        instead of three). Empty while there are none."""
+        """Return the curves of a job's `experiment`, or of the run that `tensorboard_run` found for it (one
+        request instead of three)."""
         run = name if "/tensorboards/" in name else self.tensorboard_run(name)
         if run is None:
             return []
@@ -128,9 +131,9 @@ class Vertex:
         return [parse_time_series(one) for page in pages for one in page.get("tensorboardTimeSeries") or []]
 
     def read_time_series(self, series: Sequence[TimeSeries]) -> dict[str, list[Point]]:
-        """displayName -> (step, wall time in seconds, value), ascending, one point a step.
+        """Return {displayName: [(step, wall time in seconds, value)]}, ascending, one point per step.
 
-        Complete also where batchRead would answer a sample: long series are read one by one.
+        Series that batchRead would sample are read one by one, so the result is complete.
         """
         answers = {
             resource_names.id_of(long["name"]): self._read_series(long) for long in series if _is_long(long)
@@ -146,17 +149,17 @@ class Vertex:
     # ---- models: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints
 
     def publisher_model(self, location: str, model_id: str) -> str:
-        """The resource under which an untuned base model answers."""
+        """Return the resource name of an untuned base model."""
         return resource_names.publisher_model_name(self.place.project_id, location, model_id)
 
     def generate_content(self, resource: str, body: Json, version: str = "v1") -> Json:
-        """The whole answer of an endpoint or a publisher model. It may have no candidate, or an empty one."""
+        """Return the answer of an endpoint or publisher model. It may have no candidate, or an empty one."""
         url = self._resource_url(resource, version) + ":generateContent"
         return self._request_json("POST", url, body=body, timeout=self.generate_timeout)
 
     def stream_generate_content(self, resource: str, body: Json) -> Generator[Json, None, None]:
-        """The answer in pieces, each a GenerateContentResponse with the text that is new. Sent at the first
-        `next`; closing the generator hangs up. Raises StreamBroken where it stops before its end."""
+        """Yield GenerateContentResponses, each with the new text. The request is sent at the first `next`;
+        closing the generator closes the connection. Raises StreamBroken if the stream stops early."""
         url = self._resource_url(resource) + ":streamGenerateContent"
         params: Params = {"alt": "sse"}
         with self._open_response(
@@ -168,11 +171,11 @@ class Vertex:
         return self._request_json("POST", self._resource_url(resource) + ":countTokens", body=body)
 
     def get(self, name: str, version: str = "v1") -> Json:
-        """Any resource by its name."""
+        """Return any resource by its name."""
         return self._request_json("GET", self._resource_url(name, version))
 
     def set_default_checkpoint(self, model: str, checkpoint_id: str) -> Json:
-        """The Model as it is then. Said as google-genai says it, without an updateMask; `models/ID@VERSION`
+        """Set the default and return the Model. Like google-genai, without an updateMask; `models/ID@VERSION`
         changes that version. https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/patch
         """
         return self._request_json(
@@ -185,7 +188,7 @@ class Vertex:
         for page in self._pages(url, {}):
             yield from page.get("publisherModels") or []
 
-    # ---- the way out
+    # ---- addresses, pages and requests
 
     def _location_url(self, location: str, version: str = "v1") -> str:
         return self._resource_url(resource_names.location_name(self.place.project_id, location), version)
@@ -194,7 +197,7 @@ class Vertex:
         return f"{base_url(self.place, resource_names.location_of(name))}/{version}/{name}"
 
     def _pages(self, url: str, params: Params) -> Iterator[Json]:
-        """Every page. An empty one may be followed by a full one; a token that comes back ends the list."""
+        """Yield every page. A full page may follow an empty one; a repeated token ends the list."""
         tokens: set[str] = set()
         while True:
             page = self._request_json("GET", url, params=params)
@@ -246,7 +249,7 @@ class Vertex:
         params: Params | None = None,
         timeout: Timeout,
     ) -> Iterator[requests.Response]:
-        """The one way out: sends, and hands over a 2xx answer whose body is still on the wire."""
+        """Send a request and yield a 2xx response whose body is unread. All requests go through here."""
         try:
             response = session(self.place).request(
                 method,
@@ -258,7 +261,7 @@ class Vertex:
                 stream=True,
             )
         except (requests.RequestException, auth_exceptions.GoogleAuthError) as error:
-            # The original may quote a file's path or a secret address: it is left out of the traceback.
+            # The original may quote a file's path or a secret address, so the traceback must not have it.
             raise from_exception(error) from None
         with response:
             if not 200 <= response.status_code < 300:
@@ -284,7 +287,7 @@ def _parse_object(body: bytes) -> Json:
 
 
 def _loads_lenient(body: bytes) -> Any:
-    """What the faster reader refuses and Python's own takes: half a pair of surrogates, a bare NaN."""
+    """Parse what orjson rejects and Python accepts: half a surrogate pair, a bare NaN."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -292,7 +295,7 @@ def _loads_lenient(body: bytes) -> Any:
 
 
 def _read_error_body(response: requests.Response, seconds: float) -> bytes:
-    """An error's body, or nothing: that the answer was an error is known already."""
+    """Return an error's body, or nothing if it breaks off: the status alone says that it is an error."""
     try:
         return read_all(response, seconds)
     except OutcomeUnknown:
@@ -300,7 +303,7 @@ def _read_error_body(response: requests.Response, seconds: float) -> bytes:
 
 
 def _is_retryable(error: VertexError) -> bool:
-    """Whether asking again at once is likely to help."""
+    """Whether an immediate second try is likely to help."""
     if isinstance(error, OutcomeUnknown):
         slow = error.status == DEADLINE or error.code == 504
         return not slow and (error.code is None or error.code >= 500)

@@ -1,9 +1,9 @@
-"""What can go wrong on the way to Vertex AI, Cloud Storage or the engine, and what is known afterwards.
+"""Errors of Vertex AI, Cloud Storage and the engine, by what is known afterwards.
 
 VertexError
   NotSent              nothing left this machine: connection refused, unknown host, TLS failure
     BadName            not a location, resource name or gs:// address, or a host that gets no credentials
-  OutcomeUnknown       it may or may not have been done: time-out, reset, 5xx, an answer nobody can read
+  OutcomeUnknown       it may or may not have been done: timeout, reset, 5xx, an unreadable answer
   Refused              a clear no: nothing was done
     BadRequest         400, 413; `violations` names the fields
     Unauthenticated    401
@@ -11,11 +11,11 @@ VertexError
     NotFound           404; also a wrong region or project
     Conflict           409, 412; it exists, perhaps because an earlier request of ours made it
     TooManyRequests    429; `retry_after` in seconds where the server names it
-  CredentialsFailed    no credentials, or Google no longer takes them; never carries the path of a file
+  CredentialsFailed    no credentials, or Google no longer accepts them; never contains a file's path
   StreamBroken         a streamed answer stopped before its end
 
-Errors never quote a token, a file path or an upload address: they are made from the answer's own message and
-from our words, and the exceptions that they replace are left out of the traceback.
+Errors never contain a token, a file path or an upload address: they are made from the service's message and
+our own text, and the exceptions that they replace are left out of the traceback.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import requests
 import urllib3.exceptions
 from google.auth import exceptions as auth_exceptions
 
+# Google's messages are shorter; what a proxy sends is cut.
 MESSAGE_LIMIT = 2000
 DEADLINE = "DEADLINE_EXCEEDED"
 SAFE_METHODS = frozenset({"GET", "HEAD", "DELETE"})
@@ -51,14 +52,14 @@ HANDSHAKE_FAILURES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One field that the server does not take, named by its path (`tuning_job.base_model`)."""
+    """One rejected field, named by its path (`tuning_job.base_model`)."""
 
     field: str
     description: str
 
 
 class VertexError(Exception):
-    """`code` is the HTTP status (None without an answer), `status` and `reason` are Google's words for it."""
+    """`code` is the HTTP status (None without a response); `status` and `reason` are Google's."""
 
     request_sent = True
 
@@ -139,12 +140,12 @@ REFUSALS: dict[int, type[Refused]] = {
     413: BadRequest,
     429: TooManyRequests,
 }
-# 408 and 499 are the server's word for "given up while working on it".
+# With 408 and 499 the server says that it gave up while working on the request.
 NO_VERDICT = frozenset({408, 499})
 
 
 def from_response(response: requests.Response, content: bytes) -> VertexError:
-    """The error that an answer outside 2xx stands for; `content` is as much of its body as could be read."""
+    """Return the error for a response outside 2xx; `content` is as much of its body as could be read."""
     error = _error_object(_json_or_none(content))
     return from_error(
         error or {},
@@ -157,9 +158,9 @@ def from_response(response: requests.Response, content: bytes) -> VertexError:
 def from_error(
     error: dict[str, Any], *, code: int | None = None, retry_after: float | None = None, definite: bool = True
 ) -> VertexError:
-    """The error that a google.rpc.Status, or Cloud Storage's error object, stands for.
+    """Return the error for a google.rpc.Status or Cloud Storage's error object.
 
-    A 4xx that Google did not word (`definite` false: a proxy's page, a cut body) says nothing about a POST.
+    A 4xx that is not Google's own (`definite` false: a proxy's page, a cut body) says nothing about a POST.
     """
     code = code or _as_int(error.get("code")) or 500
     kind: type[VertexError] = OutcomeUnknown
@@ -176,7 +177,7 @@ def from_error(
 
 
 def from_exception(error: Exception) -> VertexError:
-    """The error that an exception of requests, urllib3 or google-auth stands for."""
+    """Return the error for an exception of requests, urllib3 or google-auth."""
     if isinstance(error, VertexError):
         return error
     if isinstance(error, auth_exceptions.GoogleAuthError):
@@ -232,7 +233,7 @@ def _failed_before_sending(error: Exception) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what it wraps: requests and urllib3 keep the cause in `reason` or as an argument."""
+    """Yield `error` and what it wraps: requests and urllib3 have the cause in `reason` or in `args`."""
     yield error
     for inner in (getattr(error, "reason", None), *error.args):
         if isinstance(inner, BaseException):
@@ -261,7 +262,7 @@ def _json_or_none(content: bytes) -> Any:
 
 
 def _error_object(payload: Any) -> dict[str, Any] | None:
-    """The object under `error`; a streaming method answers it inside a list."""
+    """Return the object under `error`; a streaming method sends it inside a list."""
     if isinstance(payload, list) and payload:
         payload = payload[0]
     error = payload.get("error") if isinstance(payload, dict) else None
@@ -279,7 +280,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _find_reason(error: dict[str, Any]) -> str:
-    """ErrorInfo's reason; Cloud Storage puts its own in a list `errors`."""
+    """Return ErrorInfo's reason, or the one in Cloud Storage's list `errors`."""
     for info in (*_details(error, "ErrorInfo"), *_as_list(error.get("errors"))):
         if isinstance(info, dict) and info.get("reason"):
             return str(info["reason"])
@@ -304,7 +305,7 @@ def _as_int(value: Any) -> int | None:
 
 
 def _parse_retry_after(text: str | None) -> float | None:
-    """Retry-After as seconds from now; it is a number or a date."""
+    """Return Retry-After, a number or a date, as seconds from now."""
     if not text:
         return None
     if text.strip().isdecimal():

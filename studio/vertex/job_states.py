@@ -16,12 +16,12 @@ UPDATING = "JOB_STATE_UPDATING"
 PARTIALLY_SUCCEEDED = "JOB_STATE_PARTIALLY_SUCCEEDED"
 
 TERMINAL = frozenset({SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, CANCELLED, EXPIRED})
-"""Nothing follows these. A word that is not here, also one we do not know, may still change."""
+"""Final states. All others, including unknown ones, may still change."""
 
 CANCELLABLE = frozenset({QUEUED, PENDING, RUNNING, PAUSED, UPDATING})
 
 WITH_MODEL = frozenset({SUCCEEDED, PARTIALLY_SUCCEEDED})
-"""States that end well; a failed job may have left a model too, so look at `tunedModel` before promising."""
+"""States with a tuned model. A failed job may have one too: check `tunedModel`."""
 
 
 def is_terminal(state: str) -> bool:

@@ -1,4 +1,4 @@
-"""Resource names, `projects/P/locations/L/...`, and what can be read from them."""
+"""Resource names, `projects/P/locations/L/...`, and their parts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ NAME = re.compile(
 
 
 def check_name(name: str) -> str:
-    """`name` if it is one; it becomes part of an address, so nothing else may pass."""
+    """Return `name`, or raise BadName: it becomes part of an address, so nothing else may pass."""
     if not NAME.fullmatch(name) or "/.." in name or "/./" in name:
         raise BadName(f"{name[:200]!r} is not a resource name of Vertex AI.")
     return name
 
 
 def location_of(name: str) -> str:
-    """Where a resource is served; a tuned model's endpoint may be elsewhere than its tuning job."""
+    """Return a resource's location; a tuned model's endpoint may differ from its tuning job."""
     return check_name(name).split("/")[3]
 
 
 def region_of(name: str) -> str:
-    """As `location_of`; blank where it is no resource name."""
+    """Like `location_of`, but blank for what is not a resource name."""
     try:
         return location_of(name)
     except BadName:
@@ -40,5 +40,5 @@ def location_name(project_id: str, location: str) -> str:
 
 
 def publisher_model_name(project_id: str, location_id: str, model_id: str) -> str:
-    """The name under which an untuned base model answers."""
+    """Return the resource name of an untuned base model."""
     return check_name(f"{location_name(project_id, location_id)}/publishers/google/models/{model_id}")

@@ -1,4 +1,4 @@
-"""Cloud Storage, or the engine's own store: objects by their gs:// address.
+"""Objects in Cloud Storage or in the engine's store, by gs:// address.
 
 Uploads and downloads stream; a whole file is never in memory. Errors are those of errors.py.
 https://cloud.google.com/storage/docs/json_api/v1
@@ -27,18 +27,19 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from studio.vertex.auth import TIMEOUT, Place, session, storage_url
 from studio.vertex.errors import BadName, NotFound, OutcomeUnknown, VertexError, from_exception, from_response
 
-# Else the library asks for every bucket's metadata in a thread of its own, which needs a permission more.
+# Otherwise the library requests every bucket's metadata in a thread, which needs another permission.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 BLOCK = 8 * 1024 * 1024
-"""Bytes in memory at a time, going up or coming down."""
+"""Bytes in memory at a time, in either direction."""
 SINGLE_REQUEST = 8 * 1024 * 1024
-"""Up to here the library sends metadata and content in one POST."""
+"""Up to this size the library sends metadata and content in one POST."""
 QUICK = DEFAULT_RETRY.with_timeout(4.0).with_delay(initial=0.25, maximum=1.0)
-"""For questions that somebody may be waiting for."""
+"""Retries while somebody may be waiting for a page."""
 PATIENT = DEFAULT_RETRY.with_timeout(60.0).with_delay(initial=0.5, maximum=8.0)
-"""For the blocks of a file, most of which is through already."""
+"""Retries for the blocks of a file, most of which may have arrived already."""
 GS_URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?P<name>.+)", re.DOTALL)
+# https://cloud.google.com/storage/docs/objects#naming
 NAME_BYTES = 1024
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\\]")
 
@@ -53,7 +54,7 @@ class GsUri(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """One object as it stands; `generation` pins this very content. crc32c and md5 are base64."""
+    """One object; `generation` identifies this content. crc32c and md5 are base64."""
 
     uri: str
     size: int
@@ -66,7 +67,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of what lies under a prefix; `next_page` asks for the page after it, blank on the last one."""
+    """One page of a listing; `next_page` is the token of the next one, blank on the last."""
 
     objects: tuple[ObjectInfo, ...]
     prefixes: tuple[str, ...]
@@ -78,9 +79,9 @@ class Listing:
 
 
 def parse_gs_uri(uri: str) -> GsUri:
-    """Bucket and name of `gs://bucket/object`; raises BadName, a ValueError, that says what is wrong.
+    """Return bucket and name of `gs://bucket/object`; raise BadName, a ValueError that says what is wrong.
 
-    Names that something on the way might read as a path out of its folder are refused, however encoded.
+    Names that could be taken for a path out of their folder are rejected, however they are encoded.
     """
     match = GS_URI.fullmatch(uri)
     if not match:
@@ -108,9 +109,9 @@ class Storage:
     def list(
         self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000, page: str = ""
     ) -> Listing:
-        """Objects and, with a delimiter, the "folders" directly under `prefix`: `limit` of both together.
+        """Return objects and, with a delimiter, "folders" right under `prefix`, `limit` in all.
 
-        It is one request, also where a page holds nothing but folders: the caller asks for the next page.
+        This is one request, even if a page holds nothing but folders: the caller requests the next page.
         """
         with _translate_errors():
             found = self._client.list_blobs(
@@ -126,7 +127,7 @@ class Storage:
             return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token or "")
 
     def stat(self, uri: str, generation: int | None = None) -> ObjectInfo:
-        """Raises NotFound where there is no such object or generation."""
+        """Return an object's metadata; raise NotFound if there is no such object or generation."""
         with _translate_errors():
             blob = self._blob(uri, generation)
             blob.reload(timeout=TIMEOUT, retry=QUICK)
@@ -141,10 +142,10 @@ class Storage:
         overwrite: bool = False,
         progress: Callable[[int], None] | None = None,
     ) -> ObjectInfo:
-        """Store what `file` holds from its beginning; raises Conflict where the object exists already.
+        """Store `file` from its beginning; raise Conflict if the object exists already.
 
-        `progress` is called with the bytes read so far. Above 8 MiB the upload is resumable, and a part that
-        got lost is sent again; below, it is one POST, which is not repeated.
+        `progress` is called with the bytes read so far. Above 8 MiB the upload is resumable and a lost part
+        is sent again; below, it is one POST, which is not repeated.
         """
         size = file.seek(0, os.SEEK_END)
         source = _ProgressReader(file, progress) if progress else file
@@ -163,16 +164,16 @@ class Storage:
             return _info(blob)
 
     def open(self, uri: str, generation: int | None = None) -> BinaryIO:
-        """The object as a binary file, fetched block by block. Without a generation it is pinned to today's,
-        so that an object replaced meanwhile is not read half old, half new."""
+        """Return the object as a binary file that is fetched block by block. Without a generation the current
+        one is pinned, so that a replaced object is not read half old, half new."""
         info = self.stat(uri, generation)
         blob = self._blob(uri, info.generation)
         source = blob.open("rb", chunk_size=BLOCK, timeout=TIMEOUT, retry=PATIENT)
         return io.BufferedReader(_TranslatedReader(source, info.size), buffer_size=1024 * 1024)
 
     def delete(self, uri: str, generation: int | None = None) -> None:
-        """Gone afterwards, also where it was gone before. With a generation only that one is deleted: raises
-        Conflict where the object was replaced meanwhile."""
+        """Delete the object, if it exists. With a generation only that one is deleted: raises Conflict if the
+        object was replaced in the meantime."""
         try:
             with _translate_errors():
                 self._blob(uri, None).delete(if_generation_match=generation, timeout=TIMEOUT, retry=QUICK)
@@ -186,7 +187,7 @@ class Storage:
     @cached_property
     def _client(self) -> storage.Client:
         http = session(self.place)
-        # The endpoint is always named: an emulator's address in the environment must not get credentials.
+        # Always name the endpoint: an emulator's address in the environment must not get credentials.
         return storage.Client(
             project=self.place.project_id,
             credentials=http.credentials,
@@ -196,7 +197,7 @@ class Storage:
 
 
 class _ProgressReader:
-    """A file that tells how far it was read."""
+    """A file that reports how far it was read."""
 
     def __init__(self, file: BinaryIO, progress: Callable[[int], None]) -> None:
         self._file = file
@@ -215,7 +216,7 @@ class _ProgressReader:
 
 
 class _TranslatedReader(io.RawIOBase):
-    """A remote file of `size` bytes whose errors are ours."""
+    """A remote file of `size` bytes that raises the errors of errors.py."""
 
     def __init__(self, source: BinaryIO, size: int) -> None:
         self._source = source
@@ -237,8 +238,8 @@ class _TranslatedReader(io.RawIOBase):
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turns what Google's library raises into our errors, and leaves the originals out of the traceback: they
-    quote upload addresses, which are secrets."""
+    """Translate the exceptions of Google's library to those of errors.py. The originals are left out of the
+    traceback, since they contain upload addresses, which are secrets."""
     try:
         yield
     except api_exceptions.RetryError as error:
@@ -275,7 +276,7 @@ def _info(blob: Any) -> ObjectInfo:
 
 
 def _iter_decodings(name: str) -> Iterator[str]:
-    """The name, and what it becomes when it is percent-decoded once, twice, ... on its way."""
+    """Yield the name, and the name percent-decoded once, twice and three times."""
     for _ in range(4):
         yield name
         name = unquote(name)

@@ -1,4 +1,4 @@
-"""Bodies as they arrive: the whole of one within a time limit, or the elements of a streamed answer."""
+"""Response bodies: a whole one within a time limit, or the elements of a streamed answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import urllib3.exceptions
 
 from studio.vertex.errors import DEADLINE, OutcomeUnknown, StreamBroken, from_error, from_exception
 
+# Bytes per read: a small answer in one read, and little memory for each open stream.
 PIECE = 65536
 Json = dict[str, Any]
 
 
 def read_all(response: requests.Response, seconds: float) -> bytes:
-    """The body; the limit is for all of it, since a server that drips never trips a time-out on silence."""
+    """Return the body. The limit is for all of it: a timeout on silence never catches a server that drips."""
     until = time.monotonic() + seconds
     body = bytearray()
     for piece in iter_raw(response):
@@ -28,7 +29,7 @@ def read_all(response: requests.Response, seconds: float) -> bytes:
 
 
 def iter_raw(response: requests.Response) -> Iterator[bytes]:
-    """The decoded body in the portions in which it comes over the wire."""
+    """Yield the decoded body in the portions in which it arrives."""
     try:
         while piece := response.raw.read1(PIECE, decode_content=True):
             yield piece
@@ -37,7 +38,7 @@ def iter_raw(response: requests.Response) -> Iterator[bytes]:
 
 
 def iter_responses(response: requests.Response) -> Iterator[Json]:
-    """The GenerateContentResponses of a stream, until one of them says why it ended.
+    """Yield the GenerateContentResponses of a stream; raise StreamBroken if none of them is final.
 
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.endpoints/streamGenerateContent
     """
@@ -54,7 +55,7 @@ def iter_responses(response: requests.Response) -> Iterator[Json]:
 
 
 def events(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The data of each server-sent event; one that the end of the stream cuts off is dropped."""
+    """Yield the data of each server-sent event; one that is cut off by the end of the stream is dropped."""
     lines: list[bytes] = []
     for line in _lines(chunks):
         if line.startswith(b"data:"):
@@ -85,6 +86,6 @@ def _parse_response(data: bytes) -> Json:
 
 
 def _is_final(element: Json) -> bool:
-    """A candidate that finished, or a prompt that was blocked and gets no candidate."""
+    """Whether a candidate has finished, or the prompt was blocked and gets no candidate."""
     finished = any(candidate.get("finishReason") for candidate in element.get("candidates") or [])
     return finished or bool((element.get("promptFeedback") or {}).get("blockReason"))

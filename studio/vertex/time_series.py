@@ -1,4 +1,4 @@
-"""TensorBoard time series as plain data: points in order, and one for each step."""
+"""TensorBoard time series as plain data: points in order, one per step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTHING: dict[str, Any] = {}
 
 
 class TimeSeries(TypedDict):
-    """One curve: its resource name, its metric, and how far it has come."""
+    """One curve: its resource name, its metric, and its last step."""
 
     name: str
     displayName: str
@@ -32,7 +32,7 @@ def parse_time_series(answer: dict[str, Any]) -> TimeSeries:
 
 
 def parse_points(values: Iterable[dict[str, Any]]) -> list[Point]:
-    """Ascending by step, the latest where a step was written twice. What an answer leaves out is zero."""
+    """Return points ascending by step, the latest for a repeated step. Omitted fields are zero."""
     found = [
         (
             int(value.get("step", 0)),

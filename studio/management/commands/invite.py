@@ -14,10 +14,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--admin", action="store_true", help="needed: people of a project are added on its page"
+            "--admin",
+            action="store_true",
+            help="required: members of a project are added on its Members page",
         )
         parser.add_argument(
-            "--username", default="", help="who; by default the admin who has not come in yet"
+            "--username", default="", help="who; by default the admin who has not signed in yet"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,7 +31,7 @@ class Command(BaseCommand):
 
 
 def read_running_url() -> str:
-    """The address of a run on this STATE_DIR; blank where none goes on."""
+    """Return the address of the run on this STATE_DIR, blank if there is none."""
     try:
         return str(json.loads((settings.STATE_DIR / "run.json").read_text())["url"])
     except (OSError, ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""`make vendor`: brings the page's third-party files from npm, as static/vendor/vendored.json names them."""
+"""`make vendor`: download the third-party files that static/vendor/vendored.json names from npm."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ Third-party files that the pages load, unchanged but for the source-map comments
 
 
 class Command(BaseCommand):
-    help = "Brings the vendored front-end files again, and writes VENDORED.md."
+    help = "Downloads the vendored front-end files again and writes VENDORED.md."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not shutil.which("npm"):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
 
 def fetch_package(package: dict[str, Any], folder: Path) -> list[str]:
-    """Unpacks one npm package and keeps the files that are named; answers their rows of the table."""
+    """Unpack one npm package, copy the files that are named, and return their rows of the table."""
     named = f"{package['name']}@{package['version']}"
     packed = subprocess.run(
         ["npm", "pack", "--silent", named], cwd=folder, check=True, capture_output=True, text=True

@@ -1,10 +1,14 @@
-"""People and projects that tests share."""
+"""People, projects and the one engine that tests share; which tests run where."""
 
 from __future__ import annotations
 
 import faulthandler
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
@@ -12,19 +16,82 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from studio.models import Membership, Project, Role
+from studio.vertex.storage import QUICK
+from tests.engine.running_engine import Engine, run_engine
+from tests.engine.tiny_base import write_base
+
+# A fixture that brings a real part with it, and the marker of every test that uses it.
+MARKERS_OF_FIXTURES = {
+    "db": "django_db",
+    "engine": "engine",
+    "trained": "engine",
+    "chrome": "journey",
+    "stack": "journey",
+}
+# The examples of each property: few while working, more in .ci/run, most by hand. The first two take the same
+# examples each time, so that a run of the same code ends the same; those by hand are new ones.
+for name, examples in (("few", 25), ("more", 100), ("most", 400)):
+    hypothesis.settings.register_profile(
+        name,
+        max_examples=examples,
+        derandomize=name != "most",
+        deadline=None,
+        suppress_health_check=[
+            hypothesis.HealthCheck.too_slow,
+            hypothesis.HealthCheck.function_scoped_fixture,
+        ],
+    )
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what reaches the database through a fixture too, so that `-m django_db` finds every such test."""
+    """Mark tests by the fixtures they reach, and keep together what shares a process (pytest-xdist)."""
     for item in items:
-        if "db" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("django_db"):
-            item.add_marker(pytest.mark.django_db)
+        for fixture, marker in MARKERS_OF_FIXTURES.items():
+            if fixture in getattr(item, "fixturenames", ()) and not item.get_closest_marker(marker):
+                item.add_marker(marker)
+        if not item.get_closest_marker("xdist_group"):
+            uses_engine = "engine" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("engine" if uses_engine else item.path.stem))
 
 
 def pytest_unconfigure() -> None:
     """What keeps Python from ending once all tests are over is told as well, and ended."""
     faulthandler.dump_traceback_later(60, exit=True)
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tests' own base: it takes the place of studio-tiny here and in every process started from here."""
+    folder = write_base(tmp_path_factory.mktemp("bases") / "studio-tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENGINE_BASES", str(folder))
+        patch.setenv("ENGINE_THREADS", "1")
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def engine(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """One engine for all tests: each brings its own jobs and objects."""
+    with run_engine(tmp_path_factory.mktemp("engine") / "root") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def tuned(engine: Engine) -> dict[str, Any]:
+    """A job that has succeeded, with two checkpoints."""
+    return engine.wait(engine.tune(epochs=2, tunedModelDisplayName="colours", labels={"team": "red"}))
+
+
+@pytest.fixture(autouse=True)
+def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that does not answer is given up after a moment instead of four seconds.
+
+    The real engine may take longer on a busy machine, so tests with one wait as the product does.
+    """
+    if "engine" not in request.fixturenames:
+        monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK.with_timeout(0.3))
 
 
 @pytest.fixture(autouse=True)

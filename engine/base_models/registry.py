@@ -121,7 +121,7 @@ def list_base_models() -> list[LocalBaseModel]:
 
     One whose id is that of an earlier one takes its place.
     """
-    return list({base.id: base for base in (*_built_in(), *_iter_configured())}.values())
+    return list({base.id: base for base in (*_iter_built_in(), *_iter_configured())}.values())
 
 
 def resolve_base_model(model_id: str) -> ResolvedModel | None:
@@ -136,7 +136,7 @@ def resolve_base_model(model_id: str) -> ResolvedModel | None:
     return ResolvedModel(bases[stand_in.base], stand_in_for=name)
 
 
-def _built_in() -> Iterator[LocalBaseModel]:
+def _iter_built_in() -> Iterator[LocalBaseModel]:
     return (LocalBaseModel.from_folder(path.parent) for path in sorted(BUILT_IN.glob("*/base.json")))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -22,7 +24,6 @@ from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.sample_data import samples
 from jobs.datasets.shortcuts import dataset_or_404
 from jobs.datasets.uploads import upload_handler
-from jobs.wizard.drafts import UNPROCESSABLE
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
 from studio.people.access import Request, require_role
@@ -84,7 +85,10 @@ def add_dataset(request: Request, project: Project) -> HttpResponse:
     typed = request.POST.get("uri", "")
     context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
     return render(
-        request, "jobs/datasets/library/add.html", context, status=UNPROCESSABLE if refusal else 200
+        request,
+        "jobs/datasets/library/add.html",
+        context,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if refusal else 200,
     )
 
 
@@ -152,7 +156,7 @@ def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect("datasets:list", project.slug)
     users = library.find_usage(dataset, request.user)
     context = {"dataset": dataset, "users": users, "erases": library.can_delete_object(dataset)}
-    status = UNPROCESSABLE if request.method == "POST" else 200
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else 200
     return render(request, "jobs/datasets/library/delete.html", context, status=status)
 
 

@@ -74,5 +74,5 @@ def recent_datasets(project: Project) -> list[Dataset]:
 
 
 @register.inclusion_tag("jobs/datasets/report_page/_used_by.html")
-def used_by(users: library.DatasetUsage, project: Project) -> dict[str, Any]:
+def dataset_users(users: library.DatasetUsage, project: Project) -> dict[str, Any]:
     return {"users": users, "project": project}

@@ -23,7 +23,7 @@ ROLES: dict[str, str | Promise] = {"user": gettext_lazy("User"), "model": gettex
 
 
 @register.simple_tag
-def chosen(value: float | None, recommended: float | str | None = None) -> SafeString:
+def setting_value(value: float | None, recommended: float | str | None = None) -> SafeString:
     """A blue dot marks what differs from the recommendation; "recommended 4" where that is known (templates
     make a missing path an empty text)."""
     if value is None:

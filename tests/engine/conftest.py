@@ -1,9 +1,9 @@
-"""What the engine's tests share: a base that takes milliseconds to make, and jobs on it."""
+"""What the engine's tests share: the tests' base in memory, and jobs on it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,6 @@ from engine.base_models.registry import LocalBaseModel
 from engine.queue.job_folder import JobFolder
 from engine.training.chat_template import ChatTemplate
 from tests.engine.job_folders import new_job
-from tests.engine.running_engine import engine as engine
-from tests.engine.running_engine import tuned as tuned
-from tests.engine.tiny_base import write_base
-
-
-@pytest.fixture(scope="session")
-def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The tests' own base: it takes the place of studio-tiny here and in every process started from here."""
-    folder = write_base(tmp_path_factory.mktemp("bases") / "studio-tiny")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ENGINE_BASES", str(folder))
-        patch.setenv("ENGINE_THREADS", "1")
-        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from studio.run.processes import bind_to_parent
@@ -115,16 +114,3 @@ def _read_address(process: subprocess.Popen[str]) -> str:
         else:
             return url
     raise AssertionError("The engine does not answer.")
-
-
-@pytest.fixture(scope="session")
-def engine(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One engine for all tests: each brings its own jobs and objects."""
-    with run_engine(tmp_path_factory.mktemp("engine") / "root") as engine:
-        yield engine
-
-
-@pytest.fixture(scope="session")
-def tuned(engine: Engine) -> dict[str, Any]:
-    """A job that has succeeded, with two checkpoints."""
-    return engine.wait(engine.tune(epochs=2, tunedModelDisplayName="colours", labels={"team": "red"}))

@@ -14,22 +14,12 @@ from jobs.models import TuningJob
 from studio.models import Project
 from studio.vertex import job_states
 from studio.vertex.client import Vertex
-from studio.vertex.storage import QUICK
-from tests.engine.conftest import base_folder as base_folder
 from tests.engine.running_engine import Engine
-from tests.engine.running_engine import engine as engine
-from tests.engine.running_engine import tuned as tuned
 from tests.studio.vertex.double import FakeVertexServer, run_server
 
 PLACE = "projects/local/locations/us-central1"
 NAME = f"{PLACE}/tuningJobs/1"
 REPORT: dict[str, Any] = {"lines": 480, "examples": 480, "characters": 9000, "longest": 90, "longest_line": 3}
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that does not answer is given up after a moment instead of four seconds."""
-    monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK.with_timeout(0.3))
 
 
 @pytest.fixture

@@ -12,9 +12,6 @@ from jobs.models import Submission, TuningJob
 from metrics.models import Feed
 from studio.models import Project
 from studio.vertex.client import Vertex
-from tests.engine.conftest import base_folder as base_folder
-from tests.engine.running_engine import engine as engine
-from tests.engine.running_engine import tuned as tuned
 from tests.metrics.charts.curves import create_dataset, make_remote_job
 from tests.metrics.monitor.page_reader import Board
 from tests.studio.vertex.double import run_server

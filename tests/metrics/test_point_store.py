@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.models import TuningJob
@@ -132,7 +132,6 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=batches, chunk=st.integers(1, 9))
 def test_any_order_of_any_points_equals_a_dict(
     job: TuningJob,
@@ -167,7 +166,6 @@ def read_chunk_bytes(job: TuningJob) -> list[tuple[bytes, ...]]:
     return [tuple(map(bytes, row)) for row in chunks.values_list("steps", "wall", "values")]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(points_of=distinct, chunk=st.integers(1, 30), shuffled=st.randoms(use_true_random=False))
 def test_order_repetition_and_batches_do_not_matter(
     job: TuningJob,
@@ -193,7 +191,6 @@ def test_order_repetition_and_batches_do_not_matter(
     assert read_chunk_bytes(job) == at_once
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     polls=st.lists(st.dictionaries(st.sampled_from([LOSS, EVAL, "/other"]), distinct), max_size=5),
     chunk=st.integers(RATE_WINDOW, 2 * RATE_WINDOW),

@@ -41,15 +41,15 @@ def changed_rows(found: Matches, before: Source, after: Source, folder: Path | N
     for the file in between."""
     with TemporaryFile(dir=folder) as answers:
         lengths = np.zeros(len(found.edited), np.int64)
-        yield from removed_rows(found, before, answers, lengths)
-        yield from newer_rows(found, after, answers, lengths)
+        yield from iter_removed_rows(found, before, answers, lengths)
+        yield from iter_newer_rows(found, after, answers, lengths)
 
 
 def order_by_before(found: Matches) -> Ints:
     return np.argsort(found.edited[:, 0])
 
 
-def removed_rows(found: Matches, before: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
+def iter_removed_rows(found: Matches, before: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
     """And writes down the answers of what was edited, in the order of this file; `lengths` are filled in."""
     wanted = np.sort(np.concatenate([found.removed, found.edited[:, 0]]))
     places = iter(order_by_before(found))
@@ -60,7 +60,7 @@ def removed_rows(found: Matches, before: Source, answers: IO[bytes], lengths: In
             lengths[next(places)] = answers.write(said.answer.encode("utf-8", "replace"))
 
 
-def newer_rows(found: Matches, after: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
+def iter_newer_rows(found: Matches, after: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
     order = order_by_before(found)
     starts = np.zeros(len(order), np.int64)
     starts[order] = np.cumsum(lengths[order]) - lengths[order]

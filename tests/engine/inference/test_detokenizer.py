@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
@@ -67,7 +67,6 @@ def decode_stepwise(chat: ChatTemplate, tokens: Sequence[int]) -> list[str]:
     return [*sure, decoding.text]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(numbers=st.lists(st.integers(0, 2**16), max_size=40))
 @example(numbers=[])
 def test_streamed_text_equals_the_full_decode(chat: ChatTemplate, numbers: list[int]) -> None:
@@ -79,7 +78,6 @@ def test_streamed_text_equals_the_full_decode(chat: ChatTemplate, numbers: list[
     assert all(whole.startswith(beginning) for beginning in sure)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_streamed_text_equals_the_full_decode_where_spelling_depends_on_neighbors(
     chat: ChatTemplate, data: st.DataObject

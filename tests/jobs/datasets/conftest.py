@@ -13,7 +13,6 @@ from django.test import Client
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
 from studio.models import Project
-from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import GOOD
 
 
@@ -42,9 +41,3 @@ def make(project: Project, tuner: User) -> Callable[..., Dataset]:
 @pytest.fixture
 def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
     return browser_of(tuner)
-
-
-@pytest.fixture
-def on_engine(engine: Engine, settings: Any) -> Engine:
-    settings.ENGINE_URL = engine.url
-    return engine

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from hypothesis import given, settings
+from hypothesis import given
 
 from jobs.datasets import ingest
 from jobs.models import TuningJob
@@ -27,7 +27,6 @@ from studio.vertex.auth import Place
 from tests.engine.running_engine import Engine
 from tests.jobs.wizard.drafts import DRAFTS, ENGINE, NASTY, PLACES, Draft, File, make_target, render_job
 
-UNHURRIED = settings(deadline=None, max_examples=60)
 WAYS: list[Callable[..., Snippet]] = [snippets.rest, snippets.curl, snippets.powershell]
 FULL = Draft(
     tuned_model_display_name="it's “intents” 👩‍🔬 $HOME",
@@ -47,7 +46,6 @@ FULL = Draft(
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @given(draft=DRAFTS, place=PLACES)
-@UNHURRIED
 def test_pasting_a_snippet_restores_every_field(
     way: Callable[..., Snippet], draft: Draft, place: Any
 ) -> None:
@@ -63,7 +61,6 @@ def test_pasting_a_snippet_restores_every_field(
 
 
 @given(draft=DRAFTS)
-@UNHURRIED
 def test_pasting_the_json_restores_every_field(draft: Draft) -> None:
     without = {name: value for name, value in draft.expected_fields.items() if name != "location"}
     assert reader.parse_request(json.dumps(draft.body)).fields == without
@@ -71,7 +68,6 @@ def test_pasting_the_json_restores_every_field(draft: Draft) -> None:
 
 
 @given(draft=DRAFTS)
-@UNHURRIED
 def test_pasting_a_job_restores_every_field_and_lists_the_outputs(draft: Draft) -> None:
     pasted = reader.parse_request(render_job(draft))
     assert pasted.fields == draft.expected_fields
@@ -79,7 +75,6 @@ def test_pasting_a_job_restores_every_field_and_lists_the_outputs(draft: Draft) 
 
 
 @given(draft=DRAFTS)
-@UNHURRIED
 def test_formatted_body_is_equal_and_fully_visible(draft: Draft) -> None:
     shown = snippets.format_body(draft.body)
     assert json.loads(shown) == draft.body
@@ -87,7 +82,6 @@ def test_formatted_body_is_equal_and_fully_visible(draft: Draft) -> None:
 
 
 @given(draft=DRAFTS, place=PLACES)
-@UNHURRIED
 def test_python_snippets_contain_or_list_every_field(draft: Draft, place: Any) -> None:
     where = make_target(draft.location, **place)
     for snippet in (snippets.python_genai(draft.body, where), snippets.python_vertexai(draft.body, where)):
@@ -201,7 +195,6 @@ def test_bash_sends_the_body_unchanged(nasty: str, fake_curl: Path) -> None:
 
 
 @given(draft=DRAFTS)
-@settings(max_examples=25, deadline=None)
 def test_bash_sends_any_draft_unchanged(fake_curl: Path, draft: Draft) -> None:
     assert (
         json.loads(run_in_bash(snippets.curl(draft.body, make_target(draft.location)).text, fake_curl)[1])

@@ -15,7 +15,7 @@ from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.models import TuningJob
@@ -248,7 +248,6 @@ def test_length_limits_match_the_model() -> None:
 
 
 @given(st.text(st.sampled_from("{}[]\"'\\\n\t $`^@<>|;&,:-#ac=(){}u0Eurl")))
-@settings(deadline=None, max_examples=300)
 def test_any_text_parses_or_raises_unreadable(text: str) -> None:
     for start in ("", "curl -d ", "{", "irm x -Body ", "curl ^\n", "curl `\n"):
         try:
@@ -297,7 +296,6 @@ KEYS = st.one_of(
         max_leaves=12,
     )
 )
-@settings(deadline=None, max_examples=200)
 def test_any_json_parses_or_raises_unreadable(value: Any) -> None:
     request = {**(value if isinstance(value, dict) else {}), "supervisedTuningSpec": value, "labels": value}
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.utils import translation
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.lifecycle.stored_errors import serialize
@@ -172,7 +172,6 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     fault=st.dictionaries(st.sampled_from(["code", "message", "status", "details", "errors"]), JSON)
     | st.fixed_dictionaries({"code": st.sampled_from([1, 3, 7, 8, 13, 429]), "message": WORDS})

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -18,7 +18,6 @@ odd = st.floats(width=32)
 short = arrays(np.float64, st.integers(0, 400), elements=odd)
 
 
-@settings(deadline=None)
 @given(values=short, limit=st.integers(4, 60))
 def test_ends_and_extremes_survive(values: np.ndarray, limit: int) -> None:
     kept = downsample_points(np.arange(len(values)), values, limit)
@@ -34,7 +33,6 @@ def test_ends_and_extremes_survive(values: np.ndarray, limit: int) -> None:
         assert shown.max() == finite.max()
 
 
-@settings(deadline=None)
 @given(values=short, limit=st.integers(4, 60))
 def test_the_result_is_short(values: np.ndarray, limit: int) -> None:
     assert len(downsample_points(np.arange(len(values)), values, limit)) <= 2 * limit + 4
@@ -65,7 +63,6 @@ def series(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return dice.integers(1, draw(st.sampled_from([2, 50, 2**40])), count).cumsum(), values
 
 
-@settings(deadline=None, max_examples=300)
 @given(drawn=series(), limit=st.sampled_from([4, 5, 10, 100, 333, MAX_POINTS]))
 def test_first_last_lowest_and_highest_survive(drawn: tuple[np.ndarray, np.ndarray], limit: int) -> None:
     steps, values = drawn
@@ -134,7 +131,6 @@ gappy = moderate | st.sampled_from([math.nan, math.inf, -math.inf])
 BORDERS = st.sampled_from([0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1024])
 
 
-@settings(deadline=None)
 @given(values=BORDERS.flatmap(lambda n: arrays(np.float64, n, elements=gappy)), weight=st.floats(0.01, 0.99))
 def test_smoothing_equals_the_recursion(values: np.ndarray, weight: float) -> None:
     smoothed, plain = smooth(values, weight), smooth_by_recursion(values, weight)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.tuning_job_resource import Checkpoint
@@ -181,7 +181,6 @@ def test_colors_are_css_variables_and_labels_have_no_markup() -> None:
 odd = st.floats(width=32)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     train=st.lists(odd, max_size=30),
     evaluation=st.lists(odd, max_size=8),

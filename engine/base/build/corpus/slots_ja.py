@@ -21,7 +21,7 @@ def _katakana(random: Random) -> str:
     return "".join(random.choice(random.choice(_WORDS["katakana"])) for _ in range(random.randint(2, 5)))
 
 
-def _known_or_made_up(group: str, made: slots.Value, share: float) -> slots.Value:
+def _mix_known_and_random(group: str, made: slots.Value, share: float) -> slots.Value:
     return lambda random: random.choice(_WORDS[group]) if random.random() < share else made(random)
 
 
@@ -30,14 +30,14 @@ def _two_kanji(random: Random) -> str:
 
 
 _VALUES: dict[str, slots.Value] = {
-    "名前": _known_or_made_up("people", _two_kanji, 0.5),
-    "商品": _known_or_made_up("goods", _katakana, 0.5),
-    "場所": _known_or_made_up("places", _two_kanji, 0.6),
+    "名前": _mix_known_and_random("people", _two_kanji, 0.5),
+    "商品": _mix_known_and_random("goods", _katakana, 0.5),
+    "場所": _mix_known_and_random("places", _two_kanji, 0.6),
     "曜日": lambda random: random.choice("月火水木金土日"),
     "数": lambda random: str(random.randint(1, 30)),
     "色": lambda random: random.choice(_WORDS["colours"]),
     "時間": lambda random: str(random.randint(1, 24)),
-    "品名": _known_or_made_up("goods", _kana, 0.4),
+    "品名": _mix_known_and_random("goods", _kana, 0.4),
 }
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.datasets.check import checker as checking
@@ -148,7 +148,6 @@ def cut_content(content: bytes, places: list[int]) -> Iterator[bytes]:
         yield content[left:right]
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.lists(lines, max_size=12), st.lists(st.integers(0, 10**6), max_size=6), st.booleans())
 def test_chunking_and_fast_path_do_not_change_the_report(
     pieces: list[bytes], places: list[int], full: bool
@@ -166,7 +165,6 @@ def test_chunking_and_fast_path_do_not_change_the_report(
     assert Counter(problem.code for problem in iter_problems([content])) == whole.counts
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(dump_json(conversations()), min_size=1, max_size=12))
 def test_valid_conversations_are_accepted_and_counted(pieces: list[bytes]) -> None:
     report = check_file([FULL + b"\n".join(pieces)])
@@ -200,7 +198,6 @@ def system_text(value: dict[str, Any]) -> str:
     return "".join(part["text"] for part in value.get("systemInstruction", {"parts": []})["parts"])
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(lines, max_size=12))
 def test_cleaned_file_has_no_errors_and_cleaning_is_idempotent(pieces: list[bytes]) -> None:
     content = b"\n".join([*pieces, b'{"prompt": "a", "completion": "b"}'])
@@ -215,7 +212,6 @@ def test_cleaned_file_has_no_errors_and_cleaning_is_idempotent(pieces: list[byte
     assert b"".join(clean_file([once])) == once
 
 
-@settings(deadline=None)
 @given(dump_json(conversations()))
 def test_keys_are_never_undercounted(line: bytes) -> None:
     def count(value: Any) -> int:
@@ -262,7 +258,6 @@ PUT_IN = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
 @given(changed_lines())
 def test_template_accepts_only_lines_with_unique_keys(pieces: list[bytes]) -> None:
     spelling = LineTemplate()
@@ -287,7 +282,6 @@ def reject_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-@settings(deadline=None)
 @given(conversations(), st.sampled_from([(", ", ": "), (",", ":")]))
 def test_line_matches_the_template_learned_from_it(value: Any, separators: Any) -> None:
     """Unless the instruction comes last."""
@@ -314,7 +308,6 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(json_values)
 def test_any_json_can_be_checked(value: Any) -> None:
     report = check_file([json.dumps(value).encode()])
@@ -324,7 +317,6 @@ def test_any_json_can_be_checked(value: Any) -> None:
         describe_problem(problem)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**6)))
 def test_large_values_are_counted_exactly(values: list[int]) -> None:
     import numpy as np

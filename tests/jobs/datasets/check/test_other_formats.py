@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.check.other_formats import convert_example
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
-BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The machine may be: time says nothing here."""
 OPENAI = {"system": "system", "developer": "system", "user": "user", "assistant": "model"}
 LEGACY = {"system": "system", "user": "user", "model": "model"}
@@ -119,7 +118,6 @@ def test_lossy_examples_are_not_converted(name: str) -> None:
     assert convert_example(LOSSY[name]) is None
 
 
-@BUSY
 @given(st.sampled_from([OPENAI, LEGACY]), st.booleans(), st.lists(TEXTS, max_size=1), st.data())
 def test_conversion_keeps_every_text(
     roles: dict[str, str], in_parts: bool, system: list[str], data: st.DataObject
@@ -139,7 +137,6 @@ def test_conversion_keeps_every_text(
     assert not check_file([json.dumps(found).encode()]).problems
 
 
-@BUSY
 @given(TEXTS, TEXTS, st.sampled_from([("input_text", "output_text"), ("prompt", "completion")]))
 def test_conversion_keeps_every_pair(asked: str, answered: str, names: tuple[str, str]) -> None:
     found = convert_example(dict(zip(names, (asked, answered), strict=True)))
@@ -154,7 +151,6 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
-@BUSY
 @given(
     st.fixed_dictionaries(
         {"messages": st.lists(MESSAGES | st.none(), max_size=5)},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.datasets.check.report import Message
@@ -24,7 +24,6 @@ SYSTEM = {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
 Pair = tuple[str, str]
 texts = st.sampled_from(["a", "b", "c", "one\nline", "“quoted”", "日本語", "…" * 30])
 files = st.lists(st.tuples(texts, texts), max_size=25)
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def content(pairs: Iterable[Pair]) -> bytes:
@@ -54,7 +53,6 @@ def conversation_line(*turns: str, **more: Any) -> bytes:
     return line({"contents": contents, **more})
 
 
-@UNHURRIED
 @given(files, files)
 def test_applying_the_diff_to_the_old_file_gives_the_new_one(before: list[Pair], after: list[Pair]) -> None:
     made = Counter(before)
@@ -67,7 +65,6 @@ def test_applying_the_diff_to_the_old_file_gives_the_new_one(before: list[Pair],
     assert +made == Counter(after)
 
 
-@UNHURRIED
 @given(files, files)
 def test_unchanged_examples_are_not_listed(before: list[Pair], after: list[Pair]) -> None:
     found = compute_diff(content(before), content(after))
@@ -80,7 +77,6 @@ def test_unchanged_examples_are_not_listed(before: list[Pair], after: list[Pair]
     assert found.counts["added"] == come.total() - edited
 
 
-@UNHURRIED
 @given(files, files, st.integers(1, 7))
 def test_sort_batches_do_not_change_the_result(
     before: list[Pair], after: list[Pair], sorted_at_once: int
@@ -91,7 +87,6 @@ def test_sort_batches_do_not_change_the_result(
         assert list_changes(content(before), content(after)) == whole
 
 
-@UNHURRIED
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_reordering_is_no_change(pairs: list[Pair], chance: Any) -> None:
     other = chance.sample(pairs, len(pairs))

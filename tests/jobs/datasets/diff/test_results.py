@@ -28,7 +28,6 @@ from jobs.models import Changes
 from studio.models import Project, Role
 from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import COMMA, example, line
-from tests.jobs.datasets.diff.test_diff import UNHURRIED
 
 Store = Callable[..., Dataset]
 OLD = [
@@ -222,7 +221,6 @@ def test_derived_dataset_links_to_its_changes(browser: Client, make: Store) -> N
 # ---- changed words ----
 
 
-@UNHURRIED
 @given(st.text("ab \n日本語.", max_size=40), st.text("ab \n日本語.", max_size=40))
 def test_pieces_rebuild_both_texts(old: str, new: str) -> None:
     for most in (word_diff.MAX_EQUAL_PAIRS, -1):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.datasets.leakage import detector, similarity_index
@@ -67,13 +67,11 @@ TEXTS = st.lists(WORDS, max_size=12).map("".join) | st.text(max_size=12)
 MANY = st.lists(TEXTS, max_size=30)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(MANY, MANY)
 def test_small_sets_equal_brute_force(training: list[str], validation: list[str]) -> None:
     assert find_pairs(training, validation) == find_by_brute_force(training, validation)
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.integers(0, 3), st.integers(1, 60), st.integers(0, 400))
 def test_edited_copies_equal_brute_force(dice: random.Random, common: int, edits: int, template: int) -> None:
     """Rows that share a template of many lengths, with copies that are edited more and more: both ways of

@@ -1,4 +1,4 @@
-# make run: everything on this machine.  make test: every test.  make check: format, types, templates, words.
+# make run: everything on this machine.  make test (test-fast, test-all): the tests.  make check: format, types, words.
 # ENGINE=off leaves out the local engine (and torch); TORCH_INDEX names an index with smaller builds of torch.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.exa
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
-.PHONY: help setup run test check bench bench-check bench-points bench-compare accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
+.PHONY: help setup run test test-fast test-all coverage check bench bench-check bench-points bench-compare accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -64,6 +64,17 @@ invite: $(STUDIO)
 # ---- tests and checks ----
 test: dev browser
 	@.ci/test
+
+test-fast: dev
+	@.ci/test fast
+
+test-all: dev browser
+	@.ci/test all
+
+# Of what the tests in this process reach: units, pages and the engine's own, without the processes they start.
+coverage: dev
+	$(BIN)/coverage run -m pytest -n 0 -m "not journey and not slow and not fault"
+	$(BIN)/coverage report --skip-covered --sort=cover
 
 check: dev gettext
 	$(BIN)/ruff format --check .

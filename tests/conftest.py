@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone, translation
+from xdist.scheduler import LoadScopeScheduling
 
 from studio.models import Membership, Project, Role
 from studio.vertex.storage import QUICK
@@ -46,14 +47,29 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the fixtures they reach, and keep together what shares a process (pytest-xdist)."""
+    """Mark tests by the fixtures they reach, and keep together in one process what shares a server."""
     for item in items:
+        fixtures = getattr(item, "fixturenames", ())
         for fixture, marker in MARKERS_OF_FIXTURES.items():
-            if fixture in getattr(item, "fixturenames", ()) and not item.get_closest_marker(marker):
+            if fixture in fixtures and not item.get_closest_marker(marker):
                 item.add_marker(marker)
-        if not item.get_closest_marker("xdist_group"):
-            uses_engine = "engine" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group("engine" if uses_engine else item.path.stem))
+        for server in ("engine", "stack"):
+            if server in fixtures:
+                item.add_marker(pytest.mark.xdist_group(server))
+
+
+class ServerScheduling(LoadScopeScheduling):
+    """Modules go to the workers as a whole, since each sets up what its tests share; the tests of one
+    server go to one worker, so that it is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        server = nodeid.rpartition("@")[2]
+        return server if server in ("engine", "stack") else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ServerScheduling(config, log)
 
 
 def pytest_unconfigure() -> None:
@@ -90,7 +106,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
     The real engine may take longer on a busy machine, so tests with one wait as the product does.
     """
-    if "engine" not in request.fixturenames:
+    if not request.node.get_closest_marker("engine"):
         monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK.with_timeout(0.3))
 
 

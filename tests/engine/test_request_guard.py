@@ -65,6 +65,7 @@ def test_unexpected_error_reveals_no_details(engine: Engine) -> None:
     }
 
 
+@pytest.mark.engine
 def test_token_is_required_where_one_is_set(base_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "token"
     arguments = ("--host", "0.0.0.0", "--token-file", str(file))  # noqa: S104
@@ -104,6 +105,7 @@ def test_second_engine_on_the_same_root_or_port_exits_with_a_message(engine: Eng
     assert (taken.returncode, "Address already in use" in taken.stderr) == (1, True)
 
 
+@pytest.mark.engine
 def test_stop_is_quick_and_ends_the_trainer(base_folder: Path, tmp_path: Path) -> None:
     with run_engine(tmp_path / "root") as engine:
         job = engine.tune(epochs=500)
@@ -132,6 +134,7 @@ def find_trainers(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.engine
 def test_a_worker_that_dies_is_replaced(base_folder: Path, tmp_path: Path) -> None:
     with run_engine(tmp_path / "root") as engine:
         children = Path(f"/proc/{engine.process.pid}/task/{engine.process.pid}/children").read_text().split()
@@ -195,6 +198,7 @@ def test_after_fault_runs_the_request_and_loses_the_response(engine: Engine) -> 
     engine.post(f"v1/{job['name']}:cancel")
 
 
+@pytest.mark.engine
 def test_faults_are_off_without_the_setting(base_folder: Path, tmp_path: Path) -> None:
     with run_engine(tmp_path / "root", ENGINE_FAULTS="") as engine:
         assert engine.get(JOBS, headers={"X-Engine-Fault": "status=503"}).status_code == 200

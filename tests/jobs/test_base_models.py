@@ -32,6 +32,7 @@ def with_another(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         yield engine
 
 
+@pytest.mark.engine
 def test_a_model_added_to_the_engine_can_be_chosen(
     client: Client, project: Project, draft: TuningJob, with_another: Engine, settings: Settings
 ) -> None:
@@ -47,6 +48,7 @@ def test_a_model_added_to_the_engine_can_be_chosen(
     assert client.get(reverse("jobs:dataset", args=[project.slug, draft.pk])).status_code == 200
 
 
+@pytest.mark.engine
 def test_the_engine_tunes_every_model_it_lists(with_another: Engine) -> None:
     listed = with_another.get("v1beta1/publishers/google/models").json()["publisherModels"]
     assert [model["name"].rpartition("/")[2] for model in listed] == ["studio-tiny", "chat-0.5b"]

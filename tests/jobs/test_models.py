@@ -12,7 +12,7 @@ from studio.models import AuditEntry
 from studio.vertex import job_states
 from tests.jobs.conftest import NAME
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 def make_created_job(job: TuningJob, **remote: Any) -> TuningJob:

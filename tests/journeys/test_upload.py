@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ MEGABYTE = 1_000_000
 
 
 class Line:
-    """A TCP line to the web process that can be slow, and can be cut after some bytes from the browser."""
+    """A TCP line to the web process: it can be slow, and be cut or held after some bytes from the browser."""
 
     def __init__(self, port: int) -> None:
         self.target = ("127.0.0.1", port)
@@ -31,6 +32,7 @@ class Line:
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.sent = 0
         self.cut_at: int | None = None
+        self.hold_at: int | None = None
         self.slow = Event()
         Thread(target=self.accept, daemon=True).start()
 
@@ -44,6 +46,22 @@ class Line:
     def mend(self) -> None:
         self.sent, self.cut_at = 0, None
 
+    def hold_after(self, size: int) -> None:
+        """Pass on no more than `size` bytes of a connection, slowly, until `release` or an abort."""
+        self.slow.set()
+        self.hold_at = size
+
+    def release(self) -> None:
+        self.slow.clear()
+        self.hold_at = None
+
+    def wait_while_held(self, source: socket.socket, carried: int) -> None:
+        leaving = select.poll()
+        leaving.register(source, select.POLLRDHUP)
+        while self.hold_at is not None and carried >= self.hold_at:
+            if leaving.poll(50):
+                raise ConnectionResetError
+
     def accept(self) -> None:
         with suppress(OSError):
             while True:
@@ -56,11 +74,15 @@ class Line:
                 Thread(target=self.pump, args=(far, near, False), daemon=True).start()
 
     def pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
+        carried = 0
         with suppress(OSError):
             while (block := source.recv(64 * 1024)) and not self.is_cut:
-                self.sent += len(block) * up
-                if up and self.slow.is_set():
-                    time.sleep(0.05)
+                if up:
+                    self.sent += len(block)
+                    carried += len(block)
+                    self.wait_while_held(source, carried)
+                    if self.slow.is_set():
+                        time.sleep(0.05)
                 sink.sendall(block)
         for end in (source, sink):  # closed once both ways are over: a number may be somebody else's by then
             with suppress(OSError):
@@ -152,7 +174,7 @@ def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line
 
 def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
-    line.slow.set()
+    line.hold_after(3 * MEGABYTE)  # long enough on the way for a pace to be told, and never through
     upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text(
         re.compile(r"Uploading \d+ %, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
@@ -161,14 +183,14 @@ def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line:
     expect(page.locator("#validation-enabled")).to_be_disabled()
     page.locator("#training").get_by_role("button", name="Cancel").click()
     expect(page.locator("#training [data-told]")).to_have_text("Upload cancelled. Nothing was stored.")
-    line.slow.clear()
+    line.release()
     page.reload()
     expect(page.get_by_text("Tuning dataset not chosen")).to_be_visible()
-    line.slow.set()
+    line.hold_after(MEGABYTE)
     upload_file(page, large)
     expect(page.locator("#training progress")).not_to_have_attribute("value", "0")
     page.locator("#training").get_by_role("button", name="Cancel").click()
-    line.slow.clear()
+    line.release()
     page.get_by_role("button", name="Try again").click()
     expect_dataset(page, "large.jsonl", "1,200")
 

@@ -33,7 +33,7 @@ from tests.studio.vertex.double import Answer, json_answer
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 ACCURACY = "/eval_fraction_of_correct_next_step_preds"
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from metrics.summary import RATE_WINDOW, summarize_curves
 from studio.models import Project
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 @pytest.fixture

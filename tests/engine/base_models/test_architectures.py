@@ -22,6 +22,8 @@ from tests.engine.inference.test_server import MESSAGES, generate_greedily, join
 from tests.engine.job_folders import new_job, series
 from tests.engine.training.test_trainer import recount
 
+pytestmark = pytest.mark.engine
+
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen2": architectures.write_qwen2,
     "gemma": architectures.write_gemma,

@@ -25,6 +25,8 @@ from engine.base.build.tokenizer import train_tokenizer
 from engine.training.chat_template import ChatTemplate
 from tests.paths import BANKING77, SAMPLES, STUDIO_TINY
 
+pytestmark = pytest.mark.engine
+
 OWN_TASKS = ("captain_byte", "table_bookings", "orders_ja")
 # what UTF-8 is made of, but for the control characters
 BYTES = {*range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF5)}

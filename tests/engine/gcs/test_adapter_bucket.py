@@ -14,6 +14,8 @@ from engine.base_models.registry import LocalBaseModel
 from engine.training.chat_template import ChatTemplate
 from tests.engine.running_engine import Engine
 
+pytestmark = pytest.mark.engine
+
 BUCKET = "storage/v1/b/studio-adapters"
 FILES = ["adapter_config.json", "adapter_model.safetensors", "checkpoint.json"]
 

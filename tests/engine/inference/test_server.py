@@ -26,6 +26,8 @@ from engine.training.chat_template import ChatTemplate, Message
 from engine.training.lora import MultiAdapterModel
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.engine
+
 MESSAGES: list[Message] = [{"role": "system", "content": "Say."}, {"role": "user", "content": "word 3"}]
 GREEDY = Options(temperature=0, max_output_tokens=16)
 

@@ -22,6 +22,8 @@ from tests.engine.job_folders import series
 from tests.engine.running_engine import PROJECT, run_engine
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.engine
+
 MakeJob = Callable[..., JobFolder]
 Act = Callable[[str], JobFolder]
 

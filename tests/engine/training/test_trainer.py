@@ -28,6 +28,8 @@ from tests.engine.job_folders import series, values, weights
 from tests.engine.queue import kill_points
 from tests.engine.tiny_base import RECOMMENDED, example, write_base
 
+pytestmark = pytest.mark.engine
+
 MakeJob = Callable[..., JobFolder]
 
 

@@ -17,7 +17,7 @@ from tests.jobs.chat.conftest import Endpoint
 
 READERS = 6
 T = TypeVar("T")
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sql]
 
 
 def run_concurrently(work: Callable[[], T]) -> list[T]:

@@ -19,6 +19,8 @@ from jobs.chat.models import SILENCE_TIMEOUT, Conversation, Turn
 from studio.models import Role
 from tests.jobs.chat.conftest import CUT, ENDPOINT, Endpoint, build_response
 
+pytestmark = pytest.mark.sql
+
 State = Turn.State
 HTMX = {"HX-Request": "true"}
 LEAVES = pytest.mark.django_db(transaction=True)

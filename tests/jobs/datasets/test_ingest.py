@@ -21,7 +21,7 @@ from studio.vertex.errors import Conflict, NotFound
 from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import COMMA, GOOD, UNANSWERED, example, line, openai_chat
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 OTHER = line(example("Second?"))
 FAULTY = b"\xef\xbb\xbf" + GOOD + COMMA + UNANSWERED + b"\n" + GOOD + OTHER
 

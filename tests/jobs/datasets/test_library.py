@@ -18,7 +18,7 @@ from jobs.models import Submission, TuningJob
 from studio.models import Project, Role
 from tests.jobs.datasets.check.lines import COMMA, GOOD
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 Make = Callable[..., Dataset]
 ADDRESS = "/p/local/datasets/"
 

@@ -20,7 +20,7 @@ from studio.models import Membership, Project, Role
 from studio.projects import quotas
 from studio.vertex import job_states
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 Make = Callable[..., TuningJob]
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 from jobs.models import Submission, TuningJob
 from studio.models import AuditEntry, Project, Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 ADDRESS = "/p/local/jobs/cancel/"
 Make = Callable[..., TuningJob]
 

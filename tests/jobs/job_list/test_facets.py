@@ -14,7 +14,7 @@ from tests.jobs.job_list.test_job_list import create_dataset, parse_row_names
 from tests.jobs.job_list.test_job_list import make as make
 from tests.jobs.job_list.test_job_list import page as page
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 def parse_facet(html: str, key: str) -> list[str]:

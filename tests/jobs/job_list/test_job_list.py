@@ -20,7 +20,7 @@ from jobs.models import JobListPoll, TuningJob
 from jobs.querysets import Submission
 from studio.models import Project, Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from jobs.status import get_run_progress, status_of
 from studio.models import Project
 from studio.vertex import job_states
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 LOSSES = [
     0.5,

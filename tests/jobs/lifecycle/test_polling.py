@@ -20,7 +20,7 @@ from studio.vertex import job_states
 from tests.jobs.conftest import PLACE, remote_job
 from tests.studio.vertex.double import Answer, FakeVertexServer, ReceivedRequest, json_answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 def make_known_job(project: Project, owner: User, number: int, state: str = job_states.RUNNING) -> TuningJob:

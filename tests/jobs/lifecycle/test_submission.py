@@ -20,7 +20,7 @@ from studio.vertex import job_states
 from tests.jobs.conftest import NAME, PLACE, remote_job
 from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 def refusal(code: int, status: str = "INVALID_ARGUMENT", **headers: str) -> Answer:

@@ -129,6 +129,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.sql
 @pytest.mark.parametrize(("field", "value", "sentence"), WRONG.values(), ids=WRONG.keys())
 def test_invalid_value_shows_an_error_at_its_field(
     browser: Client, flash: TuningJob, field: str, value: str, sentence: str
@@ -317,6 +318,7 @@ ADDRESSES = {
 }
 
 
+@pytest.mark.sql
 @pytest.mark.parametrize("uri", ADDRESSES.values(), ids=ADDRESSES.keys())
 @pytest.mark.parametrize("purpose", ["training", "validation"])
 def test_invalid_uri_is_rejected_without_a_request(

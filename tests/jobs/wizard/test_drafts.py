@@ -15,7 +15,7 @@ from jobs.models import TuningJob
 from studio.models import AuditEntry, Role
 from tests.jobs.wizard.test_wizard import address, details
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 DRAFTS = "/p/local/jobs/drafts/"
 
 

@@ -274,6 +274,7 @@ def test_steps_work_without_javascript(browser: Client, draft: TuningJob) -> Non
     assert browser.post(address("start", draft)).headers["Location"] == address("detail", draft)
 
 
+@pytest.mark.sql
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_starts_create_one_job(
     draft: TuningJob, tuner: User, browser_of: Callable[[User], Client]

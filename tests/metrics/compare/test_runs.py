@@ -22,7 +22,7 @@ from studio.csv_response import iter_csv_lines
 from studio.models import Project
 from tests.metrics.compare.runs import create_run, create_team, create_validation, join_ids
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 @pytest.fixture

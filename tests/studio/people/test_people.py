@@ -17,7 +17,7 @@ from django.urls import reverse
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.people import invitations
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 GOOD = "quite a long one, 77"
 Browser = Callable[[User], Client]
 Person = Callable[..., User]

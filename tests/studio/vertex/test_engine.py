@@ -21,6 +21,8 @@ from studio.vertex.storage import Storage
 from tests.engine.running_engine import run_engine
 from tests.engine.tiny_base import example, write_base
 
+pytestmark = pytest.mark.engine
+
 LOCATION = "us-central1"
 QUESTION = {
     "contents": [{"role": "user", "parts": [{"text": "word 1"}]}],

@@ -29,6 +29,8 @@ from studio.models import Project, Role
 from tests.engine.running_engine import Engine
 from tests.jobs.datasets.check.lines import COMMA, example, line
 
+pytestmark = pytest.mark.sql
+
 Store = Callable[..., Dataset]
 OLD = [
     ("keep", "same"),

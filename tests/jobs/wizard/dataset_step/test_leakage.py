@@ -22,7 +22,7 @@ from jobs.models import Overlap, TuningJob
 from tests.engine.running_engine import Engine
 from tests.studio.vertex.double import FakeVertexServer, json_answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 FORBIDDEN = json_answer({"error": {"code": 403, "message": "no", "errors": [{"reason": "forbidden"}]}}, 403)
 HTMX = {"HX-Request": "true"}
 TRAINING = [f"How do I cancel my order number {number}?" for number in ("one", "two", "three", "four")]

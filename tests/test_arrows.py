@@ -23,8 +23,8 @@ ALLOWED = {
     "studio.people": "studio studio.pages",
     "studio.projects": "studio studio.vertex studio.pages studio.people",
     "studio.operation": "studio",
-    "studio.run": "studio studio.people",
-    "studio.templatetags": "studio",
+    "studio.run": "studio studio.people studio.operation",
+    "studio.templatetags": "studio studio.pages studio.operation",
     "studio.management.commands": "studio.**",
     # A job: urls -> request_import -> wizard -> {job_list, estimates, troubleshooting, request, datasets}
     "jobs": "studio.**",

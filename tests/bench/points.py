@@ -145,7 +145,7 @@ def read_with_driver(
     return [MinMaxLTTBDownsampler().downsample(x, y, n_out=MAX_POINTS) for x, y in arrays]
 
 
-class DriverRows:  # noqa: N801
+class DriverRows:
     """A connection of the driver's own, without Django; PostgreSQL answers in its binary form."""
 
     def __enter__(self) -> Callable[[list[int]], Iterable[tuple[int, bytes, bytes]]]:

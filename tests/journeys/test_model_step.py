@@ -97,7 +97,7 @@ def test_tuning_a_pre_tuned_model(browser: Browser, admin: Person, draft: str, t
         change_and_wait(page, lambda: page.get_by_label("Checkpoint", exact=True).select_option("1"))
         expect(page.locator("#preview")).to_contain_text("Continues from")
         page.get_by_text("Advanced options").click()
-        expect(page.locator("#adapter")).to_contain_text("Fixed by the pre-tuned model")
+        expect(page.locator("#adapter")).to_contain_text("Set by the pre-tuned model")
         page.reload()
         expect(picker).to_have_value(str(model))
         expect(page.get_by_label("Checkpoint", exact=True)).to_have_value("1")

@@ -151,9 +151,9 @@ def test_interrupted_upload_reports_and_resumes(visit: Callable[..., Page], line
     again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()
     words = get_status_text(page)
-    assert re.match(r"Connection lost at about [\d.]+ MB of 1[\d.]+ MB. What has arrived is kept", words), (
-        words
-    )
+    assert re.match(
+        r"Connection lost at about [\d.]+ MB of 1[\d.]+ MB. The part that arrived is kept", words
+    ), words
     expect(again).to_be_focused()
     expect(page.locator("#validation-enabled")).to_be_enabled()
     line.slow.clear()

@@ -148,7 +148,7 @@ def test_dialog_shows_the_last_request(browser: Browser, admin: Person, draft: s
         expect(folder).to_be_visible()
         dialog.get_by_role("button", name="Close").click()
         browse.click()
-        expect(dialog).to_contain_text("Looking at Cloud Storage")
+        expect(dialog).to_contain_text("Loading from Cloud Storage")
         expect(folder).to_have_count(0)
         answer(2)
         folder.click()
@@ -294,7 +294,7 @@ def keep_typing(page: Page) -> None:
     expect(page.locator("#saved")).to_contain_text("This draft has since been started.")
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("main")).to_contain_text(
-        "“of two tabs” was started in another tab. What you typed is kept"
+        "“of two tabs” was started in another tab. What you entered is kept"
     )
     expect(page.locator("#preview")).to_contain_text("typed too late")
     expect(page.locator("#training .file").first).to_contain_text("tabs.jsonl")

@@ -63,7 +63,7 @@ def test_saved_settings_round_trip(conversation: Conversation) -> None:
             "x" * 101,
             "Stop sequences can have up to 100 characters each. Shorten the long line.",
         ),
-        ("system_instruction", "x" * 200_000, "This text has 200 kB; up to 100 kB. Shorten it."),
+        ("system_instruction", "x" * 200_000, "The text is 200 kB; the limit is 100 kB. Shorten it."),
         ("prompt", "", "Enter a message."),
     ],
 )

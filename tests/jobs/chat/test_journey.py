@@ -51,7 +51,7 @@ def test_ask_stream_stop_and_reopen(page: Page, job: TuningJob, endpoint: Endpoi
     ]
     page.goto("/p/local/chats/")
     page.get_by_role("button", name="Test").click()
-    page.get_by_placeholder("Ask something").fill("Ask something")
+    page.get_by_placeholder("Ask something").fill("Why is sky blue?")
     page.wait_for_load_state()  # the key is heard by the page's script
     page.keyboard.press("Control+Enter")
 
@@ -68,7 +68,7 @@ def test_ask_stream_stop_and_reopen(page: Page, job: TuningJob, endpoint: Endpoi
     endpoint.set_answer("Rayleigh.", promptTokenCount=9, candidatesTokenCount=3, totalTokenCount=12)
     page.get_by_role("button", name="Regenerate").click()
     expect(page.locator(".turn .bubble").last).to_have_text("Rayleigh.")
-    expect(page.get_by_text("9 in · 3 out tokens")).to_be_visible()
+    expect(page.get_by_text("9 input · 3 output tokens")).to_be_visible()
     assert Turn.objects.get().state == Turn.State.COMPLETE
 
 
@@ -128,7 +128,7 @@ def test_a_full_server_is_reported_and_retried(
     page.goto(f"/p/local/chats/{conversation.pk}/")
     page.get_by_placeholder("Ask something").fill("hello")
     page.get_by_role("button", name="Submit").click()
-    expect(page.get_by_text("as many chats as it can")).to_be_visible()
+    expect(page.get_by_text("limit of simultaneous chats")).to_be_visible()
     full_server()
     expect(page.locator(".turn .bubble").last).to_have_text("at last", timeout=10_000)
     context.close()

@@ -84,8 +84,8 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
         create_conversation(tuner, project, f"question {number}", job=job)
     with django_assert_max_num_queries(10):
         page = read_page(browser, LIST)
-    assert "1 to 50 of 60" in page
-    assert "51 to 60 of 60" in read_page(browser, f"{LIST}?page=2")
+    assert "1–50 of 60" in page
+    assert "51–60 of 60" in read_page(browser, f"{LIST}?page=2")
 
 
 # ---- a new one ----
@@ -217,7 +217,7 @@ def test_another_tuner_cannot_continue_the_conversation(
     other = browser_of(person(Role.TUNER, "other"))
     path = reverse(f"talk:{name}", args=["local", conversation.pk])
     assert other.post(path, {"prompt": "hi"}).status_code == 403
-    assert "only that person can go on with it" in read_page(other, conversation.get_absolute_url())
+    assert "Only they can continue it." in read_page(other, conversation.get_absolute_url())
 
 
 @pytest.mark.parametrize("name", ["conversation", "ask", "ask_again", "delete", "turn", "stream", "stop"])

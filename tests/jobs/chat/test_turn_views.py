@@ -73,7 +73,7 @@ def test_an_answer_is_streamed_and_stored_with_its_metadata(
     assert turn.seconds is not None and 0 < turn.seconds < 10
     assert endpoint.paths == [f"/v1/{ENDPOINT}:streamGenerateContent?alt=sse"]
     shown = browser.get(build_url("conversation", conversation)).content.decode()
-    assert "33 in · 5 out tokens" in shown
+    assert "33 input · 5 output tokens" in shown
     assert "studio-tiny" in shown
     assert "STOP" in shown
 
@@ -123,7 +123,7 @@ def test_without_javascript_the_next_page_shows_the_answer(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     endpoint.set_answer("Because ", "of Rayleigh.")
-    page = browser.post(build_url("ask", conversation), {"prompt": "Ask something"}, follow=True)
+    page = browser.post(build_url("ask", conversation), {"prompt": "Why is sky blue?"}, follow=True)
     assert page.redirect_chain[0][0].startswith(conversation.get_absolute_url())
     assert "Because of Rayleigh." in page.content.decode()
     assert "data-stream" not in page.content.decode()
@@ -152,14 +152,14 @@ def test_a_too_long_message_gets_an_error_and_stays_in_the_form(
     browser: Client, conversation: Conversation
 ) -> None:
     page = browser.post(build_url("ask", conversation), {"prompt": "é" * 500_000}, headers=HTMX)
-    assert "This text has 1000 kB; up to 100 kB. Shorten it." in page.content.decode()
+    assert "The text is 1000 kB; the limit is 100 kB. Shorten it." in page.content.decode()
     assert not Turn.objects.exists()
 
 
 def test_a_second_question_waits_for_the_first_answer(browser: Client, conversation: Conversation) -> None:
     post_question(browser, conversation)
     page = browser.post(build_url("ask", conversation), {"prompt": "and?"}, headers=HTMX)
-    assert "An answer is still on its way." in page.content.decode()
+    assert "An answer is in progress." in page.content.decode()
     assert conversation.turn_set.count() == 1
 
 
@@ -384,14 +384,14 @@ def test_a_busy_worker_answers_503_with_retry_after(
     *served, refused = [open_stream(browser, turn) for turn in turns]
     assert {response.status_code for response in served} == {200}
     assert (refused.status_code, refused["Retry-After"]) == (503, "3")
-    assert "It tries again by itself." in refused.content.decode()
+    assert "Retrying automatically." in refused.content.decode()
     turns[-1].refresh_from_db()
     assert turns[-1].state == State.WAITING
 
     without_script = browser.post(
         build_url("ask", copy_conversation(conversation)), {"prompt": "hi"}, follow=True
     ).content.decode()
-    assert "as many chats as it can" in without_script
+    assert "limit of simultaneous chats" in without_script
     for response in served:
         response.close()
     again = open_stream(browser, turns[-1])

@@ -50,13 +50,13 @@ def test_nothing_is_estimated_without_data() -> None:
     assert (made.steps, made.seconds, made.dollars) == (None, None, None)
     assert made.per_epoch
     words = render_figures(DATA, FLASH)
-    assert words["Epochs"][0] == "not known yet" and "for one epoch" in words["Epochs"][1]
+    assert words["Epochs"][0] == "not known yet" and "per epoch" in words["Epochs"][1]
     assert words["Time"] == (
         "not known yet",
-        "No job on gemini-2.5-flash job has finished in this project yet.",
+        "No gemini-2.5-flash job has finished in this project yet.",
     )
     assert words["Cost"] == (
-        "not known",
+        "unknown",
         "No price is set for gemini-2.5-flash. An operator can set one.",
     )
     assert "Steps" not in words
@@ -66,7 +66,7 @@ def test_chosen_epochs_and_price_give_a_dated_cost() -> None:
     words = render_figures(replace(DATA, tokens=1_000_000), PRICED, epochs=3)
     assert words["Training tokens"][0] == "about 1,000,000 × 3"
     assert words["Cost"][0] == "about $15.00"
-    assert "At $5.00 per million training tokens (price as of 1 Nov 2026." in words["Cost"][1]
+    assert "At $5.00 per million training tokens (price as of 1 Nov 2026)." in words["Cost"][1]
 
 
 def test_epoch_range_comes_from_earlier_jobs() -> None:
@@ -78,7 +78,7 @@ def test_epoch_range_comes_from_earlier_jobs() -> None:
     words = render_figures(replace(DATA, tokens=1_000_000), PRICED, asked, *runs)
     assert words["Epochs"] == (
         "4 to 10",
-        "What the service chose in 3 earlier jobs jobs job in this project.",
+        "What the service chose in 3 earlier jobs in this project.",
     )
     assert words["Cost"][0] == "about $20.00 to $50.00"
 
@@ -103,8 +103,8 @@ def test_engine_cost_is_free() -> None:
 @pytest.mark.parametrize(
     ("data", "past", "tokens", "words"),
     [
-        (DATA, [RUN], 12_000, "Estimated from the text, at 4 bytes"),
-        (replace(DATA, ratio=1.25), [RUN], 15_000, "set right by the service’s own count of a sample"),
+        (DATA, [RUN], 12_000, "Estimated at 4 bytes per token."),
+        (replace(DATA, ratio=1.25), [RUN], 15_000, "adjusted with the model’s tokenizer on 16 examples"),
         (
             replace(DATA, ratio=1.25),
             [RUN, replace(RUN, name="same", version=DATA.version)],
@@ -130,11 +130,11 @@ def test_time_uses_the_median_pace_of_similar_jobs() -> None:
     words = render_figures(DATA, FLASH, *paced, tiny, epochs=6)["Time"]
     assert words == (
         "about 4 min",
-        "Based on the median pace of 3 finished gemini-2.5-flash jobs job in this project.",
+        "Based on the median pace of 3 finished gemini-2.5-flash jobs in this project.",
     )
     far = estimate_run(DATA, FLASH, 6, [tiny])
     assert far.seconds is not None and far.seconds.jobs == 1
-    assert "None was of this size" in render_figures(DATA, FLASH, tiny, epochs=6)["Time"][1]
+    assert "None was close to this size" in render_figures(DATA, FLASH, tiny, epochs=6)["Time"][1]
 
 
 def test_steps_use_the_batch_size_of_earlier_jobs() -> None:

@@ -57,7 +57,7 @@ def test_empty_queue_renders_nothing(draft: TuningJob, tuner: User) -> None:
 def test_job_ahead_is_named_with_its_remaining_time(draft: TuningJob, tuner: User, make: Make) -> None:
     make("intents", summary={"step": 100, "steps": 400, "rate": 1.6})
     queue = get_queue(draft, tuner)
-    assert str(queue) == "1 job: intents (about 3 min left)."
+    assert str(queue) == "Queued behind 1 job: intents (about 3 min left)."
 
 
 def test_running_jobs_come_first_then_by_submission_time(draft: TuningJob, tuner: User, make: Make) -> None:
@@ -155,7 +155,7 @@ def test_long_queue_is_truncated(draft: TuningJob, tuner: User, make: Make) -> N
     for number in range(1, 6):
         make(f"j{number}", job_states.PENDING, ago=10 - number)
     told = str(get_queue(draft, tuner))
-    assert told == "5 jobs: j1, j2, j3, and 2 more."
+    assert told == "Queued behind 5 jobs: j1, j2, j3, and 2 more."
 
 
 def test_queue_costs_two_queries_at_any_length(
@@ -174,11 +174,11 @@ def test_start_message_and_job_page_show_the_queue(
     first = make("first", summary={"step": 100, "steps": 400, "rate": 1.6})
     browser = browser_of(tuner)
     page = browser.post(reverse("jobs:start", args=["local", draft.pk]), follow=True).content.decode()
-    assert "1 job: first (about 3 min left)." in page
+    assert "Queued behind 1 job: first (about 3 min left)." in page
     for tab in ("detail", "details", "data"):
         page = browser.get(reverse(f"jobs:{tab}", args=["local", draft.pk])).content.decode()
-        assert f'1 job: <a href="{first.get_absolute_url()}">first</a>' in page
+        assert f'Queued behind 1 job: <a href="{first.get_absolute_url()}">first</a>' in page
         assert "The engine trains 1 job at a time." in page
     first.update_from_remote({"state": job_states.SUCCEEDED})
     page = browser.get(reverse("jobs:detail", args=["local", draft.pk])).content.decode()
-    assert "ahead of it" not in page
+    assert "Queued behind" not in page

@@ -62,7 +62,7 @@ def test_each_cancelled_job_gets_its_own_audit_entry(make: Make, browser: Client
     assert list_cancelled_names() == ["one", "queued", "two"]
     entries = AuditEntry.objects.filter(action="tuning_job.cancel", actor=tuner)
     assert sorted(entry.subject for entry in entries) == sorted(f"{job.pk} {job}" for job in jobs[:3])
-    assert "Cancelling 3 jobs: queued, two, one." in answer.content.decode()
+    assert "Cancellation requested for 3 jobs: queued, two, one." in answer.content.decode()
 
 
 def test_a_second_bulk_cancel_does_nothing(make: Make, browser: Client) -> None:

@@ -193,10 +193,10 @@ def test_bulk_cancel_names_the_running_jobs(
     find_selection_bar(page).get_by_role("button", name="Cancel 2 running").click()
     for job in (going, also):
         expect(page.locator("form li", has_text=str(job))).to_contain_text("Running")
-    expect(page.locator("main")).to_contain_text("Left as they are")
+    expect(page.locator("main")).to_contain_text("Not affected")
     page.get_by_role("button", name="Cancel 2 jobs").click()
     page.wait_for_url(f"**{LIST}")
-    expect(page.locator("main")).to_contain_text("Cancelling 2 jobs was asked for")
+    expect(page.locator("main")).to_contain_text("Cancellation requested for 2 jobs")
     asked = TuningJob.objects.filter(cancel_asked_at__isnull=False).values_list("pk", flat=True)
     assert set(asked) == {going.pk, also.pk}
     expect(find_selection_bar(page)).to_contain_text("3 selected")

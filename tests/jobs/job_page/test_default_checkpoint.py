@@ -77,7 +77,7 @@ def count_audit_entries() -> int:
 
 def test_the_confirmation_works_without_javascript(browser: Client, job: TuningJob) -> None:
     page = browser.get(build_url(job, "1")).content.decode()
-    assert "Set checkpoint 1 the default?" in page
+    assert "Make checkpoint 1 the default?" in page
     assert f"{PLACE}/endpoints/11001" in page
     assert f'action="{build_url(job, "1")}"' in page
 
@@ -143,7 +143,11 @@ def test_a_failed_refresh_does_not_report_a_new_default(
     ("made", "checkpoint", "words"),
     [
         (make_remote(checkpoints=0), "1", "This model has no checkpoints to choose from."),
-        (make_remote(default=1, checkpoints=1), "1", "once the job has left a model with several of them"),
+        (
+            make_remote(default=1, checkpoints=1),
+            "1",
+            "once the job has produced a model with several checkpoints",
+        ),
         (make_remote(), "2", "Checkpoint 2 is already the default."),
     ],
 )

@@ -245,7 +245,7 @@ def test_a_model_without_an_endpoint_shows_the_reason(job: TuningJob) -> None:
     job.update_from_remote({**FULL, "tunedModel": model, "state": "JOB_STATE_RUNNING"})
     assert "Endpoint" not in get_field_values(job)
     job.update_from_remote({**FULL, "tunedModel": model})
-    assert get_field_values(job)["Endpoint"].startswith("none: the default checkpoint is not deployed")
+    assert get_field_values(job)["Endpoint"].startswith("None (the default checkpoint isn’t deployed")
 
 
 def get_field_values(job: TuningJob) -> dict[str, Any]:
@@ -374,4 +374,4 @@ def test_files_that_are_not_in_the_library_are_named(job: TuningJob, read: Read)
     job.update_from_remote(FULL)
     said = extract_visible_text(read(job, "data"))
     assert "gs://b/train.jsonl" in said and "gs://b/validation.jsonl" in said
-    assert said.count("This file is not in the library of this project") == 2
+    assert said.count("This file isn’t in this project’s library") == 2

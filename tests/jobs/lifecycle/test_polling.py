@@ -174,9 +174,9 @@ def test_an_overdue_list_is_reported(
     make_known_job(project, tuner, 1)
     poll = JobListPoll.objects.create(project=project, location="us-central1", due_at=timezone.now())
     page = reverse("jobs:list", args=[project.slug])
-    assert b"not being read" not in browser_of(tuner).get(page).content
+    assert b"being updated right now" not in browser_of(tuner).get(page).content
     JobListPoll.objects.filter(pk=poll.pk).update(due_at=timezone.now() - timedelta(minutes=5))
-    assert b"not being read" in browser_of(tuner).get(page).content
+    assert b"being updated right now" in browser_of(tuner).get(page).content
 
 
 def test_a_long_queue_time_is_reported(project: Project, tuner: User) -> None:

@@ -176,14 +176,14 @@ ROWS = {
     ),
     "modality": Row(
         make_refusal(MODALITY),
-        "Example 1 of 14 in held-out.jsonl holds what gemini-2.5-pro can’t be tuned on: function call.",
+        "Example 1 of 14 in held-out.jsonl has content that gemini-2.5-pro can’t be tuned on: function call.",
         "Remove it from “parts” in this line and any similar lines, or choose another model.",
         "validation",
         button="Choose another validation file",
     ),
     "modality in the training data": Row(
         make_job_error(3, MODALITY.replace("14", "480")),
-        "Example 1 of 480 in train.jsonl holds what gemini-2.5-pro can’t be tuned on: function call.",
+        "Example 1 of 480 in train.jsonl has content that gemini-2.5-pro can’t be tuned on: function call.",
         "Remove it from “parts” in this line and any similar lines, or choose another model.",
         "training",
         button="Choose another training file",
@@ -207,7 +207,7 @@ ROWS = {
     ),
     "example too long": Row(
         make_job_error(3, "Dataset example 7 has 140000 tokens, which exceeds the maximum of 131072 tokens."),
-        "An example in train.jsonl is too long for gemini-2.5-pro takes.",
+        "An example in train.jsonl is too long for gemini-2.5-pro.",
         "Shorten or remove examples longer than 131072 tokens.",
         "training",
         button="Choose another training file",
@@ -215,9 +215,9 @@ ROWS = {
     "nothing to learn": Row(
         make_job_error(
             3,
-            "No example of train.jsonl has no examples that can be used for training. Line 2: contents is missing or empty.",
+            "No example of train.jsonl can be learned from. Line 2: contents is missing or empty.",
         ),
-        "No example of train.jsonl has no examples that can be used for training. Line 2: contents is missing or empty.",
+        "train.jsonl has no examples that can be used for training. Line 2: contents is missing or empty.",
         "Fix its lines, or choose another file.",
         "training",
         button="Choose another training file",
@@ -249,7 +249,7 @@ ROWS = {
         job={"base_model": "gemini-1.5-pro-002", "location": "asia-northeast1", "adapter_size": 16},
     ),
     "a base that left the engine": Row(
-        make_job_error(3, "Base model qwen is not on this engine any more."),
+        make_job_error(3, "The base model qwen is not on this engine any more."),
         "qwen can’t be tuned here.",
         "Use studio-tiny, the closest current model.",
         "base_model",
@@ -286,7 +286,7 @@ ROWS = {
         make_job_error(
             8, "Quota exceeded for aiplatform.googleapis.com/requests with base model: gemini-2.5-pro."
         ),
-        "The quota aiplatform.googleapis.com/requests .",
+        "This Google Cloud project has used up its quota for aiplatform.googleapis.com/requests.",
         "Wait for another job to finish and tune again, or request more quota from Google.",
         button="Tune again",
         link=f"{CONSOLE}/iam-admin/quotas?project=my-project",
@@ -325,7 +325,7 @@ ROWS = {
         ),
         "This project’s account isn’t allowed to run jobs as t@p.iam.gserviceaccount.com.",
         "Grant it the role Service Account User (roles/iam.serviceAccountUser) on that account, "
-        "or leave the account out.",
+        "or remove the account.",
         "service_account",
         {"service_account": ""},
         "Continue without the account",
@@ -411,7 +411,7 @@ ROWS = {
     "key where the model is not tuned": Row(
         make_refusal("The KMS key must be in the same region.", "tuning_job.encryption_spec"),
         "The encryption key is in asia-east1, but the job’s region is us-central1.",
-        "Name a key in us-central1.",
+        "Enter a key in us-central1.",
         "kms_key_name",
         button="Enter another key",
         job={"kms_key_name": KEY.format("asia-east1")},
@@ -442,7 +442,7 @@ ROWS = {
         "Keys and values can have up to 63 lowercase letters, digits, _ and -. Keys must start with a letter.",
         "labels",
         {"labels": {"stage": "test"}},
-        "Leave out Team",
+        "Remove Team",
         job={"labels": {"Team": "red", "stage": "test"}},
     ),
     "too many labels": Row(
@@ -616,7 +616,7 @@ ROWS = {
             "tuned_model_display_name can have at most 128 characters.",
             "tuning_job.tuned_model_display_name",
         ),
-        "The name is too long ( 120 characters.",
+        "The name is too long (120 characters).",
         "Shorten it.",
         "tuned_model_display_name",
         {"tuned_model_display_name": "意図" * 21},

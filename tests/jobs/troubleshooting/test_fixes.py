@@ -80,7 +80,9 @@ def test_a_refused_job_shows_the_reason_and_offers_the_fix(
 ) -> None:
     page = read_page(browser, build_url(tab, refused))
     assert "This job was not accepted." in page
-    assert "Adapter size 16 isn’t supported by gemini-2.5-pro. Use 8, the largest that it takes below" in page
+    assert (
+        "Adapter size 16 isn’t supported by gemini-2.5-pro. Use 8, the largest supported size below" in page
+    )
     assert f'action="{build_url("mend", refused)}"' in page and ">Use 8</button>" in page
     assert "400 · The adapter size is not supported for this base model." in page
     assert "The service did not accept these values." not in page
@@ -100,7 +102,7 @@ def test_the_button_makes_a_fixed_copy_and_focuses_the_field(
     page = read_page(browser, url)
     assert find_autofocused(page) == ["adapter_size"]
     assert '<details class="folded" open>' in page
-    assert "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8." in page
+    assert "Changed from 16 to 8. gemini-2.5-pro supports 1, 2, 4, 8." in page
     select = re.search(r'<select name="adapter_size"[^>]*>', page)
     assert select and "id_adapter_size_note" in select[0] and "id_adapter_size_helptext" in select[0]
     refused.refresh_from_db()
@@ -166,7 +168,7 @@ def test_one_click_fixes_several_fields(browser: Client, refused: TuningJob) -> 
     copy, url = post_fix(browser, refused)
     assert (copy.adapter_size, copy.kms_key_name) == (8, "")
     shown = read_page(browser, url)
-    assert "Changed from 16 to 8." in shown and f"Cleared (was {key}." in shown
+    assert "Changed from 16 to 8." in shown and f"Cleared (was {key})." in shown
 
 
 def test_a_transient_failure_offers_to_tune_again(browser: Client, draft: TuningJob) -> None:
@@ -178,7 +180,7 @@ def test_a_transient_failure_offers_to_tune_again(browser: Client, draft: Tuning
         name="projects/local/locations/us-central1/tuningJobs/9",
     )
     page = read_page(browser, build_url("detail", draft))
-    assert "This job failed.</b> The service failed at this job;" in page and "13 · Internal error" in page
+    assert "This job failed.</b> A service error ended the job." in page and "13 · Internal error" in page
     _copy, url = post_fix(browser, draft)
     assert url.endswith("/review/")
 
@@ -222,7 +224,7 @@ def test_a_viewer_sees_the_cause_but_no_button(
 ) -> None:
     viewer = browser_of(person(Role.VIEWER))
     page = read_page(viewer, build_url("detail", refused))
-    assert "Adapter size 16 is not allowed" in page and build_url("mend", refused) not in page
+    assert "Adapter size 16 isn’t supported" in page and build_url("mend", refused) not in page
     assert viewer.post(build_url("mend", refused)).status_code == 403
 
 
@@ -246,7 +248,7 @@ REFUSED_BY_ENGINE = {
         {"kms_key_name": ""},
         "Continue without the key",
     ),
-    "label": ({"labels": {"Team": "red", "stage": "a"}}, {"labels": {"stage": "a"}}, "Leave out Team"),
+    "label": ({"labels": {"Team": "red", "stage": "a"}}, {"labels": {"stage": "a"}}, "Remove Team"),
     "account": ({"service_account": "nobody"}, {"service_account": ""}, "Remove it"),
     "model": (
         {"base_model": "gemini-9.0-pro"},
@@ -303,7 +305,7 @@ def test_a_nan_loss_lowers_the_learning_rate(
     poll_until(draft, lambda job: job.is_final)
     assert draft.state == FAILED, draft.state
     page = read_page(browser, build_url("detail", draft))
-    assert "The loss grew until it was no number any more" in page and ">Use 1</button>" in page
+    assert "The loss diverged until it was no longer a number." in page and ">Use 1</button>" in page
     copy, url = post_fix(browser, draft)
     assert copy.learning_rate_multiplier == 1.0
     shown = read_page(browser, url)

@@ -66,7 +66,7 @@ def test_every_changed_field_has_a_note(row: Row) -> None:
 def test_the_note_names_old_value_new_value_and_reason() -> None:
     found = find_fix(make_refusal(ADAPTER), make_job(adapter_size=16))
     assert found is not None
-    assert found.notes == {"adapter_size": "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8."}
+    assert found.notes == {"adapter_size": "Changed from 16 to 8. gemini-2.5-pro supports 1, 2, 4, 8."}
 
 
 UNKNOWN = {

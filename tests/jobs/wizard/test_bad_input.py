@@ -112,7 +112,7 @@ WRONG = {
     "epochs 0": ("epoch_count", "0", "Enter 1 or more."),
     "epochs -1": ("epoch_count", "-1", "Enter 1 or more."),
     "epochs 1e9": ("epoch_count", "1e9", "Enter a whole number, such as 3."),
-    "epochs 1000000000": ("epoch_count", "1000000000", "At most 1000."),
+    "epochs 1000000000": ("epoch_count", "1000000000", "Enter 1000 or less."),
     "epochs 1.5": ("epoch_count", "1.5", "Enter a whole number, such as 3."),
     "epochs NaN": ("epoch_count", "NaN", "Enter a whole number, such as 3."),
     "epochs of 5000 digits": ("epoch_count", "9" * 5000, "Enter a whole number, such as 3."),
@@ -125,7 +125,7 @@ WRONG = {
     "rate NaN": ("learning_rate_multiplier", "NaN", "Enter a number, such as 0.5."),
     "region not listed": ("location", "mars-north1", "gemini-2.5-flash can’t be tuned in that region."),
     "region with a path": ("location", "../us-central1", "gemini-2.5-flash can’t be tuned in that region."),
-    "model with a path": ("base_model", "../../gemini-2.5-flash", "is not tuned jobs job in this project."),
+    "model with a path": ("base_model", "../../gemini-2.5-flash", "can’t be tuned in this project."),
 }  # fmt: skip
 
 
@@ -237,7 +237,7 @@ def test_input_for_a_discarded_draft_goes_to_a_new_draft(browser: Client, flash:
     copy = TuningJob.objects.get()
     assert copy.is_draft and (copy.tuned_model_display_name, copy.epoch_count) == ("later", 7)
     page = decode_page(browser.get(answer.headers["Location"]))
-    assert "This draft was discarded in another tab. What you typed is kept in a new one" in page
+    assert "This draft was discarded in another tab. What you entered is kept in a new draft" in page
 
 
 def test_unknown_draft_returns_404(
@@ -275,7 +275,7 @@ def test_dataset_changes_after_the_start_are_rejected(
     answer = browser.post(address(name, draft), values)
     assert answer.headers["Location"] == address("detail", draft)
     page = decode_page(browser.get(address("detail", draft)))
-    assert "“intents” was started in another tab; its data stay as they were." in page
+    assert "“intents” was started in another tab, so its data wasn’t changed." in page
     draft.refresh_from_db()
     assert draft.training is not None and not draft.validation_enabled
     assert not service.asked
@@ -329,7 +329,7 @@ def test_invalid_uri_is_rejected_without_a_request(
     page = decode_page(answer)
     assert answer.status_code == 422
     assert not service.asked
-    assert re.search("This is not the path of a file|has to end in .jsonl|Null characters", page)
+    assert re.search("This isn’t a file path|has to end in .jsonl|Null characters", page)
     tag = find_control(page[page.index(f'id="{purpose}"') :], "uri")
     assert escape(uri.strip()).replace("\x00", "") in tag.replace("\x00", "")
     draft.refresh_from_db()

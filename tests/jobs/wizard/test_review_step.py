@@ -140,7 +140,7 @@ def test_missing_values_link_to_their_fields(
     assert f'id="{place}"' in step_page, "the link leads to something"
     refused = browser.post(address("start", draft), follow=True)
     assert refused.redirect_chain == [(address("review", draft), 302)]
-    assert "Nothing was started" in refused.content.decode() and words in refused.content.decode()
+    assert "The job wasn’t started" in refused.content.decode() and words in refused.content.decode()
     draft.refresh_from_db()
     assert draft.is_draft
 
@@ -163,7 +163,7 @@ def test_warnings_are_listed_and_do_not_block_the_start(
     page = get_review_text(browser, flash)
     assert page.count("You can start; 32 warnings") == 2 and 'id="start">' in page
     link = f'href="{address("dataset", flash)}#training">train.jsonl'
-    assert f"{link}: there are only 20 examples; 100 are a good start." in page
+    assert f"{link}: at least 100 examples are recommended; this file has 20." in page
     assert page.count(f"{link}, line 3: ") == 2 and ">28 more in train.jsonl<" in page
     assert "gemini-1.5-flash-002 is retired. Vertex AI will probably reject it." in page
 
@@ -172,18 +172,18 @@ def test_file_problems_are_blockers_not_warnings(browser: Client, draft: TuningJ
     dataset.report = {**dataset.report, "errors": 1, "problems": [PROBLEM]}
     dataset.save()
     page = get_review_text(browser, draft)
-    assert "1 problem in train.jsonl." in page and "You may start" not in page
+    assert "1 problem in train.jsonl." in page and "You can start" not in page
 
 
 def test_engine_is_free_and_time_comes_from_finished_jobs(browser: Client, draft: TuningJob) -> None:
     page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>not known yet</dd>" in page
-    assert "No job on studio-tiny job has finished in this project yet." in page
+    assert "No studio-tiny job has finished in this project yet." in page
     assert "<dt>Cost</dt><dd>free</dd>" in page and "Runs on this server." in page
     create_finished_job(draft)
     page = get_review_text(browser, draft)
     assert "<dt>Time</dt><dd>about 5 min</dd>" in page, "7 epochs, at 40 s each"
-    assert "Based on the pace of 1 finished studio-tiny jobs job in this project." in page
+    assert "Based on the pace of 1 finished studio-tiny job in this project." in page
     assert "Counted by the service in “earlier”, with the same data." in page
 
 
@@ -201,7 +201,7 @@ def test_cost_requires_a_configured_price(browser: Client, flash: TuningJob, set
     settings.PRICES = prices.parse_prices("gemini-2.5-flash=500", "2026-11-01")
     page = get_review_text(browser, flash)
     assert "<dt>Cost</dt><dd>about $3.38</dd>" in page, "9,000 characters, 3 epochs"
-    assert "the price of 1 Nov 2026." in page
+    assert "price as of 1 Nov 2026)" in page
     limits = browser.get(address("model", flash)).content.decode()
     assert "$500.00 / 1M tokens" in limits
 
@@ -216,7 +216,7 @@ def test_token_calibration_corrects_the_cost(
     update_job(flash, epoch_count=1)
     page = get_review_text(browser, flash)
     assert "about 2,000 × 1" in page and "about $1.00" in page
-    assert "the service’s own count of a sample" in page
+    assert "adjusted with the model’s tokenizer on 16 examples" in page
 
 
 def test_jobs_of_other_projects_give_no_time_estimate(browser: Client, draft: TuningJob) -> None:

@@ -104,10 +104,10 @@ REFUSED = {
     "name 129": (details(tuned_model_display_name="x" * 129), "Up to 128 characters"),
     "epochs 0": (details(epoch_count="0"), "Enter 1 or more."),
     "epochs -1": (details(epoch_count="-1"), "Enter 1 or more."),
-    "epochs 1e9": (details(epoch_count="1000000000"), "At most 1000."),
-    "epochs as 1e9": (details(epoch_count="1e9"), "Write a whole number"),
-    "epochs 1.5": (details(epoch_count="1.5"), "Write a whole number"),
-    "epochs NaN": (details(epoch_count="NaN"), "Write a whole number"),
+    "epochs 1e9": (details(epoch_count="1000000000"), "Enter 1000 or less."),
+    "epochs as 1e9": (details(epoch_count="1e9"), "Enter a whole number"),
+    "epochs 1.5": (details(epoch_count="1.5"), "Enter a whole number"),
+    "epochs NaN": (details(epoch_count="NaN"), "Enter a whole number"),
     "adapter not listed": (details(adapter_size="32"), "supports adapter sizes 1, 2, 4, 8, 16."),
     "adapter of another model": (
         details(base_model="gemini-2.5-pro", adapter_size="16"),
@@ -115,8 +115,8 @@ REFUSED = {
     ),
     "rate 0": (details(learning_rate_multiplier="0"), "Enter a number above 0."),
     "rate negative": (details(learning_rate_multiplier="-1"), "Enter a number above 0."),
-    "rate infinite": (details(learning_rate_multiplier="Infinity"), "Write a number"),
-    "rate NaN": (details(learning_rate_multiplier="NaN"), "Write a number"),
+    "rate infinite": (details(learning_rate_multiplier="Infinity"), "Enter a number"),
+    "rate NaN": (details(learning_rate_multiplier="NaN"), "Enter a number"),
     "region not listed": (details(location="asia-northeast1"), "can’t be tuned in that region"),
     "model with a path": (details(base_model="../../gemini-2.5-flash"), "can’t be tuned in this project"),
     "model of the engine": (details(base_model="studio-tiny"), "can’t be tuned in this project"),
@@ -147,7 +147,7 @@ def test_valid_names_are_escaped(browser: Client, flash: TuningJob, name: str) -
 def test_stand_in_models_are_labelled(browser: Client, draft: TuningJob) -> None:
     TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
     page = browser.get(address("model", draft)).content.decode()
-    assert "a tiny stand-in" in page and "On this server" in page and "Gemini (retired)" in page
+    assert "A tiny stand-in" in page and "On this server" in page and "Gemini (retired)" in page
 
 
 def test_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
@@ -162,7 +162,10 @@ def test_upload_is_stored_checked_and_shown(browser: Client, draft: TuningJob, o
     assert stored == content and draft.training.uri.endswith("/My-data-1.jsonl")
     assert draft.training.crc32c and draft.training.parsed_report.examples == 20
     page = browser.get(address("dataset", draft)).content.decode()
-    assert "Where is my &lt;b&gt;card&lt;/b&gt;?" in page and "There are only 20 examples" in page
+    assert (
+        "Where is my &lt;b&gt;card&lt;/b&gt;?" in page
+        and "At least 100 examples are recommended; this file has 20." in page
+    )
     page = browser.get(address("review", draft)).content.decode()
     assert 'id="start">' in page, "a warning does not stop the start"
 
@@ -173,7 +176,7 @@ def test_file_errors_block_the_start_with_a_reason(
     content = examples(200) + b'\n{"contents": [],}\n'
     browser.post(address("upload", draft), {"purpose": "training", "file": file(content)})
     page = browser.get(address("dataset", draft)).content.decode()
-    assert "Line 201" in page and "a comma follows the last item (column 16)" in page
+    assert "Line 201" in page and "trailing comma (column 16)" in page
     assert "Remove the comma before the closing bracket." in page
     assert "1 problem in train.jsonl." in page
     answer = browser.post(address("start", draft), follow=True)
@@ -238,7 +241,7 @@ def test_missing_gcs_file_returns_422(browser: Client, draft: TuningJob, on_engi
         address("locate", draft), {"purpose": "training", "uri": "gs://wizard-data/none.jsonl"}
     )
     page = answer.content.decode()
-    assert answer.status_code == 422 and "There is no such file." in page
+    assert answer.status_code == 422 and "File not found." in page
     assert 'value="gs://wizard-data/none.jsonl"' in page
 
 

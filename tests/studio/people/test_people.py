@@ -47,7 +47,7 @@ def test_pages_return_503_until_an_admin_exists(name: str) -> None:
 def test_the_first_link_opens_the_site() -> None:
     link = create_link()
     browser = Client()
-    assert "You will sign in as <b" in browser.get(link).content.decode()
+    assert "You’ll sign in as <b" in browser.get(link).content.decode()
     assert submit_join_form(link, browser).status_code == 302
     admin = User.objects.get()
     assert (admin.username, admin.first_name, admin.is_superuser) == ("admin", "Mika Sato", True)
@@ -184,7 +184,7 @@ def test_existing_user_is_added_without_a_link(
 
 
 def test_adding_a_member_twice_is_refused(project: Project, admin: User, browser_of: Browser) -> None:
-    assert "is a member already" in add(browser_of(admin), project, admin.username)
+    assert "is already a member" in add(browser_of(admin), project, admin.username)
     assert "Enter a valid username" in add(browser_of(admin), project, "a b")
     assert project.membership_set.count() == 1
 
@@ -224,7 +224,7 @@ def test_last_admin_cannot_be_removed_or_demoted(
     change_role(browser, project, held, "viewer")
     browser.post(reverse("remove_member", args=[project.slug, held.pk]))
     assert project.membership_set.get(user=admin).role == Role.ADMIN
-    assert "keeps at least one admin" in browser.get(members_url(project)).content.decode()
+    assert "needs at least one admin" in browser.get(members_url(project)).content.decode()
     change_role(browser, project, project.membership_set.get(user=tuner), "admin")
     change_role(browser, project, held, "viewer")
     assert project.membership_set.get(user=admin).role == Role.VIEWER

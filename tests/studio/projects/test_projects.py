@@ -55,7 +55,7 @@ def test_home_leads_to_the_first_project(project: Project, tuner: User, browser_
 
 def test_user_without_project_sees_what_to_do(person: Person, browser_of: Browser) -> None:
     page = page_text(browser_of(person(None)).get("/"))
-    assert "You are not a member of a project." in page and "stranger" in page
+    assert "You aren’t a member of any project." in page and "stranger" in page
     assert "New project" not in page
 
 
@@ -86,11 +86,11 @@ def test_creator_of_a_project_becomes_its_admin(admin_exists: User, browser_of: 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"project_id": "UPPER"}, "“UPPER” is not a project ID"),
-        ({"project_id": "../../x"}, "is not a project ID"),
+        ({"project_id": "UPPER"}, "“UPPER” isn’t a project ID"),
+        ({"project_id": "../../x"}, "isn’t a project ID"),
         ({"regions": "mars"}, "“mars” isn’t a region."),
         ({"regions": ""}, "This field is required."),
-        ({"bucket": "My_Bucket!"}, "is not the name of a bucket"),
+        ({"bucket": "My_Bucket!"}, "isn’t a bucket name"),
         ({"credentials_file": "/no/such/key.json"}, "File /no/such/key.json doesn’t exist on the server."),
         ({"backend": "azure"}, "Select a valid choice"),
     ],
@@ -211,7 +211,7 @@ def test_unknown_address_links_home(tuner: User, browser_of: Browser) -> None:
 def test_missing_role_is_named_in_403(project: Project, tuner: User, browser_of: Browser) -> None:
     answer = browser_of(tuner).get(reverse("project_settings", args=["local"]))
     assert answer.status_code == 403
-    assert "This requires the “Admin” role jobs job in this project." in page_text(answer)
+    assert "This requires the “Admin” role in this project." in page_text(answer)
 
 
 def test_expired_csrf_token_is_explained(tuner: User) -> None:

@@ -163,7 +163,7 @@ PROBABILITIES = tuple(
     f"generationConfig.{name}" for name in ("candidateCount", "logprobs", "responseLogprobs")
 )
 TALK = build_question(Turn("hi", "yo"), Turn("again"), **WORDS)
-SAY_HI, WHY = build_question(Turn("hi")), build_question(Turn("Ask something"))
+SAY_HI, WHY = build_question(Turn("hi")), build_question(Turn("Why is sky blue?"))
 BRIEF = build_question(Turn("hi"), system="be brief")
 GENERATES = [
     generate_case(
@@ -188,7 +188,7 @@ GENERATES = [
     generate_case(
         "genai-2.34.0.endpoint.generate_content-config",
         f"{ENDPOINTS}/888008",
-        build_question(Turn("Ask something"), system="be brief", **WORDS),
+        build_question(Turn("Why is sky blue?"), system="be brief", **WORDS),
         *("safetySettings", "labels", "generationConfig.thinkingConfig", *PROBABILITIES),
     ),
     generate_case(
@@ -200,7 +200,7 @@ GENERATES = [
     generate_case(
         "page-curl.endpoints.generateContent",
         "projects/myproject/locations/us-central1/endpoints/888002",
-        build_question(Turn("Ask something"), temperature=0.5, topP=0.95, topK=40, maxOutputTokens=128),
+        build_question(Turn("Why is sky blue?"), temperature=0.5, topP=0.95, topK=40, maxOutputTokens=128),
     ),
 ]
 

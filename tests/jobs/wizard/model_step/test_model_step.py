@@ -135,19 +135,25 @@ def test_every_field_is_saved_shown_and_sent(browser: Client, google: TuningJob)
 WRONG = {
     "label without =": (details(labels="team"), "Line 1: enter key=value."),
     "label without key": (details(labels="\n=x"), "Line 2: enter key=value."),
-    "label in capitals": (details(labels="Team=x"), "Line 1: “Team” may hold lowercase letters"),
-    "label value with space": (details(labels="team=two words"), "Line 1: “two words” may hold"),
-    "label of 64": (details(labels="a=" + "x" * 64), "up to 63 characters; “xxxxxxxxxxxxxxxx…” has 64."),
+    "label in capitals": (details(labels="Team=x"), "Line 1: “Team” can only contain lowercase letters"),
+    "label value with space": (details(labels="team=two words"), "Line 1: “two words” can only contain"),
+    "label of 64": (
+        details(labels="a=" + "x" * 64),
+        "“xxxxxxxxxxxxxxxx…” has 64 characters; the limit is 63.",
+    ),
     "label that begins with a digit": (details(labels="1a=x"), "Line 1: keys must start with a letter."),
-    "label twice": (details(labels="a=1\na=2"), "Line 2: the key “a” stands here twice."),
-    "our own label": (details(labels="studio-submission=x"), "is set by the studio itself"),
-    "64 labels": (details(labels="\n".join(f"k{n}=" for n in range(64))), "Up to 63 labels; there are 64."),
+    "label twice": (details(labels="a=1\na=2"), "Line 2: the key “a” appears twice."),
+    "our own label": (details(labels="studio-submission=x"), "is set by Tuning Studio"),
+    "64 labels": (
+        details(labels="\n".join(f"k{n}=" for n in range(64))),
+        "Enter up to 63 labels; there are 64 now.",
+    ),
     "description too long": (
         details(description="x" * 2001),
         "Enter up to 2,000 characters; this text has 2001.",
     ),
-    "account": (details(service_account="tuner"), "Write the e-mail address of a service account"),
-    "key": (details(kms_key_name="ring/key"), "Write the key’s full name"),
+    "account": (details(service_account="tuner"), "Enter a service account email address"),
+    "key": (details(kms_key_name="ring/key"), "Enter the key’s full name"),
     "key elsewhere": (
         details(kms_key_name=KEY.replace("us-central1", "global")),
         "The key is in global. Enter a key in the job’s region, us-central1.",
@@ -155,7 +161,7 @@ WRONG = {
     "no model to go on from": (details(source="pre_tuned"), "Choose the model to continue from."),
     "no name of a model": (
         details(source="pre_tuned", pre_tuned_model="other", other_model="models/1"),
-        "Write a model’s resource name",
+        "Enter a model resource name",
     ),
     "a model elsewhere": (
         details(source="pre_tuned", pre_tuned_model=MODEL.replace("us-central1", "europe-west4")),
@@ -191,7 +197,7 @@ def test_engine_rejects_encryption_keys(browser: Client, draft: TuningJob) -> No
     draft.refresh_from_db()
     assert draft.kms_key_name == ""
     page = get_page(browser, draft)
-    assert "takes no customer-managed key" in page
+    assert "doesn’t support customer-managed keys" in page
     assert re.search(r'name="kms_key_name"[^>]* disabled', page)
     draft.kms_key_name = KEY
     assert "The engine doesn’t support encryption keys. Remove the key." in map(str, model_obstacles(draft))
@@ -223,7 +229,7 @@ def test_pre_tuned_model_and_checkpoint_are_saved(
     assert shown.status_code == 200, "without JavaScript a button shows what the choice means"
     assert "first try · gemini-2.5-pro · 20 Nov 2026" in page and "version 2" in page
     assert "Default checkpoint (1)" in page and "Checkpoint 2 · epoch 2 · step 20" in page
-    assert "Fixed by the pre-tuned model" in page and "Limits of gemini-2.5-pro" in page
+    assert "Set by the pre-tuned model" in page and "gemini-2.5-pro limits" in page
     assert "a new version of that model" in page and 'name="adapter_size"' not in page
     answer = browser.post(address("model", google), {**values, "pre_tuned_checkpoint": "2"})
     assert answer.status_code == 302
@@ -268,7 +274,7 @@ def test_changing_the_pre_tuned_model_clears_the_checkpoint(
     assert google.pre_tuned_checkpoint == "2"
     page = send_change(browser, google, tab, pre_tuned_model=twin)
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (twin, "")
-    assert google.base_model == "gemini-2.5-flash" and "Limits of gemini-2.5-flash" in page
+    assert google.base_model == "gemini-2.5-flash" and "gemini-2.5-flash limits" in page
 
 
 def test_unknown_checkpoint_returns_422(browser: Client, google: TuningJob, parent: TuningJob) -> None:
@@ -295,7 +301,7 @@ def test_unlisted_pre_tuned_model_is_accepted_by_name(browser: Client, google: T
     assert (google.pre_tuned_model, google.pre_tuned_checkpoint) == (name, "3")
     page = get_page(browser, google)
     assert '<option value="other" selected>' in page and f'value="{name}"' in page
-    assert "Choose the base that the pre-tuned model was tuned from" in page
+    assert "Choose the base model of the pre-tuned model." in page
 
 
 def test_region_must_match_the_pre_tuned_model(browser: Client, google: TuningJob, parent: TuningJob) -> None:
@@ -310,7 +316,7 @@ def test_encryption_key_must_match_the_pre_tuned_model(
     browser: Client, google: TuningJob, parent: TuningJob
 ) -> None:
     values = details(source="pre_tuned", pre_tuned_model=MODEL, kms_key_name=KEY)
-    assert "has no key: leave this empty" in browser.post(address("model", google), values).content.decode()
+    assert "has no key. Leave this empty" in browser.post(address("model", google), values).content.decode()
     TuningJob.objects.filter(pk=parent.pk).update(kms_key_name=KEY)
     assert browser.post(address("model", google), values).status_code == 302
     page = browser.post(address("model", google), {**values, "kms_key_name": ""}).content.decode()
@@ -341,7 +347,7 @@ def test_choices_follow_the_base_model(browser: Client, google: TuningJob) -> No
     tab = get_form_data(browser, google)
     page = send_change(browser, google, tab, base_model="gemini-2.5-pro", adapter_size="8")
     assert "<html" not in page and "Draft saved" in page
-    assert "Limits of gemini-2.5-pro" in page and 'value="8" selected' in page and 'value="16"' not in page
+    assert "gemini-2.5-pro limits" in page and 'value="8" selected' in page and 'value="16"' not in page
     assert (google.base_model, google.adapter_size) == ("gemini-2.5-pro", 8)
     assert 'id="choices"' not in send_change(browser, google, tab, epoch_count="2"), (
         "given anew only when they change"
@@ -353,15 +359,15 @@ def test_unavailable_choice_stays_selected_with_an_error(browser: Client, google
     send_change(browser, google, tab, adapter_size="16")
     page = send_change(browser, google, tab, base_model="gemini-2.5-pro")
     assert '<option value="16" selected>16 (not available)</option>' in page
-    assert "supports adapter sizes 1, 2, 4, 8." in page and "1 to correct" in page
+    assert "supports adapter sizes 1, 2, 4, 8." in page and "1 value to correct" in page
 
 
 def test_autosave_skips_invalid_values(browser: Client, google: TuningJob) -> None:
     tab = get_form_data(browser, google)
     page = send_change(browser, google, tab, epoch_count="many", learning_rate_multiplier="2")
-    assert "Write a whole number" in page and 'id="id_epoch_count_error"' in page
+    assert "Enter a whole number" in page and 'id="id_epoch_count_error"' in page
     assert (google.epoch_count, google.learning_rate_multiplier) == (None, 2.0)
-    assert "Write a whole number" not in send_change(browser, google, tab, epoch_count="4")
+    assert "Enter a whole number" not in send_change(browser, google, tab, epoch_count="4")
     assert google.epoch_count == 4
 
 
@@ -413,7 +419,7 @@ def test_stale_form_is_saved_into_a_new_draft(
     else:
         google.discard(admin_exists if "admin" in end else tuner)
     live = browser.post(where, tab, headers={"HX-Request": "true"})
-    assert f"This draft was {end.split()[0]} meanwhile." in live.content.decode() and live.status_code == 200
+    assert f"This draft has since been {end.split()[0]}." in live.content.decode() and live.status_code == 200
     assert not TuningJob.objects.drafts().exists(), "a change alone makes no new draft"
     answer = browser.post(where, tab)
     new = TuningJob.objects.drafts().get()
@@ -453,7 +459,7 @@ def test_tune_again_copies_every_field(browser: Client, google: TuningJob, tuner
 @pytest.mark.parametrize(
     ("kept", "sentence"),
     [
-        ({"base_model": "gemini-0.1"}, "“gemini-0.1” is not tuned jobs job in this project."),
+        ({"base_model": "gemini-0.1"}, "“gemini-0.1” can’t be tuned in this project."),
         ({"base_model": "gemini-2.5-pro", "adapter_size": 16}, "supports adapter sizes 1, 2, 4, 8."),
         ({"location": "asia-east1"}, "can’t be tuned in that region."),
     ],

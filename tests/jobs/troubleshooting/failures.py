@@ -163,14 +163,17 @@ ROWS = {
     "no permission on the bucket": Row(
         make_job_error(7, UNREADABLE),
         "service-1@gcp-sa-vertex-tune.iam.gserviceaccount.com isn’t allowed to read bucket data.",
-        "Grant it the Storage Object Viewer role (roles/storage.objectViewer) on the bucket, then tune again.",
+        "Grant it the Storage Object Viewer role (roles/storage.objectViewer) on the bucket, "
+        "then tune again.",
         button="Tune again",
         link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
     ),
     "no permission on the bucket, nobody named": Row(
         make_job_error(7, "The caller lacks permission to read gs://data/train.jsonl"),
-        "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com isn’t allowed to read bucket data.",
-        "Grant it the Storage Object Viewer role (roles/storage.objectViewer) on the bucket, then tune again.",
+        "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com isn’t allowed "
+        "to read bucket data.",
+        "Grant it the Storage Object Viewer role (roles/storage.objectViewer) on the bucket, "
+        "then tune again.",
         button="Tune again",
         link=f"{CONSOLE}/storage/browser/data;tab=permissions?project=my-project",
     ),
@@ -439,7 +442,8 @@ ROWS = {
             "tuning_job.labels",
         ),
         "These labels aren’t allowed: Team.",
-        "Keys and values can have up to 63 lowercase letters, digits, _ and -. Keys must start with a letter.",
+        "Keys and values can have up to 63 lowercase letters, digits, _ and -. "
+        "Keys must start with a letter.",
         "labels",
         {"labels": {"stage": "test"}},
         "Remove Team",

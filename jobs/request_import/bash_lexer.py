@@ -1,6 +1,7 @@
-"""A pasted text -> its commands, as bash would cut it (pure).
+"""Splits a pasted text into commands as bash does, and fills in the variables that the text sets (pure).
 
-https://www.gnu.org/software/bash/manual/bash.html#Shell-Syntax, as far as commands are pasted.
+https://www.gnu.org/software/bash/manual/bash.html#Shell-Syntax, as far as people paste it.
+Nothing is executed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,24 @@ from jobs.request_import.tokens import Command, Token, Unreadable, line_number, 
 
 ANSI_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b"}
 ANSI_CODE = re.compile(r"u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|x([0-9a-fA-F]{1,2})|([0-7]{1,3})")
+# An expansion is at most 200 characters on one line, so that a text full of `$(` takes no quadratic time.
 EXPANSION = re.compile(
-    r"(?<!\\)\$(?:\{[^}\n]{0,200}\}|\([^)\n]{0,200}\)|[A-Za-z_]\w*)|(?<!\\)`[^`\n]{0,200}`"
+    r"\$(?:\{(?P<braced>[^}\n]{0,200})\}|\([^)\n]{0,200}\)|(?P<name>[A-Za-z_]\w*))|`[^`\n]{0,200}`"
 )
+HERE_DOCUMENT_PART = re.compile(rf"\\(?P<escaped>[\\$`\n])|{EXPANSION.pattern}")
 DELIMITER = re.compile(r"<<(-?)[ \t]*(?:'([^'\n]+)'|\"([^\"\n]+)\"|(\\?)([^\s;|&<>'\"]+))")
+ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+NAME = re.compile(r"[A-Za-z_]\w*")
+DECLARATIONS = {"$", "export", "readonly", "declare", "typeset", "local"}
+"""Words in front of an assignment. `$` is the prompt that documentation prints."""
+
+
+def tokenize_bash(text: str) -> list[Command]:
+    """Return the commands of `text`. Raises Unreadable for an unclosed quotation mark or here-document.
+
+    An unquoted variable stays one word even if its value contains spaces.
+    """
+    return BashLexer(text).tokenize()
 
 
 class BashLexer:
@@ -25,6 +40,7 @@ class BashLexer:
         self.text = text
         self.at = 0
         self.commands: list[Command] = [Command()]
+        self.variables: dict[str, str] = {}
         self.pending: list[tuple[Command, str, bool, bool]] = []
         self.target = ""
         self._begin_word()
@@ -32,7 +48,7 @@ class BashLexer:
     def _begin_word(self) -> None:
         self.letters: list[str] = []
         self.open = self.quoted = False
-        self.expands: list[str] = []
+        self.unset: list[str] = []
 
     def tokenize(self) -> list[Command]:
         while self.at < len(self.text):
@@ -51,7 +67,7 @@ class BashLexer:
 
     def _end_word(self) -> None:
         if self.open:
-            self._emit_word(Token("".join(self.letters), self.quoted, tuple(self.expands)))
+            self._emit_word(Token("".join(self.letters), self.quoted, tuple(self.unset)))
         self._begin_word()
 
     def _emit_word(self, word: Token) -> None:
@@ -68,6 +84,12 @@ class BashLexer:
     def _end_command(self, piped: bool = False) -> None:
         self._end_word()
         self.commands[-1].piped = piped
+        for name, value in find_assignments(self.commands[-1].words):
+            # A value that contains a command's output is unknown, and so is the variable.
+            if value.unset:
+                self.variables.pop(name, None)
+            else:
+                self.variables[name] = value.text
         self.commands.append(Command())
 
     def lex_space(self) -> None:
@@ -75,23 +97,23 @@ class BashLexer:
         self.at += 1
 
     def lex_newline(self) -> None:
-        # After a pipe the command goes on in the next line.
+        # After a pipe the command continues on the next line.
         self._end_word()
         if self.commands[-1].words or self.commands[-1].stdin:
             self._end_command()
         self.at += 1
-        for command, end, cut, literal in self.pending:
-            self._read_here_document(command, end, cut, literal)
+        for command, end, strips_tabs, literal in self.pending:
+            self._read_here_document(command, end, strips_tabs, literal)
         self.pending = []
 
-    def _read_here_document(self, command: Command, end: str, cut: bool, literal: bool) -> None:
+    def _read_here_document(self, command: Command, end: str, strips_tabs: bool, literal: bool) -> None:
         lines: list[str] = []
         start = self.at
         while self.at < len(self.text):
             stop = self.text.find("\n", self.at)
             line = self.text[self.at : stop if stop >= 0 else len(self.text)]
             self.at += len(line) + 1
-            line = line.lstrip("\t") if cut else line
+            line = line.lstrip("\t") if strips_tabs else line
             if line == end:
                 break
             lines.append(line)
@@ -101,10 +123,24 @@ class BashLexer:
                 % {"line": line_number(self.text, start) - 1, "end": end}
             )
         body = "\n".join(lines)
-        expands = () if literal else tuple(EXPANSION.findall(body))
-        if not literal:
-            body = re.sub(r"\\([\\$`]|\n)", lambda found: found[1].strip("\n"), body)
-        command.stdin = Token(body, True, expands)
+        command.stdin = Token(body, True) if literal else self._expand_here_document(body)
+
+    def _expand_here_document(self, body: str) -> Token:
+        unset: list[str] = []
+
+        def replace(part: re.Match[str]) -> str:
+            escaped: str | None = part["escaped"]
+            return self._expand(part, unset) if escaped is None else escaped.strip("\n")
+
+        return Token(HERE_DOCUMENT_PART.sub(replace, body), True, tuple(unset))
+
+    def _expand(self, expansion: re.Match[str], unset: list[str]) -> str:
+        """The variable's value; the expansion itself, added to `unset`, if the text doesn't set it."""
+        value = self.variables.get(expansion["braced"] or expansion["name"] or "")
+        if value is None:
+            unset.append(expansion[0])
+            return expansion[0]
+        return value
 
     def lex_comment(self) -> None:
         if self.open:
@@ -150,10 +186,15 @@ class BashLexer:
             self.lex_expansion()
 
     def lex_expansion(self) -> None:
-        found = EXPANSION.match(self.text, self.at)
-        if found:
-            self.expands.append(found[0])
-        self._take_characters(len(found[0]) if found else 1)
+        expansion = EXPANSION.match(self.text, self.at)
+        if expansion is None:
+            return self._take_characters(1)
+        value = self._expand(expansion, self.unset)
+        self.letters.append(value)
+        # An empty variable outside of quotation marks makes no word.
+        self.open = self.open or bool(value)
+        self.at = expansion.end()
+        return None
 
     def _lex_ansi_quotes(self) -> None:
         start, self.at = self.at, self.at + 2
@@ -185,16 +226,16 @@ class BashLexer:
             self.target = "<<<"
             self.at += 3
         elif document := DELIMITER.match(self.text, self.at):
-            cut, single, double, escaped, plain = document.groups()
+            dash, single, double, escaped, plain = document.groups()
             end = single or double or plain
-            self.pending.append((self.commands[-1], end, bool(cut), not plain or bool(escaped)))
+            self.pending.append((self.commands[-1], end, bool(dash), not plain or bool(escaped)))
             self.at = document.end()
         else:
             self.target = "<"
             self.at += 1
 
     def lex_output_redirect(self) -> None:
-        # The number of a stream, as in 2>, is no word of its own.
+        # The number of a stream, as in 2>, is not a word.
         if "".join(self.letters).isdigit():
             self._begin_word()
         self._end_word()
@@ -225,9 +266,24 @@ STEPS: dict[str, Callable[[BashLexer], None]] = {
 }
 
 
+def find_assignments(words: list[Token]) -> list[tuple[str, Token]]:
+    """The variables that a command sets, with their values.
+
+    `NAME=value command` sets none, since it sets them for that command only. `NAME = value`, as documentation
+    writes it, is an assignment here, though not in bash.
+    """
+    start = 0
+    while start < len(words) and words[start].text in DECLARATIONS:
+        start += 1
+    words = words[start:]
+    if len(words) == 3 and words[1] == Token("=") and NAME.fullmatch(words[0].text):
+        return [(words[0].text, words[2])]
+    found = [(ASSIGNMENT.fullmatch(word.text), word) for word in words]
+    assignments = [
+        (match[1], Token(match[2], word.quoted, word.unset)) for match, word in found if match is not None
+    ]
+    return assignments if len(assignments) == len(words) else []
+
+
 def is_character(number: int) -> bool:
     return number < 0xD800 or 0xE000 <= number < 0x110000
-
-
-def tokenize_bash(text: str) -> list[Command]:
-    return BashLexer(text).tokenize()

@@ -1,4 +1,4 @@
-"""The body of tuningJobs.create, or a whole TuningJob, as somebody wrote it -> the fields of a draft (pure).
+"""Turns the body of tuningJobs.create, or a whole TuningJob, into the fields of a draft (pure).
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs#TuningJob
 """
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.request.body import SUBMISSION_LABEL
 from jobs.request_import.tokens import Unreadable
+from jobs.wizard.model_step.fields import MAX_EPOCHS
 from studio.storable import make_storable
 from studio.vertex.auth import LOCATION
 from studio.vertex.catalog import ADAPTER_SIZES
@@ -32,16 +33,15 @@ MAX_LENGTHS = {
     "training": 1100,
     "validation": 1100,
 }
-"""Characters that each field of a draft can hold."""
-MAX_EPOCHS = 1000
+"""Characters that each field of a draft can hold, as its column in the database does."""
 MAX_SHOWN = 80
-"""Characters of somebody's own text in a message."""
+"""Characters of the user's own text in a message, so that a message stays a few lines."""
 OUTPUT_ONLY_FIELDS = {
     *("name", "state", "createTime", "startTime", "endTime", "updateTime", "error", "experiment"),
     *("tunedModel", "tuningDataStats", "evaluateDatasetRuns", "gcsMetricsUri", "pipelineJob"),
     *("tuningJobState", "tuningJobMetadata", "satisfiesPzs", "satisfiesPzi"),
 }
-"""What the service fills in, in the answer only."""
+"""Fields that the service sets in its answers."""
 OTHER_METHODS: dict[str, str | Promise] = {
     "preferenceOptimizationSpec": gettext_lazy("preference tuning"),
     "distillationSpec": gettext_lazy("distillation"),
@@ -59,9 +59,11 @@ Values = dict[str, Any]
 
 @dataclass(slots=True)
 class ImportedRequest:
-    """`fields` are those of a TuningJob, with `training` and `validation` as the addresses of files. By the
-    names on the wire: `taken`, `outputs` (filled in by the service, so left out), `unknown` (not taken).
-    `messages` say what became of single values."""
+    """`fields` are those of a TuningJob, except that `training` and `validation` are paths of files.
+
+    `taken`, `outputs` (set by the service, so ignored) and `unknown` (ignored) list the names in the request.
+    `messages` explain what happened to single values.
+    """
 
     fields: Values = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
@@ -88,7 +90,7 @@ class ImportedRequest:
 
 
 def parse_body(body: Values) -> ImportedRequest:
-    """Raises Unreadable where it is not a request for supervised tuning."""
+    """Return the fields in `body`. Raises Unreadable if it isn't a request for supervised tuning."""
     body = to_camel_keys(body)
     pasted = ImportedRequest()
     spec = get_supervised_spec(body)
@@ -140,7 +142,7 @@ def parse_job_fields(pasted: ImportedRequest, body: Values) -> None:
 
 
 def parse_source_model(pasted: ImportedRequest, body: Values) -> None:
-    """A base model, or a tuned one to go on from, whose own base model the service may have told."""
+    """The base model, or a tuned model to continue from; in an answer, also that model's own base model."""
     source = get_nested_object(pasted, body, "preTunedModel", {"tunedModelName", "checkpointId", "baseModel"})
     base_model = parse_text(pasted, "baseModel", "base_model", body.get("baseModel"))
     if base_model is None:
@@ -156,7 +158,7 @@ def parse_source_model(pasted: ImportedRequest, body: Values) -> None:
 
 
 def parse_labels(pasted: ImportedRequest, labels: Any) -> None:
-    """All but our own: it belongs to one job, and each draft has another."""
+    """All labels except the one that identifies a submission: each draft has its own."""
     if labels is None:
         return
     if not isinstance(labels, dict):
@@ -198,7 +200,7 @@ def parse_tuning_spec(pasted: ImportedRequest, spec: Values) -> None:
 def get_nested_object(
     pasted: ImportedRequest, body: Values, key: str, known: set[str], above: str = ""
 ) -> Values:
-    """The object under `key`, its unknown fields told; empty where it is absent or none."""
+    """The object under `key`, with its unknown fields recorded; empty if there is none."""
     value = body.get(key)
     if value is None:
         return {}
@@ -218,16 +220,18 @@ def parse_text(pasted: ImportedRequest, path: str, name: str, value: Any) -> str
     if not isinstance(value, str):
         pasted.messages.append(_("Ignored %(field)s: not a string.") % {"field": path})
         return None
-    kept = make_storable(value)
-    if kept != value:
-        pasted.messages.append(_("%(field)s: removed characters that can’t be stored.") % {"field": path})
-    if len(kept) > MAX_LENGTHS[name]:
+    storable = make_storable(value)
+    if storable != value:
+        pasted.messages.append(
+            _("%(field)s: characters that can’t be stored were replaced.") % {"field": path}
+        )
+    if len(storable) > MAX_LENGTHS[name]:
         pasted.messages.append(
             _("Ignored %(field)s: it has %(length)d characters; the limit is %(most)d.")
-            % {"field": path, "length": len(kept), "most": MAX_LENGTHS[name]}
+            % {"field": path, "length": len(storable), "most": MAX_LENGTHS[name]}
         )
         return None
-    return kept or None
+    return storable
 
 
 def parse_bool(pasted: ImportedRequest, path: str, value: Any) -> bool | None:
@@ -266,7 +270,7 @@ def parse_learning_rate(pasted: ImportedRequest, value: Any) -> float | None:
 
 
 def parse_adapter_size(pasted: ImportedRequest, value: Any) -> int | None:
-    """By its name. A number is taken as the size; to Vertex AI it would be the place in its list of sizes."""
+    """The size by name. A number is read as the size; Vertex AI reads it as an index into its sizes."""
     if value is None or value == "ADAPTER_SIZE_UNSPECIFIED":
         return None
     if isinstance(value, str) and value.upper() in ADAPTER_SIZES:
@@ -291,7 +295,7 @@ def parse_adapter_size(pasted: ImportedRequest, value: Any) -> int | None:
 
 
 def parse_number(value: Any) -> float | None:
-    """int64 travels as a string. None for what is no finite number."""
+    """A finite number, also as a string, as JSON carries int64; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -307,7 +311,7 @@ def shorten_value(value: Any) -> str:
 
 
 def to_camel_keys(values: Values) -> Values:
-    """Google takes both spellings of its own fields; in the values nothing is changed."""
+    """Rename snake_case keys: Google accepts both spellings of its fields. Values stay as they are."""
     return {
         re.sub(r"(?<=[a-z0-9])_([a-z0-9])", lambda found: found[1].upper(), key): value
         for key, value in values.items()

@@ -1,7 +1,4 @@
-"""What every pasted command line is cut into (pure).
-
-Nothing is run and nothing is filled in: `$NAME` and `$(command)` stay as they are written, and are told.
-"""
+"""Words and commands of a pasted bash text, and the error for a text that can't be read (pure)."""
 
 from __future__ import annotations
 
@@ -11,22 +8,23 @@ from django.utils.translation import gettext as _
 
 
 class Unreadable(Exception):
-    """Why a pasted text was not understood, in the person's words."""
+    """Why a pasted text can't be read, in the user's language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`expands` are the variables and commands that a shell would have put in."""
+    """A word. `unset` lists the expansions left in it as written: variables that the text doesn't set, and
+    commands such as `$(date)`."""
 
     text: str
     quoted: bool = False
-    expands: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Command:
-    """`stdin` is what the text itself feeds to it; `reads` and `writes` are names of files; `piped` says that
-    its output is the next command's input."""
+    """A simple command. `stdin` is the input that the text itself contains, `reads` and `writes` are the
+    files of its redirections, and `piped` says whether its output is the next command's input."""
 
     words: list[Token] = field(default_factory=list)
     stdin: Token | None = None

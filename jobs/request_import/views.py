@@ -1,4 +1,4 @@
-"""Paste a request: a page with one field, and the draft that is made of what stands in it."""
+"""The page that creates a draft from a pasted request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from studio.people.access import Request, require_role
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
 MAX_CHARACTERS = 100_000
+"""A request with every field and 64 labels has about 10,000. The readers need a second for this many."""
 MAX_ITEMS_SHOWN = 20
+"""Fields or messages listed on the page: a request with more is rarely a tuning request."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,7 +57,7 @@ def parse_pasted_text(text: str) -> reader.ImportedRequest:
 def create_draft_from_request(
     request: Request, project: Project, pasted: reader.ImportedRequest
 ) -> TuningJob:
-    """A draft with all that could be taken; messages say what was, what was not, and why."""
+    """Create a draft with every usable field. Messages list what was filled in, what wasn't, and why."""
     chosen = {name: value for name, value in pasted.fields.items() if name not in PURPOSES}
     job = create_blank_draft(request, project)
     job.update_draft(**chosen)
@@ -68,7 +70,7 @@ def create_draft_from_request(
 
 
 def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
-    """Where the file cannot be had, its address waits in step 2."""
+    """Attach the file at `uri`; if it can't be read, the path is prefilled in step 2."""
     form = ExistingFileForm({"uri": uri})
     try:
         if not form.is_valid():
@@ -107,7 +109,7 @@ def report_import(request: Request, job: TuningJob, pasted: reader.ImportedReque
 
 
 def format_field_list(fields: list[str]) -> str:
-    """Field names without the parts that they share, such as `epochCount`."""
+    """The field names without the objects they are in, such as `epochCount`."""
     names = [name.removeprefix("supervisedTuningSpec.").removeprefix("hyperParameters.") for name in fields]
     left = len(names) - MAX_ITEMS_SHOWN
     more = [ngettext("and %(n)s more", "and %(n)s more", left) % {"n": left}] if left > 0 else []
@@ -115,7 +117,7 @@ def format_field_list(fields: list[str]) -> str:
 
 
 def iter_unsupported_values(job: TuningJob, pasted: reader.ImportedRequest) -> Iterator[str]:
-    """What this project cannot do with the values that were taken."""
+    """Messages about filled-in values that this project doesn't support."""
     project = job.project
     if pasted.project_id and pasted.project_id != project.project_id:
         yield _("The request is for project %(theirs)s; this draft belongs to %(ours)s.") % {

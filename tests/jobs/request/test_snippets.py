@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from studio.vertex.auth import Place
 from tests.engine.running_engine import Engine
 from tests.jobs.wizard.drafts import DRAFTS, ENGINE, NASTY, PLACES, Draft, File, make_target, render_job
 
-WAYS: list[Callable[..., Snippet]] = [snippets.rest, snippets.curl, snippets.powershell]
+WAYS: list[Callable[..., Snippet]] = [snippets.rest, snippets.curl]
 FULL = Draft(
     tuned_model_display_name="it's “intents” 👩‍🔬 $HOME",
     description='first line\nsecond: `id` "x" \\ \'@ !',
@@ -58,6 +59,17 @@ def test_pasting_a_snippet_restores_every_field(
         [],
         [],
     )
+
+
+@given(draft=DRAFTS, place=PLACES)
+def test_powershell_holds_the_body_in_a_here_string(draft: Draft, place: Any) -> None:
+    where = make_target(draft.location, **place)
+    text = snippets.powershell(draft.body, where).text
+    found = re.search(r"^\$body = @'\n(.*?)\n'@$", text, re.DOTALL | re.MULTILINE)
+    assert found and json.loads(found[1]) == draft.body
+    assert found[1].isascii() and "\n'" not in found[1]
+    call = f"-Body $body `\n    -Uri {snippets.quote_for_powershell(where.method_url)} `"
+    assert call in text[found.end() :]
 
 
 @given(draft=DRAFTS)

@@ -9,7 +9,7 @@ from jobs.request_import import views as pasting
 from jobs.troubleshooting import views as troubleshooting_views
 from jobs.wizard import draft_list, review_step
 from jobs.wizard import views as wizard_views
-from jobs.wizard.dataset_step import bucket_browser, leakage, upload_api
+from jobs.wizard.dataset_step import bucket_browser, leakage, upload_api, upload_views
 from jobs.wizard.dataset_step import views as dataset_step_views
 from jobs.wizard.model_step import views as model_step_views
 
@@ -35,9 +35,9 @@ urlpatterns = [
     path("<int:pk>/again/", wizard_views.tune_again, name="again"),
     path("<int:pk>/model/", model_step_views.edit_model, name="model"),
     path("<int:pk>/dataset/", dataset_step_views.edit_dataset, name="dataset"),
-    path("<int:pk>/dataset/upload/", dataset_step_views.upload_dataset, name="upload"),
+    path("<int:pk>/dataset/upload/", upload_views.upload_dataset, name="upload"),
     path("<int:pk>/dataset/parts/", upload_api.upload_in_chunks, name="parts"),
-    path("<int:pk>/dataset/location/", dataset_step_views.set_upload_folder, name="location"),
+    path("<int:pk>/dataset/location/", upload_views.set_upload_folder, name="location"),
     path("<int:pk>/dataset/browse/", bucket_browser.browse_bucket, name="browse"),
     path("<int:pk>/dataset/locate/", dataset_step_views.choose_existing_file, name="locate"),
     path("<int:pk>/dataset/pick/", dataset_step_views.choose_from_library, name="pick"),

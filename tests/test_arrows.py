@@ -53,10 +53,8 @@ ALLOWED = {
     # Datasets: {diff, report_page, leakage, transform} -> datasets -> check -> fast_path
     "jobs.datasets": "studio.** jobs.models jobs.querysets jobs.datasets.check jobs.datasets.uploads",
     "jobs.datasets.urls": "jobs.datasets.** jobs.wizard",
-    "jobs.datasets.views": "jobs.datasets.**",
-    "jobs.datasets.forms": "jobs.datasets.transform",
-    "jobs.datasets.diff": "studio.** jobs.datasets jobs.datasets.check.** jobs.datasets.report_page",
-    "jobs.datasets.report_page": "studio.** jobs.datasets jobs.datasets.check jobs.datasets.transform",
+    "jobs.datasets.diff": "studio.** jobs.datasets jobs.datasets.check.**",
+    "jobs.datasets.report_page": "studio.** jobs.datasets jobs.datasets.check",
     "jobs.datasets.leakage": "studio.** jobs.datasets jobs.datasets.check",
     "jobs.datasets.transform": "studio.** jobs.datasets jobs.datasets.check.**",
     "jobs.datasets.uploads": "studio.**",

@@ -1,9 +1,10 @@
-"""Why a dataset was not taken, in the person's words."""
+"""What goes wrong when a dataset is added, as a sentence for the person."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from studio.models import Project
 
-T = TypeVar("T")
+TOO_BIG = gettext_lazy("The file is larger than 1 GB. Remove some examples, or split it.")
 NO_BUCKET_WRITE_LOCATION = gettext_lazy(
     "This project has no bucket for uploads. Enter a dataset location, or ask a project "
     "admin to set a bucket in Settings."
@@ -28,25 +29,28 @@ NO_BUCKET_WRITE_LOCATION = gettext_lazy(
 NO_BUCKET_ASK_ADMIN = gettext_lazy(
     "This project has no bucket for uploads. A project admin can set one in Settings."
 )
-"""Where no location can be written."""
+"""For pages without a field for the location."""
 
 
 class Refusal(Exception):
-    """Its text is a sentence for the person; `field` is where it stands in the form, where that is known."""
+    """A dataset that was not added. Its text is a sentence for the person; `field` is the form field in
+    question, or blank."""
 
     def __init__(self, words: str, field: str = "") -> None:
         super().__init__(words)
         self.field = field
 
 
+@contextmanager
 def translate_storage_errors(
-    project: Project, take: Callable[[], T], no_bucket: str | Promise = NO_BUCKET_WRITE_LOCATION
-) -> T:
-    """What `take` brings; raises Refusal where something goes wrong on the way to or from the store."""
+    project: Project, no_bucket: str | Promise = NO_BUCKET_WRITE_LOCATION
+) -> Iterator[None]:
+    """Turn what goes wrong between here and Cloud Storage into a Refusal; `no_bucket` is its text where the
+    project has no bucket."""
     try:
-        return take()
+        yield
     except ingest.TooBig:
-        raise Refusal(_("The file is larger than 1 GB. Remove some examples, or split it."), "file") from None
+        raise Refusal(str(TOO_BIG), "file") from None
     except ingest.NoBucket:
         raise Refusal(str(no_bucket), "upload_to") from None
     except NotFound:
@@ -56,15 +60,10 @@ def translate_storage_errors(
 
 
 def ingest_sample_parts(project: Project, user: User, name: str) -> tuple[Dataset, Dataset]:
-    """Training and validation part of the sample data `name`, in the library afterwards; raises Refusal."""
+    """Return the training and the validation part of the sample data `name` as datasets. Raises Refusal."""
     data = get_sample(name)
     if data is None:
         raise Refusal(_("There’s no sample data with that name."))
-    return (
-        translate_storage_errors(
-            project, lambda: ingest.ingest_sample(project, user, data, "train"), NO_BUCKET_ASK_ADMIN
-        ),
-        translate_storage_errors(
-            project, lambda: ingest.ingest_sample(project, user, data, "validation"), NO_BUCKET_ASK_ADMIN
-        ),
-    )
+    with translate_storage_errors(project, NO_BUCKET_ASK_ADMIN):
+        training = ingest.ingest_sample(project, user, data, "train")
+        return training, ingest.ingest_sample(project, user, data, "validation")

@@ -1,32 +1,32 @@
-"""Step 2 of a draft: a file to upload and where to, the path of one, and how much to hold out."""
+"""Two ways to add a file: an upload, with the folder it goes to, and the path of an existing file."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from jobs.datasets import gcs_paths
-from jobs.datasets.check.model_limits import Purpose
-from jobs.datasets.transform.split import MOST_PERCENT
+from jobs.datasets.errors import TOO_BIG, Refusal
 from jobs.datasets.uploads import filenames
+from jobs.datasets.uploads.upload_handler import exceeds_limit
 from studio.vertex.errors import BadName
 from studio.vertex.storage import parse_gs_uri
 
-PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
-MAX_SEED = 2**31 - 1
-TOO_BIG = gettext_lazy("The file is larger than 1 GB. Remove some examples, or split it.")
 NO_FILE = gettext_lazy("Choose a JSONL file.")
 
 
-def first_error(form: forms.Form) -> tuple[str, str]:
-    """(field, words): one thing at a time is said at its field."""
-    field, errors = next(iter(form.errors.items()))
-    return field, str(errors[0])
+def clean_form(form: forms.Form) -> dict[str, Any]:
+    """Return the cleaned data. Raises Refusal with the first error: one thing at a time is said at its
+    field."""
+    if not form.is_valid():
+        field, errors = next(iter(form.errors.items()))
+        raise Refusal(str(errors[0]), field)
+    return form.cleaned_data
 
 
 def validate_filename(name: str) -> str:
@@ -58,22 +58,12 @@ class UploadForm(UploadFolderForm):
         return file
 
 
-class BeginUploadForm(UploadFolderForm):
-    """What the browser says of a file before it sends it."""
-
-    purpose = forms.ChoiceField(choices=[(purpose, purpose) for purpose in PURPOSES])
-    name = forms.CharField(max_length=300, error_messages={"required": NO_FILE})
-    size = forms.IntegerField(min_value=0)
-    modified = forms.CharField(max_length=40, required=False)
-
-    def clean_name(self) -> str:
-        return validate_filename(self.cleaned_data["name"])
-
-    def clean_size(self) -> int:
-        size: int = self.cleaned_data["size"]
-        if size > settings.DATASET_MAX_BYTES:
-            raise ValidationError(TOO_BIG)
-        return size
+def clean_upload(request: HttpRequest) -> dict[str, Any]:
+    """Return `file` and `upload_to` of an upload. Raises Refusal; a file that is too large was not written to
+    disk, so the form would only miss it."""
+    if exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
+        raise Refusal(str(TOO_BIG), "file")
+    return clean_form(UploadForm(request.POST, request.FILES))
 
 
 class ExistingFileForm(forms.Form):
@@ -97,30 +87,3 @@ class ExistingFileForm(forms.Form):
         if not address.name.endswith(".jsonl"):
             raise ValidationError(_("The file name must end in .jsonl."))
         return uri
-
-
-class HoldOutForm(forms.Form):
-    percent = forms.IntegerField(
-        min_value=1,
-        max_value=MOST_PERCENT,
-        initial=10,
-        label=gettext_lazy("Percentage to hold out"),
-        error_messages={
-            "required": gettext_lazy("Enter a whole number from 1 to 50."),
-            "invalid": gettext_lazy("Enter a whole number from 1 to 50."),
-            "min_value": gettext_lazy("Enter 1 or more."),
-            "max_value": gettext_lazy("Enter %(limit_value)s or less."),
-        },
-    )
-    seed = forms.IntegerField(
-        min_value=0,
-        max_value=MAX_SEED,
-        initial=0,
-        label=gettext_lazy("Seed"),
-        error_messages={
-            "required": gettext_lazy("Enter a whole number, such as 0."),
-            "invalid": gettext_lazy("Enter a whole number, such as 0."),
-            "min_value": gettext_lazy("Enter 0 or more."),
-            "max_value": gettext_lazy("Enter %(limit_value)s or less."),
-        },
-    )

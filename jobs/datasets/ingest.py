@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from jobs.datasets.check.checker import check_file
+from jobs.datasets.check.lines import read_chunks
 from jobs.datasets.check.report import Report
 from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import Part, SampleData
@@ -22,8 +22,7 @@ from studio.vertex.storage import ObjectInfo
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-BLOCK = 1024 * 1024
-TYPE = "application/jsonl"
+CONTENT_TYPE = "application/jsonl"
 ENGINE_BUCKET = "tuning-data"
 CLEANINGS = ("cleaned", "converted")
 
@@ -39,7 +38,7 @@ class TooBig(Exception):
 def ingest_upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
     """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
-    report = check_file(read_blocks(file), name=filename)
+    report = check_file(read_chunks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
         raise TooBig
     return pin(project, user, store_file(project, file, filename, folder), Dataset.Source.UPLOAD, report)
@@ -49,11 +48,11 @@ def store_file(project: Project, file: BinaryIO, filename: str, folder: str = ""
     """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
     storage = project.storage()
     try:
-        return storage.upload(file, make_object_uri(project, filename, folder), TYPE)
+        return storage.upload(file, make_object_uri(project, filename, folder), CONTENT_TYPE)
     except Conflict:
         stem = sanitize_filename(filename).removesuffix(".jsonl")
         return storage.upload(
-            file, make_object_uri(project, f"{stem}-{make_unique_suffix()}.jsonl", folder), TYPE
+            file, make_object_uri(project, f"{stem}-{make_unique_suffix()}.jsonl", folder), CONTENT_TYPE
         )
 
 
@@ -67,7 +66,7 @@ def ingest_existing(project: Project, user: User, uri: str, source: str = Datase
     if found.size > settings.DATASET_MAX_BYTES:
         raise TooBig
     with storage.open(found.uri, found.generation) as file:
-        report = check_file(read_blocks(file))
+        report = check_file(read_chunks(file))
     return pin(project, user, found, source, report)
 
 
@@ -76,11 +75,25 @@ def ingest_sample(project: Project, user: User, data: SampleData, part: Part) ->
     uri = f"gs://{get_bucket(project)}/{data.object_name(part)}"
     with data.path(part).open("rb") as file:
         try:
-            stored = project.storage().upload(file, uri, TYPE)
+            stored = project.storage().upload(file, uri, CONTENT_TYPE)
         except Conflict:
             return ingest_existing(project, user, uri, Dataset.Source.SAMPLE)
         file.seek(0)
-        return pin(project, user, stored, Dataset.Source.SAMPLE, check_file(read_blocks(file)))
+        return pin(project, user, stored, Dataset.Source.SAMPLE, check_file(read_chunks(file)))
+
+
+def ingest_derived(
+    parent: Dataset, user: User, file: IO[bytes], filename: str, derivation: dict[str, Any], folder: str = ""
+) -> Dataset:
+    """Check and store a file that was made from `parent`. Raises NoBucket, TooBig, VertexError."""
+    source = cast(BinaryIO, file)
+    source.seek(0)
+    report = check_file(read_chunks(source))
+    if report.bytes > settings.DATASET_MAX_BYTES:
+        raise TooBig
+    stored = store_file(parent.project, source, filename, folder)
+    facts = {"parent": parent, "derivation": derivation}
+    return pin(parent.project, user, stored, Dataset.Source.DERIVED, report, **facts)
 
 
 def pin(
@@ -108,11 +121,6 @@ def pin(
 
 def get_audit_action(dataset: Dataset) -> str:
     return "dataset.clean" if dataset.derivation.get("how") in CLEANINGS else "dataset.add"
-
-
-def read_blocks(file: BinaryIO) -> Iterator[bytes]:
-    while block := file.read(BLOCK):
-        yield block
 
 
 def get_bucket(project: Project) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from jobs.datasets.check.lines import read_chunks
 from jobs.datasets.check.report import Report
 from studio.models import AuditEntry, Project
 
@@ -60,6 +62,16 @@ class Dataset(models.Model):
     @property
     def folder(self) -> str:
         return self.uri.rpartition("/")[0] + "/"
+
+    def open(self) -> BinaryIO:
+        """Open the pinned version in Cloud Storage. Raises NotFound where it is gone, and VertexError."""
+        return self.project.storage().open(self.uri, int(self.generation))
+
+    def iter_chunks(self) -> Iterator[bytes]:
+        """Yield the bytes of the pinned version in order. Nothing is requested before the first chunk, and
+        the file is closed after the last one. Raises NotFound where the version is gone, and VertexError."""
+        with self.open() as file:
+            yield from read_chunks(file)
 
     @property
     def parsed_report(self) -> Report:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from django.db import transaction
 
 from jobs.datasets.check.tokens import compute_token_ratio, sample_for_counting
-from jobs.datasets.ingest import read_blocks
 from jobs.datasets.models import Dataset
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError
@@ -19,16 +18,10 @@ def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float
     known = dataset.get_token_ratio(base_model)
     if known:
         return known
-    vertex, storage = dataset.project.vertex(), dataset.project.storage()
+    vertex = dataset.project.vertex()
     try:
-        with storage.open(dataset.uri, int(dataset.generation)) as file:
-            ratio = compute_token_ratio(
-                list(
-                    count_sample_tokens(
-                        vertex, vertex.publisher_model(location, base_model), read_blocks(file)
-                    )
-                )
-            )
+        model = vertex.publisher_model(location, base_model)
+        ratio = compute_token_ratio(list(count_sample_tokens(vertex, model, dataset.iter_chunks())))
     except VertexError:
         return None
     if ratio:

@@ -1,4 +1,4 @@
-"""The dataset library and one dataset's report page, with what can be done there."""
+"""The dataset library: its list, and how a dataset is added and deleted."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from jobs.datasets import ingest, library
-from jobs.datasets.check.checker import check_file
 from jobs.datasets.errors import NO_BUCKET_ASK_ADMIN, Refusal, ingest_sample_parts, translate_storage_errors
-from jobs.datasets.forms import TOO_BIG, ExistingFileForm, UploadForm, first_error
+from jobs.datasets.forms import ExistingFileForm, clean_form, clean_upload
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page.page import ReportPage
 from jobs.datasets.sample_data import samples
 from jobs.datasets.shortcuts import dataset_or_404
-from jobs.datasets.uploads import upload_handler
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
 from studio.people.access import Request, require_role
@@ -52,58 +48,41 @@ def list_datasets(request: Request, project: Project) -> HttpResponse:
     return render(request, "jobs/datasets/library/list.html", context)
 
 
-@require_GET
-@require_role(Role.VIEWER)
-def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    dataset = dataset_or_404(project, pk)
-    context = {
-        "dataset": dataset,
-        "shown": ReportPage(dataset),
-        "users": library.find_usage(dataset, request.user),
-        "children": dataset.children.defer("report"),
-        "others": library.others(dataset),
-        "may_change": library.can_change(dataset, request.user, request.role),
-    }
-    return render(request, "jobs/datasets/report_page/page.html", context)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_role(Role.TUNER)
 def add_dataset(request: Request, project: Project) -> HttpResponse:
-    """A file of one's own: uploaded, or found on Cloud Storage by its address."""
-    refused, refusal = "", ""
-    if request.method == "POST":
-        refused = "existing" if "uri" in request.POST else "upload"
-        try:
-            return redirect(
-                translate_storage_errors(
-                    project, lambda: ingest_from_form(request, project, refused), NO_BUCKET_ASK_ADMIN
-                )
-            )
-        except Refusal as words:
-            refusal = str(words)
-    typed = request.POST.get("uri", "")
-    context = {"refused": refused, "refusal": refusal, "uri": typed, "samples": samples()}
-    return render(
-        request,
-        "jobs/datasets/library/add.html",
-        context,
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if refusal else 200,
-    )
+    """A file of the person's own: uploaded, or found in Cloud Storage by its path."""
+    if request.method != "POST":
+        return render_add_page(request)
+    try:
+        with translate_storage_errors(project, NO_BUCKET_ASK_ADMIN):
+            add = add_existing_file if "uri" in request.POST else add_upload
+            dataset = add(request, project)
+    except Refusal as refusal:
+        return render_add_page(request, str(refusal))
+    return redirect(dataset)
 
 
-def ingest_from_form(request: Request, project: Project, way: str) -> Dataset:
-    if way == "existing":
-        address = ExistingFileForm(request.POST)
-        if not address.is_valid():
-            raise Refusal(first_error(address)[1], "uri")
-        return ingest.ingest_existing(project, request.user, address.cleaned_data["uri"])
-    if upload_handler.exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
-        raise Refusal(str(TOO_BIG), "file")
-    form = UploadForm(request.POST, request.FILES)
-    if not form.is_valid():
-        raise Refusal(first_error(form)[1], "file")
-    file = form.cleaned_data["file"]
+def render_add_page(request: Request, refusal: str = "") -> HttpResponse:
+    """`refused` names the form that the refusal belongs to."""
+    refused = ("existing" if "uri" in request.POST else "upload") if refusal else ""
+    context = {
+        "refused": refused,
+        "refusal": refusal,
+        "uri": request.POST.get("uri", ""),
+        "samples": samples(),
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK
+    return render(request, "jobs/datasets/library/add.html", context, status=status)
+
+
+def add_existing_file(request: Request, project: Project) -> Dataset:
+    uri = clean_form(ExistingFileForm(request.POST))["uri"]
+    return ingest.ingest_existing(project, request.user, uri)
+
+
+def add_upload(request: Request, project: Project) -> Dataset:
+    file = clean_upload(request)["file"]
     return ingest.ingest_upload(project, request.user, file, file.name)
 
 
@@ -122,27 +101,6 @@ def add_sample(request: Request, project: Project) -> HttpResponse:
     return redirect("datasets:list", project.slug)
 
 
-@require_POST
-@require_role(Role.TUNER)
-def check_again(request: Request, project: Project, pk: int) -> HttpResponse:
-    """What today's checks say of the stored version."""
-    dataset = dataset_or_404(project, pk)
-
-    def check_stored_version() -> dict[str, object]:
-        with project.storage().open(dataset.uri, int(dataset.generation)) as file:
-            return check_file(ingest.read_blocks(file), name=str(dataset)).to_json()
-
-    try:
-        found = translate_storage_errors(project, check_stored_version)
-    except Refusal as refusal:
-        messages.error(request, str(refusal))
-        return redirect(dataset)
-    with transaction.atomic():
-        Dataset.objects.filter(pk=pk).update(report=found, checked_at=timezone.now())
-        dataset.audit("dataset.check", request.user)
-    return redirect(dataset)
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_role(Role.TUNER)
 def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
@@ -156,7 +114,7 @@ def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
         return redirect("datasets:list", project.slug)
     users = library.find_usage(dataset, request.user)
     context = {"dataset": dataset, "users": users, "erases": library.can_delete_object(dataset)}
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else 200
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if request.method == "POST" else HTTPStatus.OK
     return render(request, "jobs/datasets/library/delete.html", context, status=status)
 
 

@@ -15,7 +15,7 @@ from jobs import base_models
 from jobs.datasets import ingest
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.errors import Refusal, translate_storage_errors
-from jobs.datasets.forms import ExistingFileForm
+from jobs.datasets.forms import ExistingFileForm, clean_form
 from jobs.models import TuningJob
 from jobs.preflight import find_base_model, list_tuning_regions
 from jobs.request_import import reader
@@ -71,13 +71,10 @@ def create_draft_from_request(
 
 def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) -> None:
     """Attach the file at `uri`; if it can't be read, the path is prefilled in step 2."""
-    form = ExistingFileForm({"uri": uri})
     try:
-        if not form.is_valid():
-            raise Refusal(str(form.errors["uri"][0]))
-        file = translate_storage_errors(
-            job.project, lambda: ingest.ingest_existing(job.project, request.user, uri)
-        )
+        address = clean_form(ExistingFileForm({"uri": uri}))["uri"]
+        with translate_storage_errors(job.project):
+            file = ingest.ingest_existing(job.project, request.user, address)
     except Refusal as refusal:
         add_pending_file(request, job, purpose, uri)
         messages.warning(

@@ -16,7 +16,7 @@ from jobs.datasets.errors import Refusal
 from jobs.datasets.shortcuts import dataset_or_404
 from jobs.models import TuningJob
 from jobs.wizard import conflicts
-from jobs.wizard.dataset_step.views import assign_sample_data
+from jobs.wizard.dataset_step.draft_datasets import attach_sample_data
 from jobs.wizard.drafts import create_blank_draft, redirect_to_dataset_step
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
@@ -29,7 +29,7 @@ def create_draft(request: Request, project: Project) -> HttpResponse:
     job = create_blank_draft(request, project)
     if "sample" in request.POST:
         try:
-            assign_sample_data(request, job, request.POST["sample"])
+            attach_sample_data(request, job, request.POST["sample"])
         except Refusal as refusal:
             messages.error(request, str(refusal))
     return redirect("jobs:model", project.slug, job.pk)

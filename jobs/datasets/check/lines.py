@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -11,6 +12,8 @@ LINE_LIMIT = 8 * 2**20
 """Bytes; an example of 131,072 tokens has fewer, however it is written."""
 BLOCK = 2**18
 """Bytes gathered before lines are cut out of them: what the processor's cache holds."""
+CHUNK = 2**20
+"""Bytes read from a file at once: few requests to Cloud Storage, and little memory."""
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
 
@@ -46,6 +49,12 @@ class Block:
         """Without the first lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])
         return Block(self.number + count, self.content[skipped:], self.count - count)
+
+
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of the file in chunks of CHUNK bytes."""
+    while chunk := file.read(CHUNK):
+        yield chunk
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[Line]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jobs.datasets import ingest
 from jobs.datasets.diff.diff import Diff, Source, diff_files
 from jobs.datasets.models import Changes, Dataset
 from studio.vertex.errors import NotFound
@@ -41,11 +40,9 @@ def make_source(dataset: Dataset) -> Source:
 
     def read_chunks() -> Iterator[bytes]:
         try:
-            file = dataset.project.storage().open(dataset.uri, int(dataset.generation))
+            yield from dataset.iter_chunks()
         except NotFound:
             raise VersionGone(dataset) from None
-        with file:
-            yield from ingest.read_blocks(file)
 
     return read_chunks
 

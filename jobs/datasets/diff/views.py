@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from jobs.datasets.diff import csv_export
 from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.page import ChangesPage, read_or_explain
+from jobs.datasets.downloads import stem
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page.downloads import stem
 from jobs.datasets.shortcuts import dataset_or_404
 from studio.csv_response import stream_csv
 from studio.models import Project, Role

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from jobs.datasets import ingest
-from jobs.datasets.check.checker import check_file
 from jobs.datasets.models import Dataset
 from jobs.datasets.transform.split import Part, SplitPlan, plan_split, split_lines
-from studio.vertex.storage import Storage
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,40 +62,24 @@ def find_part(whole: Dataset, derivation: dict[str, Any]) -> Dataset | None:
 
 
 def create_parts(user: User, whole: Dataset, derivation: dict[str, Any], folder: str) -> list[Dataset]:
-    storage = whole.project.storage()
-    cutting = plan_split(read_chunks(storage, whole), derivation["percent"], derivation["seed"])
-    with write_parts(storage, whole, cutting) as files:
+    cutting = plan_split(whole.iter_chunks(), derivation["percent"], derivation["seed"])
+    with write_parts(whole, cutting) as files:
+        parts = [(file, {**derivation, "part": part}) for part, file in files.items()]
         return [
-            save_part(user, whole, file, {**derivation, "part": part}, folder) for part, file in files.items()
+            ingest.ingest_derived(whole, user, file, build_part_name(whole, facts), facts, folder)
+            for file, facts in parts
         ]
 
 
 @contextmanager
-def write_parts(storage: Storage, whole: Dataset, cutting: SplitPlan) -> Iterator[dict[Part, IO[bytes]]]:
+def write_parts(whole: Dataset, cutting: SplitPlan) -> Iterator[dict[Part, IO[bytes]]]:
     """The two parts as files of this server, for as long as it takes to store them."""
     place = settings.FILE_UPLOAD_TEMP_DIR
     with TemporaryFile(dir=place) as training, TemporaryFile(dir=place) as validation:
         files: dict[Part, IO[bytes]] = {"training": training, "validation": validation}
-        for part, line in split_lines(read_chunks(storage, whole), cutting):
+        for part, line in split_lines(whole.iter_chunks(), cutting):
             files[part].write(line)
         yield files
-
-
-def read_chunks(storage: Storage, dataset: Dataset) -> Iterator[bytes]:
-    """The very version that was checked."""
-    with storage.open(dataset.uri, int(dataset.generation)) as file:
-        yield from ingest.read_blocks(file)
-
-
-def save_part(
-    user: User, whole: Dataset, file: IO[bytes], derivation: dict[str, Any], folder: str
-) -> Dataset:
-    source = cast(BinaryIO, file)
-    source.seek(0)
-    report = check_file(ingest.read_blocks(source))
-    stored = ingest.store_file(whole.project, source, build_part_name(whole, derivation), folder)
-    facts = {"parent": whole, "derivation": derivation}
-    return ingest.pin(whole.project, user, stored, Dataset.Source.DERIVED, report, **facts)
 
 
 def build_part_name(whole: Dataset, derivation: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -109,11 +108,9 @@ def leave_out_leaks(request: Request, project: Project, pk: int) -> HttpResponse
     if not job.is_draft:
         return redirect(job)
     if job.training and job.validation:
-        pair = (job.training, job.validation)
         try:
-            rest = translate_storage_errors(
-                project, partial(remove_leaks, request.user, *pair, job.upload_to)
-            )
+            with translate_storage_errors(project):
+                rest = remove_leaks(request.user, job.training, job.validation, job.upload_to)
         except Refusal as refusal:
             messages.error(request, str(refusal))
         else:

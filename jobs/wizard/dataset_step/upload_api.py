@@ -1,9 +1,9 @@
-"""An upload in parts, as upload.js sends it: begun, gone on with from where it stopped, or given up.
+"""An upload in chunks, as upload.js sends it: begun, continued from where it stopped, or cancelled.
 
-POST      what is sent: {"token", "received"}, also of a file that came in part before
+POST      what will be sent: {"token", "received"}, also for a file that was partly received before
 PUT       bytes with `Content-Range: bytes a-b/size` and the token: {"received"}
-DELETE    gives it up
-The whole file is then named by its token in the form of the step (dataset_step.upload).
+DELETE    cancels it
+The complete file is then named by its token in the form of the step (upload_views.upload_dataset).
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from jobs.datasets.forms import BeginUploadForm, first_error
+from jobs.datasets.errors import Refusal
+from jobs.datasets.forms import clean_form
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
+from jobs.wizard.dataset_step.forms import BeginUploadForm
 from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
@@ -44,61 +46,59 @@ def upload_in_chunks(request: Request, project: Project, pk: int) -> JsonRespons
         return json_error(_("This draft was already started or discarded."), HTTPStatus.GONE)
     try:
         return HANDLERS[str(request.method)](request, job)
+    except Refusal as refusal:
+        return json_error(str(refusal), HTTPStatus.UNPROCESSABLE_ENTITY, field=refusal.field)
     except resumable_upload.UploadRefused as refused:
         return json_error(describe_error(refused), STATUS_BY_ERROR[type(refused)], received=refused.received)
 
 
 def begin_upload(request: Request, job: TuningJob) -> JsonResponse:
-    form = BeginUploadForm(request.POST)
-    if not form.is_valid():
-        field, words = first_error(form)
-        return json_error(words, HTTPStatus.UNPROCESSABLE_ENTITY, field=field)
-    chosen = form.cleaned_data
-    part = UploadSession(
+    form = clean_form(BeginUploadForm(request.POST))
+    upload = UploadSession(
         user=request.user.pk,
         job=job.pk,
-        purpose=chosen["purpose"],
-        name=chosen["name"],
-        size=chosen["size"],
-        modified=chosen["modified"],
+        purpose=form["purpose"],
+        name=form["name"],
+        size=form["size"],
+        modified=form["modified"],
     )
-    part.begin()
-    job.update_draft(upload_to=chosen["upload_to"])
-    return JsonResponse({"token": part.token, "received": part.received})
+    upload.begin()
+    job.update_draft(upload_to=form["upload_to"])
+    return JsonResponse({"token": upload.token, "received": upload.received})
 
 
 def append_chunk(request: Request, job: TuningJob) -> JsonResponse:
-    part, span = (
-        get_upload_session(request, job),
-        CONTENT_RANGE.fullmatch(request.headers.get("Content-Range", "")),
-    )
-    if part is None:
+    upload = find_upload(request, job, request.headers.get("Upload-Token", ""))
+    span = CONTENT_RANGE.fullmatch(request.headers.get("Content-Range", ""))
+    if upload is None:
         return json_error(str(UPLOAD_GONE), HTTPStatus.GONE)
-    if not span or int(span[3]) != part.size:
+    if not span or int(span[3]) != upload.size:
         return json_error("Content-Range: bytes a-b/size", HTTPStatus.BAD_REQUEST)
     try:
-        return JsonResponse({"received": part.append(request, int(span[1]))})
+        return JsonResponse({"received": upload.append(request, int(span[1]))})
     except OSError:
-        # The connection broke: nobody reads this answer. What had come is kept.
-        return json_error("", HTTPStatus.BAD_REQUEST, received=part.received)
+        # The connection broke, so nobody reads this answer. What was received stays.
+        return json_error("", HTTPStatus.BAD_REQUEST, received=upload.received)
 
 
 def cancel_upload(request: Request, job: TuningJob) -> JsonResponse:
-    part = get_upload_session(request, job)
-    if part:
-        part.drop()
+    upload = find_upload(request, job, request.headers.get("Upload-Token", ""))
+    if upload:
+        upload.drop()
     return JsonResponse({"received": 0})
 
 
 HANDLERS = {"POST": begin_upload, "PUT": append_chunk, "DELETE": cancel_upload}
 
 
-def get_upload_session(request: Request, job: TuningJob) -> UploadSession | None:
-    part = UploadSession.from_token(request.headers.get("Upload-Token", ""))
-    return part if part and (part.user, part.job) == (request.user.pk, job.pk) else None
+def find_upload(request: Request, job: TuningJob, token: str) -> UploadSession | None:
+    """The person's own upload into this draft; None where the token is not one of those."""
+    upload = UploadSession.from_token(token)
+    return upload if upload and (upload.user, upload.job) == (request.user.pk, job.pk) else None
 
 
 def describe_error(refused: resumable_upload.UploadRefused) -> str:
+    """Blank where upload.js continues without a word to the person."""
     match refused:
         case resumable_upload.UploadGone():
             return str(UPLOAD_GONE)

@@ -151,7 +151,7 @@ def test_deleted_file_is_reported_and_stored_diff_stays(
 def test_checked_generation_is_compared(browser: Client, pair: tuple[Dataset, Dataset]) -> None:
     _old, new = pair
     body = io.BytesIO(content(OLD))
-    new.project.storage().upload(body, new.uri, ingest.TYPE, overwrite=True)
+    new.project.storage().upload(body, new.uri, ingest.CONTENT_TYPE, overwrite=True)
     assert "was deleted or replaced" in get_page(browser, pair)
 
 

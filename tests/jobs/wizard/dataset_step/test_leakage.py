@@ -135,7 +135,7 @@ def test_compare_link_redirects_without_javascript(browser: Client, chosen: Tuni
 def test_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.training and chosen.validation
     first = leakage_results.get_or_compute_overlap(chosen.training, chosen.validation)
-    monkeypatch.setattr(leakage_results, "read_chunks", lambda dataset: pytest.fail("read again"))
+    monkeypatch.setattr(Dataset, "iter_chunks", lambda dataset: pytest.fail("read again"))
     assert leakage_results.get_or_compute_overlap(chosen.training, chosen.validation) == first
     found = Leaks.from_json(first.found)
     assert (found.training, found.validation, found.exact, found.near) == (4, 4, 1, 1)
@@ -210,7 +210,7 @@ def test_leaks_are_removed_into_a_new_file(browser: Client, chosen: TuningJob) -
     rest = chosen.validation
     assert rest and (rest.source, rest.parent) == (Dataset.Source.DERIVED, before)
     assert rest.derivation == {"how": "without_leaks", "training": training.pk, "lines": 2}
-    assert b"".join(leakage_results.read_chunks(rest)) == make_jsonl(FRESH)
+    assert b"".join(rest.iter_chunks()) == make_jsonl(FRESH)
     assert str(rest) == "validation-without-leaks.jsonl" and rest.parsed_report.examples == 2
     assert "2 validation examples compared; none are" in get_comparison(browser, chosen)
     chosen.update_draft(validation=before)

@@ -1,0 +1,48 @@
+"""Changes to the two datasets of a draft."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.datasets.check.model_limits import Purpose
+from jobs.datasets.errors import ingest_sample_parts
+from jobs.datasets.models import Dataset
+from jobs.datasets.transform import hold_out
+from jobs.models import TuningJob
+from studio.people.access import Request
+
+
+def attach_dataset(job: TuningJob, purpose: Purpose, dataset: Dataset) -> None:
+    """A validation dataset also switches validation on."""
+    fields: dict[str, Any] = {purpose: dataset}
+    if purpose == "validation":
+        fields["validation_enabled"] = True
+    job.update_draft(**fields)
+
+
+def attach_both(job: TuningJob, training: Dataset, validation: Dataset) -> None:
+    job.update_draft(training=training, validation=validation, validation_enabled=True)
+
+
+def attach_sample_data(request: Request, job: TuningJob, name: str) -> None:
+    """Attach both parts of the sample data `name`: a first job should have both curves. Raises Refusal."""
+    attach_both(job, *ingest_sample_parts(job.project, request.user, name))
+
+
+def detach_dataset(job: TuningJob, purpose: Purpose) -> None:
+    """Take the file out of the draft; the file itself stays. Without a held-out part the whole training file
+    is used again."""
+    restored = fields_without_hold_out(job) if purpose == "validation" else {}
+    job.update_draft(**{purpose: None} | restored)
+
+
+def switch_validation(job: TuningJob, *, enabled: bool) -> None:
+    """Off leaves the validation file chosen for later, but what was held out goes back to training."""
+    job.update_draft(validation_enabled=enabled, **({} if enabled else fields_without_hold_out(job)))
+
+
+def fields_without_hold_out(job: TuningJob) -> dict[str, Any]:
+    """The draft's fields that undo a hold-out; empty where nothing was held out."""
+    if not (job.training and hold_out.are_halves(job.training, job.validation)):
+        return {}
+    return {"training": hold_out.get_original(job.training), "validation": None}

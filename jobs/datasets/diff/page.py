@@ -18,7 +18,7 @@ from jobs.datasets.diff.diff import Answer, Change, Diff, Shift, Side
 from jobs.datasets.diff.results import AUTO_COMPARE_BYTES
 from jobs.datasets.diff.word_diff import Piece, diff_words
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page import distribution_chart
+from jobs.datasets.statistics import format_statistic, list_statistics
 from studio.pages.error_messages import explain_error
 from studio.vertex.errors import VertexError
 
@@ -165,11 +165,7 @@ class ChangesPage:
 
     @property
     def columns(self) -> list[str]:
-        return (
-            [word for _key, word, _value in distribution_chart.list_statistics(self.diff.input.before)]
-            if self.diff
-            else []
-        )
+        return [word for _key, word, _value in list_statistics(self.diff.input.before)] if self.diff else []
 
     @cached_property
     def labels(self) -> list[LabelShift]:
@@ -195,10 +191,7 @@ class ChangesPage:
 
 def measure(title: str, shift: Shift) -> Measure:
     old, new = (
-        [
-            distribution_chart.format_value(value)
-            for _key, _word, value in distribution_chart.list_statistics(spread)
-        ]
+        [format_statistic(value) for _key, _word, value in list_statistics(spread)]
         for spread in (shift.before, shift.after)
     )
     shifted = [was != now for was, now in zip(old, new, strict=True)]

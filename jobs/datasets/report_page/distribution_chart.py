@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.formats import number_format
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from jobs.datasets.statistics import format_range, format_statistic, list_statistics
 
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
@@ -36,7 +36,7 @@ class Mark:
 
     @property
     def label(self) -> str:
-        return f"{self.words} {format_value(self.value)}"
+        return f"{self.words} {format_statistic(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,6 @@ class PlacedLabel:
     mark: Mark
     row: int
     anchor: str
-
-
-def list_statistics(spread: Distribution) -> list[tuple[str, str, float]]:
-    """(key, word, value) of the six, from least to most."""
-    return [
-        ("min", _("Min"), spread.minimum),
-        ("p5", "p5", spread.p5),
-        ("median", _("Median"), spread.median),
-        ("mean", _("Mean"), spread.mean),
-        ("p95", "p95", spread.p95),
-        ("max", _("Max"), spread.maximum),
-    ]
 
 
 def figure(spread: Distribution, name: str) -> dict[str, Any]:
@@ -90,17 +78,8 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
 
 def format_hover(left: int, right: int, count: int) -> str:
     """A bucket goes from `left` to below `right`."""
-    many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": format_value(count)}
+    many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": format_statistic(count)}
     return f"{format_range(left, right)}: {many}"
-
-
-def format_range(left: int, right: int) -> str:
-    return format_value(left) if right - left == 1 else f"{format_value(left)}–{format_value(right - 1)}"
-
-
-def format_value(value: float) -> str:
-    whole = value == round(value)
-    return number_format(value, 0 if whole else 1, use_l10n=True, force_grouping=True)
 
 
 def compute_x_range(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
@@ -115,7 +94,7 @@ def marks(spread: Distribution) -> list[Mark]:
     """Ordered by value; what is shown as the same number becomes one mark."""
     found: dict[str, list[tuple[str, str, float]]] = {}
     for entry in sorted(list_statistics(spread), key=lambda entry: entry[2]):
-        found.setdefault(format_value(entry[2]), []).append(entry)
+        found.setdefault(format_statistic(entry[2]), []).append(entry)
     return [
         Mark(
             entries[0][2],

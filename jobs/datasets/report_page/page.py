@@ -16,6 +16,7 @@ from jobs.datasets.check.report import Problem, Report
 from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.report_page.histogram_svg import Bar, bars
+from jobs.datasets.statistics import format_range, format_statistic, list_statistics
 
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
@@ -182,12 +183,9 @@ def build_distribution_section(id: str, title: str, axis: str, counted: Distribu
         id=id,
         title=title,
         figure=distribution_chart.figure(counted, axis),
-        figures=[
-            (word, distribution_chart.format_value(value))
-            for _key, word, value in distribution_chart.list_statistics(counted)
-        ],
+        figures=[(word, format_statistic(value)) for _key, word, value in list_statistics(counted)],
         rows=[
-            (distribution_chart.format_range(left, right), distribution_chart.format_value(count))
+            (format_range(left, right), format_statistic(count))
             for left, right, count in counted.buckets
             if count
         ],

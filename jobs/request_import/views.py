@@ -79,7 +79,7 @@ def attach_file(request: Request, job: TuningJob, purpose: Purpose, uri: str) ->
         add_pending_file(request, job, purpose, uri)
         messages.warning(
             request,
-            _("%(uri)s: %(reason)s The path is kept in step 2.") % {"uri": uri, "reason": refusal},
+            _("%(uri)s: %(reason)s The path is prefilled in step 2.") % {"uri": uri, "reason": refusal},
         )
     else:
         job.update_draft(**{purpose: file})

@@ -21,7 +21,7 @@ from tests.studio.vertex.double import run_server
 def board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """In the engine's place. It refuses to be asked while a transaction of the code under test is open."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
-    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(1.0, 0.5)))
+    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(5.0, 2.0)))
     with run_server() as double:
         settings.ENGINE_URL = double.url
         yield Board(double, connections["default"])

@@ -241,14 +241,17 @@ def test_a_full_disk_does_not_end_the_queue(
 
 
 def test_unreadable_job_does_not_end_the_queue(
-    act: Act, start: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+    act: Act,
+    start: Callable[..., Runner],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder, broken = act("works"), act("works")
     about = (broken.path / "job.json").read_bytes()
     (broken.path / "job.json").write_bytes(b"{")
     monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
-    time.sleep(0.3)
+    wait_for(lambda: "could not go on" in caplog.text)
     (broken.path / "job.json").write_bytes(about)
     wait_for(lambda: read_state(folder) == read_state(broken) == "SUCCEEDED")
 

@@ -55,7 +55,7 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
 def wait_for_server(url: str) -> str:
     for _ in range(300):
         try:
-            requests.get(f"{url}/sign-in/", timeout=10)
+            requests.get(f"{url}/sign-in/", timeout=60)  # the first answer loads everything
         except requests.ConnectionError:
             time.sleep(0.1)
         else:

@@ -258,8 +258,7 @@ def test_phone_needs_no_horizontal_scrolling(visit: Callable[..., Page], project
     job = create_job_with_points(project, make_series())
     page = visit(job)
     page.set_viewport_size({"width": 390, "height": 844})
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    until(page, lambda: page.evaluate("document.documentElement.scrollWidth") == 390)
 
 
 def test_setting_the_better_default_checkpoint_updates_the_page(

@@ -1,4 +1,4 @@
-"""The base models that a project may choose from: the catalogue's, and what its engine has beside them."""
+"""The base models available in a project: those of the catalog and further ones of its engine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from studio.vertex.catalog import BaseModel
 from studio.vertex.errors import VertexError
 
 CACHE_SECONDS = 30
-"""Seconds; a wizard asks at every change of a field."""
+"""How long a list of models is cached: the wizard needs it at every field change, and new bases are rare."""
 
 
 def list_base_models(project: Project) -> tuple[BaseModel, ...]:
-    """Best first. Without an answer of the engine, what the catalogue knows."""
+    """Return the models, best first. If the engine doesn't respond, only those of the catalog."""
     known = catalog.models(project.backend)
     if not project.on_engine:
         return tuple(map(apply_price, known))
@@ -27,7 +27,7 @@ def list_base_models(project: Project) -> tuple[BaseModel, ...]:
 
 
 def apply_price(model: BaseModel) -> BaseModel:
-    """With the operator's price, where there is one."""
+    """Return the model with the operator's price if one is set (VERTEX_PRICES)."""
     price = settings.PRICES.by_model.get(model.id)
     return model if price is None else replace(model, price=price, price_as_of=settings.PRICES.as_of)
 

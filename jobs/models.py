@@ -1,7 +1,8 @@
 """A tuning job from draft to tuned model, and the datasets it learns from.
 
 `submission` is ours (where the one paid create call stands); `state` is Vertex's own word, verbatim, blank
-before creation. The draft row is outbox and idempotency key in one (DECISIONS.md, "Exactly one remote job").
+before creation. The draft row serves as both outbox and idempotency key (DECISIONS.md, "Exactly one remote
+job").
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ class TuningJob(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
 
-    # What the wizard asks for; a blank hyper-parameter means "as recommended".
+    # The wizard's settings; a blank hyper-parameter means the recommended value.
     tuned_model_display_name = models.CharField(max_length=128, blank=True)
     description = models.TextField(max_length=2000, blank=True)
     base_model = models.CharField(max_length=100, blank=True)
-    # Tuning on: a model's resource name, `projects/…/models/ID@version`; blank tunes the base model itself.
+    # Resource name of a pre-tuned model to tune further, `projects/…/models/ID@version`; blank tunes the base
+    # model itself.
     pre_tuned_model = models.CharField(max_length=300, blank=True)
     pre_tuned_checkpoint = models.CharField(max_length=40, blank=True)
     location = models.CharField(max_length=40, blank=True)
@@ -61,8 +63,9 @@ class TuningJob(models.Model):
     training = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="trains")
     validation = models.ForeignKey(Dataset, null=True, on_delete=models.PROTECT, related_name="validates")
 
-    # Where the one create call stands. `last_error` is the last call that failed for now, `search_attempts` counts the
-    # searches for a job whose creation was not answered, `duplicates` are further jobs that carry our label.
+    # State of the single create call. `last_error` is the last failed call, `search_attempts` counts the
+    # searches for a job whose create call got no response, and `duplicates` are further remote jobs with
+    # our label.
     submission = models.CharField(max_length=10, choices=Submission, default=Submission.DRAFT)
     submission_id = models.CharField(max_length=32, unique=True, default=new_submission_id, editable=False)
     attempt = models.PositiveSmallIntegerField(default=0)
@@ -77,7 +80,7 @@ class TuningJob(models.Model):
     last_error = models.JSONField(default=dict)
     duplicates = models.JSONField(default=list)
 
-    # What the service last said; `missed_polls` counts the full lists in a row that left the job out.
+    # The service's last response; `missed_polls` counts the consecutive full lists without this job.
     name = models.CharField(max_length=300, null=True, unique=True)
     state = models.CharField(max_length=60, blank=True)
     remote = models.JSONField(default=dict)
@@ -87,7 +90,7 @@ class TuningJob(models.Model):
     missed_polls = models.PositiveSmallIntegerField(default=0)
     deleted_at = models.DateTimeField(null=True)
 
-    # What metrics writes, so that the list shows curves without loading points.
+    # Written by metrics, so that the job list can draw curves without loading points.
     summary = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -114,9 +117,9 @@ class TuningJob(models.Model):
     # ---- verbs ----
 
     def start(self, user: User) -> bool:
-        """Hands the draft over to be sent, once: False where somebody already did."""
+        """Mark the draft as ready to send. Return False if that was already done."""
         with transaction.atomic():
-            # Of the join with the datasets PostgreSQL locks only what cannot be null.
+            # Only the job is locked: PostgreSQL can't lock the nullable side of the join with the datasets.
             rows = TuningJob.objects.select_for_update(of=("self",)).select_related("training", "validation")
             draft = rows.get(pk=self.pk)
             if not draft.is_draft:
@@ -130,13 +133,13 @@ class TuningJob(models.Model):
         return True
 
     def update_draft(self, **chosen: Any) -> bool:
-        """Changes the draft; False where it was started or discarded meanwhile."""
+        """Update the draft's columns. Return False if it was started or discarded in the meantime."""
         drafts = TuningJob.objects.drafts().filter(pk=self.pk)
         return bool(drafts.update(updated_at=timezone.now(), **chosen))
 
     def update_from_remote(self, remote: dict[str, Any]) -> None:
-        """Takes the service's last word. A final state never changes; later answers may only add to it, and
-        name another default checkpoint."""
+        """Store the TuningJob resource `remote`. A final state never changes: later responses can only add
+        fields and change the default checkpoint."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
             if job.deleted_at is None:
@@ -158,7 +161,8 @@ class TuningJob(models.Model):
         self.missed_polls, self.last_error = 0, {}
 
     def request_cancel(self, user: User) -> bool:
-        """Asks for the end. What was not sent yet becomes a draft again; else the service is told later."""
+        """Request cancellation. A job that wasn't sent becomes a draft again; for others a task calls the
+        service."""
         with transaction.atomic():
             job = TuningJob.objects.select_for_update().get(pk=self.pk)
             if not job.can_cancel:
@@ -178,7 +182,10 @@ class TuningJob(models.Model):
         return True
 
     def create_again(self, user: User) -> bool:
-        """A person decides to send once more what may have been lost; the same label finds them both."""
+        """Send a job with an unknown outcome again, at the user's request.
+
+        Both jobs would carry the same label, so the search finds either.
+        """
         with transaction.atomic():
             sent = TuningJob.objects.filter(
                 pk=self.pk, submission=Submission.UNKNOWN, next_try_at__isnull=True
@@ -193,7 +200,7 @@ class TuningJob(models.Model):
         send_on_commit("jobs.tasks.resolve_unknown")
 
     def copy_to_draft(self, user: User) -> TuningJob:
-        """The same settings as a new draft of `user`."""
+        """Return a new draft of `user` with the same settings."""
         chosen = {field: getattr(self, field) for field in COPIED_FIELDS}
         with transaction.atomic():
             draft = TuningJob.objects.create(project_id=self.project_id, owner=user, **chosen)
@@ -208,7 +215,7 @@ class TuningJob(models.Model):
     def add_audit_entry(self, action: str, user: User | None, **detail: Any) -> None:
         AuditEntry.record(action, actor=user, project=self.project, subject=f"{self.pk} {self}", **detail)
 
-    # ---- where it stands ----
+    # ---- status ----
 
     @property
     def is_draft(self) -> bool:
@@ -220,7 +227,7 @@ class TuningJob(models.Model):
 
     @property
     def has_unknown_outcome(self) -> bool:
-        """The create call was not answered: there may be a job, or none."""
+        """Whether the create call got no response, so that a remote job may or may not exist."""
         return self.submission == Submission.UNKNOWN
 
     @property
@@ -233,7 +240,7 @@ class TuningJob(models.Model):
 
     @property
     def is_starting(self) -> bool:
-        """As TuningJobQuerySet.starting."""
+        """The same condition as TuningJobQuerySet.starting, for one row."""
         young = self.submitted_at is not None and timezone.now() - self.submitted_at < STARTING_TIME
         return young and not (self.is_draft or self.is_final or self.summary) and self.project.on_engine
 
@@ -256,7 +263,7 @@ class TuningJob(models.Model):
     def can_create_again(self) -> bool:
         return self.has_unknown_outcome and self.next_try_at is None
 
-    # ---- what the service made of it ----
+    # ---- the service's response ----
 
     @property
     def epochs(self) -> HyperParameter:
@@ -287,7 +294,7 @@ class TuningJob(models.Model):
 
     @property
     def can_choose_default(self) -> bool:
-        """Whether the model is there, finished, and has a default checkpoint and another one."""
+        """Whether the job has succeeded with a default checkpoint and at least one other checkpoint."""
         there = self.is_final and self.deleted_at is None and bool(self.tuned_model and self.endpoint)
         return there and len(self.checkpoints) > 1
 
@@ -305,11 +312,12 @@ class TuningJob(models.Model):
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds of work, up to now while it goes on."""
+        """Seconds from the start to the end, or until now while the job is running."""
         return seconds_between(self.started_at, self.ended_at or self.deleted_at or timezone.now())
 
 
 LONG_QUEUE_TIME = timedelta(minutes=30)
+"""Jobs usually start within minutes; after half an hour the page explains what the job may be waiting for."""
 REMOTE_FIELDS = (
     "remote",
     "state",
@@ -343,7 +351,7 @@ COPIED_FIELDS = (
 
 
 class JobListPoll(models.Model):
-    """The clock of one list, (project, location): when it is due, was last read, and since when it fails."""
+    """Polling state of one job list (project, location): when it is due, was last read and began to fail."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
     location = models.CharField(max_length=40)
@@ -364,12 +372,12 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 
 
 def resource_id(name: Any) -> str:
-    """The last segment of a resource name."""
+    """Return the last segment of a resource name."""
     return str(name or "").rsplit("/", 1)[-1]
 
 
 def parse_timestamp(text: Any) -> datetime | None:
-    """A timestamp of the wire; None where it is absent or not one, or does not tell its zone."""
+    """Parse an RFC 3339 timestamp. Return None if it is missing, invalid or has no time zone."""
     try:
         found = parse_datetime(str(text or ""))
     except ValueError:

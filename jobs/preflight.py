@@ -1,4 +1,4 @@
-"""What stands between a draft and Start, and what may be chosen in it (pure, over draft and catalogue)."""
+"""Checks before a draft can start, and the choices allowed in it (pure, from draft and model catalog)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Step = Literal["model", "training", "validation"]
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """In words, with the name of the field in step 1 that mends it."""
+    """A reason why a draft can't start, with the name of the form field to change."""
 
     words: str | Promise
     field: str
@@ -40,7 +40,10 @@ ObstacleText = str | Promise | Obstacle
 
 
 def find_base_model(job: TuningJob) -> BaseModel | None:
-    """An engine's further bases are taken at their word: the form offered only what it has."""
+    """Return the base model of a draft, or None if none is chosen or the project's catalog doesn't list it.
+
+    An engine model outside of the catalog is accepted: the form offers only models that the engine has.
+    """
     if not job.base_model:
         return None
     known = catalog.find_model(job.base_model, job.project.backend)
@@ -50,7 +53,8 @@ def find_base_model(job: TuningJob) -> BaseModel | None:
 
 
 def list_tuning_regions(project: Project, model: BaseModel) -> list[str]:
-    """Where the project may tune this model; all of its regions where the two lists have none in common."""
+    """Return the project's regions that support this model, or all regions of the model if there is no
+    overlap."""
     return [region for region in project.regions if region in model.regions] or list(model.regions)
 
 
@@ -72,7 +76,7 @@ def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:
 
 
 def find_limit_problems(job: TuningJob, dataset: Dataset, purpose: Purpose) -> list[Problem]:
-    """What this base model has against the file, beside the file's own problems."""
+    """Return the problems of a file that come from the limits of the job's base model."""
     model = find_base_model(job)
     return (
         check_model_limits(dataset.parsed_report, model, purpose, dataset.get_token_ratio(model.id) or 1.0)
@@ -82,7 +86,7 @@ def find_limit_problems(job: TuningJob, dataset: Dataset, purpose: Purpose) -> l
 
 
 def count_errors(job: TuningJob, dataset: Dataset, purpose: Purpose) -> int:
-    """The true number, where the list is cut."""
+    """Return the number of errors, including those beyond the truncated list of problems."""
     ours = sum(problem.severity == "error" for problem in find_limit_problems(job, dataset, purpose))
     return dataset.parsed_report.errors + ours
 

@@ -1,4 +1,4 @@
-"""The nouns of tuning jobs: which rows are ready, lost, active, over."""
+"""QuerySets of tuning jobs: due for submission, due for a search, active, open ..."""
 
 from __future__ import annotations
 
@@ -29,45 +29,47 @@ class Submission(models.TextChoices):
 
 HANDED_OVER = (Submission.READY, Submission.SENDING, Submission.UNKNOWN)
 SENDING_TIMEOUT = timedelta(seconds=40)
-"""A create call is over after 35 s; a row that still says SENDING then belongs to a process that died."""
+"""A create call times out after 35 s, so a row that is still SENDING after 40 s belongs to a dead process."""
 
 
 RECENT_EDIT = timedelta(minutes=30)
+"""Half an hour after its last change nobody is waiting for a draft's token count."""
 STARTING_TIME = timedelta(minutes=2)
-"""A trainer that has to import torch first records its first point within half a minute on a busy machine; a
-job without points after four times as long waits in the queue or is in trouble, and needs no hurry."""
+"""Importing torch and recording the first point takes up to 30 s on a busy machine. A job without points
+after four times as long is queued or has a problem, so it needs no fast polling."""
 
 
 class TuningJobQuerySet(models.QuerySet["TuningJob"]):
     def visible_to(self, user: User | AnonymousUser) -> TuningJobQuerySet:
-        """Every job, and the person's own drafts: those of colleagues have a page of their own."""
+        """All jobs and the user's own drafts. Other members' drafts are listed on a separate page."""
         return self.exclude(~Q(owner_id=user.pk), submission=Submission.DRAFT)
 
     def with_related(self) -> TuningJobQuerySet:
-        """With what every page of a job or draft names."""
+        """Join the related rows that every page of a job or draft displays."""
         return self.select_related("project", "owner", "training", "validation")
 
     def drafts(self) -> TuningJobQuerySet:
         return self.filter(submission=Submission.DRAFT)
 
     def with_uncounted_tokens(self, now: datetime) -> TuningJobQuerySet:
-        """Drafts that somebody works on, whose model's service may be asked to count the training data."""
+        """Recently edited drafts with training data and a base model, whose tokens the service may be asked
+        to count."""
         recent = Q(updated_at__gt=now - RECENT_EDIT) | Q(training__created_at__gt=now - RECENT_EDIT)
         return self.drafts().filter(recent, training__isnull=False).exclude(base_model="")
 
     def due_for_submission(self, now: datetime) -> TuningJobQuerySet:
-        """To be sent now."""
+        """Jobs whose create call is due."""
         return self.filter(submission=Submission.READY).filter(due_or_unset("next_try_at", now))
 
     def stuck_while_sending(self, now: datetime) -> TuningJobQuerySet:
         return self.filter(submission=Submission.SENDING, claimed_at__lt=now - SENDING_TIMEOUT)
 
     def due_for_search(self, now: datetime) -> TuningJobQuerySet:
-        """To be looked for now."""
+        """Jobs with an unknown outcome whose search by label is due."""
         return self.filter(submission=Submission.UNKNOWN, next_try_at__lte=now)
 
     def pending_cancels(self, now: datetime) -> TuningJobQuerySet:
-        """Asked to be cancelled, and the service not told yet."""
+        """Jobs with a requested cancellation that hasn't been sent to the service."""
         return (
             self.active()
             .filter(cancel_asked_at__isnull=False, cancel_sent_at__isnull=True)
@@ -75,18 +77,21 @@ class TuningJobQuerySet(models.QuerySet["TuningJob"]):
         )
 
     def active(self) -> TuningJobQuerySet:
-        """Known to the service, and not over."""
+        """Jobs that exist at the service and haven't ended."""
         return self.filter(submission=Submission.CREATED, deleted_at__isnull=True).exclude(
             state__in=job_states.TERMINAL
         )
 
     def starting(self, now: datetime) -> TuningJobQuerySet:
-        """Just started on the engine, and without a point yet; on Vertex AI the first takes minutes."""
+        """Jobs just started on the engine that have no point yet.
+
+        (On Vertex AI the first point takes minutes.)
+        """
         young = self.open().filter(submitted_at__gt=now - STARTING_TIME, project__backend=Backend.ENGINE)
         return young.filter(summary={})
 
     def open(self) -> TuningJobQuerySet:
-        """Handed over by a person, and not over."""
+        """Jobs that were started and haven't ended."""
         return self.filter(OPEN)
 
     def succeeded(self) -> TuningJobQuerySet:

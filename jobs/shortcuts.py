@@ -1,4 +1,4 @@
-"""Get a job or answer 404."""
+"""Lookups for views that raise Http404."""
 
 from __future__ import annotations
 

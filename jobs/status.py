@@ -1,4 +1,4 @@
-"""What a job's status looks like: always icon, word and colour, the three together (pure)."""
+"""Display of a job's status: always icon, label and color together (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`tone` is ok, run, warn, bad or idle; only what truly moves spins."""
+    """Icon, label and tone (ok, run, warn, bad or idle) of a status. Only statuses of running work spin."""
 
     word: str | Promise
     icon: str
@@ -51,7 +51,7 @@ DELETED = Status(_("Deleted"), "delete")
 
 
 def status_of(job: TuningJob) -> Status:
-    """A state that we do not know is shown as the service wrote it."""
+    """Return the status of a job. An unknown state is displayed verbatim."""
     if job.deleted_at:
         return DELETED
     if not job.is_created:
@@ -64,7 +64,7 @@ def status_of(job: TuningJob) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """How far a run is; `left` in seconds, None where the pace is not known: it is never guessed."""
+    """Progress of a run. `left` is in seconds, or None if the pace is unknown."""
 
     step: int | None
     steps: int | None
@@ -72,7 +72,7 @@ class RunProgress:
 
 
 def get_run_progress(job: TuningJob) -> RunProgress:
-    """The points tell the step sooner than the resource does."""
+    """Return the progress by the larger of the two step counts: points usually arrive before the resource."""
     told, drawn = job.progress, job.summary
     step = max(filter(None, [positive_or_none(told.step), positive_or_none(drawn.get("step"))]), default=None)
     steps, rate = positive_or_none(told.steps) or positive_or_none(drawn.get("steps")), drawn.get("rate")
@@ -91,11 +91,11 @@ ALERT_MESSAGES: dict[str, str | Promise] = {
     "plateau": _("Validation loss has stopped improving."),
     "overfitting": _("Validation loss is rising again: the model is overfitting."),
 }
-"""By the word that metrics writes into the summary."""
+"""Messages by the alert key that metrics writes into `summary`."""
 
 
 def describe_alerts(job: TuningJob) -> list[str | Promise]:
-    """Of the kinds that are known; a job of an older version has none written."""
+    """Return the messages of the known alerts; jobs summarized by an older version have none."""
     kinds = job.summary.get("alerts")
     return (
         [words for kind, words in ALERT_MESSAGES.items() if kind in kinds] if isinstance(kinds, list) else []

@@ -1,4 +1,5 @@
-"""What the beat wakes. Every order is a row, so a task that runs twice, late or not at all loses nothing."""
+"""Celery tasks, sent by the beat. All work is found in the database, so a task may run twice, late or
+never."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ log = logging.getLogger(__name__)
 
 @shared_task
 def warm_up(*, project_id: int) -> None:
-    """A draft is under review. Its job starts without this as well, only later."""
+    """Start the engine's spare trainer while a draft is reviewed.
+
+    This only saves time: the job starts without it.
+    """
     try:
         Project.objects.get(pk=project_id).vertex().warm_up()
     except VertexError as error:
@@ -59,7 +63,7 @@ def poll_due() -> None:
 
 @shared_task
 def count_tokens() -> None:
-    """What is known is not asked for again; what fails is tried again while the draft is worked on."""
+    """Count the training tokens of recently edited drafts. Counted data is skipped; failures are retried."""
     for job in TuningJob.objects.with_uncounted_tokens(timezone.now()).select_related("training__project"):
         if job.training:
             calibrate_dataset(job.training, job.base_model, job.location)
@@ -67,5 +71,5 @@ def count_tokens() -> None:
 
 @shared_task
 def sweep_uploads() -> None:
-    """What was begun and left for a day."""
+    """Delete resumable uploads that were abandoned for a day."""
     resumable_upload.delete_stale_files()

@@ -1,7 +1,7 @@
-"""What Vertex's TuningJob resource says, read without trusting it to be complete (pure).
+"""Tolerant readers of Vertex AI's TuningJob resource (pure).
 
-Every function takes `remote`, the last answer verbatim; it is `{}` before creation. int64 fields come as
-strings, and whatever is unset is absent.
+Every function takes `remote`, the last response verbatim (`{}` before creation). int64 fields are strings,
+and unset fields are absent; missing or malformed values are read as None or empty.
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
 """
 
@@ -26,7 +26,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class HyperParameter:
-    """One hyper-parameter: what was asked for (None: as recommended) and what the service made of it."""
+    """One hyper-parameter: the requested value (None: recommended) and the value resolved by the service."""
 
     requested: float | None
     resolved: float | None
@@ -48,7 +48,7 @@ class Progress:
 
 
 def get_object(remote: Mapping[str, Any], *path: str) -> Json:
-    """The object at `path`, or {} where anything on the way is missing or of another shape."""
+    """Return the object at `path`, or {} if any part of the path is missing or isn't an object."""
     here: Any = remote
     for key in path:
         here = here.get(key) if isinstance(here, Mapping) else None
@@ -78,7 +78,7 @@ def epoch_count(remote: Json) -> int | None:
 
 
 def adapter_size(remote: Json) -> int | None:
-    """The rank; the enum's own numbers are neither rank nor in order, so only its names are read."""
+    """Return the adapter's rank. Only enum names are read: the enum's numbers aren't ranks."""
     return ADAPTER_SIZES.get(str(hyper_parameters(remote).get("adapterSize")))
 
 
@@ -87,12 +87,12 @@ def learning_rate_multiplier(remote: Json) -> float | None:
 
 
 def tuned_model(remote: Json) -> str:
-    """`projects/.../models/ID@VERSION`; a failed job may have one, too."""
+    """Return `projects/.../models/ID@VERSION` or "". A failed job can have a tuned model as well."""
     return str(get_object(remote, "tunedModel").get("model") or "")
 
 
 def default_endpoint(remote: Json) -> str:
-    """Where the default checkpoint answers; may be missing in any state."""
+    """Return the endpoint of the default checkpoint, or "": it can be missing in any state."""
     return str(get_object(remote, "tunedModel").get("endpoint") or "")
 
 
@@ -111,7 +111,10 @@ def checkpoints(remote: Json) -> list[Checkpoint]:
 
 
 def merge_final(old: Json, new: Json) -> Json:
-    """A final answer with what a later one adds to it; the default checkpoint is all that changes."""
+    """Return the final response `old` with the fields that `new` adds.
+
+    Only the default checkpoint may change.
+    """
     both = fill_missing(old, new)
     return (
         {**both, "tunedModel": {**get_object(both, "tunedModel"), "endpoint": default_endpoint(new)}}
@@ -125,7 +128,7 @@ def tuning_data_stats(remote: Json) -> Json:
 
 
 def progress(remote: Json) -> Progress:
-    """v1beta1 counts completed steps and epochs; how many there will be stands in the statistics."""
+    """Return completed steps and epochs (v1beta1 only) and their totals from the tuning data statistics."""
     done = get_object(remote, "tuningJobMetadata")
     return Progress(
         step=parse_int(done.get("completedStepCount")),
@@ -135,7 +138,7 @@ def progress(remote: Json) -> Progress:
 
 
 def fill_missing(old: Json, new: Json) -> Json:
-    """`old` with the fields that only `new` has: a later answer may complete a final one, never change it."""
+    """Return `old` with the fields that only `new` has, recursively."""
     both = {
         key: fill_missing(value, new[key])
         for key, value in old.items()

@@ -1,4 +1,4 @@
-"""Under /p/<slug>/jobs/."""
+"""URLs under /p/<slug>/jobs/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Reads an iterator that may be silent for long in a thread, so that its reader can do other things."""
+"""Reads a slow iterator in a thread, so that the consumer regains control at regular intervals."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ END = object()
 
 
 class BackgroundReader(Generic[T]):
-    """Iterating gives the source's items, and None whenever `tick` seconds pass without one.
+    """Yields the source's items, and None whenever `tick` seconds pass without one.
 
-    `close()` lets go of the source at its next item at the latest: a generator cannot be closed from outside
+    `close()` stops reading at the next item at the latest: a generator can't be closed from another thread
     while it waits.
     """
 

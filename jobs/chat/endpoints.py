@@ -1,4 +1,4 @@
-"""A job's last remote answer -> the endpoints that can be talked to (pure)."""
+"""Endpoints of a job that can be chatted with, from its last response (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jobs.tuning_job_resource import Checkpoint, Json
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one checkpoint answers, or the tuned model itself where no checkpoints were exported."""
+    """The endpoint of a checkpoint, or of the tuned model if no checkpoints were exported."""
 
     resource: str
     checkpoint: Checkpoint | None = None
@@ -22,7 +22,10 @@ class Endpoint:
 
 
 def endpoints(remote: Json) -> list[Endpoint]:
-    """The default one first, then the newest: a job may have checkpoints and no default, and the reverse."""
+    """Return the endpoints, the default first, then newest first.
+
+    Default and checkpoints may each be missing.
+    """
     default = vertex_job.default_endpoint(remote)
     found = [
         Endpoint(checkpoint.endpoint, checkpoint, default=checkpoint.endpoint == default)

@@ -1,4 +1,4 @@
-"""What a person types on the chat page: the settings, and with them the next message."""
+"""Forms of the chat page: generation settings, and the next message with them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 TEXT_LIMIT = 100_000
+"""Bytes of one text: about 25,000 tokens, more than anyone types, while every turn sends all of them
+again."""
 MAX_STOP_SEQUENCES = 5
+"""Vertex AI's limit."""
 MAX_SEED = 2**31 - 1
+"""`seed` is an int32 in generationConfig."""
 DEFAULTS = {"temperature": 0, "maxOutputTokens": 1024, "topP": 0.95, "topK": 40}
-"""The likeliest token each time: what one wants to see first of a tuned model. In the wire's own words."""
+"""Default generationConfig. Temperature 0 always picks the most likely token, which shows best what was
+learned."""
 
 
 def validate_text_size(text: str) -> None:
@@ -39,9 +44,9 @@ def bounded_number_field(
     step: float,
     reach: float | None = None,
 ) -> Any:
-    """A number between two bounds, with one sentence for whatever is wrong with it.
+    """Return a number field with bounds and a single message for all errors.
 
-    `reach` is where the slider beside the box ends, when the bound is too far away to slide to.
+    `reach` is the maximum of the slider, if the upper bound is too large for one.
     """
     low, high = bounds
     attributes = {
@@ -64,7 +69,7 @@ def bounded_number_field(
 
 
 class SettingsForm(forms.Form):
-    """Every field may be blank: the service then takes its own default."""
+    """Generation settings. A blank field means the service's default."""
 
     system_instruction = forms.CharField(
         label=gettext_lazy("System instructions"),
@@ -156,7 +161,7 @@ class SettingsForm(forms.Form):
         return lines
 
     def generation_config(self) -> dict[str, Any]:
-        """What was filled in, as the wire's generationConfig."""
+        """The filled-in fields as a generationConfig of the REST API."""
         chosen = {
             "temperature": self.cleaned_data["temperature"],
             "maxOutputTokens": self.cleaned_data["max_output_tokens"],
@@ -174,7 +179,7 @@ class SettingsForm(forms.Form):
 
 
 class AskForm(SettingsForm):
-    """The message, with the settings to ask it under. A starter's button carries its own text."""
+    """The message with its settings. A suggestion's button submits its own text."""
 
     prompt = forms.CharField(
         label=gettext_lazy("Message"),

@@ -1,4 +1,4 @@
-"""Brings a turn's answer from its endpoint, or follows the one who does; the row holds what has come."""
+"""Generates a turn's answer, or follows the request that does; the text so far is stored in the row."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from jobs.chat.response_parser import StreamedAnswer
 from studio.vertex.errors import StreamBroken, VertexError
 
 TICK = 0.5
-"""Seconds after which a silent endpoint lets the reader look at the row and give a sign of life."""
+"""Seconds between saves of the row, where a stop is noticed: short enough that Stop feels immediate."""
 State = Turn.State
 Ending = tuple[str, dict[str, Any]]
 
 
 def stream_text(turn: Turn, may_answer: bool) -> Generator[str, None, None]:
-    """The answer's text as it comes, "" while nothing does. Only one reader of a turn generates."""
+    """Yield the answer's text as it arrives, and "" while waiting. Only one request generates a turn."""
     if may_answer and turn.claim(timezone.now()):
         return generate(turn)
     return tail(turn)
 
 
 def generate(turn: Turn) -> Generator[str, None, None]:
-    """For the one who has claimed the turn: its end is stored however it comes, also when this is closed."""
+    """Generate the answer of a claimed turn. Its end is always stored, even if this generator is closed."""
     answer, started = StreamedAnswer(), time.monotonic()
     ending: Ending = (State.BROKEN, {"kind": "Interrupted"})
     try:
@@ -47,7 +47,7 @@ def generate(turn: Turn) -> Generator[str, None, None]:
 
 
 def prepare_call(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
-    """The call to the endpoint, ready to be made from a thread that has no database."""
+    """Return the prepared call to the endpoint, for a thread without database access."""
     conversation = turn.conversation
     body = build_generate_request([*conversation.turn_set.filter(pk__lt=turn.pk), turn], conversation)
     vertex = conversation.project.vertex()
@@ -57,7 +57,7 @@ def prepare_call(turn: Turn) -> Callable[[], Iterator[dict[str, Any]]]:
 def persist_while_streaming(
     turn: Turn, answer: StreamedAnswer, pump: BackgroundReader[dict[str, Any]]
 ) -> Iterator[str]:
-    """Text as it comes, stored every TICK; ends early when somebody has stopped the turn."""
+    """Yield the text as it arrives and store it every TICK; end early if the turn was stopped."""
     next_time = time.monotonic() + TICK
     for element in pump:
         text = answer.add_response(element) if element is not None else ""
@@ -98,7 +98,7 @@ def store_ending(turn: Turn, answer: StreamedAnswer, ending: Ending, seconds: fl
 
 
 def tail(turn: Turn) -> Generator[str, None, None]:
-    """The text that another reader's stream stores, until it ends."""
+    """Yield the text that another request stores, until the turn ends."""
     sent = 0
     while True:
         drop_old_connection()
@@ -113,6 +113,6 @@ def tail(turn: Turn) -> Generator[str, None, None]:
 
 
 def drop_old_connection() -> None:
-    """A stream may outlive its database connection's age, and no request begins inside it to look at that."""
+    """Close an expired database connection: Django checks its age at the start of requests only."""
     if not connection.in_atomic_block:
         close_old_connections()

@@ -1,4 +1,4 @@
-"""Kept chats: a conversation with one endpoint, and its turns."""
+"""Stored chats: a conversation with one endpoint, and its turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studio.models import Project
 
 
 class Conversation(models.Model):
-    """A kept chat with one endpoint and the settings it uses (`generation_config` as it travels)."""
+    """A stored chat with one endpoint and its settings (`generation_config` as in the REST API)."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
@@ -38,7 +38,7 @@ class Conversation(models.Model):
         return reverse("talk:conversation", args=[self.project.slug, self.pk])
 
     def ask(self, prompt: str) -> Turn | None:
-        """Adds a turn that waits for its answer; None while another turn is still being answered."""
+        """Add a turn that waits for its answer. Return None while another turn is in progress."""
         with transaction.atomic():
             Conversation.objects.select_for_update().get(pk=self.pk)
             if self.turn_set.live().exists():
@@ -48,7 +48,10 @@ class Conversation(models.Model):
             return self.turn_set.create(prompt=prompt)
 
     def ask_again(self) -> Turn | None:
-        """A new turn with the last one's question takes that one's place; None if none may be replaced."""
+        """Replace the last turn with a new one for the same question.
+
+        Return None if there is none to replace.
+        """
         with transaction.atomic():
             Conversation.objects.select_for_update().get(pk=self.pk)
             last = self.turn_set.last()
@@ -64,13 +67,14 @@ class TurnQuerySet(models.QuerySet["Turn"]):
         return self.filter(state__in=LIVE_STATES)
 
     def abandon_silent(self, now: datetime) -> int:
-        """Settles turns whose answering process is gone: a live one gives a sign every second."""
+        """End turns whose generating process died, and return their number: a live one updates its row every
+        second."""
         silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE_TIMEOUT)
         return silent.update(state=Turn.State.BROKEN)
 
 
 class Turn(models.Model):
-    """One question and its answer; `reply` grows while the stream runs and is kept however it ends."""
+    """One question and its answer; `reply` grows while the stream runs and is kept if it is interrupted."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting")
@@ -105,15 +109,15 @@ class Turn(models.Model):
         return self.state in LIVE_STATES
 
     def claim(self, now: datetime) -> bool:
-        """True for the one caller that is to bring the answer."""
+        """Claim the turn for generating its answer. Return True for one caller only."""
         return self._update_from([Turn.State.WAITING], state=Turn.State.STREAMING, touched_at=now)
 
     def save_progress(self, reply: str, now: datetime) -> bool:
-        """Stores the text so far; False once somebody has stopped or removed the turn."""
+        """Store the text so far. Return False if the turn was stopped or deleted."""
         return self._update_from([Turn.State.STREAMING], reply=reply, touched_at=now)
 
     def finish(self, state: str, **facts: Any) -> None:
-        """Stores how the answer ended; a turn that was stopped meanwhile stays stopped and gets the text."""
+        """Store the end of the answer. A turn stopped in the meantime stays stopped, but gets the text."""
         if not self._update_from([Turn.State.STREAMING], state=state, **facts):
             self._update_from([Turn.State.STOPPED], **{**facts, "error": {}})
 
@@ -126,3 +130,4 @@ class Turn(models.Model):
 
 LIVE_STATES = (Turn.State.WAITING, Turn.State.STREAMING)
 SILENCE_TIMEOUT = timedelta(seconds=20)
+"""A live generator updates its turn every second, so after 20 s its process is dead."""

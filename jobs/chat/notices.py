@@ -1,4 +1,4 @@
-"""How an answer ended -> what the page says about it, in the reader's language."""
+"""Notices about how an answer ended, in the reader's language."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ State = Turn.State
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`title` says what happened, `meaning` what it means and what to do; `machine` is the service's text."""
+    """`title` is what happened, `meaning` the consequence and the next step, `machine` the service's
+    message."""
 
     title: str
     meaning: str = ""
@@ -58,7 +59,7 @@ def build_end_notice(turn: Turn) -> Notice | None:
 
 
 def build_stop_notice(turn: Turn) -> Notice | None:
-    """None when a person stopped it: they know."""
+    """Return the notice of an ended turn, or None if the user stopped it."""
     if turn.error.get("kind") != "Left":
         return None
     return Notice(_("The answer was stopped."), _("The page was closed before the answer was complete."))
@@ -104,7 +105,7 @@ def build_failure_notice(turn: Turn) -> Notice:
 
 
 def restore_error(error: dict[str, Any]) -> errors.VertexError:
-    """The error that was stored with the turn, as it was raised."""
+    """Return the stored error of a turn as the original exception."""
     kind = getattr(errors, str(error.get("kind")), errors.OutcomeUnknown)
     return kind(
         error.get("message", ""),

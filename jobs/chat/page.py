@@ -1,4 +1,4 @@
-"""What the chat page and its fragments show of a conversation."""
+"""Context of the chat page and its fragments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studio.people.access import Request
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One turn as the thread shows it."""
+    """One turn as displayed in the thread."""
 
     turn: Turn
     note: Notice | None
@@ -30,7 +30,7 @@ class Line:
 
 
 def may_write(request: Request, conversation: Conversation) -> bool:
-    """A conversation goes on with the person who began it; everybody else reads."""
+    """Whether the user may continue the conversation: only its owner; other members read it."""
     return conversation.owner_id == request.user.pk and request.role.covers(Role.TUNER)
 
 
@@ -66,7 +66,7 @@ def line(turn: Turn, last: Turn) -> Line:
 
 
 def find_endpoint(conversation: Conversation) -> Endpoint:
-    """The conversation's endpoint as its job describes it now."""
+    """Return the conversation's endpoint as its job currently describes it."""
     known = endpoints(conversation.job.remote) if conversation.job else []
     return next(
         (endpoint for endpoint in known if endpoint.resource == conversation.resource),
@@ -75,7 +75,7 @@ def find_endpoint(conversation: Conversation) -> Endpoint:
 
 
 def build_job_opening(job: TuningJob) -> Opening:
-    """Validation examples first: the model has not learned from them."""
+    """Return the suggested messages, validation examples first: the model wasn't trained on them."""
     samples = [sample for dataset in (job.validation, job.training) for sample in get_samples(dataset)]
     return opening(samples, job.remote)
 

@@ -1,4 +1,4 @@
-"""A conversation -> the body of generateContent (pure)."""
+"""Request body of generateContent for a conversation (pure)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Protocol
 BLOCKED_FINISH_REASONS = frozenset(
     {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "MODEL_ARMOR"}
 )
-"""Finish reasons of an answer that a filter cut."""
+"""Finish reasons of answers that were cut off by a filter."""
 
 
 class Exchange(Protocol):
-    """One question and what came back; a Turn is one."""
+    """Protocol of one question and its answer, implemented by Turn."""
 
     prompt: str
     reply: str
@@ -20,14 +20,14 @@ class Exchange(Protocol):
 
 
 class Settings(Protocol):
-    """What a person chose; `generation_config` is already the wire's. A Conversation is one."""
+    """Protocol of the settings, implemented by Conversation. `generation_config` is that of the REST API."""
 
     system_instruction: str
     generation_config: dict[str, Any]
 
 
 def build_generate_request(turns: Sequence[Exchange], settings: Settings) -> dict[str, Any]:
-    """The whole history with its last question still open, since the service keeps none.
+    """Return the body with the whole history, ending with the open question: the service stores no history.
 
     https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
     """
@@ -42,10 +42,10 @@ def build_generate_request(turns: Sequence[Exchange], settings: Settings) -> dic
 
 
 def is_worth_sending(turn: Exchange) -> bool:
-    """A stopped or cut answer stays part of the talk as far as it came.
+    """Whether the turn belongs to the history. Stopped and truncated answers do.
 
-    A question without an answer would break the alternation of user and model, and text that a filter refused
-    would be refused again with every later question.
+    A question without an answer would break the alternation of user and model, and text rejected by a filter
+    would be rejected again with every later question.
     """
     return bool(turn.reply.strip()) and turn.finish_reason not in BLOCKED_FINISH_REASONS
 

@@ -1,4 +1,4 @@
-"""The elements of a streamed answer -> its text and its facts (pure)."""
+"""Parser of a streamed answer: its text, finish reason and token counts (pure)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studio.storable import make_storable
 
 @dataclass
 class StreamedAnswer:
-    """What has come so far. Elements may lack candidates, content or parts; nothing is taken for granted."""
+    """The answer so far. Responses without candidates, content or parts are accepted."""
 
     text: str = ""
     finish_reason: str = ""
@@ -21,7 +21,7 @@ class StreamedAnswer:
     _half: str = ""
 
     def add_response(self, element: dict[str, Any]) -> str:
-        """Takes one GenerateContentResponse; answers the text that it adds."""
+        """Add one GenerateContentResponse and return its text."""
         candidate = get_first_mapping(element.get("candidates"))
         feedback = as_mapping(element.get("promptFeedback"))
         self.finish_reason = str(candidate.get("finishReason") or self.finish_reason)
@@ -32,13 +32,13 @@ class StreamedAnswer:
         return self._append_text(extract_text(candidate))
 
     def finish_text(self) -> str:
-        """The stream is over: half a character that never got its other half becomes a replacement mark."""
+        """End the stream and return the remaining text: a lone high surrogate becomes U+FFFD."""
         rest, self._half = ("\ufffd" if self._half else ""), ""
         self.text += rest
         return rest
 
     def _append_text(self, text: str) -> str:
-        """Keeps a high surrogate back until its other half has come, in the next element perhaps."""
+        """Append text, holding back a trailing high surrogate until its low surrogate arrives."""
         text = self._half + text
         self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         delta = make_storable(text.removesuffix(self._half) if self._half else text)
@@ -47,7 +47,7 @@ class StreamedAnswer:
 
 
 def extract_text(candidate: dict[str, Any]) -> str:
-    """The text of the parts, without the model's thoughts."""
+    """Return the text of all parts except the model's thoughts."""
     parts = as_mapping(candidate.get("content")).get("parts")
     said = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return "".join(str(part["text"]) for part in said if part.get("text") and not part.get("thought"))

@@ -1,4 +1,4 @@
-"""A turn as server-sent events, for a limited number of readers at a time."""
+"""Server-sent events of a turn, for a limited number of simultaneous streams."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from jobs.chat.generation import stream_text
 from jobs.chat.models import Turn
 
 MAX_STREAMS = 8
-"""Of a worker's 12 threads; the others go on answering pages."""
+"""Of a worker's 12 threads, so that 4 are left for pages."""
 RETRY_AFTER = 3
+"""Seconds: a short answer takes about this long, so a slot is likely to be free."""
 slots = threading.BoundedSemaphore(MAX_STREAMS)
 
 
 class SlotHolder(Iterator[str]):
-    """Events that hold a slot until they are closed, also if nobody ever read one."""
+    """Events that hold a slot until they are closed, even if they were never read."""
 
     def __init__(self, events: Generator[str, None, None]) -> None:
         self.events = events
@@ -51,7 +52,7 @@ def build_stream_response(turn: Turn, may_answer: bool) -> HttpResponse | Stream
 
 
 def answer_without_stream(turn: Turn) -> bool:
-    """For pages without JavaScript: brings the whole answer at once; False if all slots are taken."""
+    """Generate the whole answer, for pages without JavaScript. Return False if no slot is free."""
     if not slots.acquire(blocking=False):
         return False
     with closing(SlotHolder(stream_text(turn, may_answer=True))) as answer:
@@ -71,9 +72,9 @@ def get_busy_message() -> str:
 
 
 def events(turn: Turn, may_answer: bool) -> Generator[str, None, None]:
-    """Text as `{"text": ...}`, a comment line while nothing comes, and an event named `end` at the end.
+    """Yield events with `{"text": ...}`, comment lines while waiting, and finally an event named `end`.
 
-    The first bytes go out before the model has said a word, so that the browser knows the stream stands.
+    The first bytes are sent before the model responds, so that the browser knows the stream is open.
     """
     yield f"retry: {RETRY_AFTER * 1000}\n\n"
     with closing(stream_text(turn, may_answer)) as texts:

@@ -1,4 +1,4 @@
-"""Sample examples of a job's data -> its system instruction and first messages to try (pure)."""
+"""System instruction and suggested messages of a job, from samples of its data (pure)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from jobs.datasets.check.report import Sample
 from jobs.tuning_job_resource import Json, tuning_data_stats
 
 MAX_STARTERS = 3
+"""Suggestions that fit side by side above the message box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a conversation about a job begins with."""
+    """The start of a conversation about a job."""
 
     system_instruction: str
     starters: tuple[str, ...]
 
 
 def opening(samples: Sequence[Sample], remote: Json) -> Opening:
-    """`samples` with those that the model has not learned from first. Texts that were cut are no use here."""
+    """Return the opening.
+
+    `samples` are ordered with validation examples first; truncated texts are skipped.
+    """
     prompts = dict.fromkeys([*first_questions(samples), *remote_questions(remote)])
     systems = (sample.system for sample in samples)
     return Opening(
@@ -31,7 +35,7 @@ def opening(samples: Sequence[Sample], remote: Json) -> Opening:
 
 
 def is_complete(text: str) -> bool:
-    """The dataset check cuts long texts with an ellipsis, the service's statistics with three dots."""
+    """Whether a text isn't truncated: the dataset check ends cut texts with "…", the service with "..."."""
     return bool(text.strip()) and not text.endswith(("…", "..."))
 
 

@@ -1,4 +1,4 @@
-"""The small actions of the chat page: ask, ask again, the answer's stream, stop."""
+"""Actions of the chat page: ask, ask again, stream the answer, stop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def ask_question(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The last question once more, under the settings on the page (the stored ones where it has none)."""
+    """Ask the last question again with the settings on the page, or the stored ones."""
     conversation = get_own_conversation(request, project, pk)
     if "temperature" in request.POST:
         form = AskForm(request.POST)
@@ -52,7 +52,7 @@ def ask_again(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def show_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
-    """One turn's fragment, with the composer's button that fits it."""
+    """Return one turn's fragment with the matching button of the message box."""
     Turn.objects.filter(pk=turn_pk).abandon_silent(timezone.now())
     turn = turn_or_404(project, pk, turn_pk)
     conversation = turn.conversation
@@ -78,7 +78,7 @@ def stream_turn(request: Request, project: Project, pk: int, turn_pk: int) -> Ht
 @require_POST
 @require_role(Role.TUNER)
 def stop_turn(request: Request, project: Project, pk: int, turn_pk: int) -> HttpResponse:
-    """The row says stop; whoever brings the answer sees it there and lets go of the endpoint."""
+    """Mark the turn as stopped; the generating request sees this in the row and closes its call."""
     conversation = get_own_conversation(request, project, pk)
     get_object_or_404(Turn, conversation=conversation, pk=turn_pk).stop()
     return HttpResponse(status=204) if request.htmx else redirect(conversation)
@@ -104,7 +104,7 @@ def choose_template(request: Request) -> str:
 def respond_with_turn(
     request: Request, conversation: Conversation, turn: Turn, typed: str = ""
 ) -> HttpResponse:
-    """With JavaScript the page streams the answer; without, it comes whole before the next page does."""
+    """Return the turn for streaming with JavaScript; without it, generate the whole answer first."""
     if request.htmx:
         form = AskForm.from_conversation(conversation, prompt=typed)
         return render(request, choose_template(request), build_chat_context(request, conversation, form))

@@ -1,4 +1,4 @@
-"""Under /p/<slug>/chats/."""
+"""URLs under /p/<slug>/chats/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Pages about conversations: the kept ones, one of them, a new one, and taking one away."""
+"""Pages of conversations: list, one conversation, create and delete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def list_conversations(request: Request, project: Project) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def create_conversation(request: Request, project: Project) -> HttpResponse:
-    """Binds a new conversation to one endpoint of `job`: the default checkpoint's, or `endpoint`."""
+    """Create a conversation with one endpoint of `job`: `endpoint`, or the default checkpoint's."""
     pk = request.POST.get("job") or request.GET.get("job") or ""
     job = get_object_or_404(TuningJob, project=project, pk=pk if pk.isdecimal() else 0)
     known = [endpoint.resource for endpoint in endpoints(job.remote)]
@@ -47,7 +47,8 @@ def create_conversation(request: Request, project: Project) -> HttpResponse:
 
 
 def start_conversation(request: Request, job: TuningJob, resource: str) -> Conversation:
-    """With the settings of the person's own conversation `like`, if one is named: Clear keeps them."""
+    """Create a conversation, with the settings of the user's conversation `like` if given (Clear keeps
+    settings)."""
     like = request.POST.get("like", "")
     model = Conversation.objects.filter(
         project=job.project, owner=request.user, pk=like if like.isdecimal() else 0

@@ -1,6 +1,6 @@
-"""What a run will take: epochs, tokens, steps, time and cost, each with what it rests on (pure).
+"""Estimates of a run's epochs, tokens, steps, time and cost, each with its basis (pure).
 
-What neither the request, the catalogue, the operator nor earlier jobs tell is None: nothing is guessed.
+A figure that follows neither from the request, the catalog, the operator nor from earlier jobs is None.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from studio.vertex.catalog import BaseModel
 
 MILLION = 1_000_000
 SIMILAR_SIZE_FACTOR = 1.1
-"""Datasets whose numbers of examples differ by less get the same recommended epochs."""
+"""The service recommends epochs by the number of examples; 10% more or less is treated as the same size."""
 NEAR_SIZE_FACTOR = 4.0
-"""Starting and ending a run takes time of its own: the pace of a much smaller run tells little."""
+"""Startup and export take a fixed time, so the pace of a run over 4 times smaller or larger is unreliable."""
 
 
 class Range(NamedTuple):
@@ -33,8 +33,8 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The training data of a draft: `tokens` by our own estimate, `ratio` the service's tokens for each of
-    them, `version` what makes two files the same."""
+    """Training data of a draft: `tokens` is our own estimate, `ratio` the service's tokens per estimated
+    token and `version` identifies the content of the file."""
 
     examples: int
     tokens: int
@@ -44,8 +44,11 @@ class TrainingData:
 
 @dataclass(frozen=True, slots=True)
 class PastJob:
-    """A finished job on the same base. `tokens` is our estimate and `counted` the service's number, both of
-    the training data once through; `asked` says that a person chose the epochs. None is what nobody told."""
+    """A finished job on the same base.
+
+    `tokens` (our estimate) and `counted` (by the service) cover one epoch of the training data; `asked` is
+    True if the user chose the epochs. Unknown values are None.
+    """
 
     name: str
     seconds: float | None = None
@@ -59,13 +62,16 @@ class PastJob:
 
     @property
     def tokens_processed(self) -> float:
-        """Estimated tokens gone through; 0 where that is not known."""
+        """Estimated tokens of all epochs, or 0 if unknown."""
         return float((self.tokens or 0) * (self.epochs or 0))
 
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """`jobs` is how many earlier jobs it rests on; with the basis "unknown" the numbers are for one epoch."""
+    """Epochs of a run.
+
+    `jobs` is the number of earlier jobs used; the basis "unknown" means figures per epoch.
+    """
 
     range: Range
     basis: Literal["asked", "catalogue", "jobs", "unknown"]
@@ -74,7 +80,7 @@ class Epochs:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Of the dataset, once through; `job` is the one in which the service counted the same data."""
+    """Tokens of one epoch; `job` is the job in which the service counted the same data."""
 
     once: int
     basis: Literal["counted", "calibrated", "estimated"]
@@ -83,8 +89,8 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """`jobs` is how many earlier jobs it rests on; 0 where it comes from the catalogue or the operator. `far`
-    says that these were of quite another size."""
+    """A figure and its basis. `jobs` is the number of earlier jobs used, 0 for figures of the catalog or the
+    operator. `far` is True if those jobs differ in size by more than NEAR_SIZE_FACTOR."""
 
     range: Range
     jobs: int = 0
@@ -107,7 +113,7 @@ class Estimate:
 def estimate_run(
     data: TrainingData, model: BaseModel, epoch_count: int | None, past: Sequence[PastJob]
 ) -> Estimate:
-    """`past` comes newest first."""
+    """Return the estimate of a run. `past` is ordered from newest to oldest."""
     epochs = estimate_epochs(data, model, epoch_count, past)
     tokens = estimate_tokens(data, past)
     return Estimate(
@@ -157,7 +163,7 @@ def estimate_tokens(data: TrainingData, past: Iterable[PastJob]) -> Tokens | Non
 def estimate_steps(
     data: TrainingData, model: BaseModel, epochs: Epochs, past: Iterable[PastJob]
 ) -> Amount | None:
-    """By the batch size that the catalogue names, or that earlier jobs show."""
+    """Return the number of steps from the batch size in the catalog or in earlier jobs."""
     if not data.examples:
         return None
     if model.recommended:
@@ -172,8 +178,10 @@ def estimate_steps(
 
 
 def estimate_seconds(data: TrainingData, epochs: Epochs, past: Iterable[PastJob]) -> Amount | None:
-    """At the median pace of the jobs nearest in size. Both sides count tokens by our own estimate, so that
-    its error cancels."""
+    """Return the duration in seconds at the median pace of the jobs closest in size.
+
+    Both sides use our own token estimate, so that its error cancels.
+    """
     work = epochs.range.times(data.tokens)
     paced = [run for run in past if run.seconds and run.seconds > 0 and run.tokens_processed > 0]
     near = [run for run in paced if is_within_factor(run.tokens_processed, sum(work) / 2, NEAR_SIZE_FACTOR)]

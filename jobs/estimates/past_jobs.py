@@ -1,4 +1,4 @@
-"""What a draft's estimate is made of: its data, and what earlier jobs of the project took."""
+"""Input of a draft's estimate: its training data and the project's earlier jobs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
 
 MAX_PAST_JOBS = 20
+"""Enough for a stable median, and recent enough to reflect the service's current pace."""
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
 COLUMNS = {
@@ -31,11 +32,12 @@ COLUMNS = {
     "crc32c": "training__crc32c",
     "size": "training__size",
 }
-"""Single values out of the JSON: reports and resources are large, and the preview asks at every change."""
+"""Single values extracted by the database: reports and resources are large, and the preview runs this query
+at every field change."""
 
 
 def estimate_draft(job: TuningJob, model: BaseModel | None) -> Estimate | None:
-    """None before there is a base model and training data that could be read."""
+    """Return the estimate of a draft, or None without a base model or readable training data."""
     if model is None or job.training is None:
         return None
     data = get_training_data(job.training, job.base_model)
@@ -58,7 +60,8 @@ def get_training_data(dataset: Dataset, base_model: str) -> TrainingData:
 
 
 def iter_past_jobs(job: TuningJob, model: BaseModel) -> Iterator[PastJob]:
-    """The project's last finished jobs on this base, or on what answers for it; newest first. One query."""
+    """Yield the project's latest finished jobs on this base model or its stand-in, newest first (one
+    query)."""
     bases = {model.id, model.stand_in or model.id}
     finished = TuningJob.objects.filter(project=job.project_id, base_model__in=bases).succeeded()
     rows = finished.order_by("-ended_at", "-pk").values_list(*COLUMNS.values())[:MAX_PAST_JOBS]

@@ -1,4 +1,4 @@
-"""An estimate in words: each figure with where it comes from."""
+"""Texts of an estimate: each figure with its basis."""
 
 from __future__ import annotations
 
@@ -160,11 +160,11 @@ def format_cost_range(dollars: Range) -> str:
 
 
 def join_range(low: str, high: str) -> str:
-    """One figure where the two ends read the same."""
+    """Return a range, or a single figure if both ends have the same text."""
     return low if low == high else _("%(low)s to %(high)s") % {"low": low, "high": high}
 
 
 def format_price(dollars: float) -> str:
-    """To the cent, or as finely as it was set."""
+    """Return a price in dollars with two decimals, or more if it was set more precisely."""
     fine = round(dollars, 2) != dollars
     return f"${number_format(dollars, None if fine else 2)}"

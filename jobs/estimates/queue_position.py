@@ -1,4 +1,4 @@
-"""Whose turn it is: the jobs that share a quota, and which of them a job has to wait for."""
+"""Queue position of a job: the jobs that share a quota, and those ahead of it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 MAX_NAMES_SHOWN = 3
+"""Names that fit in one sentence; the others are counted."""
 WAITING_STATES = ("", job_states.QUEUED, job_states.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
-    """One job in the line, as its reader may know it: without an address where they are no member. `left` is
-    in seconds, None where the pace is not known."""
+    """A job in the queue, limited to what the reader may see: no URL for jobs of other projects. `left` is in
+    seconds, or None if the pace is unknown."""
 
     name: str
     address: str = ""
@@ -58,7 +59,7 @@ class QueuedJob:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`ahead` are the jobs before this one, the running ones first; `quota` of them run at once."""
+    """`ahead` lists the jobs ahead of this one, running ones first; `quota` jobs run at the same time."""
 
     ahead: tuple[QueuedJob, ...]
     quota: int
@@ -69,7 +70,7 @@ class Queue:
 
     @property
     def names(self) -> SafeString:
-        """Of the first ones, with links."""
+        """Return the names of the first jobs as HTML links."""
         listed = [(place.link,) for place in self.first_jobs] + [
             (more,) for more in format_more(self.hidden_count)
         ]
@@ -84,7 +85,7 @@ class Queue:
         return len(self.ahead) - len(self.first_jobs)
 
     def __str__(self) -> str:
-        """One sentence for a toast; blank where nothing is waited for."""
+        """Return one sentence for a toast, or "" if no job is ahead."""
         if not self.waits:
             return ""
         count = len(self.ahead)
@@ -107,7 +108,7 @@ def format_more(count: int) -> list[str]:
 
 
 def get_queue(job: TuningJob, reader: User) -> Queue:
-    """What a draft would wait for if it started now, and what a job that has not begun waits for."""
+    """Return the queue ahead of a pending job, or of a draft if it started now."""
     line = sorted(find_jobs_in_line(job.project), key=sort_key)
     before = line if job.is_draft else [other for other in line if sort_key(other) < sort_key(job)]
     at_work = sum(has_begun(other) for other in line)
@@ -116,15 +117,15 @@ def get_queue(job: TuningJob, reader: User) -> Queue:
 
 
 def get_queue_if_waiting(job: TuningJob, reader: User) -> Queue | None:
-    """None for a job that runs or is over; only the others cost a query."""
+    """Return the queue of a job that hasn't begun, or None (without a query) for other jobs."""
     handed_over = job.submission in (Submission.READY, Submission.SENDING)
     held = job.is_created and not job.is_final and job.state in WAITING_STATES and not job.cancel_asked_at
     return get_queue(job, reader) if handed_over or held else None
 
 
 def find_jobs_in_line(project: Project) -> list[TuningJob]:
-    """The jobs that share the project's quota, in all regions: of one Google Cloud project, or of the engine.
-    A lost one may not exist, and a paused one holds no place."""
+    """Return the jobs that share the project's quota, in all regions: those of the same Google Cloud project,
+    or of the engine. Jobs with an unknown outcome may not exist, and paused jobs don't use quota."""
     handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
     held = Q(submission=Submission.CREATED, deleted_at__isnull=True)
     over = Q(state__in=[*job_states.TERMINAL, job_states.PAUSED])

@@ -1,4 +1,4 @@
-"""What is done with several jobs at once, chosen in the list; the addresses name them as `run=1&run=2`."""
+"""Actions on several jobs selected in the list, given in the query as `run=1&run=2`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
 MIN_COMPARED, MAX_COMPARED = 2, 50
-"""Runs that the compare page takes."""
+"""Numbers of runs that the compare page accepts; its charts aren't readable with more than 50 lines."""
 
 
 @require_http_methods(["GET", "POST"])
 @require_role(Role.TUNER)
 def cancel_many(request: Request, project: Project) -> HttpResponse:
-    """GET names them and asks whether it is meant."""
+    """Request cancellation of the selected jobs. GET returns a confirmation page."""
     asked = parse_pks(request.GET if request.method == "GET" else request.POST)
     if not asked:
         messages.warning(request, _("Select the jobs to cancel."))
@@ -40,7 +40,7 @@ def parse_pks(query: QueryDict) -> list[int]:
 
 
 def get_jobs_or_404(request: Request, project: Project, asked: list[int]) -> list[TuningJob]:
-    """Those of the project, newest first; 404 where it has none of them."""
+    """Return the project's jobs among `asked`, newest first. Raise Http404 if there are none."""
     jobs = TuningJob.objects.visible_to(request.user).filter(project=project, pk__in=asked)
     found = list(jobs.select_related("project", "owner"))
     if not found:

@@ -1,4 +1,4 @@
-"""What the jobs list can be narrowed by besides its status, from the values that there are."""
+"""Filters of the job list besides the status, with the values that occur in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobs.querysets import TuningJobQuerySet
 
 MAX_VALUES = 100
-"""Values offered, for a list that can be read; a dataset that is older is found by the search field."""
+"""Values per menu, so that it stays readable; older datasets can be found with the search field."""
 Value = tuple[str | int, str | Promise]
 
 
@@ -33,7 +33,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """`value` is what it is set to, or the word for all."""
+    """One filter menu. `value` is the label of its current value, or of "all"."""
 
     key: str
     label: str | Promise
@@ -43,7 +43,7 @@ class Facet:
 
 
 def facets(jobs: TuningJobQuerySet, filters: Filters, user: User) -> list[Facet]:
-    """Those that have something to choose from, and those that are set."""
+    """Return the filters that are set or offer at least two values."""
     if filters.owner == str(user.pk):
         filters = replace(filters, owner=MINE)
     known = [
@@ -69,7 +69,7 @@ def base_model_values(jobs: TuningJobQuerySet) -> Iterator[Value]:
 
 
 def dataset_values(jobs: TuningJobQuerySet) -> Iterator[Value]:
-    """By the name of the file; those that share it by their folders, too."""
+    """Yield datasets by file name, with their folders where file names are equal."""
     used = Dataset.objects.filter(pk__in=jobs.order_by().values("training")).only("uri")
     found = list(used.order_by("-created_at", "-pk")[:MAX_VALUES])
     names = [str(dataset) for dataset in found]
@@ -79,7 +79,7 @@ def dataset_values(jobs: TuningJobQuerySet) -> Iterator[Value]:
 
 
 def owner_values(jobs: TuningJobQuerySet, user: User) -> Iterator[Value]:
-    """Oneself first, where one has any."""
+    """Yield owners, the user first if they have jobs."""
     found = list(get_user_model().objects.filter(pk__in=jobs.order_by().values("owner"))[:MAX_VALUES])
     if user in found:
         yield MINE, _("Mine")

@@ -1,4 +1,4 @@
-"""The jobs list: what is asked for in the address, and what a row shows."""
+"""Filters, order and columns of the job list, as given in the query."""
 
 from __future__ import annotations
 
@@ -77,12 +77,12 @@ class Filters(ListQuery):
 
     @property
     def sorts(self) -> list[Heading]:
-        """Every order, the present one turned round, for where there are no headings."""
+        """All sort orders, the current one reversed, for narrow screens without column headings."""
         return list(headings(self).values())
 
 
 def parse_pk(text: str) -> int:
-    """A primary key that a database can look for; 0 is nobody's."""
+    """Return a primary key within the database's range, or 0 (which no row has)."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
@@ -96,7 +96,7 @@ def list_visible_jobs(project: Project, user: User) -> TuningJobQuerySet:
 
 
 def apply_filters(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
-    """By everything but the status."""
+    """Apply all filters except the status."""
     asked: dict[str, Any] = {}
     if filters.base:
         asked["base_model"] = filters.base
@@ -108,7 +108,7 @@ def apply_filters(jobs: TuningJobQuerySet, filters: Filters, user: User) -> Tuni
 
 
 def select_rows(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
-    """In order, and without what no row shows: a dataset's report may be large."""
+    """Return the sorted rows without columns that the list doesn't show: reports can be large."""
     return (
         jobs.filter(STATUSES[filters.status][1])
         .select_related("project", "owner", "training", "validation")
@@ -126,7 +126,7 @@ def build_search_condition(q: str) -> Q:
 
 
 def count_by_status(jobs: TuningJobQuerySet) -> dict[str, int]:
-    """Rows behind each status segment, in one query."""
+    """Return the number of jobs per status, in one query."""
     asked = {
         key: Count("pk", filter=only) if only else Count("pk") for key, (_label, only) in STATUSES.items()
     }
@@ -134,8 +134,10 @@ def count_by_status(jobs: TuningJobQuerySet) -> dict[str, int]:
 
 
 def find_best_job(jobs: Iterable[TuningJob]) -> int | None:
-    """The row whose best loss is bold: the lowest of those validated on the newest run's data. Losses on
-    other data do not compare."""
+    """Return the key of the job with the lowest loss among those validated on the newest run's data.
+
+    Losses on different validation data can't be compared.
+    """
     measured = [
         job for job in jobs if job.validation and (job.summary.get("best") or {}).get("value") is not None
     ]

@@ -1,7 +1,7 @@
-"""What the jobs list can be ordered by, as expressions that SQLite and PostgreSQL read alike.
+"""Sort expressions of the job list, equivalent on SQLite and PostgreSQL.
 
-Numbers in JSON are compared as numbers, whether the service wrote them as such or as text; whatever is
-unknown, null or no number is NULL, and comes last in both directions.
+Numbers in JSON are compared as numbers, whether the service wrote them as numbers or strings. Missing, null
+and non-numeric values become NULL and are sorted last in both directions.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ STATE_ORDER = (
         job_states.EXPIRED,
     ),
 )
-"""The order of states from the first to the last; one that we do not know has no place."""
+"""States from first to last. Unknown states have no rank."""
 
 
 class Seconds(Func):
-    """A moment, from a column or from ISO text, in seconds; only the difference of two means anything."""
+    """A timestamp (column or ISO text) in seconds. The epoch differs by database: use differences only."""
 
     output_field = FloatField()
 
@@ -56,7 +56,10 @@ class Seconds(Func):
 
 
 def json_number(path: str) -> Case:
-    """A number in JSON; PostgreSQL would refuse the whole list for one text that is none."""
+    """Return a JSON number or NULL.
+
+    Text is checked first: on PostgreSQL one invalid cast would fail the query.
+    """
     return Case(When(Regex(KT(path), NUMBER), then=Cast(KT(path), FloatField())), output_field=FloatField())
 
 
@@ -65,12 +68,12 @@ def positive_or_null(expression: Combinable) -> NullIf:
 
 
 def lower_or_null(column: str) -> NullIf:
-    """A text without regard to capitals; a blank one is unknown."""
+    """Return the text in lower case, or NULL if it is blank."""
     return NullIf(Lower(column), Value(""))
 
 
 def status_rank() -> Case:
-    """As far as a job has come, as `jobs.status` names it."""
+    """Return the rank of a job's status, in the sense of `jobs.status`."""
     reached = {state: Value(rank) for rank, state in enumerate(STATE_ORDER)}
     leaving = Q(cancel_asked_at__isnull=False) & ~Q(state__in=sorted(job_states.TERMINAL))
     return Case(
@@ -85,7 +88,7 @@ def status_rank() -> Case:
 
 
 def completed_steps() -> Combinable:
-    """The further of what the resource says and what the points show, as in `jobs.status.work_of`."""
+    """Return the larger step count of the resource and the points, as `jobs.status.get_run_progress` does."""
     told, drawn = json_number("remote__tuningJobMetadata__completedStepCount"), json_number("summary__step")
     return positive_or_null(Greatest(Coalesce(told, Value(0.0)), Coalesce(drawn, Value(0.0))))
 
@@ -98,7 +101,7 @@ def total_steps() -> Combinable:
 
 
 def only_while_active(value: Combinable, *also: Q) -> Case:
-    """What a row shows only while its job is with the service and not over."""
+    """Return `value` for active jobs, else NULL, as the row displays it."""
     return Case(When(Q(ONGOING, *also), then=value), output_field=FloatField())
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from jobs.job_list import bulk_actions
-from jobs.job_list import filters as listing
+from jobs.job_list import filters as job_filters
 from jobs.job_list.facets import facets
 from jobs.lifecycle import polling
 from jobs.lifecycle.stored_errors import deserialize
@@ -20,18 +20,18 @@ from studio.models import Project, Role
 from studio.pages.error_messages import Banner, explain_error
 from studio.people.access import Request, require_role
 
-LIVE, IDLE_REFRESH_SECONDS = 4, 30
-"""Seconds between two looks of an open list: while a job goes on, and while nothing does."""
+ACTIVE_REFRESH_SECONDS, IDLE_REFRESH_SECONDS = 4, 30
+"""Refresh intervals of an open list with and without active jobs; a watched list is polled every 10 s."""
 
 
 @require_GET
 @require_role(Role.VIEWER)
 def list_jobs(request: Request, project: Project) -> HttpResponse:
-    filters = listing.Filters.from_query(request.GET)
-    everything = listing.list_visible_jobs(project, request.user)
-    jobs = listing.apply_filters(everything, filters, request.user)
-    page = Paginator(listing.select_rows(jobs, filters), listing.PAGE_SIZE).get_page(filters.page)
-    polls, counts = polling.mark_watched(project), listing.count_by_status(jobs)
+    filters = job_filters.Filters.from_query(request.GET)
+    everything = job_filters.list_visible_jobs(project, request.user)
+    jobs = job_filters.apply_filters(everything, filters, request.user)
+    page = Paginator(job_filters.select_rows(jobs, filters), job_filters.PAGE_SIZE).get_page(filters.page)
+    polls, counts = polling.mark_watched(project), job_filters.count_by_status(jobs)
     context = {
         "filters": filters,
         "page": page,
@@ -39,12 +39,12 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
         "segments": build_status_segments(filters, counts),
         "facets": facets(everything, filters, request.user),
         "drafts": TuningJob.objects.drafts().filter(project=project).count(),
-        "headings": listing.headings(filters),
-        "best": listing.find_best_job(page.object_list),
+        "headings": job_filters.headings(filters),
+        "best": job_filters.find_best_job(page.object_list),
         "stale": build_stale_notice(project, polls, counts["active"]),
         "least": bulk_actions.MIN_COMPARED,
         "most": bulk_actions.MAX_COMPARED,
-        "every": LIVE if counts["active"] else IDLE_REFRESH_SECONDS,
+        "every": ACTIVE_REFRESH_SECONDS if counts["active"] else IDLE_REFRESH_SECONDS,
     }
     return render(
         request, "jobs/job_list/list.html#jobs" if request.htmx else "jobs/job_list/list.html", context
@@ -52,18 +52,21 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
 
 
 def build_status_segments(
-    filters: listing.Filters, counts: dict[str, int]
+    filters: job_filters.Filters, counts: dict[str, int]
 ) -> list[tuple[str, Any, int, str]]:
-    """(key, label, count, query) of each status, those without a job left out unless they are chosen."""
+    """Return (key, label, count, query) per status. Statuses without jobs are left out unless selected."""
     return [
         (key, label, counts[key], filters.query(status=key))
-        for key, (label, _only) in listing.STATUSES.items()
+        for key, (label, _only) in job_filters.STATUSES.items()
         if counts[key] or key in {"all", filters.status}
     ]
 
 
 def build_stale_notice(project: Project, polls: list[JobListPoll], active: int) -> dict[str, Any]:
-    """Since when the rows are not fresh, and why; empty while they are."""
+    """Return why and since when the rows are out of date, or {} if they aren't.
+
+    One failed poll is ignored.
+    """
     failing = [poll for poll in polls if poll.failing_since and poll.failures > 1]
     if not failing:
         return build_worker_down_notice(polls) if active else {}
@@ -72,7 +75,7 @@ def build_stale_notice(project: Project, polls: list[JobListPoll], active: int) 
 
 
 def build_worker_down_notice(polls: list[JobListPoll]) -> dict[str, Any]:
-    """Nobody reads the lists, although they are long due."""
+    """Return a notice if the polls are overdue because no worker is running, else {}."""
     late = [poll for poll in polls if polling.is_overdue(poll)]
     if not late:
         return {}

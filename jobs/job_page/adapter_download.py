@@ -1,4 +1,4 @@
-"""A tuned adapter in one file: what the engine keeps of a checkpoint, for PEFT to load elsewhere."""
+"""Download of an engine checkpoint's adapter as one zip file that PEFT can load."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from studio.vertex.errors import NotFound
 from studio.vertex.storage import BLOCK, Storage
 
 BUCKET = "studio-adapters"
-"""The engine's own, read-only: JOB/CHECKPOINT/FILE."""
+"""The engine's read-only bucket with objects JOB/CHECKPOINT/FILE."""
 
 
 def zip_adapter(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
-    """A zip of the checkpoint's files. Raises VertexError; NotFound where there is no such checkpoint."""
+    """Return a zip file of the checkpoint. Raise VertexError (NotFound if the checkpoint doesn't exist)."""
     prefix = f"{job_id}/{checkpoint}/"
     files = storage.list(BUCKET, prefix).objects
     if not files:

@@ -1,4 +1,4 @@
-"""What the Dataset tab shows of a job: the service's count of the training data, and our check of the files.
+"""The Dataset tab of a job: the service's tuning data statistics and our check of the files.
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs#SupervisedTuningDataStats
 """
@@ -43,7 +43,7 @@ SUMS: tuple[tuple[str, str | Promise], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """`source` is the field of the answer that says so."""
+    """One total; `source` is its field in the response."""
 
     label: str
     value: int
@@ -52,7 +52,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A file of the job; `page` is our check of it, None where it is not in the library."""
+    """A file of the job; `page` is its report, or None if the file isn't in the library."""
 
     title: str
     uri: str
@@ -65,7 +65,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class DatasetTab:
-    """Everything is read from the last answer, without trusting it to be complete."""
+    """Tuning data statistics of the last response; missing fields are skipped."""
 
     job: TuningJob
 
@@ -75,7 +75,8 @@ class DatasetTab:
 
     @cached_property
     def sums(self) -> list[Total]:
-        """proto3 leaves zeros out: nothing was dropped where the service has counted and says nothing."""
+        """The totals. proto3 omits zeros, so a missing number of dropped examples means 0 once tokens are
+        counted."""
         if not self.stats:
             return []
         found = ((name, label, self.get_sum(name)) for name, label in SUMS)
@@ -90,7 +91,8 @@ class DatasetTab:
 
     @cached_property
     def dropped_examples(self) -> list[tuple[str, str]]:
-        """(line, reason) of a sample; both lists are parallel, and either may be missing."""
+        """(line, reason) of a sample of dropped examples, from two parallel lists that can each be
+        missing."""
         indices, reasons = (
             parse_strings(self.stats.get(name))
             for name in ("truncatedExampleIndices", "droppedExampleReasons")
@@ -116,7 +118,7 @@ class DatasetTab:
 
     @cached_property
     def examples(self) -> list[Message]:
-        """The first messages of the file, one after the other, as the service shows them."""
+        """The first messages of the file, in the order of the service's statistics."""
         listed = self.stats.get("userDatasetExamples")
         contents = listed if isinstance(listed, list) else []
         return [parse_message(content) for content in contents if isinstance(content, Mapping)]
@@ -142,7 +144,7 @@ def parse_message(content: Mapping[str, Any]) -> Message:
 
 
 def get_part_text(part: Any) -> str:
-    """A part's text; a file or a call as it stands."""
+    """Return a part's text, or the JSON of any other kind of part."""
     text = part.get("text") if isinstance(part, Mapping) else None
     return text if isinstance(text, str) else json.dumps(part, ensure_ascii=False)
 
@@ -173,7 +175,8 @@ DISTRIBUTION_FIELDS = {
 
 
 def parse_buckets(buckets: Any) -> Iterator[tuple[int, int, int]]:
-    """From `left` to below `right`, where the service names the last value; proto3 leaves zeros out."""
+    """Yield (left, right, count) with `right` exclusive; the service's `right` is inclusive. proto3 omits
+    zeros."""
     for bucket in buckets if isinstance(buckets, list) else []:
         if isinstance(bucket, Mapping):
             left, right, count = (parse_float(bucket.get(key)) or 0.0 for key in ("left", "right", "count"))

@@ -1,4 +1,4 @@
-"""Which of a model's checkpoints is the default, the one that the model's own endpoint answers with."""
+"""Choice of a model's default checkpoint, which the model's own endpoint serves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 @require_http_methods(["GET", "POST"])
 @require_role(Role.TUNER)
 def set_default(request: Request, project: Project, pk: int, checkpoint: str) -> HttpResponse:
-    """GET asks whether it is meant, for whoever has no dialog."""
+    """Set the default checkpoint. GET returns a confirmation page for browsers without JavaScript."""
     job = job_or_404(request, project, pk)
     found = next((one for one in job.checkpoints if one.id == checkpoint), None)
     if reason := explain_unavailable(job, found):
@@ -49,7 +49,7 @@ def set_default(request: Request, project: Project, pk: int, checkpoint: str) ->
 
 
 def explain_unavailable(job: TuningJob, checkpoint: Checkpoint | None) -> str:
-    """Why none can be chosen, or why not this one; blank where it can."""
+    """Return why this checkpoint can't be made the default, or "" if it can."""
     if not job.checkpoints:
         return _("This model has no checkpoints to choose from.")
     if not job.can_choose_default:
@@ -62,7 +62,8 @@ def explain_unavailable(job: TuningJob, checkpoint: Checkpoint | None) -> str:
 
 
 def update_default_checkpoint(job: TuningJob, checkpoint: Checkpoint, user: User) -> None:
-    """Tells the service, then reads the job again, whose endpoint follows."""
+    """Set the default checkpoint at the service and read the job again, since its endpoint changes as
+    well."""
     try:
         job.project.vertex().set_default_checkpoint(job.tuned_model, checkpoint.id)
     except OutcomeUnknown:
@@ -75,7 +76,7 @@ def update_default_checkpoint(job: TuningJob, checkpoint: Checkpoint, user: User
 
 
 def refresh_job(job: TuningJob) -> None:
-    """Where that fails, the row keeps what it knew: the choice itself was made, or its failure is told."""
+    """Read the job again. On failure the row stays unchanged: the choice itself has already succeeded."""
     try:
         job.update_from_remote(job.project.vertex().get_tuning_job(str(job.name)))
     except VertexError as error:

@@ -1,4 +1,4 @@
-"""What the Details tab shows of a job, each field read from the last answer."""
+"""The Details tab of a job, with all fields of the last response."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ PHASE_PREFIX = "TUNING_JOB_STATE_"
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line: `kind` is text, id (mono, with a copy button), time, duration, setting (requested ->
-    resolved), asked (the same of a text) or missing (the value says why there is none). `hint` tells what it
-    is for."""
+    """One line. `kind` is text, id (monospace, with a copy button), time, duration, setting (requested ->
+    resolved), asked (the same for a text) or missing (the value is the reason). `hint` explains the field."""
 
     label: str
     value: Any
@@ -36,7 +35,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class TextSetting:
-    """A text: what was asked for (blank: left to the service) and what the service made of it."""
+    """A text setting: the requested value (blank: the service's default) and the resolved one."""
 
     requested: str
     resolved: str
@@ -53,7 +52,7 @@ class Section:
 
 
 def sections(job: TuningJob) -> list[Section]:
-    """Fields without a value are left out, and so are sections without fields."""
+    """Return the sections of the tab. Fields without a value and empty sections are left out."""
     found = [
         Section(_("Error"), list(error_fields(job)), wide=True),
         Section(_("Tuned model"), list(model_fields(job))),
@@ -66,7 +65,7 @@ def sections(job: TuningJob) -> list[Section]:
 
 
 def error_fields(job: TuningJob) -> Iterator[Field]:
-    """As the service reported it, untouched."""
+    """Yield the fields of the service's error, verbatim."""
     error = get_object(job.remote, "error")
     code = parse_int(error.get("code"))
     yield Field(_("Code"), format_error_code(code), "id")
@@ -76,7 +75,7 @@ def error_fields(job: TuningJob) -> Iterator[Field]:
 
 
 def format_error_code(code: int | None) -> str:
-    """Of google.rpc.Status: 13 INTERNAL."""
+    """Return a google.rpc.Status code with its name, such as "13 INTERNAL"."""
     return "" if code is None else f"{code} {STATUS_BY_CODE.get(code, '')}".strip()
 
 
@@ -103,7 +102,7 @@ def model_fields(job: TuningJob) -> Iterator[Field]:
 
 
 def explain_missing_endpoint(job: TuningJob) -> str:
-    """Why a finished job that has a model has no endpoint; blank where one may still come."""
+    """Return why a finished job with a model has no endpoint, or "" if one may still be created."""
     if job.endpoint or not (job.tuned_model and job.is_final):
         return ""
     return _("None (the default checkpoint isn’t deployed, or its endpoint couldn’t be created)")
@@ -148,7 +147,7 @@ def setting_fields(job: TuningJob) -> Iterator[Field]:
 
 
 def get_base_model_setting(job: TuningJob) -> TextSetting:
-    """A job on a tuned model has it from there."""
+    """Return the base model. A job on a pre-tuned model takes it from that model."""
     told = job.remote.get("baseModel") or get_object(job.remote, "preTunedModel").get("baseModel")
     return TextSetting(job.base_model, str(told or ""))
 
@@ -159,7 +158,7 @@ def is_last_checkpoint_only(job: TuningJob) -> bool:
 
 
 def get_text_setting(job: TuningJob, requested: str, *path: str) -> TextSetting:
-    """The draft's own column beside what stands at `path` of the last answer."""
+    """Return the requested text with the value at `path` of the last response."""
     return TextSetting(requested, str(get_object(job.remote, *path[:-1]).get(path[-1]) or ""))
 
 
@@ -184,5 +183,5 @@ def format_number(value: Any) -> str:
 
 
 def format_remote(job: TuningJob) -> str:
-    """Everything that the service last said, to be read; blank before it said anything."""
+    """Return the last response as indented JSON, or "" before the first one."""
     return json.dumps(job.remote, indent=2, ensure_ascii=False) if job.remote else ""

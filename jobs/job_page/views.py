@@ -1,4 +1,4 @@
-"""The jobs list and one job's pages: Monitor (drawn by metrics), Details, Dataset, cancel."""
+"""Pages of one job: Monitor (drawn by metrics), Details, Dataset, request, download and cancel."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from studio.vertex.errors import VertexError
 @require_GET
 @require_role(Role.VIEWER)
 def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The Monitor tab; to htmx only the head, until the job is over."""
+    """The Monitor tab. htmx polls the head only, until the job has ended."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
@@ -43,7 +43,7 @@ def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 def build_page_head(request: Request, job: TuningJob, tab: str) -> dict[str, Any]:
-    """What every tab shows above it."""
+    """Return the context of the head shared by all tabs."""
     return {
         "job": job,
         "tab": tab,
@@ -53,7 +53,7 @@ def build_page_head(request: Request, job: TuningJob, tab: str) -> dict[str, Any
 
 
 def explain_last_error(job: TuningJob) -> Banner | None:
-    """Why the last call about this job failed, in the reader's words."""
+    """Return the explanation of the last failed call for this job, or None."""
     fault = job.last_error or (job.error if job.submission == "refused" else {})
     return explain_error(deserialize(fault), on_engine=job.project.on_engine) if fault else None
 
@@ -72,7 +72,7 @@ def show_details(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def show_request(request: Request, project: Project, pk: int) -> HttpResponse:
-    """What will be sent of a draft, or was sent of a job, in every way of writing it."""
+    """The request of a draft or job as JSON and as code samples."""
     job = job_or_404(request, project, pk)
     panel = RequestPanel(job, request.GET.get("as", ""))
     return render(request, "jobs/request/page.html", {"job": job, "panel": panel})
@@ -91,7 +91,7 @@ def show_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def download_adapter(request: Request, project: Project, pk: int, checkpoint: int) -> HttpResponseBase:
-    """What was tuned on the engine, as a file; Google keeps the weights of its models."""
+    """Download the adapter of an engine job. Google doesn't give out the weights of its models."""
     job = job_or_404(request, project, pk)
     if not project.on_engine or not job.name:
         raise Http404
@@ -108,7 +108,7 @@ def download_adapter(request: Request, project: Project, pk: int, checkpoint: in
 @require_http_methods(["GET", "POST"])
 @require_role(Role.TUNER)
 def cancel_job(request: Request, project: Project, pk: int) -> HttpResponse:
-    """GET asks whether it is meant, for whoever has no dialog."""
+    """Request cancellation. GET returns a confirmation page for browsers without JavaScript."""
     job = job_or_404(request, project, pk)
     if request.method == "GET":
         return render(request, "jobs/job_page/cancel.html", {"job": job})

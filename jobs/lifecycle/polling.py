@@ -1,4 +1,4 @@
-"""What became of the jobs: one paged list per (project, location), at a pace set by what is going on."""
+"""Polling of job states: one paged list per (project, location), at an interval that depends on activity."""
 
 from __future__ import annotations
 
@@ -22,21 +22,29 @@ from studio.vertex.errors import NotFound, TooManyRequests, VertexError
 
 T = TypeVar("T")
 PAGE_SIZE = 100
+"""The largest page size of tuningJobs.list."""
 START_POLL_INTERVAL = timedelta(seconds=1)
-"""A person waits for the first point of a job that has just started on the engine, on this machine."""
+"""For jobs just started on the engine: the user waits for the first point, and the engine is on this
+machine."""
 YOUNG_JOB_AGE = timedelta(minutes=5)
+"""Most rejected jobs fail within the first minutes, while the user is still around."""
 WATCHED_FOR = timedelta(seconds=30)
+"""An idle open page asks every 30 s (ACTIVE_REFRESH_SECONDS with active jobs)."""
 FULL_READ_INTERVAL = timedelta(hours=1)
+"""Deleted jobs are found only by full reads, which can take many pages."""
 CLAIM_DURATION = timedelta(seconds=60)
+"""Longer than a list takes; the list of a worker that dies is read by another one after a minute."""
 BREAKER_FAILURES = 5
 BREAKER_PAUSE = timedelta(seconds=30)
+"""After five failures in a row the service is down rather than busy, so it is asked less often."""
 MAX_MISSED_POLLS = 2
+"""Lists are eventually consistent, so one list without a job proves nothing."""
 log = logging.getLogger(__name__)
 _random = random.SystemRandom()
 
 
 def find_due_lists(now: datetime) -> Iterator[JobListPoll]:
-    """The lists to read now; only places with a job that is not over have one."""
+    """Yield the lists that are due. Only locations with unfinished jobs have one."""
     places = TuningJob.objects.active().values_list("project_id", "location").distinct().order_by()
     for project_id, location in places:
         poll, _made = JobListPoll.objects.select_related("project").get_or_create(
@@ -66,7 +74,10 @@ def poll_job_list(poll: JobListPoll, now: datetime) -> None:
 
 
 def read_job_list(poll: JobListPoll, *, full: bool) -> bool:
-    """Takes the list in until every active job was seen, or to its end; True where it was read to its end."""
+    """Read the list until every active job was found, or to its end if `full`.
+
+    Return True if the end was reached.
+    """
     waiting, asked_at = set(list_polled_jobs(poll).active().values_list("name", flat=True)), timezone.now()
     listed = poll.project.vertex().list_tuning_jobs(poll.location, page_size=PAGE_SIZE)
     for remotes in batches(listed, PAGE_SIZE):
@@ -81,8 +92,10 @@ def read_job_list(poll: JobListPoll, *, full: bool) -> bool:
 def update_known_jobs(
     poll: JobListPoll, remotes: list[dict[str, Any]], asked_at: datetime
 ) -> set[str | None]:
-    """Absorbs what is new about the jobs we know, but those that were read by themselves since the list was
-    asked for; answers their names."""
+    """Store the listed resources in the known jobs and return their names.
+
+    Jobs read individually after `asked_at` are skipped: their data is newer than the list.
+    """
     by_name = {str(remote.get("name")): remote for remote in remotes}
     known = list(list_polled_jobs(poll).filter(name__in=by_name))
     for job in known:
@@ -93,8 +106,10 @@ def update_known_jobs(
 
 
 def record_missed_poll(job: TuningJob) -> None:
-    """A job left out of two full lists in a row, and not found by its name, was deleted. One miss says
-    nothing: a list may be late."""
+    """Count a full list without this job. After two in a row and a 404 by name, the job is marked as deleted.
+
+    A single miss isn't enough: lists are eventually consistent.
+    """
     TuningJob.objects.filter(pk=job.pk).update(missed_polls=F("missed_polls") + 1)
     if job.missed_polls + 1 < MAX_MISSED_POLLS:
         return
@@ -106,7 +121,10 @@ def record_missed_poll(job: TuningJob) -> None:
 
 
 def record_failure(poll: JobListPoll, error: VertexError, now: datetime) -> None:
-    """The jobs keep their last state; the page says since when. Five failures in a row earn a longer rest."""
+    """Store a failed poll; the jobs keep their last state.
+
+    After five failures in a row the interval is longer.
+    """
     failures = poll.failures + (0 if isinstance(error, TooManyRequests) else 1)
     pause = timedelta(seconds=max(_random.uniform(1.0, min(60.0, 2.0**failures)), error.retry_after or 0.0))
     if failures >= BREAKER_FAILURES:
@@ -120,7 +138,8 @@ def record_failure(poll: JobListPoll, error: VertexError, now: datetime) -> None
 
 
 def choose_poll_interval(poll: JobListPoll, now: datetime) -> timedelta:
-    """Until the next list: soon while somebody looks or a job is young, else by what is going on."""
+    """Return the time until the next poll: short while the list is watched or a job is new, else by
+    activity."""
     jobs = list_polled_jobs(poll)
     if jobs.starting(now).exists():
         return min(START_POLL_INTERVAL, scale_poll_interval(1))
@@ -134,12 +153,12 @@ def choose_poll_interval(poll: JobListPoll, now: datetime) -> timedelta:
 
 
 def scale_poll_interval(times: int) -> timedelta:
-    """10, 30 and 300 s at the usual beat of 5 s."""
+    """Return `times` beats: 10, 30 and 300 s at the default beat of 5 s."""
     return timedelta(seconds=settings.POLL_SECONDS * times)
 
 
 def is_overdue(poll: JobListPoll) -> bool:
-    """Due for so long that no worker can be running; a claim lasts a minute."""
+    """Whether the poll is overdue by so much that no worker can be running. A claim lasts one minute."""
     return timezone.now() - poll.due_at > CLAIM_DURATION + scale_poll_interval(2)
 
 
@@ -149,12 +168,12 @@ def list_polled_jobs(poll: JobListPoll) -> TuningJobQuerySet:
 
 
 def poll_soon(job: TuningJob) -> None:
-    """The place's list is due at once."""
+    """Make the list of the job's location due immediately."""
     JobListPoll.objects.filter(project=job.project_id, location=job.location).update(due_at=timezone.now())
 
 
 def mark_watched(project: Project) -> list[JobListPoll]:
-    """Somebody looks at the project's jobs: its lists are read more often. Answers them."""
+    """Mark the project's lists as watched, so that they are polled more often, and return them."""
     now = timezone.now()
     polls = list(JobListPoll.objects.filter(project=project))
     if any(poll.watched_at is None or now - poll.watched_at > WATCHED_FOR / 3 for poll in polls):

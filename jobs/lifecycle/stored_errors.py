@@ -1,4 +1,4 @@
-"""A failed call, kept in a row and read again, so that its words come in the reader's language (pure)."""
+"""Serialization of a failed call, so that it can be explained in the reader's language later (pure)."""
 
 from __future__ import annotations
 

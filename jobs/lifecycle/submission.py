@@ -1,7 +1,7 @@
-"""The one create call of a job, the search for a job whose creation was not answered, and the cancel call.
+"""The create call of a job, the search for a job whose create call got no response, and the cancel call.
 
-Each function takes a row, claims it by a conditional UPDATE that is committed before the socket opens, and
-writes down what came of it. A create call is never repeated by itself where the first may have been heard.
+Each function claims a row by a conditional UPDATE that is committed before the request is sent, and stores
+the result. A create call is never retried automatically if the first one may have reached the service.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ from studio.vertex.errors import (
 )
 
 SEARCH_DELAYS = (5, 15, 45, 120, 300, 600)
-"""Seconds after the lost answer at which the job is looked for; after the last one, a person decides."""
+"""Seconds after the lost response at which the job is searched for: a created job is listed within seconds,
+but the service may be down for minutes. After the last search the user decides."""
 MAX_RETRY_DELAY = 60.0
+"""Seconds; nothing was created yet and a user is waiting, so a job is retried at least once a minute."""
 log = logging.getLogger(__name__)
 _random = random.SystemRandom()
 
@@ -58,7 +60,7 @@ def submit(job: TuningJob) -> None:
 
 
 def claim(job: TuningJob) -> bool:
-    """True for the one caller that may send; committed to the disk before it does."""
+    """Claim the job for sending. Return True for one caller only; the claim is on disk before it returns."""
     with durable_commit():
         won = TuningJob.objects.filter(pk=job.pk, submission=Submission.READY, attempt=job.attempt).update(
             submission=Submission.SENDING, attempt=job.attempt + 1, claimed_at=timezone.now()
@@ -68,7 +70,10 @@ def claim(job: TuningJob) -> bool:
 
 @contextmanager
 def durable_commit() -> Iterator[None]:
-    """SQLite's usual mode may forget the last commits when the power fails; a paid call must be kept."""
+    """Commit durably.
+
+    SQLite's usual mode can lose the last commits on a power failure; this call is billed.
+    """
     adjustable = connection.vendor == "sqlite" and not connection.in_atomic_block
     if adjustable:
         connection.cursor().execute("PRAGMA synchronous=FULL")
@@ -80,12 +85,15 @@ def durable_commit() -> Iterator[None]:
 
 
 def update_if_submission(job: TuningJob, *where: Submission, **facts: Any) -> bool:
-    """Changes the row if it still stands where we left it."""
+    """Update the row if its submission state hasn't changed since it was read.
+
+    Return whether it was updated.
+    """
     return bool(TuningJob.objects.filter(pk=job.pk, submission__in=where).update(**facts))
 
 
 def schedule_retry(job: TuningJob, error: VertexError) -> None:
-    """Nothing was made: it goes back to the queue."""
+    """Put a job back into the queue after a call that certainly created nothing."""
     when = timezone.now() + compute_retry_delay(job.attempt, error)
     update_if_submission(
         job, Submission.SENDING, submission=Submission.READY, next_try_at=when, last_error=serialize(error)
@@ -118,12 +126,12 @@ def mark_unknown(job: TuningJob, error: VertexError) -> None:
 
 
 def mark_stuck_unknown(job: TuningJob) -> None:
-    """The process that sent it is gone: whether it was heard, only the service knows."""
+    """Mark a job whose sending process died as unknown: the request may have reached the service."""
     mark_unknown(job, OutcomeUnknown("The process that sent the request ended before the answer came."))
 
 
 def link_remote_job(job: TuningJob, remote: dict[str, Any]) -> None:
-    """The job is there: keeps its name and what is said about it."""
+    """Store the name and the resource of the created remote job."""
     with durable_commit(), transaction.atomic():
         if update_if_submission(
             job,
@@ -138,7 +146,7 @@ def link_remote_job(job: TuningJob, remote: dict[str, Any]) -> None:
 
 
 def search_by_label(job: TuningJob) -> None:
-    """One search by label for a job that may or may not have been made."""
+    """Search once by label for a job whose creation is uncertain."""
     now = timezone.now()
     looking = TuningJob.objects.filter(
         pk=job.pk, submission=Submission.UNKNOWN, search_attempts=job.search_attempts
@@ -166,8 +174,11 @@ def next_search_time(job: TuningJob, now: datetime) -> datetime | None:
 
 
 def list_jobs_with_label(job: TuningJob) -> list[dict[str, Any]]:
-    """The service's jobs with our label, oldest first. Every job is looked at: what a filter means is not
-    documented, and a wrong "none" would lead to a second bill."""
+    """Return the remote jobs with our label, oldest first.
+
+    All jobs are listed and compared here: the list filter is undocumented, and a wrong empty result would
+    lead to a second paid job.
+    """
     listed = job.project.vertex().list_tuning_jobs(job.location)
     ours = [
         remote for remote in listed if (remote.get("labels") or {}).get(SUBMISSION_LABEL) == job.submission_id
@@ -187,7 +198,7 @@ def record_duplicates(job: TuningJob, names: list[str]) -> None:
 
 
 def send_cancel(job: TuningJob) -> None:
-    """Asks the service to stop; it may still finish. A refusal means that the job is not as we think."""
+    """Send the cancel call. The job may still finish; if the call is rejected, the job is read again."""
     now = timezone.now()
     if not TuningJob.objects.pending_cancels(now).filter(pk=job.pk).update(next_try_at=now + SENDING_TIMEOUT):
         return
@@ -205,7 +216,7 @@ def send_cancel(job: TuningJob) -> None:
 
 
 def refresh_after_refusal(job: TuningJob, refusal: Refused) -> None:
-    """A cancel that came too late is answered by the job's end; other refusals are shown, to be retried."""
+    """Read the job after a rejected cancel call: if it has ended, that is stored, else the error is shown."""
     try:
         job.update_from_remote(job.project.vertex().get_tuning_job(str(job.name)))
     except VertexError as error:
@@ -217,6 +228,7 @@ def refresh_after_refusal(job: TuningJob, refusal: Refused) -> None:
 
 
 def compute_retry_delay(tries: int, error: VertexError) -> timedelta:
-    """Full jitter, doubling up to a minute; never less than the server asked for."""
+    """Return the delay before the next try: full jitter, doubling up to 60 s, at least the server's
+    Retry-After."""
     jitter = _random.uniform(1.0, min(MAX_RETRY_DELAY, 2.0 ** (tries + 1)))
     return timedelta(seconds=max(jitter, error.retry_after or 0.0))

@@ -1,4 +1,4 @@
-"""A job -> the one JSON body that Vertex receives (pure). What is shown, stored and sent is this dict."""
+"""Request body of a tuning job (pure). The same dict is displayed, stored and sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from studio.vertex.catalog import ADAPTER_SIZE_NAMES
 
 SUBMISSION_LABEL = "studio-submission"
-"""Carries `submission_id`, so that a job whose creation was not answered can be found again."""
+"""Label with the `submission_id`, by which a job is found if its create call got no response."""
 
 
 class DatasetFile(Protocol):
@@ -16,7 +16,7 @@ class DatasetFile(Protocol):
 
 
 class RequestSettings(Protocol):
-    """What the body is made of; a TuningJob is one."""
+    """Protocol of the fields used in the body, implemented by TuningJob."""
 
     tuned_model_display_name: str
     description: str
@@ -40,7 +40,7 @@ class RequestSettings(Protocol):
 
 
 def build_tuning_request(job: RequestSettings) -> dict[str, Any]:
-    """Only what is set: an absent hyper-parameter means the recommended value.
+    """Return the body with the fields that are set; an absent hyper-parameter means the recommended value.
 
     https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs/create
     """
@@ -56,7 +56,8 @@ def build_tuning_request(job: RequestSettings) -> dict[str, Any]:
 
 
 def source_model(job: RequestSettings) -> dict[str, Any]:
-    """A base model, or a tuned one to go on from; without a checkpoint its default one."""
+    """Return `baseModel` or `preTunedModel`; without a checkpoint ID the service uses the default
+    checkpoint."""
     if not job.pre_tuned_model:
         return {"baseModel": job.base_model}
     checkpoint = {"checkpointId": job.pre_tuned_checkpoint} if job.pre_tuned_checkpoint else {}
@@ -75,7 +76,7 @@ def build_tuning_spec(job: RequestSettings) -> dict[str, Any]:
 
 
 def hyper_parameters(job: RequestSettings) -> dict[str, Any]:
-    """int64 travels as a string, the adapter size as its enum's name."""
+    """Return the hyper-parameters in proto3 JSON: int64 as a string, the adapter size as an enum name."""
     chosen: dict[str, Any] = {}
     if job.epoch_count is not None:
         chosen["epochCount"] = str(job.epoch_count)

@@ -1,4 +1,4 @@
-"""The request of a job as the panel and its page show it: what a draft will send, what a job has sent."""
+"""Display of a job's request: the body and its code samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RequestPanel:
-    """`chosen` is the key of the snippet that is seen first; another word means the first one."""
+    """Snippets of a request. `chosen` is the key of the open one; an unknown key means the first."""
 
     job: TuningJob
     chosen: str = ""
@@ -36,7 +36,7 @@ class RequestPanel:
 
 
 def build_target(place: Place, location: str) -> RequestTarget:
-    """Without a region, the word LOCATION stands in its place."""
+    """Return the target; without a region it contains the placeholder LOCATION."""
     known = LOCATION.fullmatch(location) is not None
     url = base_url(place, location if known else "us-central1")
     return RequestTarget(

@@ -12,11 +12,11 @@ from jobs.request.target import TOKEN_VARIABLE, Body, RequestTarget, Snippet
 from studio.vertex.catalog import ADAPTER_SIZES
 
 VERTEXAI_SIZES = {1, 4, 8, 16}
-"""sft.train takes no other before 2.0, and 32 besides since."""
+"""Adapter sizes of sft.train before version 2.0, which added 32."""
 INDENT = " " * 4
 
 Arguments = list[tuple[str, str]]
-"""Names, and the Python expressions that are their values."""
+"""Argument names with their values as Python expressions."""
 
 
 def python_genai(body: Body, address: RequestTarget) -> Snippet:
@@ -132,7 +132,7 @@ def render_vertexai_init(body: Body, address: RequestTarget) -> Iterator[str]:
 
 
 def credentials_expression(address: RequestTarget, nobody: str) -> str:
-    """An expression; empty where the library finds the person's own by itself."""
+    """Return an expression for the credentials, or "" if the library uses the default credentials."""
     if address.on_engine:
         token = f"google.oauth2.credentials.Credentials(token=os.environ[{TOKEN_VARIABLE!r}])"
         return token if address.token else nobody
@@ -157,7 +157,7 @@ def render_token_comment(address: RequestTarget) -> Iterator[str]:
 
 
 def split_body(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The model that is tuned, the supervised tuning spec, and its hyper-parameters."""
+    """Return the tuned model, the supervised tuning spec and its hyper-parameters."""
     spec = body.get("supervisedTuningSpec") or {}
     pre_tuned = body.get("preTunedModel") or {}
     source = pre_tuned.get("tunedModelName") or body.get("baseModel") or ""
@@ -165,13 +165,13 @@ def split_body(body: Body) -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 
 def optional_argument(values: dict[str, Any], argument: tuple[str, str, type]) -> Arguments:
-    """One argument, where the body has its field: (name, field, type)."""
+    """Return one argument (name, field, type) if the body has its field, else nothing."""
     name, field, kind = argument
     return [(name, repr(kind(values[field])))] if field in values else []
 
 
 def format_call(function: str, arguments: Arguments, depth: int = 0) -> str:
-    """A call, one argument a line."""
+    """Return a function call with one argument per line."""
     if not arguments:
         return f"{function}()"
     inner = "\n" + INDENT * (depth + 1)
@@ -202,7 +202,7 @@ GENAI_FIELDS = COMMON_FIELDS | {
     "preTunedModel.checkpointId",
     "supervisedTuningSpec.exportLastCheckpointOnly",
 }
-"""The fields that each library can carry."""
+"""Fields of the body that google-genai supports."""
 
 
 def find_unsupported(body: Body, known: set[str]) -> list[str]:
@@ -210,7 +210,7 @@ def find_unsupported(body: Body, known: set[str]) -> list[str]:
 
 
 def iter_field_paths(value: dict[str, Any], above: str = "") -> Iterator[str]:
-    """The names of the fields that are set, by dots; labels are one field."""
+    """Yield the dotted paths of the fields that are set; labels count as one field."""
     for key, inner in value.items():
         path = f"{above}{key}"
         if isinstance(inner, dict) and path != "labels":

@@ -1,7 +1,7 @@
-"""A tuning request as texts that somebody runs elsewhere: REST, curl, PowerShell, Python (pure).
+"""Code samples of a tuning request: REST, curl, PowerShell and Python (pure).
 
-Each text carries the same body, the dict that jobs.spec makes. What a Python library has no argument for is
-said in a comment of the text, and named in `left_out`. The texts are code: English in every language.
+All samples contain the same body, made by jobs.request.body. Fields without an argument in a Python library
+are mentioned in a comment of the sample and listed in `left_out`. Samples are in English in every language.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ SAFE_IN_DOUBLE_QUOTES = re.compile(r"[^\"$`\\!\x00-\x1f]*")
 
 
 def format_body(body: Body) -> str:
-    """The body as JSON over several lines. What cannot be seen (control and direction marks, half a
-    character) is escaped, so that the text says what it shows and its newlines are those between fields."""
+    """Return the body as indented JSON.
+
+    Invisible characters (control and direction marks, lone surrogates) are escaped, so that the text is what
+    it looks like and all newlines are between fields.
+    """
     text = json.dumps(body, indent=2, ensure_ascii=False)
     return "".join(
         letter if letter == "\n" or is_visible(letter) else escape_character(letter) for letter in text
@@ -39,13 +42,14 @@ def escape_character(letter: str) -> str:
 
 
 def rest(body: Body, address: RequestTarget) -> Snippet:
-    """The HTTP request itself, as .http files have it."""
+    """Return the HTTP request in the format of .http files."""
     head = f"POST {address.method_url}\nContent-Type: {JSON_TYPE}"
     return Snippet("rest", "REST", f"{head}\n\n{format_body(body)}")
 
 
 def curl(body: Body, address: RequestTarget) -> Snippet:
-    """The reference page's command, with the body in it: a quoted here-document is taken as it stands."""
+    """Return the reference page's curl command with the body in a quoted here-document, which is not
+    expanded."""
     lines = [
         "curl -X POST",
         *(f"-H {quote_for_shell(header)}" for header in shell_headers(address)),
@@ -68,7 +72,7 @@ def shell_headers(address: RequestTarget) -> list[str]:
 
 
 def quote_for_shell(text: str) -> str:
-    """Double quotes where nothing inside them is special, or where a token is to be put in."""
+    """Quote for the shell: double quotes if nothing is special inside them or a token is substituted."""
     fills_in = text.startswith("Authorization: Bearer $")
     return f'"{text}"' if fills_in or SAFE_IN_DOUBLE_QUOTES.fullmatch(text) else shlex.quote(text)
 
@@ -78,8 +82,11 @@ def token_comment(address: RequestTarget) -> str:
 
 
 def powershell(body: Body, address: RequestTarget) -> Snippet:
-    """A single-quoted here-string is taken as it stands. It would end at a line that begins with a quotation
-    mark and @, which a line of JSON never does; in ASCII, no code page can spoil it."""
+    """Return the PowerShell command with the body in a single-quoted here-string.
+
+    The string isn't expanded and ends at a line starting with '@, which JSON can't contain. The body is
+    ASCII, so that no code page changes it.
+    """
     text = json.dumps(body, indent=2).replace("\x7f", "\\u007f")
     arguments = [
         "Invoke-WebRequest",
@@ -112,7 +119,7 @@ def powershell_headers(address: RequestTarget) -> str:
 
 
 def quote_for_powershell(text: str) -> str:
-    """PowerShell takes the curly quotation marks for straight ones."""
+    """Quote for PowerShell, which treats curly quotation marks like straight ones."""
     doubled = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", text)
     return f"'{doubled}'"
 

@@ -1,4 +1,4 @@
-"""Where a tuning request goes, and a text that sends it there (pure)."""
+"""Target of a tuning request, and a code sample that sends it (pure)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RequestTarget:
-    """Where the request goes: `url` is scheme and host, `token` says whether an engine asks for one, and
-    `own_host` whether Google's API has another host than its usual one."""
+    """`url` is scheme and host, `token` tells whether an engine requires a bearer token, and `own_host`
+    whether the API host differs from Google's regional one."""
 
     url: str
     project_id: str
@@ -34,7 +34,7 @@ class RequestTarget:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """`key` names it in addresses; `left_out` are the body's fields that this way of asking cannot carry."""
+    """A code sample. `key` identifies it in URLs; `left_out` are the body's fields that it can't express."""
 
     key: str
     title: str

@@ -1,4 +1,4 @@
-"""Small drawings and numbers of a job: status, sparkline, hyper-parameters, losses."""
+"""Template tags for jobs: status, sparkline, hyper-parameters and losses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def status(job: TuningJob, css: str = "") -> SafeString:
 
 @register.simple_tag
 def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
-    """Validation loss on its own scale, a dot at the lowest point; a run that goes on is shorter."""
+    """Draw validation loss on its own scale with a dot at the minimum. The line of a live run is shorter."""
     if not values:
         return format_html('<span class="t2 small">{}</span>', _("no data yet") if live else "–")
     points = compute_points(values, WIDTH * (0.7 if live else 1) - 2 * EDGE)
@@ -44,7 +44,7 @@ def sparkline(values: Sequence[float], live: bool = False) -> SafeString:
 
 
 def compute_points(values: Sequence[float], width: float) -> list[tuple[float, float]]:
-    """Values spread over the drawing, the highest at the top."""
+    """Return (x, y) in pixels with the highest value at the top."""
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     return [
@@ -55,7 +55,7 @@ def compute_points(values: Sequence[float], width: float) -> list[tuple[float, f
 
 @register.simple_tag
 def alerts(job: TuningJob) -> SafeString:
-    """What is wrong with the curves, as one icon with its words; nothing where nothing is."""
+    """Return one icon with the job's alerts as its label, or nothing without alerts."""
     words = describe_alerts(job)
     if not words:
         return SafeString("")
@@ -68,7 +68,7 @@ def alerts(job: TuningJob) -> SafeString:
 
 @register.simple_tag
 def query(asked: ListQuery, **changed: str | int) -> str:
-    """The address's query with some of it changed."""
+    """Return the page's query string with the given parameters changed."""
     return asked.query(**changed)
 
 
@@ -79,7 +79,7 @@ def work(job: TuningJob) -> RunProgress:
 
 @register.filter
 def plain(value: float | str | None) -> str:
-    """4, 0.5, never 4.0; a missing one is a dash (templates make a missing path an empty text)."""
+    """Format 4.0 as "4" and 0.5 as "0.5". None and "" (a missing template variable) become a dash."""
     return f"{value:g}" if isinstance(value, int | float) else "–"
 
 

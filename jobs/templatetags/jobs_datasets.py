@@ -1,4 +1,4 @@
-"""What pages show of datasets wherever they stand: the state of a report, tokens, what the wizard offers."""
+"""Template tags for datasets: report state, token counts and recent datasets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ register = template.Library()
 
 @register.simple_tag
 def report_state(errors: int | None, warnings: int | None, css: str = "") -> SafeString:
-    """None where a report has no such figure."""
+    """Return the icon and text of a report's state; a count is None if the report lacks it."""
     if errors:
         words = ngettext("%(n)s problem", "%(n)s problems", errors) % {"n": format_count(errors)}
         return render_chip("bad", "error", words, css)
@@ -41,7 +41,7 @@ def render_chip(tone: str, symbol: str, words: str, css: str) -> SafeString:
 
 @register.simple_tag
 def token_count(estimated: int | None, calibration: dict[str, float] | None) -> SafeString | str:
-    """By a model's own count where it was asked, which is said; else estimated, which is said too."""
+    """Return the token count, corrected with a model's own count if there is one, and labeled accordingly."""
     if estimated is None:
         return "–"
     if not calibration:
@@ -57,7 +57,7 @@ def token_count(estimated: int | None, calibration: dict[str, float] | None) -> 
 
 @register.filter
 def points(shift: float) -> str:
-    """Percentage points, with a true sign."""
+    """Format percentage points with a sign, using U+2212 for minus."""
     sign = "+" if shift > 0 else "\N{MINUS SIGN}" if shift < 0 else ""
     return sign + number_format(abs(shift), 1, use_l10n=True)
 
@@ -69,7 +69,7 @@ def sample_data() -> tuple[SampleData, ...]:
 
 @register.simple_tag
 def recent_datasets(project: Project) -> list[Dataset]:
-    """What the wizard offers to choose from, newest first."""
+    """Return the datasets offered in the wizard, newest first."""
     return list(library.recent(project))
 
 

@@ -1,4 +1,4 @@
-"""What is known about a job's failure, for the notes at the head of its pages."""
+"""Template tag for the known causes of a job's failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wizard draws: chosen or recommended values, grouped numbers, sizes and dates."""
+"""Template tags of the wizard: chosen and recommended values, grouped numbers, sizes and dates."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ ROLES: dict[str, str | Promise] = {"user": gettext_lazy("User"), "model": gettex
 
 @register.simple_tag
 def setting_value(value: float | None, recommended: float | str | None = None) -> SafeString:
-    """A blue dot marks what differs from the recommendation; "recommended 4" where that is known (templates
-    make a missing path an empty text)."""
+    """Return the value with a blue dot if it was changed, else "recommended" with the value if known.
+
+    "" is a missing template variable.
+    """
     if value is None:
         known = f" {recommended:g}" if isinstance(recommended, int | float) else ""
         return format_html('<span class="t2">{}</span>{}', _("recommended"), known)
@@ -36,7 +38,7 @@ def setting_value(value: float | None, recommended: float | str | None = None) -
 
 @register.filter
 def grouped(value: float | str) -> str:
-    """Templates make a missing path an empty text, which stays one."""
+    """Group thousands; "" (a missing template variable) stays empty."""
     return value if isinstance(value, str) else format_count(value)
 
 
@@ -56,5 +58,5 @@ def role_word(name: str) -> str:
 
 @register.filter
 def unlocal(value: float) -> str:
-    """A coordinate: a point in every language."""
+    """Format a coordinate with a decimal point in every language."""
     return f"{value:g}"

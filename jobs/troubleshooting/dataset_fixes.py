@@ -1,4 +1,4 @@
-"""Cures for what is wrong with a dataset: each leads to where its file is chosen."""
+"""Fixes for dataset errors. Each leads to the step in which the file is chosen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from jobs.datasets.models import Dataset
 from jobs.troubleshooting.fix import FailureCase, Fix
 
 VERTEX_SERVICE_AGENT = "service-PROJECT_NUMBER@gcp-sa-vertex-tune.iam.gserviceaccount.com"
-"""Whom Vertex reads as where a job names no account: cloud.google.com/iam/docs/service-agents."""
+"""The account that reads datasets if the job names none: cloud.google.com/iam/docs/service-agents."""
 
 
 def identify_dataset(case: FailureCase) -> Purpose:
-    """The dataset that the symptom is about: by its field, its words, or the number of examples it tells."""
+    """Return the dataset that the error is about, found by its field, its text or its number of examples."""
     if case.detail.field in ("training", "validation"):
         return "validation" if case.detail.field == "validation" else "training"
     if "validation" in case.text.lower():
@@ -33,7 +33,7 @@ def format_example_count(dataset: Dataset | None) -> str:
 
 
 def suggest_other_file(case: FailureCase, cause: str, action: str, purpose: Purpose | None = None) -> Fix:
-    """A button that opens the chooser of the dataset in question."""
+    """Return a fix with a button that opens the dataset chooser."""
     purpose = purpose or identify_dataset(case)
     button = (
         _("Choose another training file") if purpose == "training" else _("Choose another validation file")
@@ -42,7 +42,7 @@ def suggest_other_file(case: FailureCase, cause: str, action: str, purpose: Purp
 
 
 def get_file_name(case: FailureCase) -> str:
-    """The file, or where none is known what it is."""
+    """Return the file name, or "the training dataset" if it is unknown."""
     dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     if dataset:
         return str(dataset)
@@ -61,7 +61,7 @@ def fix_missing_file(case: FailureCase) -> Fix:
 
 
 def fix_unreadable_file(case: FailureCase) -> Fix:
-    """Who may not read which bucket, and the role that lets them."""
+    """Name the account, the bucket and the missing role."""
     who = case.match.groupdict().get("who") or case.job.service_account or VERTEX_SERVICE_AGENT
     dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     bucket = dataset.uri.removeprefix("gs://").partition("/")[0] if dataset else ""
@@ -118,7 +118,7 @@ def fix_too_long_example(case: FailureCase) -> Fix:
 
 
 def fix_no_usable_example(case: FailureCase) -> Fix:
-    """The engine names the first lines and what is wrong with each."""
+    """Quote the engine's message, which lists the first unusable lines with reasons."""
     reasons = case.match.groupdict().get("reasons") or ""
     cause = _("%(file)s has no examples that can be used for training.") % {"file": get_file_name(case)}
     action = _("Fix its lines, or choose another file.")

@@ -1,7 +1,7 @@
-"""What a failed call or a failed job says, taken apart: one symptom for each field that it names (pure).
+"""Parse the error of a call or a job into one detail per named field (pure).
 
-Three shapes come in: an error as it was raised, the same kept in a row (jobs.faults), and the `error` of a
-TuningJob, a google.rpc.Status whose code is gRPC's and not HTTP's.
+Three shapes are accepted: a raised VertexError, its serialized form (lifecycle.stored_errors), and the
+`error` of a TuningJob, a google.rpc.Status with a gRPC code.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ FORM_FIELDS = {
     f"{SPEC}.hyper_parameters.adapter_size": "adapter_size",
     f"{SPEC}.hyper_parameters.learning_rate_multiplier": "learning_rate_multiplier",
 }
-"""A path of the request -> the wizard's field; what lies below a path belongs to it."""
+"""Request path -> wizard field. A path also covers all fields below it."""
 
 STATUS_BY_CODE = {
     1: "CANCELLED",
@@ -61,12 +61,12 @@ STATUS_BY_CODE = {
     429: "RESOURCE_EXHAUSTED",
 }
 LISTED_VIOLATION = re.compile(r"\d+\.Field: (?P<field>[^;\t]*); Message: (?P<text>[^\t]*)")
-"""Vertex lists what it found in the message, too; a failed job has nothing but its message."""
+"""Vertex repeats the violations in the message, which is all that a failed job has."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetail:
-    """`field` is the wizard's, blank where none is named; `text` is all that the service says about it."""
+    """`field` is the wizard field ("" if none is named), `text` the service's message about it."""
 
     field: str
     text: str
@@ -75,7 +75,7 @@ class ErrorDetail:
 
 
 def parse_error_details(fault: Fault) -> list[ErrorDetail]:
-    """None where nothing is known about the request: it did not arrive, or the answer got lost."""
+    """Return the details, or [] if the request didn't arrive or its response was lost."""
     error = to_vertex_error(fault)
     if isinstance(error, NotSent | OutcomeUnknown) and is_call_error(fault):
         return []
@@ -91,12 +91,12 @@ def to_vertex_error(fault: Fault) -> VertexError:
 
 
 def is_call_error(fault: Fault) -> bool:
-    """An error of our call; a job's own error tells of the job, whatever its code."""
+    """Whether this is an error of our call rather than of the job itself."""
     return isinstance(fault, VertexError) or "kind" in fault
 
 
 def group_by_field(error: VertexError) -> dict[str, str]:
-    """{field: text}; several complaints about one field stand on lines of their own."""
+    """Return {field: text}, with one line per violation."""
     found: dict[str, str] = {}
     for violation in error.violations or tuple(parse_listed_violations(error.message)):
         field, text = find_form_field(violation.field), violation.description[:MESSAGE_LIMIT]
@@ -110,7 +110,7 @@ def parse_listed_violations(message: str) -> Iterator[Violation]:
 
 
 def find_form_field(path: str) -> str:
-    """`tuning_job.supervised_tuning_spec.hyper_parameters.epoch_count` -> `epoch_count`."""
+    """Return the wizard field of a path: `tuning_job...hyper_parameters.epoch_count` -> `epoch_count`."""
     snake = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda letter: f"_{letter[0].lower()}", path)
     steps = re.sub(r"\[.*?\]", "", snake).removeprefix("tuning_job.").split(".")
     shorter = (".".join(steps[:length]) for length in range(len(steps), 0, -1))

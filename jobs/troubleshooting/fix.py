@@ -1,4 +1,4 @@
-"""What a cure looks at, and what it comes to."""
+"""Context and result of an automatic fix."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from jobs.models import TuningJob
 
 SETTINGS = "settings"
-"""The `link` of a recipe that an admin follows to the project's settings."""
+"""Placeholder `link` of a fix that leads admins to the project's settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """Why it failed and what mends it, in words.
+    """Cause of a failure and how to fix it.
 
-    `field` is the wizard's field, "training" or "validation" for a dataset, blank where it is none of them.
-    `changes` is what one click changes in a copy of the job, `button` that click's label (blank: nothing to
-    press), `notes` what to say at each field then. `link` leads to a page where it can be mended.
+    `field` is the wizard field, "training" or "validation" for a dataset, or "". `changes` are the columns
+    that one click changes in a copy of the job, `button` is its label ("": no button) and `notes` are shown
+    at the changed fields. `link` is the URL of a page on which the problem can be fixed.
     """
 
     cause: str
@@ -43,7 +43,7 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class FailureCase:
-    """One symptom of a job; `found` is what the cookbook's pattern matched in it."""
+    """One error detail of a job; `found` is the match of the rule's pattern."""
 
     job: TuningJob
     detail: ErrorDetail
@@ -66,13 +66,13 @@ class FailureCase:
         return self.job.base_model or self.job.pre_tuned_model
 
     def console_url(self, page: str) -> str:
-        """A page of Google's console about this project; none where the job runs on the engine."""
+        """Return the URL of a Google Cloud console page for this project, or "" for the engine."""
         project = quote(self.job.project.project_id, safe="")
         return "" if self.on_engine else f"https://console.cloud.google.com/{page}?project={project}"
 
 
 def describe_change(old: Any, new: Any, why: str) -> str:
-    """The note at a field that was changed; `why` is a sentence."""
+    """Return the note for a changed field. `why` is a full sentence."""
     if new in ("", None):
         words = (
             _("Cleared (was %(old)s). %(why)s")
@@ -94,5 +94,5 @@ def format_value(value: Any) -> str:
 
 
 def format_use_label(value: Any) -> str:
-    """The button for one value."""
+    """Return the label of a button that sets one value."""
     return _("Use %(value)s") % {"value": format_value(value)}

@@ -1,11 +1,10 @@
-"""Known failures of Vertex AI and of the engine: what each means, and what mends it (pure).
+"""Known errors of Vertex AI and of the engine, with their causes and fixes (pure).
 
-A refusal names its fields (fieldViolations), else there are only its words, else only its status; the book is
-read in that order, the first page that fits counts. What stands on no page is not guessed at: the answer is
-None, and the service's own words are shown as they are (studio.words).
+Rules are tried in order, and the first match wins: by field (fieldViolations), by message, by status. An
+unknown error has no fix; the service's own message is displayed instead (studio.pages.error_messages).
 
-The wordings are the engine's own, those that were seen from the real service, and the common ones of Google's
-APIs; the tests tell which is which.
+The messages are the engine's, those observed from the real service, and common ones of Google APIs; the tests
+say which is which.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ ANYTHING = re.compile("")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`cure` is for a symptom of one of `fields` (any where there are none) whose words match `words` and
-    whose status or reason is `status` (any where it is blank)."""
+    """`cure` applies to details of one of `fields` (if given) whose text matches `words` and whose status or
+    reason is `status` (if given)."""
 
     fix: Callable[[FailureCase], Fix | None]
     words: re.Pattern[str] = ANYTHING
@@ -42,7 +41,7 @@ class Rule:
         if self.status not in ("", symptom.status, symptom.reason):
             return None
         if self.status and self.words is ANYTHING and symptom.field:
-            return None  # a named field is not explained by the status of the whole
+            return None  # the status of the response doesn't explain an error of one field
         return self.words.search(symptom.text)
 
 
@@ -55,7 +54,7 @@ def make_rule(
 
 DATASETS = "training validation"
 RULES = (
-    # What the words say, whatever field they stand at.
+    # By message, in any field.
     make_rule(
         settings_fixes.fix_pre_tuned_adapter_size,
         r"pre-tuned model has \w+: leave adapter_size out",
@@ -138,7 +137,7 @@ RULES = (
     make_rule(service_fixes.fix_missing_endpoint, r"failed to create endpoint.*tuned model is uploaded"),
     make_rule(settings_fixes.fix_pre_tuned_checkpoint, r"has no checkpoint \S+, only: (?P<listed>[^.]*)"),
     make_rule(settings_fixes.fix_too_many_labels, r"at most 64", fields="labels"),
-    # Around the job.
+    # Quota, permissions and other conditions outside of the request.
     *(make_rule(service_fixes.fix_by_reason, status=known) for known in service_fixes.CONSOLE_PAGES),
     make_rule(
         service_fixes.fix_by_reason,
@@ -166,7 +165,7 @@ RULES = (
         r"(?P<permission>(aiplatform|serviceusage)\.\w+\.\w+)",
         status="PERMISSION_DENIED",
     ),
-    # A field, whatever is said about it.
+    # By field, with any message.
     make_rule(settings_fixes.fix_adapter_size, fields="adapter_size"),
     make_rule(settings_fixes.fix_epoch_count, fields="epoch_count"),
     make_rule(settings_fixes.fix_learning_rate, fields="learning_rate_multiplier"),
@@ -185,7 +184,7 @@ RULES = (
     make_rule(settings_fixes.fix_invalid_key, fields="kms_key_name"),
     make_rule(settings_fixes.fix_pre_tuned_checkpoint, fields="pre_tuned_checkpoint"),
     make_rule(settings_fixes.fix_pre_tuned_model, fields="pre_tuned_model"),
-    # Nothing but a status.
+    # By status only.
     make_rule(service_fixes.fix_used_up_quota, status="RESOURCE_EXHAUSTED"),
     make_rule(service_fixes.fix_missing_permission, status="PERMISSION_DENIED"),
     make_rule(service_fixes.fix_credentials, status="UNAUTHENTICATED"),
@@ -196,12 +195,12 @@ RULES = (
 
 
 def find_fix(fault: Fault, job: TuningJob) -> Fix | None:
-    """The first of what is known about it."""
+    """Return the first known fix, or None."""
     return next(iter(find_fixes(fault, job)), None)
 
 
 def find_fixes(fault: Fault, job: TuningJob) -> list[Fix]:
-    """One for each symptom that stands in the book; a refusal may name several fields at once."""
+    """Return one fix per known error detail: a response can name several fields."""
     found = (find_fix_for_detail(symptom, job) for symptom in parse_error_details(fault))
     return [each for each in found if each]
 

@@ -1,4 +1,4 @@
-"""Cures for what lies around a job: quota, permissions, the API, billing, and the service's own failures."""
+"""Fixes for conditions outside of the request: quota, permissions, API, billing and service failures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ ROLE_BY_PERMISSION = {
     "cloudkms.": "Cloud KMS CryptoKey Encrypter/Decrypter (roles/cloudkms.cryptoKeyEncrypterDecrypter)",
     "serviceusage.": "Service Usage Consumer (roles/serviceusage.serviceUsageConsumer)",
 }
-"""The beginning of a permission -> the least of Google's own roles that holds it."""
+"""Prefix of a permission -> the smallest predefined role that includes it."""
 
 
 def get_retry_label(case: FailureCase) -> str:
-    """The button, where there is nothing left to wait for; what was not sent yet is sent by itself."""
+    """Return the label of the retry button, or "" for a job that will be sent again automatically."""
     return _("Tune again") if case.job.is_final else ""
 
 
@@ -41,7 +41,7 @@ def fix_concurrent_jobs(case: FailureCase) -> Fix | None:
 
 
 def fix_no_capacity(case: FailureCase) -> Fix | None:
-    """Shared capacity, which no quota of the project's helps against."""
+    """Shared capacity is exhausted; more quota for the project wouldn't help."""
     if case.on_engine:
         return None
     cause = _("Google has no capacity available right now.")
@@ -61,7 +61,7 @@ def suggest_waiting(case: FailureCase, cause: str) -> Fix:
 
 
 def fix_act_as_permission(case: FailureCase) -> Fix | None:
-    """Either the role is given, or the job runs as the service's own account."""
+    """Grant the role, or run the job with the service's own account."""
     account = case.job.service_account
     if case.on_engine or not account:
         return fix_missing_permission(case)
@@ -102,7 +102,7 @@ def fix_missing_permission(case: FailureCase) -> Fix | None:
 
 
 def fix_key_permission(case: FailureCase) -> Fix | None:
-    """The service, not the caller, encrypts."""
+    """The missing role is that of the service's account, which encrypts, and not the caller's."""
     if case.on_engine:
         return None
     cause = _("The service isn’t allowed to use the encryption key.")
@@ -122,7 +122,7 @@ CONSOLE_PAGES = {
 
 
 def fix_by_reason(case: FailureCase) -> Fix | None:
-    """Google's own reasons, in the words that the rest of the site has for them, with the page that helps."""
+    """Explain a `reason` of Google with the site's usual text and a link to the console."""
     known = case.detail.reason if case.detail.reason in CONSOLE_PAGES else case.match.lastgroup or ""
     if case.on_engine or known not in CONSOLE_PAGES:
         return None
@@ -142,7 +142,7 @@ def fix_credentials(case: FailureCase) -> Fix | None:
 
 
 def fix_missing_endpoint(case: FailureCase) -> Fix | None:
-    """Trained and paid for: nothing has to be tuned again."""
+    """The model was tuned; only its endpoint is missing, so the job isn't repeated."""
     cause = _("The model was tuned and stored, but its endpoint couldn’t be created.")
     action = _("Deploy it from Model Registry, where it’s listed under its name.")
     page = case.console_url("vertex-ai/models")

@@ -1,4 +1,4 @@
-"""Cures for what was chosen in the wizard: model, region, hyper-parameters, name, labels, accounts, key."""
+"""Fixes for wizard settings: model, region, hyper-parameters, name, labels, service account and key."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
 MAX_NAME_LENGTH = 128
+"""Vertex AI's limit for display names, in characters; some versions count bytes."""
 GEMINI = re.compile(r"gemini-(?P<version>\d+(?:\.\d+)?)-(?P<kind>pro|flash-lite|flash)")
 KEY = re.compile(r"projects/[^/]+/locations/(?P<location>[^/]+)/keyRings/")
 MIN_PATTERN = re.compile(
@@ -28,8 +29,8 @@ MAX_PATTERN = re.compile(
 
 
 def fix_adapter_size(case: FailureCase) -> Fix:
-    """The largest size that the model takes below the asked one; as recommended where the catalogue itself
-    is contradicted."""
+    """Use the model's largest supported size below the requested one, or the recommended size if the service
+    contradicts the catalog."""
     asked, sizes = case.job.adapter_size, case.model.adapter_sizes if case.model else ()
     smaller = [size for size in sizes if asked is not None and size < asked]
     best = max(smaller) if smaller and asked not in sizes else None
@@ -60,7 +61,7 @@ def describe_adapter_sizes(model: str, sizes: Sequence[int]) -> str:
 
 
 def change_one_field(case: FailureCase, field: str, new: Any, recipe: Fix, why: str) -> Fix:
-    """`recipe` with the change of one field, and its note."""
+    """Return `recipe` with a change of one field and its note."""
     note = describe_change(getattr(case.job, field), new, why)
     return Fix(recipe.cause, recipe.action, field, {field: new}, recipe.button, {field: note})
 
@@ -72,7 +73,7 @@ def fix_pre_tuned_adapter_size(case: FailureCase) -> Fix:
 
 
 def fix_out_of_memory(case: FailureCase) -> Fix:
-    """The engine's memory did not suffice; of a trainer that was killed that is only likely."""
+    """The engine ran out of memory; for a killed trainer this is only the likely cause."""
     cause = (
         _("Training was killed several times. The usual cause is that the machine ran out of memory.")
         if "killed" in case.text
@@ -90,7 +91,7 @@ def fix_out_of_memory(case: FailureCase) -> Fix:
 
 
 def fix_nan_loss(case: FailureCase) -> Fix:
-    """The loss is no number any more."""
+    """The loss became NaN or infinite: lower the learning rate."""
     asked = case.job.learning_rate_multiplier or 1.0
     lower = 1.0 if asked > 1 else asked / 2
     cause = _("The loss diverged until it was no longer a number. The learning rate is too high.")
@@ -113,7 +114,7 @@ def fix_learning_rate(case: FailureCase) -> Fix:
 
 
 def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[str], Any]) -> Fix:
-    """The nearest number that the refusal allows; as recommended where it names none."""
+    """Use the nearest number allowed by the error message, or the recommended value if it names no limits."""
     asked = getattr(case.job, field)
     least, most = MIN_PATTERN.search(case.text), MAX_PATTERN.search(case.text)
     new = None
@@ -131,7 +132,7 @@ def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[s
 
 
 def fix_base_model(case: FailureCase) -> Fix:
-    """The nearest model of the catalogue, with the region and adapter size that it takes."""
+    """Use the closest model of the catalog, with a region and adapter size that it supports."""
     job = case.job
     cause = _("%(model)s can’t be tuned here.") % {
         "model": case.match.groupdict().get("model") or case.model_id
@@ -146,7 +147,10 @@ def fix_base_model(case: FailureCase) -> Fix:
 
 
 def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, Any], dict[str, str]]:
-    """What changes with the model: its region and adapter size only where it does not take the job's."""
+    """Return changes and notes for a new model.
+
+    Region and adapter size change only if it doesn't support them.
+    """
     job = case.job
     changes: dict[str, Any] = {"base_model": new.id}
     notes = {"base_model": describe_change(job.base_model, new.id, _("The previous value was rejected."))}
@@ -164,7 +168,7 @@ def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, An
 
 
 def find_nearest_model(id: str, backend: str) -> BaseModel | None:
-    """A current model of the same kind, the next version first; on the engine else its own base."""
+    """Return a current model of the same kind, the closest version first, or the engine's own base."""
     current = [model for model in catalog.models(backend) if not model.retired and model.id != id]
     asked = GEMINI.match(id)
     alike = (
@@ -186,7 +190,7 @@ def parse_model_version(id: str) -> float:
 
 
 def fix_location(case: FailureCase) -> Fix:
-    """Another region of the project that the model is tuned in."""
+    """Use another region of the project in which the model can be tuned."""
     job = case.job
     offered = list_tuning_regions(job.project, case.model) if case.model else list(job.project.regions)
     others = [region for region in offered if region != job.location]
@@ -199,7 +203,7 @@ def fix_location(case: FailureCase) -> Fix:
 
 
 def fix_pre_tuned_checkpoint(case: FailureCase) -> Fix:
-    """The last one that the refusal lists, else the model's default one."""
+    """Use the last checkpoint listed in the error message, else the model's default."""
     listed = re.findall(r"[^\s,]+", case.match.groupdict().get("listed") or "")
     new = listed[-1].rstrip(".") if listed else ""
     cause = _("The pre-tuned model doesn’t have checkpoint %(id)s.") % {"id": case.job.pre_tuned_checkpoint}
@@ -219,7 +223,7 @@ def fix_pre_tuned_model(case: FailureCase) -> Fix:
 
 
 def fix_other_build(case: FailureCase) -> Fix:
-    """Its adapter does not fit the base that the engine has now."""
+    """Tune the base model instead: the adapter belongs to another build of it."""
     cause = _("The pre-tuned model was tuned on a different build of %(model)s than this engine has now.") % {
         "model": case.match["model"]
     }
@@ -234,7 +238,8 @@ def fix_other_build(case: FailureCase) -> Fix:
 
 
 def fix_display_name(case: FailureCase) -> Fix:
-    """Cut to what holds in characters and, where it did that already, in bytes; never inside a character."""
+    """Cut the name to 128 characters or, if it is short enough, to 128 bytes without splitting a
+    character."""
     name = case.job.tuned_model_display_name
     short = name[:MAX_NAME_LENGTH].strip()
     if short == name:
@@ -245,7 +250,7 @@ def fix_display_name(case: FailureCase) -> Fix:
 
 
 def fix_labels(case: FailureCase) -> Fix:
-    """Leaves out those that the refusal names; our own label stays."""
+    """Remove the labels named in the error message, never our own."""
     held: dict[str, str] = case.job.labels
     quoted = set(re.findall(r"['\"`]([^'\"`\n]*)['\"`]", case.text))
     named = quoted & held.keys() or set(re.findall(r"[\w-]+", case.text))
@@ -277,7 +282,7 @@ def fix_service_account(case: FailureCase) -> Fix:
 
 
 def fix_key_region(case: FailureCase) -> Fix | None:
-    """The job moves to the key's region where the model is tuned there, too."""
+    """Move the job to the key's region if the model can be tuned there."""
     job, held = case.job, KEY.match(case.job.kms_key_name)
     if case.on_engine or held is None or held["location"] == job.location:
         return None
@@ -296,7 +301,10 @@ def fix_key_region(case: FailureCase) -> Fix | None:
 
 
 def fix_unsupported_key(case: FailureCase) -> Fix:
-    """Taking encryption away is the person's decision: the button says so, and nothing starts by itself."""
+    """Offer a copy without encryption.
+
+    This is the user's decision, so the copy isn't started automatically.
+    """
     cause = (
         _("The engine doesn’t support customer-managed encryption keys (CMEK).")
         if case.on_engine

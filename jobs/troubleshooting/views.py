@@ -1,4 +1,4 @@
-"""What a job's page offers against its failure, and the click that mends it in a copy."""
+"""Suggested fixes on a job's page, and the action that applies them to a copy."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from studio.people.access import Request, require_role
 
 DATASETS = ("training", "validation")
 LAST_STEP = "jobs:review"
-"""Where a copy goes in which nothing is to be changed: the step with the button that starts it."""
+"""Step for a copy without changes: the review step has the Start button."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestedFixes:
-    """Known causes with their cures; `machine` is the service's own text."""
+    """Known causes with their fixes; `machine` is the service's own message."""
 
     job: TuningJob
     fixes: list[Fix]
@@ -38,7 +38,7 @@ class SuggestedFixes:
 
     @property
     def button(self) -> str:
-        """One click applies everything that one click can."""
+        """Label of the button that applies all automatic fixes, or ""."""
         labels = [each.button for each in self.fixes if each.button]
         if not self.job.is_final or not labels:
             return ""
@@ -47,20 +47,20 @@ class SuggestedFixes:
 
     @property
     def links(self) -> list[tuple[str, str]]:
-        """(address, words) of pages to go to, each once."""
+        """(URL, label) of the fixes' pages, without repetitions."""
         settings = reverse("project_settings", args=[self.job.project.slug])
         found = {each.link: each.link_words for each in self.fixes if each.link}
         return [(settings if link == SETTINGS else link, words) for link, words in found.items()]
 
 
 def get_failure(job: TuningJob) -> Mapping[str, Any]:
-    """The last call that failed, or why the job was refused or ended."""
+    """Return the last failed call, else the job's own error."""
     fault: Mapping[str, Any] = job.last_error or job.error
     return fault
 
 
 def suggest_fixes(job: TuningJob) -> SuggestedFixes | None:
-    """None where nothing failed, or nobody knows a cure: the words of the service stand alone then."""
+    """Return the known fixes, or None if there is no failure or no known fix."""
     if not (fault := get_failure(job)) or not (known := find_fixes(fault, job)):
         return None
     return SuggestedFixes(
@@ -71,7 +71,7 @@ def suggest_fixes(job: TuningJob) -> SuggestedFixes | None:
 @require_POST
 @require_role(Role.TUNER)
 def apply_fix(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A copy of the job with the known cures in it, at the field to look at. Nothing is started."""
+    """Create a draft from the job with the fixes applied and open it at the changed field."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
@@ -85,9 +85,9 @@ def apply_fix(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 def build_step_url(draft: TuningJob, source: TuningJob, field: str) -> str:
-    """The step that holds `field`, told what to point at and whose failure it mends.
+    """Return the URL of the step with `field`, with the field and the failed job in its query.
 
-    No `#training`: where an address names a place in the page, browsers leave the cursor alone.
+    It has no fragment such as `#training`, since browsers then ignore the autofocus attribute.
     """
     step = LAST_STEP if not field else "jobs:dataset" if field in DATASETS else "jobs:model"
     more = {"replace": field} if field in DATASETS else {}
@@ -97,7 +97,7 @@ def build_step_url(draft: TuningJob, source: TuningJob, field: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FixContext:
-    """What a draft was copied to mend: the field to point at, and what to say at each field."""
+    """Why a draft was copied: the field to focus and the note for each changed field."""
 
     field: str = ""
     notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -108,7 +108,7 @@ class FixContext:
 
 
 def read_fix_context(request: HttpRequest, draft: TuningJob) -> FixContext:
-    """Read from the address, and from the failed job that it names; empty for anything else."""
+    """Return the context from the query and the failed job named there, or an empty one."""
     field, source = request.GET.get("fix", ""), find_failed_job(request.GET, draft, request)
     if source is None or not field:
         return FixContext()

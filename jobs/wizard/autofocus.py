@@ -1,6 +1,6 @@
-"""Where the cursor stands when a form is shown: at the first field that is wrong, or at the one to look at.
+"""Initial focus of a form: the first invalid field, or a given one.
 
-By the attribute `autofocus`, so that it works without JavaScript.
+It uses the attribute `autofocus`, which works without JavaScript.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from django import forms
 
 
 def set_autofocus(form: forms.BaseForm, field: str = "", notes: Mapping[str, str] | None = None) -> str:
-    """Points at the first wrong field, else at `field`; answers which one, blank where there is none.
+    """Focus the first invalid field, else `field`. Return its name, or "".
 
-    `notes` are put beside their fields, as `note` of the form's field, and read out with them.
+    `notes` are stored as `note` of their form fields, which are displayed and read out with them.
     """
     for name, note in (notes or {}).items():
         if name in form.fields:

@@ -1,4 +1,4 @@
-"""What is typed into a draft that was started or discarded in another tab: it is kept, in a new draft."""
+"""Edit conflicts: input for a draft that was started or discarded in another tab is saved in a new draft."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from studio.people.access import Request
 
 
 def was_discarded(request: Request, project: Project, pk: int) -> bool:
-    """A draft of this person, or by them: about anything else that is not there, nothing is told."""
+    """Whether this was a draft of the user, or discarded by them. Nothing is revealed about other drafts."""
     own = Q(actor=request.user) | Q(detail__owner=request.user.pk)
     deeds = AuditEntry.objects.filter(own, project=project, action="tuning_job.discard")
     return deeds.filter(subject__startswith=f"{pk} ").exists()
@@ -29,14 +29,14 @@ def warn_discarded(request: Request) -> None:
 
 
 def copy_started_draft(request: Request, job: TuningJob) -> TuningJob:
-    """A copy of the started job, for what was typed since."""
+    """Return a new draft with the settings of the started job, for the later input."""
     told = _("“%(job)s” was started in another tab. What you entered is kept in this new draft.")
     messages.warning(request, told % {"job": job})
     return job.copy_to_draft(request.user)
 
 
 def redirect_to_started_job(request: Request, job: TuningJob) -> HttpResponse:
-    """For a dataset that comes after the start."""
+    """Redirect to the started job with an error: its datasets can't be changed any more."""
     told = _(
         "“%(job)s” was started in another tab, so its data wasn’t changed. Tune again to use other data."
     )

@@ -1,4 +1,4 @@
-"""The drafts of a project: everybody sees them, the owner goes on, others copy."""
+"""The drafts of a project: all members see them, owners continue them and others can copy them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studio.people.access import Request, require_role
 @require_safe
 @require_role(Role.VIEWER)
 def list_drafts(request: Request, project: Project) -> HttpResponse:
-    """The last changed first; `mine` leaves out those of others."""
+    """List drafts, last changed first; with `mine`, only those of the user."""
     drafts = TuningJob.objects.drafts().filter(project=project)
     own = drafts.filter(owner=request.user)
     mine = "mine" in request.GET

@@ -1,4 +1,4 @@
-"""What the wizard shows of a draft beside its form: readiness, settings, the request, the dataset checks."""
+"""Summary of a draft beside the wizard's form: readiness, settings, request and dataset checks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from jobs.models import TuningJob
 
 PROBLEMS_SHOWN = 20
+"""The report page lists all problems; step 2 has room for the first ones."""
 BAR_COUNT = 24
+"""Bars that are wide enough to point at in the panel's width."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,17 @@ class DraftSummary:
 
     @property
     def changed_fields(self) -> list[str]:
-        """The fields of the advanced options that differ from the recommendation."""
+        """Names of the advanced options that differ from the recommendation."""
         return list(self.changes)
 
     @cached_property
     def changes(self) -> dict[str, str]:
-        """Each of them, in words."""
+        """{field: value as text} of the changed options."""
         return dict(describe_changes(self.job))
 
     @cached_property
     def parent(self) -> PreTunedModel | None:
-        """What the draft goes on from, where the project knows it."""
+        """The pre-tuned model of the draft, or None if the project doesn't list it."""
         if not self.job.pre_tuned_model:
             return None
         found = list_pre_tuned_models(self.job.project, self.job.location)
@@ -79,14 +81,14 @@ class DraftSummary:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of the estimate; none before there is data."""
+        """Figures of the estimate, or [] before there is training data."""
         if self.estimate is None or self.model is None:
             return []
         return figures(self.estimate, self.model, on_engine=self.job.project.on_engine)
 
     @cached_property
     def queue(self) -> Queue | None:
-        """A draft is read by its owner only."""
+        """Jobs ahead of the draft, as its owner may see them: only owners open drafts."""
         return get_queue(self.job, self.job.owner) if self.job.owner else None
 
 
@@ -141,7 +143,7 @@ class DatasetSection:
 
     @cached_property
     def problems(self) -> list[tuple[Problem, ProblemMessage]]:
-        """The first ones, errors before warnings, each with its words."""
+        """The first problems, errors before warnings, each with its message."""
         found = sorted(
             [*self.model_problems, *self.report.problems],
             key=lambda problem: (problem.severity, problem.line),
@@ -154,7 +156,7 @@ class DatasetSection:
 
     @cached_property
     def tokens(self) -> Distribution:
-        """Of the examples, as the chosen base model's service counts where it was asked, else estimated."""
+        """Tokens per example: counted by the base model's service if available, else estimated."""
         return self.report.tokens.scale(self.ratio or 1.0)
 
     @property

@@ -1,4 +1,4 @@
-"""A draft as the wizard's views reach it: its owner's own, or a new one, and the addresses of its steps."""
+"""Access to drafts for the wizard's views, and the URLs of its steps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ UNPROCESSABLE = 422
 
 
 def draft_or_404(request: Request, project: Project, pk: int) -> TuningJob:
-    """A draft of the person's own, or a job that it became, so that a stale page can lead there."""
+    """Return the user's draft, or the job it became (a stale page redirects to it).
+
+    Raise Http404 otherwise.
+    """
     rows = TuningJob.objects.with_related().select_related("training__parent", "validation__parent")
     job = get_object_or_404(rows, project=project, pk=pk)
     if job.is_draft and job.owner_id != request.user.pk:
@@ -43,7 +46,7 @@ def create_blank_draft(request: Request, project: Project) -> TuningJob:
 
 
 def get_or_replace_draft(request: Request, project: Project, pk: int) -> TuningJob:
-    """The draft; a new one for what is sent to a draft that is none any more, so that it is not lost."""
+    """Return the draft, or a new one for input to a draft that was started or discarded."""
     sent = request.method == "POST"
     try:
         job = draft_or_404(request, project, pk)

@@ -1,4 +1,4 @@
-"""The last step: everything that will be sent, what is missing, what it will take, and Start."""
+"""Review step: the request, missing values, the estimate and the Start button."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
     from jobs.models import TuningJob
 
 WARNINGS_SHOWN = 3
+"""Warnings per dataset, so that they don't hide the Start button; the report lists all."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One value of the draft, and the address of the field that changes it.
+    """One value of the draft and the URL of its field.
 
-    `kind` is text, id (mono), blank (nothing was chosen), changed (from what is recommended) or setting (a
-    Setting: what was asked for, and what is recommended)."""
+    `kind` is text, id (monospace), blank (not chosen), changed (differs from the recommendation) or setting
+    (a HyperParameter: requested and recommended value).
+    """
 
     label: str
     value: Any
@@ -47,7 +49,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class ReviewIssue:
-    """Something to look at before the start, and where."""
+    """A warning or missing value, with the URL of its field."""
 
     words: ObstacleText
     address: str
@@ -55,7 +57,7 @@ class ReviewIssue:
 
 @dataclass(frozen=True)
 class Review:
-    """A draft as a whole."""
+    """Everything the review step displays of a draft."""
 
     job: TuningJob
     preview: DraftSummary
@@ -65,7 +67,7 @@ class Review:
         return f"{address}#{place}" if place else address
 
     def build_field_url(self, name: str) -> str:
-        """`fix` lets the step put the cursor there and open what the field is folded into."""
+        """Return the URL of a field. `fix` makes the step focus the field and unfold its section."""
         return f"{self.build_step_url('model')}?fix={name}#id_{name}"
 
     @property
@@ -116,7 +118,7 @@ class Review:
 
     @property
     def epoch_setting(self) -> HyperParameter:
-        """With what the catalogue recommends for this data; what the service will choose is not promised."""
+        """The number of epochs with the catalog's recommendation, which the service may not follow."""
         model, data = self.preview.model, self.job.training
         examples = data.report.get("examples", 0) if data else 0
         known = model.recommended if model and examples else None
@@ -128,7 +130,7 @@ class Review:
 
     @cached_property
     def sections(self) -> list[DatasetSection]:
-        """The datasets that would be used."""
+        """Sections of the datasets that will be used."""
         training, validation = DatasetSection(self.job, "training"), DatasetSection(self.job, "validation")
         return [training, validation] if self.job.validation_enabled else [training]
 
@@ -149,13 +151,13 @@ class Review:
 
     @cached_property
     def warnings(self) -> list[ReviewIssue]:
-        """What may go wrong, and does not hinder the start."""
+        """Warnings, which don't prevent the start."""
         data = [point for section in self.sections for point in self.data_warnings(section)]
         return [*self.model_warnings(), *data, *self.leak_warnings()]
 
     @property
     def warning_count(self) -> int:
-        """The true number, where the list is cut."""
+        """The number of warnings, including those beyond the truncated lists."""
         others = [*self.model_warnings(), *self.leak_warnings()]
         return len(others) + sum(section.warnings for section in self.sections)
 
@@ -166,7 +168,7 @@ class Review:
             yield ReviewIssue(told, self.build_field_url("base_model"))
 
     def leak_warnings(self) -> Iterator[ReviewIssue]:
-        """What a comparison of the two datasets has found; none is made here."""
+        """Yield the stored result of the leakage check; no comparison is made here."""
         leaks = self.comparison.leaks if self.comparison else None
         if leaks and leaks.leak_count:
             told = ngettext(
@@ -177,7 +179,7 @@ class Review:
             yield ReviewIssue(told, self.build_step_url("dataset", "overlap"))
 
     def data_warnings(self, section: DatasetSection) -> Iterator[ReviewIssue]:
-        """The first ones of a file, as its check words them."""
+        """Yield the first warnings of a file's report."""
         address = self.build_step_url("dataset", section.purpose)
         found = [(problem, told) for problem, told in section.problems if problem.severity == "warning"]
         for problem, told in found[:WARNINGS_SHOWN]:
@@ -206,7 +208,7 @@ def show_review(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A second click finds no draft and leads to the same job."""
+    """Start the job. A second click finds no draft and redirects to the same job."""
     job = draft_or_404(request, project, pk)
     hindrances = obstacles(job) if job.is_draft else []
     if hindrances:

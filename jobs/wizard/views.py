@@ -1,6 +1,6 @@
-"""Create tuned model: a draft from its beginning on. It is a row, so that each step survives a reload.
+"""Create, discard and copy drafts. A draft is a row in the database, so that its steps survive a reload.
 
-The steps are in model_step, dataset_step and review.
+The steps are in model_step, dataset_step and review_step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from studio.people.access import Request, require_role
 @require_POST
 @require_role(Role.TUNER)
 def create_draft(request: Request, project: Project) -> HttpResponse:
-    """A new draft; with `sample`, one that has the sample data of that name already."""
+    """Create a draft; with `sample`, it uses the sample data of that name."""
     job = create_blank_draft(request, project)
     if "sample" in request.POST:
         try:
@@ -38,7 +38,7 @@ def create_draft(request: Request, project: Project) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @require_role(Role.TUNER)
 def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Asks, then does it; an admin may discard anybody's. One that is gone already is no trouble."""
+    """Discard a draft after a confirmation. Admins can discard any draft; a missing one is no error."""
     job = TuningJob.objects.with_related().filter(project=project, pk=pk).first()
     if job is None and (request.method == "GET" or not conflicts.was_discarded(request, project, pk)):
         raise Http404
@@ -60,8 +60,7 @@ def discard_draft(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The same settings as a new draft, of any job and of a colleague's draft; `validation` leads straight to
-    where its dataset is chosen."""
+    """Copy any job or draft of the project to a new draft. `validation` opens the choice of its dataset."""
     draft = get_object_or_404(TuningJob, project=project, pk=pk).copy_to_draft(request.user)
     if "validation" in request.POST:
         draft.update_draft(validation_enabled=True)
@@ -72,7 +71,7 @@ def tune_again(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def tune_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A new draft that has this dataset as its training data."""
+    """Create a draft with this dataset as training data."""
     dataset = dataset_or_404(project, pk)
     job = create_blank_draft(request, project)
     job.update_draft(training=dataset)

@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def get_terminal_language() -> str:
-    """The terminal's, where it is one of ours."""
+    """Return the terminal's language if the site has it, else English."""
     names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     return "ja" if next(filter(None, names), "").startswith("ja") else "en"
 
@@ -90,14 +90,14 @@ def check_path(path: Path, model: BaseModel | None, purpose: Purpose) -> CheckRe
 
 
 def count_errors(found: CheckResult) -> int:
-    """The true number, where the list is cut."""
+    """Return the number of errors, including those beyond the truncated list of problems."""
     _path, report, problems = found
     judged = sum(problem.severity == "error" for problem in problems if problem not in report.problems)
     return report.errors + judged
 
 
 def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
-    """The training file's figures, the problems of both, and what the two share."""
+    """Return the training file's statistics, both files' problems, and the leaks between them."""
     _path, training, _problems = files["training"]
     result: dict[str, Any] = {
         "examples": training.examples,

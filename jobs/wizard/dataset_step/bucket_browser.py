@@ -1,4 +1,4 @@
-"""The browser of buckets and folders in step 2: for the file of a dataset, or for where uploads go."""
+"""Browser of buckets and folders in step 2, for choosing a dataset or an upload folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexErro
 @require_safe
 @require_role(Role.TUNER)
 def browse_bucket(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The page, or what stands in its dialog when htmx asks."""
+    """Return the page, or the dialog's content for htmx."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)
@@ -35,8 +35,11 @@ def browse_bucket(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @dataclass(frozen=True)
 class BucketBrowser:
-    """`asked`: `choose` (file or folder), `for` (the dataset), `at` (the place), `new` (a folder in it),
-    `page`; without a place, `uri` or `upload_to` tells where to begin."""
+    """State of the browser.
+
+    Keys of `asked`: `choose` (file or folder), `for` (training or validation), `at` (gs:// path), `new` (name
+    of a new folder) and `page`. Without `at` it starts near `uri` or `upload_to`.
+    """
 
     job: TuningJob
     asked: dict[str, str]
@@ -67,7 +70,7 @@ class BucketBrowser:
 
     @cached_property
     def path_error(self) -> str:
-        """What is no place, in words."""
+        """Error message of an invalid path, or ""."""
         try:
             self._resolve_path()
         except BadName:
@@ -79,7 +82,7 @@ class BucketBrowser:
         return gcs_paths.join_folder(at, self.asked["new"]) if at and self.asked.get("new") else at
 
     def find_start_path(self) -> str:
-        """Near what stands in the field, near what was chosen, or in the project's bucket."""
+        """Return the folder of the form's value, else that of the chosen file, else the project's bucket."""
         chosen = getattr(self.job, self.purpose)
         near = (
             [self.asked.get("upload_to", ""), self.job.upload_to]
@@ -94,7 +97,7 @@ class BucketBrowser:
 
     @cached_property
     def listing_or_error(self) -> tuple[FolderListing, str]:
-        """What lies there, or nothing and why."""
+        """The folder's content and "", or an empty listing and the error message."""
         if self.path_error:
             return FolderListing(""), self.path_error
         try:
@@ -131,7 +134,7 @@ def default_bucket_path(project: Project) -> str:
 
 
 def explain_listing_error(error: VertexError, place: str, on_engine: bool) -> str:
-    """Which role is missing where, and what goes on without it."""
+    """Return which role is missing on which bucket, and how to continue without it."""
     if isinstance(error, PermissionDenied) and not place:
         return _(
             "This project’s service account can’t list buckets: it needs the storage.buckets.list "

@@ -1,4 +1,4 @@
-"""Step 2's comparison of a draft's two datasets: what of the validation data is also in the training data."""
+"""Leakage check of step 2: validation examples that are also in the training data."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from jobs.models import TuningJob
 
 MAX_VALIDATION_EXAMPLES = 50_000
-"""Validation examples that are compared, ten times what any model takes: they are held in memory."""
+"""Validation examples are held in memory. This is ten times the limit of any model."""
 
 
 @dataclass(frozen=True)
 class LeakageCheck:
-    """`leaks` where the two were compared, `failure` where they could not be."""
+    """Result of the comparison: `leaks`, or the error message `failure`."""
 
     training: Dataset
     validation: Dataset
@@ -43,7 +43,7 @@ class LeakageCheck:
 
     @classmethod
     def for_job(cls, job: TuningJob) -> LeakageCheck | None:
-        """What is known so far; None where there are no two datasets with examples."""
+        """Return the stored result, or None unless both datasets have examples."""
         training, validation = job.training, job.validation if job.validation_enabled else None
         if not (
             training and validation and training.parsed_report.examples and validation.parsed_report.examples
@@ -75,7 +75,7 @@ class LeakageCheck:
 
     @property
     def is_automatic(self) -> bool:
-        """Small enough to be made as soon as the page is there."""
+        """Whether the files are small enough to be compared without a click."""
         return self.training.size + self.validation.size <= AUTO_COMPARE_BYTES
 
     @property
@@ -86,8 +86,10 @@ class LeakageCheck:
 @require_safe
 @require_role(Role.TUNER)
 def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Reads both files where nobody has yet, and says what they share. Without JavaScript it leads back to
-    the page, which shows it."""
+    """Compare the files unless a result is stored, and return it.
+
+    Without JavaScript, redirect to the page.
+    """
     job = draft_or_404(request, project, pk)
     known = LeakageCheck.for_job(job)
     comparison = known.with_leaks() if known else None
@@ -103,7 +105,7 @@ def compare_datasets(request: Request, project: Project, pk: int) -> HttpRespons
 @require_POST
 @require_role(Role.TUNER)
 def leave_out_leaks(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Validates on a new file without the examples that are also in the training data."""
+    """Replace the validation dataset with a new file without the leaked examples."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return redirect(job)

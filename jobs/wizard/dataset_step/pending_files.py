@@ -1,4 +1,4 @@
-"""Addresses of files that were pasted and could not be had: they wait in the session for step 2."""
+"""URIs of a pasted request whose files couldn't be read, stored in the session for step 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add_pending_file(request: Request, job: TuningJob, purpose: Purpose, uri: st
 
 
 def get_pending_files(request: Request, job: TuningJob) -> dict[str, str]:
-    """uri by purpose."""
+    """Return {purpose: uri}."""
     found: dict[str, str] = request.session.get(session_key(job), {})
     return found
 

@@ -1,4 +1,4 @@
-"""What step 2 shows of one dataset: the file that was chosen, or the ways to choose one."""
+"""Sections of step 2: per dataset the chosen file, or the sources to choose from."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ WAYS: dict[str, tuple[Way, ...]] = {
 
 @dataclass(frozen=True)
 class DatasetPicker(DatasetSection):
-    """`refusal` is why the last try was not taken, `at` the field where that is known; `typed` what stood in
-    the form then; `arrived` an upload that lies here whole and was not stored."""
+    """Source picker of one dataset.
+
+    `refusal` is the last error, `at` its field ("" if unknown) and `typed` the form's values; `arrived` is a
+    complete upload on this server that couldn't be stored.
+    """
 
     way: str = "upload"
     replacing: bool = False
@@ -41,7 +44,7 @@ class DatasetPicker(DatasetSection):
 
     @property
     def is_held_out(self) -> bool:
-        """A part of the training file is held out for validation."""
+        """Whether the validation dataset is held out of the training file."""
         return hold_out.are_halves(self.job.training, self.job.validation)
 
     @property
@@ -58,7 +61,7 @@ class DatasetPicker(DatasetSection):
 
 @dataclass(frozen=True)
 class RejectedChoice:
-    """A try that was not taken, for one of the two datasets."""
+    """A rejected choice for one of the two datasets."""
 
     purpose: Purpose
     way: str
@@ -74,8 +77,8 @@ def build_picker(
     refused: RejectedChoice | None = None,
     pasted: Mapping[str, str] | None = None,
 ) -> DatasetPicker:
-    """`query` says what is to be replaced, and which way is open; `pasted` are addresses of a pasted request
-    that could not be had."""
+    """Return the picker of one dataset. `query` tells which dataset is replaced and which source is open;
+    `pasted` are the URIs of a pasted request that couldn't be read."""
     if refused and refused.purpose == purpose:
         why = refused.why
         return DatasetPicker(

@@ -1,4 +1,4 @@
-"""What step 1 offers in its lists: base models, adapter sizes, checkpoints."""
+"""Choices of step 1: base models, adapter sizes and checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Choices = list[tuple[str, Any]]
 
 
 def include_unavailable(choices: Iterable[tuple[str, Any]], value: str) -> Choices:
-    """`choices`, and `value` with a word where it is not one of them."""
+    """Return `choices`, with `value` marked as not available if it isn't one of them."""
     listed = list(choices)
     flat = {
         key for name, group in listed for key, _word in (group if isinstance(group, list) else [(name, 0)])
@@ -28,7 +28,7 @@ def include_unavailable(choices: Iterable[tuple[str, Any]], value: str) -> Choic
 
 
 def model_choices(project: Project) -> Choices:
-    """The engine's own bases, today's Gemini models, and the retired ones, each group under its name."""
+    """Return the groups of base models: the engine's, current Gemini models and retired ones."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for model in base_models.list_base_models(project):
         groups.setdefault(str(get_group_name(model)), []).append((model.id, model.id))

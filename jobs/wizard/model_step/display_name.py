@@ -1,9 +1,9 @@
-"""What may stand in a name that people give: anything that they can see, in any language.
+"""Validation of display names: all visible characters of any language are allowed.
 
-Refused are control characters, half characters, and the marks that turn the text around them (U+202A to
-U+202E, U+2066 to U+2069): with them `gpj.exe` reads `exe.jpg`, and the rest of a line is turned with it.
-Joiners stay (emoji, Persian), and so do the marks that only say which way a letter reads. Names that come
-from elsewhere are shown in `<bdi>`, so that they turn nothing but themselves.
+Control characters, lone surrogates and bidirectional overrides (U+202A to U+202E, U+2066 to U+2069) are
+rejected: overrides make `gpj.exe` look like `exe.jpg` and affect the rest of the line. Joiners (emoji,
+Persian) and simple direction marks are allowed. Names from elsewhere are displayed in `<bdi>`, which isolates
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 
 def validate_display_name(name: str) -> str:
-    """Raises ValidationError naming the character and where it stands."""
+    """Raise ValidationError with the invalid character and its position."""
     for place, letter in enumerate(name, 1):
         if letter in BIDI_CONTROLS or unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}:
             raise ValidationError(

@@ -1,4 +1,4 @@
-"""The fields of step 1, in the order of the page, with their words."""
+"""Form fields of step 1 with their labels and messages, in the order of the page."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from jobs.wizard.model_step import labels
 from jobs.wizard.model_step.pre_tuned_models import list_pre_tuned_models
 
 MAX_EPOCHS = 1000
+"""Above any useful number, so that larger ones are typing errors. The service has its own, lower limit."""
 OTHER = "other"
-"""Of the pre-tuned models: one that is not listed."""
+"""Choice for a pre-tuned model that isn't listed."""
 ADVANCED = (
     "epoch_count",
     "adapter_size",
@@ -33,11 +34,11 @@ COLUMNS = (
     "location",
     *ADVANCED,
 )
-"""What step 1 writes of a TuningJob."""
+"""Columns of TuningJob that step 1 changes."""
 
 
 class LabelsField(forms.CharField):
-    """A dict, typed as one `key=value` a line."""
+    """A dict of labels, entered as one `key=value` per line."""
 
     widget = forms.Textarea
 
@@ -115,7 +116,7 @@ class ModelFields(forms.Form):
     labels = LabelsField(
         label=gettext_lazy("Labels"),
         required=False,
-        strip=False,  # The lines are counted as they stand.
+        strip=False,  # Line numbers in errors count leading blank lines.
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=gettext_lazy(
             "One key=value pair per line. Labels are also added to the tuned model and its endpoint."
@@ -156,7 +157,7 @@ class ModelFields(forms.Form):
 
 
 def build_form_data(job: TuningJob) -> dict[str, str]:
-    """The draft as its own page would send it."""
+    """Return the draft's values as its form posts them."""
     values = {name: getattr(job, name) for name in COLUMNS}
     rate = job.learning_rate_multiplier
     known = (

@@ -1,4 +1,4 @@
-"""Step 1 of a draft: where to go on from, the name, the base model with its region, the advanced options."""
+"""Form of step 1: starting point, name, base model, region and advanced options."""
 
 from __future__ import annotations
 
@@ -43,8 +43,10 @@ MODEL_NAME = re.compile(LOCATION_PREFIX + r"models/[A-Za-z0-9_-]+(@[A-Za-z0-9_.-
 
 
 class ModelDetailsForm(ModelFields):
-    """Bound to what was posted, or else to the draft's own values, so that one that is no longer allowed
-    says so. `live` is the address that keeps a change; `final` asks for what a person has yet to choose."""
+    """Bound to the posted data, or to the draft's own values, so that values no longer allowed show an error.
+
+    `live` is the URL that saves changes; with `final`, missing required values are errors.
+    """
 
     def __init__(
         self,
@@ -62,21 +64,24 @@ class ModelDetailsForm(ModelFields):
         self._set_choices()
         self._set_widget_attrs(live)
 
-    # ---- where it starts from ----
+    # ---- starting point ----
 
     def _raw_value(self, name: str) -> str:
         return str(self.data.get(name) or "").strip()
 
     @cached_property
     def is_from_pre_tuned(self) -> bool:
-        """Whether a pre-tuned model is to be tuned; a caller that does not say has named one, or not."""
+        """Whether a pre-tuned model is tuned further.
+
+        Without `source`, this depends on whether one is named.
+        """
         return (
             self._raw_value("source") or ("pre_tuned" if self.pre_tuned_name else "foundation")
         ) == "pre_tuned"
 
     @cached_property
     def pre_tuned_name(self) -> str:
-        """The pre-tuned model that is asked for, whether or not there is one."""
+        """The requested pre-tuned model's resource name, whether or not the model exists."""
         picked = self._raw_value("pre_tuned_model")
         return self._raw_value("other_model") if picked == OTHER else picked
 
@@ -92,12 +97,15 @@ class ModelDetailsForm(ModelFields):
 
     @property
     def fixed_adapter(self) -> bool:
-        """Tuning on keeps the adapter."""
+        """Whether the adapter size is set by a pre-tuned model: further tuning keeps it."""
         return self.is_from_pre_tuned and bool(self.pre_tuned_name)
 
     @property
     def choices_key(self) -> str:
-        """What the choices on the page depend on; the page sends it back, to be given new ones in time."""
+        """Values that the choices depend on.
+
+        The page posts them, and gets new choices if they have changed.
+        """
         parent = self.pre_tuned_name if self.parent else ""
         return f"{self.is_from_pre_tuned} {self.fixed_adapter} {parent} {self.region} {self.chosen.id}"
 
@@ -105,10 +113,11 @@ class ModelDetailsForm(ModelFields):
     def region(self) -> str:
         return self._raw_value("location")
 
-    # ---- what may be chosen ----
+    # ---- choices ----
 
     def _find_base_model(self, id: str) -> BaseModel:
-        """The named model, or the first one offered: a wrong name is refused by its own field."""
+        """Return the chosen model, or the first one if the name is invalid (its own field shows that
+        error)."""
         offered = base_models.list_base_models(self.project)
         named = next((model for model in offered if model.id == id), None)
         if named is None and self.parent:
@@ -122,7 +131,7 @@ class ModelDetailsForm(ModelFields):
         return field
 
     def _set_choices(self) -> None:
-        """A value that is not allowed stays in its list, so that it is seen; its field refuses it."""
+        """Set the choices. An invalid value stays listed, so that it is visible; its field shows an error."""
         allowed = {
             "location": [(region, region) for region in list_tuning_regions(self.project, self.chosen)],
             "adapter_size": adapter_choices(self.chosen),
@@ -143,7 +152,7 @@ class ModelDetailsForm(ModelFields):
         self._set_error_messages()
 
     def _parent_choices(self) -> Iterator[tuple[str, str]]:
-        """Read only when they are drawn."""
+        """Yield the pre-tuned models; evaluated lazily, when the field is rendered."""
         yield "", _("Select a model")
         yield from ((parent.name, str(parent)) for parent in self.parents)
         yield OTHER, _("Another model (by resource name)")
@@ -157,7 +166,7 @@ class ModelDetailsForm(ModelFields):
         ) % {"model": self.chosen.id, "sizes": ", ".join(map(str, self.chosen.adapter_sizes))}
 
     def _set_widget_attrs(self, live: str) -> None:
-        """Looks, placeholders, what describes a field, and where its change is kept."""
+        """Set CSS classes, placeholders, descriptions and the URL that saves changes."""
         for name, field in self.fields.items():
             attrs = field.widget.attrs
             attrs["class"] = get_css_class(field.widget)
@@ -188,13 +197,13 @@ class ModelDetailsForm(ModelFields):
 
     @property
     def other_fields(self) -> list[forms.BoundField]:
-        """The fields whose errors have a place on the page, whether or not its choices are given anew."""
+        """Fields whose errors are updated even if the choices aren't."""
         placeless = {"source", "export_last_checkpoint_only", *DEPENDENT_FIELDS}
         return [field for field in self if field.name not in placeless]
 
     @property
     def choice_fields(self) -> list[forms.BoundField]:
-        """Those whose errors come with the choices, when these are given anew."""
+        """Fields whose errors are rendered together with new choices."""
         hidden = {"adapter_size"} if self.fixed_adapter else set()
         if self.parent and not self.parent.checkpoints:
             hidden.add("pre_tuned_checkpoint")
@@ -203,7 +212,7 @@ class ModelDetailsForm(ModelFields):
     def get_label(self, name: str) -> str:
         return str(self.fields[name].label)
 
-    # ---- what it comes to ----
+    # ---- cleaning ----
 
     def clean_base_model(self) -> str:
         if self.parent:
@@ -259,7 +268,7 @@ class ModelDetailsForm(ModelFields):
 
     @property
     def checkpoint(self) -> str:
-        """The checkpoint asked for; one that was chosen of another model on the same page is not meant."""
+        """Return the requested checkpoint, or "" if it was chosen for another model on the same page."""
         before = self.data.get("shown_model")
         return (
             ""
@@ -300,7 +309,7 @@ class ModelDetailsForm(ModelFields):
             )
 
     def get_valid_columns(self) -> dict[str, Any]:
-        """The columns whose values may be kept, whether or not the others are right."""
+        """Return the columns with valid values, even if other fields are invalid."""
         self.errors  # noqa: B018 - cleans
         return {name: self.cleaned_data[name] for name in COLUMNS if name in self.cleaned_data}
 
@@ -312,7 +321,8 @@ def get_css_class(widget: forms.Widget) -> str:
 
 
 def build_autosave_attrs(live: str, when: str) -> dict[str, str]:
-    """One request at a time, and the newest values after it."""
+    """Return the htmx attributes of autosave: one request at a time, followed by one with the latest
+    values."""
     if not live:
         return {}
     return {"hx-post": live, "hx-trigger": when, "hx-swap": "none", "hx-sync": "closest form:queue last"}

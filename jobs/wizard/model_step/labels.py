@@ -1,4 +1,4 @@
-"""Labels as a person types them, one `key=value` a line, and as the service takes them (pure)."""
+"""Labels as entered, one `key=value` per line, and as a dict for the service (pure)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from django.utils.translation import gettext as _
 from jobs.request.body import SUBMISSION_LABEL
 
 MAX_CHARACTERS = 63
+"""Vertex AI's documentation says 63 or 64 characters; 63 are always accepted."""
 MAX_LABELS = 63
-"""Vertex takes 64; one of them is our own. Its pages say 64 or 63 characters; 63 is always taken."""
+"""Vertex AI allows 64 labels, one of which is ours."""
 
 
 class InvalidLabels(ValueError):
-    """Sentences, each naming its line and the cure."""
+    """Its messages name the line and how to fix it."""
 
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(*sentences)
@@ -26,7 +27,7 @@ def format_labels(labels: Mapping[str, str]) -> str:
 
 
 def parse_labels(text: str) -> dict[str, str]:
-    """Raises Wrong; empty lines count as lines, and mean nothing."""
+    """Return the labels. Raise InvalidLabels. Empty lines are skipped, but counted in line numbers."""
     labels: dict[str, str] = {}
     wrong: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):

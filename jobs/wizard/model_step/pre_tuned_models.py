@@ -1,4 +1,4 @@
-"""The tuned models of a project that a new job may go on from."""
+"""The tuned models of a project that a new job can tune further."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from jobs.tuning_job_resource import Checkpoint, get_object
 from studio.models import Project
 
 MAX_MODELS = 200
-"""Older ones can still be named by their resource name."""
+"""Enough for a list that stays usable; older models can be entered by resource name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreTunedModel:
-    """`name` is `projects/…/models/ID@version`; `adapter_size` is the rank that a job on it keeps."""
+    """A tuned model.
+
+    `name` is `projects/…/models/ID@version`; `adapter_size` is its rank, which further tuning keeps.
+    """
 
     name: str
     title: str
@@ -53,13 +56,13 @@ class PreTunedModel:
 
     @property
     def default_checkpoint(self) -> Checkpoint | None:
-        """The one that the model's endpoint serves."""
+        """The checkpoint served by the model's endpoint."""
         serving = (found for found in self.checkpoints if found.endpoint == self.endpoint)
         return next(serving, self.checkpoints[-1] if self.checkpoints else None)
 
 
 def list_pre_tuned_models(project: Project, location: str) -> list[PreTunedModel]:
-    """Newest first; a job goes on only where its model lies."""
+    """Return the models in `location`, newest first: a model can only be tuned further in its own region."""
     jobs = TuningJob.objects.filter(project=project, location=location, deleted_at=None).succeeded()
     named = (
         jobs.exclude(base_model="").order_by("-created_at", "-pk").defer("request", "summary")[:MAX_MODELS]

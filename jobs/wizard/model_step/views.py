@@ -1,7 +1,7 @@
-"""Step 1 of the wizard: its page, and a draft that is kept at every change, from several tabs at once.
+"""Step 1 of the wizard, which saves the draft at every change, possibly from several tabs.
 
-A page says in `seen` what it knows of the draft; only what differs from that is written, so that of two tabs
-the later change of a field wins, and a field that one of them did not touch stays as the other left it.
+`seen` contains the draft's values when the page was loaded. Only values that differ from it are written: the
+last change of a field wins, and fields not changed in one tab keep the value from the other.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def edit_model(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 def save_model_step(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Keeps whatever is right, at a change (htmx), at Show (without JavaScript) and at Continue."""
+    """Save the valid fields: after a change (htmx), for Show (without JavaScript) and for Continue."""
     goes_on = not request.htmx and "show" not in request.POST
     job = draft_or_none(request, project, pk) if request.htmx else get_or_replace_draft(request, project, pk)
     if job is None or not job.is_draft:
@@ -56,7 +56,8 @@ def save_model_step(request: Request, project: Project, pk: int) -> HttpResponse
     form = ModelDetailsForm(request.POST, instance=job, live=live, final=goes_on)
     changed = diff_values(form.get_valid_columns(), parse_page_state(request) if job.pk == pk else None)
     if changed and not job.update_draft(**changed):
-        return save_model_step(request, project, pk)  # Started or discarded just now: it is seen this time.
+        # The draft was started or discarded in between; the second call sees that at its top.
+        return save_model_step(request, project, pk)
     if form.is_valid() and goes_on:
         return redirect("jobs:dataset", project.slug, job.pk)
     job.refresh_from_db()
@@ -95,7 +96,10 @@ def render_model_step(
 
 
 def build_focus_context(request: Request, form: ModelDetailsForm) -> dict[str, Any]:
-    """Where the cursor stands, and what a mended copy says of its changes; not while htmx asks."""
+    """Set the focus and notes of a fixed copy.
+
+    Return whether options are unfolded, and notes without a field.
+    """
     if request.htmx:
         return {}
     notes = read_fix_context(request, form.job).notes
@@ -107,7 +111,7 @@ def build_focus_context(request: Request, form: ModelDetailsForm) -> dict[str, A
 
 
 def parse_page_state(request: Request) -> dict[str, Any] | None:
-    """What the page knew; None where a caller does not say, or says nonsense."""
+    """Return the values known to the page, or None if they are missing or invalid."""
     try:
         told = json.loads(request.POST["seen"])
     except (KeyError, ValueError):

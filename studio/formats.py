@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.utils import formats, timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SIZE_UNITS = ("B", "kB", "MB", "GB")
@@ -62,6 +63,20 @@ def format_relative_time(moment: datetime) -> str:
     local = timezone.localtime(moment)
     style = _("j M") if local.year == timezone.localtime().year else _("j M Y")
     return formats.date_format(local, style)
+
+
+def list_separator() -> str:
+    return pgettext("between items of a list", ", ")
+
+
+def join_list(items: Iterable[object]) -> str:
+    """a, b, c: with the comma of the reader's language."""
+    return list_separator().join(map(str, items))
+
+
+def join_sentences(sentences: Iterable[object]) -> str:
+    """Sentences with a space between them, but not after a Japanese full stop; blank ones are left out."""
+    return " ".join(filter(None, map(str, sentences))).replace("。 ", "。")
 
 
 def format_iso_date(text: str) -> str:

@@ -11,12 +11,12 @@ from django.db.models import Q
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext
 
 from jobs.models import TuningJob
 from jobs.querysets import Submission
 from jobs.status import get_run_progress
-from studio.formats import format_rough_duration
+from studio.formats import format_rough_duration, join_list, list_separator
 from studio.models import Project
 from studio.projects import quotas
 from studio.templatetags.studio import person
@@ -46,15 +46,17 @@ class QueuedJob:
             self.owner,
             _("about %(left)s left") % {"left": format_rough_duration(self.left)} if self.left else "",
         ]
-        return separator().join(filter(None, told))
+        return join_list(filter(None, told))
 
     @property
     def link(self) -> SafeString:
         shown = format_html('<a href="{}">{}</a>', self.address, self.name) if self.address else self.name
-        return format_html("{} ({})", shown, self.facts) if self.facts else format_html("{}", shown)
+        if not self.facts:
+            return format_html("{}", shown)
+        return format_html(_("{name} ({facts})"), name=shown, facts=self.facts)
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.facts})" if self.facts else self.name
+        return _("{name} ({facts})").format(name=self.name, facts=self.facts) if self.facts else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Queue:
         listed = [(place.link,) for place in self.first_jobs] + [
             (more,) for more in format_more(self.hidden_count)
         ]
-        return format_html_join(separator(), "{}", listed)
+        return format_html_join(list_separator(), "{}", listed)
 
     @property
     def first_jobs(self) -> tuple[QueuedJob, ...]:
@@ -95,12 +97,8 @@ class Queue:
             count,
         ) % {
             "n": count,
-            "names": separator().join([*map(str, self.first_jobs), *format_more(self.hidden_count)]),
+            "names": join_list([*self.first_jobs, *format_more(self.hidden_count)]),
         }
-
-
-def separator() -> str:
-    return pgettext("between items of a list", ", ")
 
 
 def format_more(count: int) -> list[str]:

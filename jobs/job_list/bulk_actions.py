@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from jobs.job_list.filters import parse_pk
 from jobs.models import TuningJob
+from studio.formats import join_list
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -57,5 +58,4 @@ def report_cancelled(request: Request, cancelled: list[TuningJob]) -> None:
         "Cancellation requested for %(n)d jobs: %(names)s.",
         len(cancelled),
     )
-    names = ", ".join(str(job) for job in cancelled)
-    messages.success(request, words % {"n": len(cancelled), "names": names})
+    messages.success(request, words % {"n": len(cancelled), "names": join_list(cancelled)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from jobs.datasets.check.model_limits import Purpose
@@ -41,12 +42,13 @@ def suggest_other_file(case: FailureCase, cause: str, action: str, purpose: Purp
     return Fix(cause, action, purpose, button=button)
 
 
-def get_file_name(case: FailureCase) -> str:
-    """Return the file name, or "the training dataset" if it is unknown."""
+def get_file_name(case: FailureCase, *, starts_sentence: bool = True) -> str:
+    """Return the file's name, or "the training dataset" if there is none."""
     dataset: Dataset | None = getattr(case.job, identify_dataset(case))
     if dataset:
         return str(dataset)
-    return _("the training dataset") if identify_dataset(case) == "training" else _("the validation dataset")
+    words = _("the training dataset") if identify_dataset(case) == "training" else _("the validation dataset")
+    return capfirst(words) if starts_sentence else words
 
 
 def fix_not_jsonl(case: FailureCase) -> Fix:
@@ -85,7 +87,8 @@ def fix_unsupported_modality(case: FailureCase) -> Fix:
 
 
 def fix_invalid_role(case: FailureCase) -> Fix:
-    cause = _("A message in %(file)s has a role other than user or model.") % {"file": get_file_name(case)}
+    file = get_file_name(case, starts_sentence=False)
+    cause = _("A message in %(file)s has a role other than user or model.") % {"file": file}
     action = _("Set “role” to user or model in every entry of “contents”.")
     return suggest_other_file(case, cause, action)
 
@@ -106,7 +109,7 @@ def fix_too_many_validation_examples(case: FailureCase) -> Fix:
 def fix_too_long_example(case: FailureCase) -> Fix:
     limit = case.model.tokens_per_example if case.model else None
     cause = _("An example in %(file)s is too long for %(model)s.") % {
-        "file": get_file_name(case),
+        "file": get_file_name(case, starts_sentence=False),
         "model": case.model_id,
     }
     action = (

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from jobs.preflight import list_tuning_regions
 from jobs.request.body import SUBMISSION_LABEL
 from jobs.troubleshooting.fix import FailureCase, Fix, describe_change, format_use_label, format_value
+from studio.formats import join_list
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
@@ -57,7 +58,7 @@ def fix_adapter_size(case: FailureCase) -> Fix:
 
 
 def describe_adapter_sizes(model: str, sizes: Sequence[int]) -> str:
-    return _("%(model)s supports %(sizes)s.") % {"model": model, "sizes": ", ".join(map(str, sizes))}
+    return _("%(model)s supports %(sizes)s.") % {"model": model, "sizes": join_list(sizes)}
 
 
 def change_one_field(case: FailureCase, field: str, new: Any, recipe: Fix, why: str) -> Fix:
@@ -261,10 +262,10 @@ def fix_labels(case: FailureCase) -> Fix:
     )
     if not wrong:
         return Fix(cause, action, "labels", button=_("Change the labels"))
-    listed = ", ".join(wrong)
+    listed = join_list(wrong)
     kept = {key: value for key, value in held.items() if key not in wrong}
     cause = _("These labels aren’t allowed: %(keys)s.") % {"keys": listed}
-    note = _("Removed: %(keys)s.") % {"keys": ", ".join(f"{key}={held[key]}" for key in wrong)}
+    note = _("Removed: %(keys)s.") % {"keys": join_list(f"{key}={held[key]}" for key in wrong)}
     button = _("Remove %(keys)s") % {"keys": listed}
     return Fix(cause, action, "labels", {"labels": kept}, button, {"labels": note})
 

@@ -22,7 +22,7 @@ from jobs.wizard.dataset_step.leakage import LeakageCheck
 from jobs.wizard.draft_summary import DatasetSection, DraftSummary
 from jobs.wizard.drafts import draft_or_404
 from studio.celery import send_on_commit
-from studio.formats import format_count
+from studio.formats import format_count, join_sentences
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -217,5 +217,5 @@ def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
     if job.start(request.user):
         told = _("“%(job)s” was submitted. Charts appear here when training starts.") % {"job": job}
         job.refresh_from_db(fields=["submission", "submitted_at"])
-        messages.success(request, " ".join(filter(None, [told, str(get_queue(job, request.user))])))
+        messages.success(request, join_sentences([told, get_queue(job, request.user)]))
     return redirect("jobs:detail", project.slug, job.pk)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from studio.formats import join_sentences
 from studio.vertex import errors
 from studio.vertex.errors import VertexError
 
@@ -23,7 +24,7 @@ class Banner:
     machine: str = ""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self.title, self.meaning, self.action]))
+        return join_sentences([self.title, self.meaning, self.action])
 
 
 def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:

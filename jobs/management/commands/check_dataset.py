@@ -73,7 +73,7 @@ def get_base_model(id: str | None) -> BaseModel | None:
     model = catalog.find_model(id) if id else None
     if id and not model:
         known = {model.id: None for backend in ("google", "engine") for model in catalog.models(backend)}
-        raise CommandError(f"{id} is not a known base model. Known are {', '.join(known)}.")
+        raise CommandError(f"Unknown base model {id}. Choose one of: {', '.join(known)}.")
     return model
 
 

@@ -25,6 +25,7 @@ from jobs.wizard.model_step.choices import (
 from jobs.wizard.model_step.display_name import validate_display_name
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS, OTHER, ModelFields, build_form_data
 from jobs.wizard.model_step.pre_tuned_models import PreTunedModel, list_pre_tuned_models
+from studio.formats import join_list
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 
@@ -163,7 +164,7 @@ class ModelDetailsForm(ModelFields):
         ) % {"model": self.chosen.id}
         self.fields["adapter_size"].error_messages["invalid_choice"] = _(
             "%(model)s supports adapter sizes %(sizes)s."
-        ) % {"model": self.chosen.id, "sizes": ", ".join(map(str, self.chosen.adapter_sizes))}
+        ) % {"model": self.chosen.id, "sizes": join_list(self.chosen.adapter_sizes)}
 
     def _set_widget_attrs(self, live: str) -> None:
         """Set CSS classes, placeholders, descriptions and the URL that saves changes."""
@@ -261,7 +262,7 @@ class ModelDetailsForm(ModelFields):
         elif fault := self._find_parent_error():
             self.add_error(field, fault)
         elif self.parent and checkpoint not in {"", *(found.id for found in self.parent.checkpoints)}:
-            known = ", ".join(found.id for found in self.parent.checkpoints) or _("none")
+            known = join_list(found.id for found in self.parent.checkpoints) or _("none")
             self.add_error("pre_tuned_checkpoint", _("Available checkpoints: %(ids)s.") % {"ids": known})
         elif not (self.errors.keys() & {"other_model", "pre_tuned_model", "pre_tuned_checkpoint"}):
             given |= {"pre_tuned_model": self.pre_tuned_name, "pre_tuned_checkpoint": checkpoint}

@@ -53,4 +53,5 @@ def test_message_keeps_the_language_of_its_request() -> None:
     with override("ja"):
         banner = explain_error(errors.NotSent("x"))
     assert isinstance(banner, Banner) and isinstance(banner.title, str)
-    assert str(banner) == f"{banner.title} {banner.meaning} {banner.action}"
+    assert str(banner) == f"{banner.title}{banner.meaning}{banner.action}"
+    assert str(banner).startswith("このサーバーから Google Cloud に接続できません。何も")

@@ -65,9 +65,9 @@ def route(path: str, **views: View) -> URLPattern:
 
 
 def check_health(request: HttpRequest) -> HttpResponse:
-    """Also tells how many bytes of memory the spare trainer holds; null where there is none."""
-    spare = services.runner().measure_spare()
-    return message_reader.json_response({"status": "ok", "spareTrainerBytes": spare})
+    """Also tells how much memory the spare trainer holds; null where there is none."""
+    spare = services.runner().describe_spare()
+    return message_reader.json_response({"status": "ok", "spareTrainer": spare})
 
 
 def warm_up(request: HttpRequest) -> HttpResponse:

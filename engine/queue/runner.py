@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -59,9 +60,9 @@ class Runner:
         self._spare.request()
         self._woken.set()
 
-    def measure_spare(self) -> int | None:
-        """Bytes of memory that the spare trainer holds, None where there is none."""
-        return self._spare.measure_memory()
+    def describe_spare(self) -> dict[str, Any] | None:
+        """The spare trainer's memory, and whether it is ready; None where there is none."""
+        return self._spare.describe()
 
     def stop(self) -> None:
         """End the trainers; their jobs go on with the next runner."""

@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import psutil
 
 from engine.queue.job_folder import JobFolder
-from engine.training.spare import send_job
+from engine.training.spare import is_ready, send_job
 
 TRAINER = "engine.training"
 STDERR = 2
@@ -71,6 +71,9 @@ class Spare:
         self._channel.close()
         self.process.kill()
         self.process.wait()
+
+    def is_ready(self) -> bool:
+        return is_ready(self._channel)
 
     def measure_memory(self) -> int:
         """Bytes of memory that it holds; 0 where it is gone."""
@@ -132,10 +135,12 @@ class SpareKeeper:
                 spare.end()
             return launch(str(folder.path.absolute()), subprocess.DEVNULL, log_file)
 
-    def measure_memory(self) -> int | None:
-        """Bytes of memory that the spare holds, None where there is none; from any thread."""
+    def describe(self) -> dict[str, Any] | None:
+        """The spare's memory, and whether it is ready; None where there is none. From any thread."""
         with self._lock:
-            return self._spare.measure_memory() if self._spare and self._spare.is_alive() else None
+            if not self._spare or not self._spare.is_alive():
+                return None
+            return {"ready": self._spare.is_ready(), "memoryBytes": self._spare.measure_memory()}
 
     def stop(self) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+READY = b"ready"
 MESSAGE_BYTES = 2**16  # more than any path: Linux ends them at 4,096 bytes
 
 
@@ -17,12 +18,21 @@ def send_job(channel: socket.socket, folder: Path, log_file: int) -> None:
     socket.send_fds(channel, [os.fsencode(folder.absolute())], [log_file])
 
 
+def is_ready(channel: socket.socket) -> bool:
+    """Whether the spare at the other end of `channel` waits for its job, all imported."""
+    try:
+        return channel.recv(len(READY), socket.MSG_PEEK | socket.MSG_DONTWAIT) == READY
+    except OSError:
+        return False
+
+
 def wait_for_job() -> Path | None:
     """Wait on standard input for a job; its folder, or None where the engine is gone.
 
     From then on the process prints to the job's log and has nothing to read, as one started for the job.
     """
     with socket.socket(fileno=os.dup(0)) as channel:
+        channel.sendall(READY)
         message, descriptors, _flags, _address = socket.recv_fds(channel, MESSAGE_BYTES, 1)
     if not message:
         return None

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from engine.queue.job_folder import JobFolder
 from tests.journeys.conftest import list_remote_jobs
 from tests.stack import Person, Stack, wait_until
 
@@ -94,7 +95,9 @@ def whole(stack: Stack) -> Callable[[Run, str], None]:
 
 
 @pytest.mark.parametrize(
-    "victim", ["-m engine.train", "-A studio worker", "-m engine --host"], ids=["trainer", "worker", "engine"]
+    "victim",
+    ["-m engine.training", "-A studio worker", "-m engine --host"],
+    ids=["trainer", "worker", "engine"],
 )
 def test_run_survives_a_killed_process(
     victim: str, start: Callable[[str], Run], whole: Callable[[Run, str], None], stack: Stack
@@ -119,4 +122,5 @@ def test_run_survives_killing_everything(
 def nothing_left_running(stack: Stack) -> Iterator[None]:
     """Each test ends with an idle engine, so that the next one's job does not wait in line."""
     yield
-    wait_until(lambda: not stack.processes("-m engine.train"), seconds=60)
+    jobs = JobFolder.all(stack.state / "engine")
+    wait_until(lambda: all(job.is_finished for job in jobs), seconds=60)

@@ -59,12 +59,12 @@ def test_job_starts_in_the_spare_that_was_requested(act: Act, start: Start) -> N
     runner = start()
     runner.warm_up()
     spare = wait_for_spare()
-    assert runner.measure_spare()
+    assert runner.describe_spare()
     folder = act("works on")
     runner.wake()
     assert find_trainer(folder) == spare
     assert folder.state["pidStarted"] == spare.create_time()
-    assert runner.measure_spare() is None
+    assert runner.describe_spare() is None
     assert os.getsid(spare.pid) == spare.pid
 
 
@@ -72,7 +72,7 @@ def test_no_spare_without_a_request(act: Act, start: Start) -> None:
     folder = act("works")
     runner = start()
     wait_for(lambda: folder.is_finished)
-    assert (find_spares(), runner.measure_spare()) == ([], None)
+    assert (find_spares(), runner.describe_spare()) == ([], None)
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -136,7 +136,7 @@ def test_spare_stays_where_the_job_cannot_start(act: Act, keeper: SpareKeeper) -
     (folder.path / "trainer.log").mkdir()
     with pytest.raises(OSError):
         keeper.launch_trainer(folder)
-    assert keeper.measure_memory()
+    assert keeper.describe()
     (folder.path / "trainer.log").rmdir()
     process = keeper.launch_trainer(folder)
     assert (process.pid, process.wait(30)) == (spare.pid, 0)
@@ -147,7 +147,7 @@ def test_spare_ends_after_its_time_without_a_job(act: Act, start: Start) -> None
     runner.warm_up()
     spare = wait_for_spare()
     wait_for(lambda: is_gone(spare))
-    assert runner.measure_spare() is None
+    assert runner.describe_spare() is None
 
 
 def test_each_request_keeps_the_spare_for_longer(act: Act, keeper: SpareKeeper) -> None:
@@ -167,13 +167,13 @@ def test_spare_that_cannot_start_is_not_tried_again_until_the_next_request(
     monkeypatch.setattr("engine.queue.trainer_process.TRAINER", "no.such.module")
     keeper.request()
     keeper.update(is_useful=True, is_idle=True)
-    wait_for(lambda: keeper.measure_memory() is None)
+    wait_for(lambda: keeper.describe() is None)
     assert keeper.update(is_useful=True, is_idle=True) is None
     assert keeper.update(is_useful=True, is_idle=True) is None
     monkeypatch.setattr("engine.queue.trainer_process.TRAINER", "tests.engine.queue.acting_trainer")
     keeper.request()
     assert keeper.update(is_useful=True, is_idle=True)
-    assert keeper.measure_memory()
+    assert keeper.describe()
 
 
 def test_while_a_job_trains_a_spare_starts_only_for_a_job_that_waits(act: Act, start: Start) -> None:
@@ -186,10 +186,10 @@ def test_while_a_job_trains_a_spare_starts_only_for_a_job_that_waits(act: Act, s
     runner.warm_up()
     heartbeat = running.progress["heartbeat"]
     wait_for(lambda: running.progress["heartbeat"] > heartbeat + 1)
-    assert runner.measure_spare() is None
+    assert runner.describe_spare() is None
     waiting = act("works")
     runner.wake()
-    wait_for(lambda: runner.measure_spare())
+    wait_for(lambda: runner.describe_spare())
     assert read_state(waiting) == "PENDING"
 
 
@@ -259,6 +259,7 @@ def test_spare_trains_to_the_same_bits_as_a_new_process(
     runner = start()
     runner.warm_up()
     spare = wait_for_spare()
+    wait_for(lambda: (runner.describe_spare() or {}).get("ready"), 120)
     warm = make_job()
     runner.wake()
     wait_for(lambda: "pid" in warm.state)
@@ -278,12 +279,13 @@ def test_warm_up_call_starts_a_spare_and_health_tells_its_memory(base_folder: Pa
     file = tmp_path / "token"
     with run_engine(tmp_path / "root", "--token-file", str(file)) as engine:
         allowed = {"Authorization": f"Bearer {file.read_text()}"}
-        assert engine.get("healthz").json() == {"status": "ok", "spareTrainerBytes": None}
+        assert engine.get("healthz").json() == {"status": "ok", "spareTrainer": None}
         assert engine.post("engine/warm-up").status_code == 401
         assert engine.post("engine/warm-up", headers={**allowed, "Origin": "null"}).status_code == 403
         assert engine.get("engine/warm-up", headers=allowed).status_code == 405
-        assert engine.get("healthz").json()["spareTrainerBytes"] is None
+        assert engine.get("healthz").json()["spareTrainer"] is None
         assert engine.post("engine/warm-up", headers=allowed).json() == {}
-        wait_for(lambda: engine.get("healthz").json()["spareTrainerBytes"])
+        wait_for(lambda: (engine.get("healthz").json()["spareTrainer"] or {}).get("ready"), 120)
+        assert engine.get("healthz").json()["spareTrainer"]["memoryBytes"] > 2**26  # torch alone takes more
         spare = wait_for_spare(engine.process.pid)
     assert is_gone(spare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 READY = b"ready"
@@ -32,7 +33,8 @@ def wait_for_job() -> Path | None:
     From then on the process prints to the job's log and has nothing to read, as one started for the job.
     """
     with socket.socket(fileno=os.dup(0)) as channel:
-        channel.sendall(READY)
+        with suppress(OSError):  # a job that came first is there to read, and its sender has hung up
+            channel.sendall(READY)
         message, descriptors, _flags, _address = socket.recv_fds(channel, MESSAGE_BYTES, 1)
     if not message:
         return None

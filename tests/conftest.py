@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ for name, examples in (("few", 25), ("more", 100), ("most", 400)):
         ],
     )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a module unread if all of it is left out: importing torch takes longer than many tests."""
+    if collection_path.suffix != ".py":
+        return None
+    marked = re.search(r"^pytestmark = pytest\.mark\.(\w+)$", collection_path.read_text(), re.MULTILINE)
+    return (marked is not None and f"not {marked[1]}" in config.option.markexpr) or None
 
 
 @pytest.hookimpl(tryfirst=True)

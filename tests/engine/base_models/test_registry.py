@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForCausalLM
 
 from engine.base_models import hf_folder
 from engine.base_models.hf_folder import BaseModelError
@@ -89,7 +88,10 @@ def plain(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.engine
 def test_plain_model_folder_is_a_base_model(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoModelForCausalLM
+
     monkeypatch.setenv("ENGINE_BASES", str(plain))
     found = resolve_base_model("Some-Chat-0.5B")
     assert found is not None

@@ -237,6 +237,7 @@ def test_training_lowers_the_loss_and_is_reproducible(
     assert losses() == pytest.approx([before, after], rel=0.05)
 
 
+@pytest.mark.slow
 def test_build_in_one_run_equals_build_in_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second stage begins with what a file holds of the first, rotary frequencies in full."""
     for name, small in {"TOKENIZER_EXAMPLES": 3000, "BATCH": 8, "POOL": 2, "HELD_OUT": 16}.items():

@@ -11,8 +11,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from peft import PeftModel
-from transformers import AutoModelForCausalLM
 
 from jobs.models import Submission, TuningJob
 from studio.models import Backend, Project
@@ -39,9 +37,13 @@ def build_url(job: TuningJob, checkpoint: int) -> str:
     return reverse("jobs:adapter", args=[job.project.slug, job.pk, checkpoint])
 
 
+@pytest.mark.engine
 def test_peft_loads_the_adapter_linked_from_the_details(
     client: Client, job: TuningJob, base_folder: Path, tmp_path: Path
 ) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
     client.force_login(job.owner)
     page = client.get(reverse("jobs:details", args=[job.project.slug, job.pk])).content.decode()
     assert build_url(job, 1) in page and build_url(job, 2) in page

@@ -13,15 +13,18 @@ from django.utils import translation
 from jobs.datasets.check.checker import check_file, iter_problems
 from jobs.datasets.check.messages import describe_problem
 from jobs.datasets.transform.clean import clean_file
-from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING
+from tests.jobs.datasets.check.corpus import BYTES, CASES, MEANING, short_lines
 from tests.paths import ROOT
 
 WARNINGS = {"bom", "unknown_field"}
 MOST_MB, MOST_SECONDS = 100, 5.0
-SLOW = {"line of 100 MB", "a million short lines"}
+MILLION = "a million short lines"
+SLOW = {"line of 100 MB", MILLION}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case == MILLION else case for case in CASES]
+)
 def test_case_has_its_expected_problems(case: str) -> None:
     chunks, expected, examples = CASES[case]
     started = time.process_time()
@@ -52,9 +55,14 @@ def test_corpus_has_all_cases() -> None:
     assert (len(BYTES), len(MEANING)) == (27, 14)  # UTF-16 stands there in both of its orders
 
 
-def test_memory_stays_bounded_over_all_cases() -> None:
+def test_short_lines_are_counted_one_by_one() -> None:
+    assert check_file(short_lines(20_000)).examples == 20_000
+
+
+@pytest.mark.parametrize("left_out", [MILLION, pytest.param("", marks=pytest.mark.slow)])
+def test_memory_stays_bounded_over_all_cases(left_out: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "tests.jobs.datasets.check.corpus"],
+        [sys.executable, "-m", "tests.jobs.datasets.check.corpus", left_out],
         cwd=ROOT,
         check=True,
         capture_output=True,

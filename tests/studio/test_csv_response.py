@@ -13,9 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from jobs.datasets.check.checker import check_file
-from jobs.datasets.diff import results as diff_results
 from jobs.datasets.models import Dataset
-from jobs.datasets.report_page import downloads
 from jobs.models import TuningJob
 from metrics.point_store import Points
 from studio.csv_response import FORMULA_STARTS, guard_cell, iter_csv_lines, stream_csv
@@ -56,10 +54,7 @@ def runs(project: Project) -> list[TuningJob]:
 def make_dataset(project: Project, tuner: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Dataset]:
     """make_dataset(name, content) -> a row of the library whose object holds that content."""
     contents: dict[str, bytes] = {}
-    monkeypatch.setattr(downloads, "open_version", lambda dataset: io.BytesIO(contents[dataset.uri]))
-    monkeypatch.setattr(
-        diff_results, "make_source", lambda dataset: lambda: iter([contents[dataset.uri]]), raising=True
-    )
+    monkeypatch.setattr(Dataset, "open", lambda dataset: io.BytesIO(contents[dataset.uri]))
 
     def make(name: str, content: bytes) -> Dataset:
         uri = f"gs://data/{name}"

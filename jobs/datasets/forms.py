@@ -36,7 +36,7 @@ def validate_filename(name: str) -> str:
 
 
 class UploadFolderForm(forms.Form):
-    """Where uploads of this draft go; blank is the project's bucket."""
+    """The folder that uploads go to; blank means the project's bucket."""
 
     upload_to = forms.CharField(max_length=1100, required=False)
 

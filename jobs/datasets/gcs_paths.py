@@ -1,7 +1,7 @@
-"""Buckets, folders and files of Cloud Storage, as a person walks through them.
+"""Buckets, folders and files of Cloud Storage, as a person browses them.
 
-A place is a text: blank (the list of buckets), `gs://bucket/`, or `gs://bucket/folder/`. Every one goes
-through parse_gs_uri, so that no address reaches a path, a host or a bucket that is none.
+A place is a text: blank (the list of buckets), `gs://bucket/`, or `gs://bucket/folder/`. Every place is
+validated by parse_gs_uri, so that none reaches another path, host or bucket.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from studio.vertex.storage import Listing, ObjectInfo, Storage, parse_gs_uri
 
 SCHEME = "gs://"
 PER_PAGE = 100
+"""Entries on a page of a folder: one request, and short enough to look through."""
 DATASET_SUFFIX = ".jsonl"
 
 
@@ -27,7 +28,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """`fits` where it may be chosen as a dataset."""
+    """A file of any kind; only .jsonl files can be chosen as a dataset."""
 
     name: str
     uri: str
@@ -41,7 +42,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """One page of what lies at a place; `next_page` is blank on the last one."""
+    """One page of the entries of a place; `next_page` is blank on the last page."""
 
     place: str
     folders: tuple[Folder, ...] = ()
@@ -54,7 +55,7 @@ class FolderListing:
 
 
 def list_folder(storage: Storage, place: str, page: str = "") -> FolderListing:
-    """What lies at `place`. Raises VertexError."""
+    """List one page of the entries of `place`. Raises VertexError."""
     if not place:
         return FolderListing("", tuple(Folder(name, f"{SCHEME}{name}/") for name in storage.buckets()))
     bucket, prefix = split_folder_uri(place)
@@ -77,7 +78,7 @@ def build_file(info: ObjectInfo, place: str) -> File:
 
 
 def split_folder_uri(place: str) -> tuple[str, str]:
-    """Bucket and prefix of a folder's place. Raises BadName."""
+    """Return bucket and prefix of a folder. Raises BadName."""
     if not place.endswith("/"):
         raise BadName("A folder's address ends in a slash.")
     bucket, name = parse_gs_uri(f"{place}x")
@@ -93,8 +94,8 @@ def is_folder_uri(text: str) -> bool:
 
 
 def parse_folder_uri(text: str) -> str:
-    """What a person writes for a place, as one: the scheme and the last slash may be missing, the spaces
-    around it do not count. Raises BadName."""
+    """Return the place that a person typed: the scheme and the last slash may be missing, and spaces around
+    it are ignored. Raises BadName."""
     bare = text.strip()
     if not bare or bare == SCHEME:
         return ""
@@ -105,21 +106,21 @@ def parse_folder_uri(text: str) -> str:
 
 
 def join_folder(place: str, folder: str) -> str:
-    """The place of a folder that may not exist yet: the first file makes it. Raises BadName."""
+    """Return the place of a folder in `place`, which need not exist yet. Raises BadName."""
     name = folder.strip().strip("/")
-    made = f"{place}{name}/" if name else place
-    split_folder_uri(made)
-    return made
+    joined = f"{place}{name}/" if name else place
+    split_folder_uri(joined)
+    return joined
 
 
 def get_parent_folder(uri: str) -> str:
-    """The folder of a file's address, blank where the text is no address."""
+    """Return the folder of a file's URI; blank if the text is no URI."""
     folder = uri[: uri.rfind("/") + 1]
     return folder if is_folder_uri(folder) else ""
 
 
 def build_breadcrumbs(place: str) -> list[Folder]:
-    """The way from the bucket down to the place."""
+    """Return the folders from the bucket down to the place."""
     if not place:
         return []
     bucket, prefix = split_folder_uri(place)

@@ -1,4 +1,5 @@
-"""How a file becomes a Dataset: stored under a name of ours or found where it is, checked, pinned."""
+"""Turn a file into a Dataset: it is stored, or found in Cloud Storage, then checked and pinned to its
+version."""
 
 from __future__ import annotations
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "application/jsonl"
 ENGINE_BUCKET = "tuning-data"
+"""The local engine creates a bucket when it is first used, so its project needs no setting."""
 CLEANINGS = ("cleaned", "converted")
 
 
@@ -36,7 +38,7 @@ class TooBig(Exception):
 
 
 def ingest_upload(project: Project, user: User, file: BinaryIO, filename: str, folder: str = "") -> Dataset:
-    """Checks the file, then stores it; see new_address. Raises NoBucket, TooBig, VertexError."""
+    """Check the file, then store it. Raises NoBucket, TooBig, VertexError."""
     file.seek(0)
     report = check_file(read_chunks(file), name=filename)
     if report.bytes > settings.DATASET_MAX_BYTES:
@@ -45,7 +47,7 @@ def ingest_upload(project: Project, user: User, file: BinaryIO, filename: str, f
 
 
 def store_file(project: Project, file: BinaryIO, filename: str, folder: str = "") -> ObjectInfo:
-    """Under the name that it has, in the chosen folder; where another file has that name, under a new one."""
+    """Store the file under its own name in the chosen folder, or with a suffix if that name is taken."""
     storage = project.storage()
     try:
         return storage.upload(file, make_object_uri(project, filename, folder), CONTENT_TYPE)
@@ -57,7 +59,8 @@ def store_file(project: Project, file: BinaryIO, filename: str, folder: str = ""
 
 
 def ingest_existing(project: Project, user: User, uri: str, source: str = Dataset.Source.EXISTING) -> Dataset:
-    """What the address holds now. A version that was checked before is not read again."""
+    """Return the current version of the file as a dataset; one that was checked before is not read again.
+    Raises NotFound, TooBig, VertexError."""
     storage = project.storage()
     found = storage.stat(uri)
     known = Dataset.objects.filter(project=project, uri=found.uri, generation=str(found.generation)).first()
@@ -71,7 +74,7 @@ def ingest_existing(project: Project, user: User, uri: str, source: str = Datase
 
 
 def ingest_sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
-    """A part of the studio's own sample data, stored in the project's bucket at its first use."""
+    """Return a part of the built-in sample data, stored in the project's bucket when it is first used."""
     uri = f"gs://{get_bucket(project)}/{data.object_name(part)}"
     with data.path(part).open("rb") as file:
         try:
@@ -99,7 +102,8 @@ def ingest_derived(
 def pin(
     project: Project, user: User, stored: ObjectInfo, source: str, report: Report, **facts: Any
 ) -> Dataset:
-    """`facts` are the parent and the derivation of what was made from another dataset."""
+    """Return the dataset of this stored version. `facts` are the parent and the derivation, if it was made
+    from another dataset."""
     with transaction.atomic():
         dataset, made = Dataset.objects.get_or_create(
             project=project,
@@ -131,8 +135,8 @@ def get_bucket(project: Project) -> str:
 
 
 def make_object_uri(project: Project, filename: str, folder: str = "") -> str:
-    """In `folder`, gs://bucket/folder/, or blank: in the project's bucket, in a folder of our making, so that
-    no upload meets another. The name is one that people recognise."""
+    """Return a URI in `folder` (gs://bucket/folder/), or if that is blank in a new folder in the project's
+    bucket, so that uploads never collide. The name stays recognizable."""
     return f"{folder or f'{default_folder(project)}{make_unique_suffix()}/'}{sanitize_filename(filename)}"
 
 

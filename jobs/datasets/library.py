@@ -1,4 +1,4 @@
-"""The dataset library: what is asked for in the address, what a row shows, and which jobs use a dataset."""
+"""Queries of the dataset library: filters, sorting, the columns of a row, and which jobs use a dataset."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from jobs.querysets import TuningJobQuerySet
 
 PAGE = 50
+"""Rows of a page of the library: a query counts the jobs of each."""
 PICKER_SIZE = 50
-"""Datasets offered in the wizard, newest first; older ones are found in the library."""
+"""Datasets offered in the wizard, the newest ones; older ones are found in the library."""
 WHOSE: dict[str, str | Promise] = {"all": _("All"), "mine": _("Mine")}
 
 
@@ -60,7 +61,7 @@ def headings(filters: Filters) -> dict[str, Heading]:
 
 
 def filter_datasets(project: Project, user: User, filters: Filters) -> QuerySet[Dataset]:
-    """Rows with their report's figures, but without the report itself: it may be large."""
+    """Return the rows with their report's figures, but without the report itself, which may be large."""
     found = Dataset.objects.filter(project=project).filter(build_owner_filter(filters, user))
     if filters.q:
         found = found.filter(uri__icontains=filters.q)
@@ -86,15 +87,15 @@ def get_report_fields() -> dict[str, F]:
 
 
 def build_name_expression() -> Lower:
-    """The last segment of the address, to sort by: the folder is what is left when every character that is no
-    slash is stripped from the end."""
+    """The last segment of the URI, to sort by. The folder is what remains when all characters other than a
+    slash are stripped from the end."""
     no_slash = Replace(F("uri"), Value("/"), Value(""))
     folder = Func(F("uri"), no_slash, function="RTRIM")
     return Lower(Func(F("uri"), folder, Value(""), function="REPLACE"))
 
 
 def count_uses(user: User) -> Subquery:
-    """How many jobs and drafts that `user` may see have the dataset, in either place."""
+    """Count the jobs and drafts visible to `user` that use the dataset for training or validation."""
     jobs = TuningJob.objects.visible_to(user).filter(build_usage_filter(OuterRef("pk"))).order_by()
     counted = jobs.annotate(n=Func(F("pk"), function="COUNT", output_field=IntegerField())).values("n")
     return Subquery(counted, output_field=IntegerField())
@@ -105,27 +106,27 @@ def build_usage_filter(dataset: Any) -> Q:
 
 
 def count_by_owner(project: Project, user: User) -> dict[str, int]:
-    """Rows behind each segment, in one query."""
+    """Count the rows of each segment in one query."""
     rows = Dataset.objects.filter(project=project).order_by()
     return rows.aggregate(all=Count("pk"), mine=Count("pk", filter=Q(owner=user)))
 
 
 def recent(project: Project) -> QuerySet[Dataset]:
-    """What the wizard offers to choose from."""
+    """The datasets that the wizard offers."""
     return (
         Dataset.objects.filter(project=project).annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
     )
 
 
 def others(dataset: Dataset) -> QuerySet[Dataset]:
-    """What a dataset can be compared with, newest first."""
+    """The datasets that this one can be compared with, the newest first."""
     rest = Dataset.objects.filter(project=dataset.project_id).exclude(pk=dataset.pk)
     return rest.annotate(**get_report_fields()).defer("report")[:PICKER_SIZE]
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetUsage:
-    """The jobs of a dataset: those that a person may see, and the owners of further drafts."""
+    """The jobs that use a dataset: those a person may see, and the owners of other people's drafts."""
 
     jobs: list[TuningJob]
     hidden: list[User | None]
@@ -148,12 +149,12 @@ def find_usage(dataset: Dataset, user: User) -> DatasetUsage:
 
 
 def can_change(dataset: Dataset, user: User, role: Role) -> bool:
-    """Its owner's, and an admin's."""
+    """Its owner may, and a project admin."""
     return role.covers(Role.ADMIN) or (role.covers(Role.TUNER) and dataset.owner_id == user.pk)
 
 
 def can_delete_object(dataset: Dataset) -> bool:
-    """Deleting the dataset takes its object along: it is one that the studio stored, and no other project of
-    this installation has it."""
+    """Whether the stored file is deleted with the dataset: the studio stored it, and no other project of this
+    installation uses it."""
     shared = Dataset.objects.filter(uri=dataset.uri, generation=dataset.generation).exclude(pk=dataset.pk)
     return dataset.source != Dataset.Source.EXISTING and not shared.exists()

@@ -1,4 +1,4 @@
-"""The rows of datasets: one pinned version of a file each, what two of them share, and what changed."""
+"""Datasets, each one pinned version of a file, and the comparisons of two datasets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Dataset(models.Model):
     """One pinned version of a JSONL object: the uri with the generation that was checked.
 
-    `derivation` tells how it was made from `parent`, `{"how": "held_out", "percent": 10, "seed": 0, "part":
-    "training"}`; `calibration` is tokens by the service's own count per estimated token, by base model.
+    `derivation` says how it was made from `parent`, such as `{"how": "held_out", "percent": 10, "seed": 0,
+    "part": "training"}`. `calibration` has the tokens by the service's own count per estimated token, by base
+    model.
     """
 
     class Source(models.TextChoices):
@@ -78,7 +79,7 @@ class Dataset(models.Model):
         return Report.from_json(self.report)
 
     def get_token_ratio(self, base_model: str) -> float | None:
-        """Tokens per estimated token by that model's service; None while it has not counted any."""
+        """Tokens per estimated token by the model's service; None until it has counted some."""
         found = self.calibration.get(base_model)
         return float(found) if found else None
 
@@ -88,7 +89,7 @@ class Dataset(models.Model):
 
     @property
     def content_key(self) -> tuple[str, int]:
-        """What tells its bytes: the checksum and the size of the pinned object."""
+        """Identifies the content: the checksum and the size of the pinned object."""
         return self.crc32c, self.size
 
     def has_same_data(self, other: Dataset) -> bool:
@@ -96,7 +97,7 @@ class Dataset(models.Model):
 
 
 class Overlap(models.Model):
-    """What the validation data repeats of the training data: `found` is jobs.datasets.leaks' result."""
+    """What a validation dataset repeats of a training dataset: `found` is a leakage.detector.Leaks."""
 
     training = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="overlaps")
     validation = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="overlaps_with")
@@ -110,7 +111,7 @@ class Overlap(models.Model):
 
 
 class Changes(models.Model):
-    """What changed from one dataset to another: `found` is jobs.datasets.diff's result."""
+    """What changed from one dataset to another: `found` is a diff.diff.Diff."""
 
     before = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="changes_after")
     after = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="changes_before")

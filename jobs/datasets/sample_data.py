@@ -1,4 +1,4 @@
-"""The sample data that comes with the studio: samples/samples.json and the folders that it names."""
+"""The built-in sample data: samples/samples.json and the folders it names."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Part = Literal["train", "validation"]
 
 @dataclass(frozen=True, slots=True)
 class SampleData:
-    """`words` are title, description, language and licence, each by the language it is written in; `counts`
-    are the examples by part, as the folder's README has them."""
+    """`words` has title, description, language and licence, each in English and Japanese; `counts` has the
+    number of examples of each part, from the folder's README."""
 
     name: str
     words: dict[str, dict[str, str]]
@@ -29,7 +29,8 @@ class SampleData:
         return FOLDER / self.name / f"{part}.jsonl"
 
     def object_name(self, part: Part) -> str:
-        """Under a bucket. The file's name says whose part it is, wherever it is shown alone."""
+        """The object's name in a bucket. The file's name includes the sample's, since it is often shown
+        alone."""
         return f"samples/{self.name}/{self.name}-{part}.jsonl"
 
     @property
@@ -64,5 +65,5 @@ def load_sample(entry: dict[str, Any]) -> SampleData:
 
 
 def get_sample(name: str) -> SampleData | None:
-    """The first one where no name is given."""
+    """The sample called `name`, or the first one if the name is blank."""
     return next((sample for sample in samples() if sample.name == name or not name), None)

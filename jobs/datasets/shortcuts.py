@@ -1,4 +1,4 @@
-"""Get a dataset or answer 404."""
+"""Find a project's dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from django.shortcuts import get_object_or_404
 from jobs.datasets.models import Dataset
 from studio.models import Project
 
+MAX_PK_DIGITS = 18
+"""A longer number may not fit into a database's 64 bits, and the query would fail."""
+
 
 def dataset_or_404(project: Project, pk: int) -> Dataset:
     rows = Dataset.objects.select_related("project", "owner", "parent")
     return get_object_or_404(rows.defer("parent__report"), project=project, pk=pk)
+
+
+def find_dataset(project: Project, number: str) -> Dataset | None:
+    """The dataset that a form or an address names, without its report."""
+    if not number.isdecimal() or len(number) > MAX_PK_DIGITS:
+        return None
+    return Dataset.objects.filter(project=project, pk=int(number)).defer("report").first()

@@ -1,4 +1,4 @@
-"""The service's own count of tokens in a few examples, kept as a dataset's calibration for a base model."""
+"""Calibrate a dataset's estimated tokens by the service's own count in a few examples, per base model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from studio.vertex.errors import VertexError
 
 
 def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float | None:
-    """The ratio of `base_model`, asked for where it is not known. None leaves the estimate as it is: where
-    the file or the service did not answer, a later call tries again."""
+    """Return the ratio for `base_model`, from the service if it isn't known yet. None if the file or the
+    service doesn't respond: the estimate stays, and a later call tries again."""
     known = dataset.get_token_ratio(base_model)
     if known:
         return known
@@ -30,7 +30,7 @@ def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float
 
 
 def count_sample_tokens(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """(estimate, the service's count) of each sampled example."""
+    """Yield (estimate, the service's count) of each sampled example."""
     for example in sample_for_counting(chunks):
         answer = vertex.count_tokens(model, example.body)
         yield example.estimate, int(answer.get("totalTokens") or 0)
@@ -38,7 +38,7 @@ def count_sample_tokens(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> 
 
 @transaction.atomic
 def save_ratio(dataset: Dataset, base_model: str, ratio: float) -> None:
-    """Beside what was kept for other models meanwhile."""
+    """Add the ratio without losing those of other models that were saved meanwhile."""
     row = Dataset.objects.select_for_update().get(pk=dataset.pk)
     row.calibration[base_model] = dataset.calibration[base_model] = round(ratio, 4)
     row.save(update_fields=["calibration"])

@@ -89,7 +89,7 @@ def add_upload(request: Request, project: Project) -> Dataset:
 @require_POST
 @require_role(Role.TUNER)
 def add_sample(request: Request, project: Project) -> HttpResponse:
-    """Both parts of the sample data that `name` names; those that are there already stay as they are."""
+    """Add both parts of the sample data called `name`, unless they are already there."""
     try:
         training, _validation = ingest_sample_parts(project, request.user, request.POST.get("name", ""))
     except Refusal as refusal:
@@ -104,7 +104,7 @@ def add_sample(request: Request, project: Project) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_role(Role.TUNER)
 def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    """GET asks whether it is meant. While jobs use it, both say which and refuse."""
+    """GET asks for confirmation. A dataset in use isn't deleted; the page says by which jobs."""
     dataset = dataset_or_404(project, pk)
     if not library.can_change(dataset, request.user, request.role):
         raise PermissionDenied(_("Only the owner or a project admin can delete a dataset."))
@@ -119,7 +119,7 @@ def delete_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 
 def delete_row(request: Request, dataset: Dataset) -> bool:
-    """Takes the row away; False while a job uses it, also one that came this moment."""
+    """Delete the row. Return False if a job uses it, including one that was created this moment."""
     pk = dataset.pk
     try:
         with transaction.atomic():
@@ -131,7 +131,7 @@ def delete_row(request: Request, dataset: Dataset) -> bool:
 
 
 def delete_object(request: Request, dataset: Dataset) -> None:
-    """Takes our own object out of the bucket, if it is still the one that was checked."""
+    """Delete the file that the studio stored, unless it was replaced since it was checked."""
     if not library.can_delete_object(dataset):
         return
     try:

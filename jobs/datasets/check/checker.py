@@ -1,8 +1,8 @@
-"""The check of a tuning file: one pass over its bytes, in bounded memory, to line and field (pure).
+"""Check a tuning file in one pass and bounded memory, down to line and field (pure).
 
-Lines of the commonest shape (plain.py) are known quickly, most quickly where they are spelled alike
-(spelling.py), and only counted; any other goes the careful way (parse.py, conversation.py), which finds the
-same of them, and words for what is wrong.
+Most lines have the commonest shape (fast_path/plain_example.py), and most of those are also formatted alike
+(fast_path/line_template.py). They are recognized fast and only counted. Every other line is parsed strictly
+(json_line.py, example.py), which counts the same figures and also explains what is wrong.
 
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning-prepare
 """
@@ -26,14 +26,18 @@ from jobs.datasets.check.report import Finding, Message, Problem, Report, Sample
 from studio.storable import make_storable
 
 MAX_PROBLEMS_PER_CODE = 20
-"""Of each code."""
+"""Problems of each code that a report keeps: as many as a page shows. A file whose every line has the same
+problem would otherwise make a report as large as itself."""
 MAX_SAMPLES = 5
+"""Example conversations in a report: enough to recognize the file, few enough to read."""
+# The first bytes of files that people choose instead of JSONL.
 BINARY = {b"\x1f\x8b": "gzip", b"\x89PNG": "png", b"PK\x03\x04": "zip", b"%PDF": "pdf"}
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def check_file(chunks: Iterable[bytes], *, name: str = "") -> Report:
-    """`chunks` are the file's bytes in order, cut anywhere; `name` is what the person calls the file."""
+    """Return the report. `chunks` are the file's bytes in order, of any sizes; `name` is the file's name as
+    the person sees it, and is checked, too."""
     checker = Checker()
     for problem in checker.problems(chunks, name):
         record_problem(checker.report, problem)
@@ -41,7 +45,7 @@ def check_file(chunks: Iterable[bytes], *, name: str = "") -> Report:
 
 
 def iter_problems(chunks: Iterable[bytes], *, name: str = "") -> Iterator[Problem]:
-    """Every problem, by line; what one line repeats of another comes last, once all are known."""
+    """Yield every problem in the order of lines; duplicates come last, when all lines are known."""
     return Checker().problems(chunks, name)
 
 
@@ -57,7 +61,7 @@ def record_problem(report: Report, problem: Problem) -> None:
 
 
 class Checker:
-    """Goes through one file. The report has all but the problems, once these have been handed out."""
+    """Checks one file. The report is complete, except for the problems, when problems() is exhausted."""
 
     def __init__(self) -> None:
         self.report = Report()
@@ -79,7 +83,7 @@ class Checker:
             yield problem(0, misnamed)
         source = self._count_bytes(chunks)
         yield from self._check_blocks(blocks(source))
-        for _ in source:  # the rest of what is no text, for its size
+        for _ in source:  # count the bytes of the rest where the check stopped early
             pass
         self.tally.flush()
         for code, line, first in self.repeats.iter_duplicates():
@@ -108,7 +112,7 @@ class Checker:
                 yield from self._check_rest(chain([rest], source))
 
     def _check_samples(self, block: Block) -> Generator[Problem, None, Block | None]:
-        """The careful way, which alone takes samples, until there are enough; what it left of the block."""
+        """Parse lines strictly until there are enough samples. Return the unchecked rest of the block."""
         self.report.lines = block.last
         if block.too_long:
             yield make_long_line_problem(block)
@@ -176,7 +180,7 @@ def problem(line: int, finding: Finding, excerpt: tuple[str, str, str] = ("", ""
 
 
 def check_name(name: str) -> Finding | None:
-    """Some systems add .txt to a name, and hide it."""
+    """Warn of a second suffix: some systems add .txt to a name and hide it."""
     stem, found, ending = name.lower().rpartition(".jsonl.")
     if found and "/" not in ending:
         return Finding(
@@ -186,7 +190,7 @@ def check_name(name: str) -> Finding | None:
 
 
 def detect_non_text(start: bytes) -> Finding | None:
-    """Why the file is no JSONL at all, told by its first bytes."""
+    """Tell by its first bytes why a file isn't JSONL at all; None where it may be."""
     kind = next((name for magic, name in BINARY.items() if start.startswith(magic)), None)
     if kind:
         return Finding("error", "", "binary", {"kind": kind})

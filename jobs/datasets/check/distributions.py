@@ -1,4 +1,4 @@
-"""Sizes and turns of many examples -> distributions, exact and in bounded memory (pure)."""
+"""Exact distributions of the sizes and turns of many examples, in bounded memory (pure)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from jobs.datasets.check.report import Distribution
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 
 SMALL = 2**16
-"""Values below it are counted one by one; each greater one is kept."""
+"""Smaller values are counted in an array of this length (512 kB); greater ones are rare and are listed."""
 PENDING = 2**16
+"""Examples collected before numpy adds them up: for fewer, its calls cost more than the sums."""
 MAX_LONGEST = 20
+"""The longest examples of a file, for warnings about a model's limit: as many as a report has of one code."""
 MOST_BUCKETS = 30
+"""Bars of a chart: each still has ten pixels on a phone."""
 
 
 class Histogram:
@@ -36,7 +39,8 @@ class Histogram:
 
 
 def distribution(values: NDArray[np.int64], counts: NDArray[np.int64]) -> Distribution:
-    """`values` ascend, each stands `counts` times. Quantiles are values that do occur (nearest rank)."""
+    """Describe ascending `values`, each of which occurs `counts` times. Quantiles are values that occur
+    (nearest rank)."""
     if not values.size:
         return Distribution()
     upto = np.cumsum(counts)
@@ -59,7 +63,7 @@ def distribution(values: NDArray[np.int64], counts: NDArray[np.int64]) -> Distri
 
 
 def buckets(values: NDArray[np.int64], counts: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-    """Of equal widths, from `left` to below `right`."""
+    """Return buckets of equal widths as (left, right, count), each from `left` to below `right`."""
     low, span = int(values[0]), int(values[-1] - values[0]) + 1
     width = -(-span // MOST_BUCKETS)
     held = np.bincount((values - low) // width, weights=counts)
@@ -67,7 +71,7 @@ def buckets(values: NDArray[np.int64], counts: NDArray[np.int64]) -> list[tuple[
 
 
 class LengthStats:
-    """Tokens and turns of each usable example, and which ones are longest."""
+    """Collects the tokens and turns of all usable examples, and which examples are longest."""
 
     def __init__(self) -> None:
         self._clear_pending()
@@ -93,13 +97,13 @@ class LengthStats:
         self._clear_pending()
 
     def distributions(self) -> tuple[Distribution, Distribution]:
-        """Of tokens and of turns."""
+        """Return the distributions of tokens and of turns."""
         self.flush()
         return self._tokens.distribution(), self._turns.distribution()
 
 
 def find_greatest(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where the greatest ones are; of equal ones, the first."""
+    """Return the places of the MAX_LONGEST greatest values, the first ones among equals."""
     least = np.partition(values, -MAX_LONGEST)[-MAX_LONGEST] if len(values) > MAX_LONGEST else 0
     above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
     return np.concatenate([above, equal[: MAX_LONGEST - len(above)]])

@@ -1,4 +1,4 @@
-"""Examples that stand twice in a file, and prompts with two answers, by 64-bit hashes in arrays (pure)."""
+"""Find duplicate examples, and prompts with different answers, by 64-bit hashes in arrays (pure)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAX_EXAMPLES = 6_000_000
-"""Examples, at 16 bytes each; later ones are compared with nothing. A file of 1 GB has hardly as many."""
+"""Examples that are compared, at 16 bytes each (96 MB). A file of 1 GB, the largest that is accepted, hardly
+has as many; examples after these are not compared."""
 PENDING = 2**16
+"""Examples collected before numpy stores them: for fewer, its calls cost more than the copying."""
 SORTED = 500_000
-"""Examples sorted at once, so that sorting takes little memory beside them."""
+"""Examples sorted at once, so that sorting takes little memory beside the 96 MB."""
 
 Rows = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.uint32]]
 Pair = tuple[int, int]
-"""The line, and the first one that it repeats."""
+"""A line, and the first line that it repeats."""
 
 
 class DuplicateFinder:
-    """Answers are known by 32 bits: they are compared only where the prompts' 64 bits are equal."""
+    """Stores 64 bits of each prompt's hash, and 32 of its answer's: answers are compared only where prompts
+    are equal."""
 
     def __init__(self) -> None:
         self._clear_pending()
@@ -31,7 +34,7 @@ class DuplicateFinder:
         self.lines, self.prompts, self.answers = array("q"), array("q"), array("q")
 
     def extend(self, lines: ArrayLike, prompts: ArrayLike, answers: ArrayLike) -> None:
-        """Prompts and answers by their hashes."""
+        """Add examples by line number and by the hashes of their prompts and answers."""
         if self.count >= MAX_EXAMPLES:
             return
         for held, more in ((self.lines, lines), (self.prompts, prompts), (self.answers, answers)):
@@ -46,7 +49,7 @@ class DuplicateFinder:
         self._clear_pending()
 
     def iter_duplicates(self) -> Iterator[tuple[str, int, int]]:
-        """(code, line, the first line that it repeats), by line within each of the codes."""
+        """Yield (code, line, the first line that it repeats), ordered by code and line."""
         self.flush()
         shares = -(-self.count // SORTED)
         pairs = [find_repeats(select_share(self.kept, shares, number)) for number in range(shares)]
@@ -57,7 +60,7 @@ class DuplicateFinder:
 
 
 def select_share(kept: list[Rows], shares: int, number: int) -> Rows:
-    """The rows whose prompts belong to that one of so many shares."""
+    """Return the rows whose prompts are in share `number` of `shares`."""
     chosen = [rows[0].view(np.uint64) % np.uint64(shares) == number for rows in kept]
     prompts, answers, lines = (
         np.concatenate([rows[column][mask] for rows, mask in zip(kept, chosen, strict=True)])
@@ -67,7 +70,7 @@ def select_share(kept: list[Rows], shares: int, number: int) -> Rows:
 
 
 def find_repeats(rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Duplicates, and other answers to a prompt, as rows of (line, first line)."""
+    """Return the duplicates, and the other answers to a prompt, as rows of (line, first line)."""
     prompts, answers, lines = select_repeated_prompts(rows)
     order = np.lexsort((lines, answers, prompts))
     prompts, answers, lines = prompts[order], answers[order], lines[order]
@@ -82,14 +85,15 @@ def find_repeats(rows: Rows) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
 
 
 def select_repeated_prompts(rows: Rows) -> Rows:
-    """The rows whose prompts stand more than once: few, so the costly order is theirs alone."""
+    """Return the rows whose prompts occur more than once. They are few, so that only few are sorted by three
+    keys."""
     prompts = np.sort(rows[0])
     several = np.isin(rows[0], prompts[1:][prompts[1:] == prompts[:-1]])
     return rows[0][several], rows[1][several], rows[2][several]
 
 
 def find_first_of_group(lines: NDArray[np.uint32], begins: NDArray[np.bool_]) -> NDArray[np.uint32]:
-    """For each row the least line of its group; groups begin where `begins`."""
+    """Return the smallest line of each row's group; groups begin where `begins` is true."""
     if not len(lines):
         return lines
     least: NDArray[np.uint32] = np.minimum.reduceat(lines, np.flatnonzero(begins))

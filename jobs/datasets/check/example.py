@@ -1,4 +1,4 @@
-"""One example in Gemini's form: what it says, and what is wrong with it (pure)."""
+"""Parse one example in Gemini's format and find what is wrong with it (pure)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KNOWN = {"contents", "systemInstruction", "system_instruction", "tools", "toolCo
     "generation_config",
 }
 ASKING = {"user", "function", "tool"}
-"""Roles that the model answers; a function's result stands where the user would."""
+"""Roles that the model answers. A function's result takes the place of the user's turn."""
 ROLES = ASKING | {"model"}
 PAYLOADS = {
     "fileData": "file",
@@ -29,13 +29,13 @@ PAYLOADS = {
 TURN_FIELDS = {"role", "parts"}
 PART_FIELDS = {"text", "videoMetadata", "video_metadata", "thought", "thoughtSignature", "thought_signature"}
 FORMATS = ("openai_messages", "legacy_messages", "legacy_text_pairs", "prompt_completion")
-"""Other formats than Gemini's, by the code of their problem."""
+"""Formats other than Gemini's, by the code of their problem."""
 FILE_URI = re.compile(r"(?:gs|https?)://[^\s]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """`role` in lower case, "" where there is none; `parts` are the objects among its parts."""
+    """`role` is in lower case, or "" where it is missing; `parts` are those parts that are objects."""
 
     role: str
     raw: Any
@@ -61,12 +61,12 @@ class Conversation:
 
     @property
     def size(self) -> int:
-        """Bytes of its texts in UTF-8."""
+        """Bytes of all texts in UTF-8."""
         return len(self.system.encode()) + sum(len(turn.text.encode()) for turn in self.turns)
 
     @property
     def modalities(self) -> dict[str, str]:
-        """Each with the field where it comes first."""
+        """Each modality with the field where it occurs first."""
         found = {"text": ""}
         for place, turn in enumerate(self.turns):
             for number, part in enumerate(turn.parts):
@@ -116,7 +116,8 @@ def name_json_type(value: Any) -> str:
 
 
 def detect_format(value: dict[str, Any]) -> str | None:
-    """The formats of other services, and of Vertex's own past, deserve their names."""
+    """Recognize the formats of other services and the older ones of Vertex AI; None for Gemini's and unknown
+    ones."""
     if "contents" in value:
         return None
     if isinstance(messages := value.get("messages"), list):
@@ -210,7 +211,7 @@ def text_problems(field: str, text: Any) -> Iterator[Finding]:
 
 
 def is_encodable(text: str) -> bool:
-    """Whether it holds no half of a character, which cannot be written as UTF-8."""
+    """Whether the text can be written as UTF-8: it has no lone surrogate, which is half a character."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -227,7 +228,7 @@ def file_problems(field: str, part: dict[str, Any]) -> Iterator[Finding]:
 
 
 def order_problems(turns: list[Turn]) -> Iterator[Finding]:
-    """The first fault only: one wrong turn makes every later one look wrong."""
+    """Yield only the first fault: one wrong turn makes every later turn look wrong."""
     if turns[0].role == "model":
         yield error("contents[0].role", "first_not_user")
         return

@@ -1,12 +1,15 @@
-"""Texts of a file as they may be shown and stored: cut, and fit for a database (pure)."""
+"""Shorten texts of a file for the screen, and make them storable in a database (pure)."""
 
 from __future__ import annotations
 
 from studio.storable import make_storable
 
 SAMPLE_TEXT = 600
+"""Characters of one turn on a page: about eight lines."""
 EXCERPT = 60
+"""Half the characters that are shown of a line's beginning: 120 fit on one line of a wide screen."""
 AROUND = 40
+"""Characters on each side of a fault: together a line of a problem on a laptop's screen."""
 ELLIPSIS = "…"
 
 
@@ -21,7 +24,7 @@ def excerpt_head(content: bytes) -> tuple[str, str, str]:
 
 
 def excerpt_around(text: str, at: int) -> tuple[str, str, str]:
-    """(before, the character at fault, after), with an ellipsis where it was cut."""
+    """Return (before, the character at fault, after), with an ellipsis where text was cut."""
     start, end = max(0, at - AROUND), at + 1 + AROUND
     before = (ELLIPSIS if start else "") + text[start:at]
     after = text[at + 1 : end] + (ELLIPSIS if end < len(text) else "")

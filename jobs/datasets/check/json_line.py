@@ -1,4 +1,4 @@
-"""One line's bytes -> its JSON value, strictly, or the finding that says why not (pure)."""
+"""Parse a line as JSON, strictly, or explain why it can't be parsed (pure)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from jobs.datasets.check.excerpt import excerpt_around
 from jobs.datasets.check.report import Finding
 
 MAX_DEPTH = 200
+"""Levels of nesting. An example has about six, and Python's parser accepts more than this in every
+version."""
 TRAILING_COMMA = re.compile(r",\s*[\]}]")
 
 
@@ -25,7 +27,8 @@ class UnreadableLine(ValueError):
 
 
 def parse_line(content: bytes) -> Any:
-    """Raises Unreadable. What orjson refuses is refused, and so are repeated keys; json finds the words."""
+    """Return the value. Raises UnreadableLine for whatever orjson rejects, and for repeated keys; Python's
+    json tells where the fault is."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -54,12 +57,12 @@ def load_strict_json(text: str) -> Any:
     except RecursionError:
         raise UnreadableLine(Finding("error", "", "too_deep")) from None
     except ValueError:
-        # The only one left: an integer longer than Python reads.
+        # The only other ValueError: an integer with more digits than Python reads.
         raise UnreadableLine(Finding("error", "", "number_too_large")) from None
 
 
 def is_too_deep(text: str, value: Any) -> bool:
-    """Whether brackets stand in more than DEEPEST others. Python's own limit differs by version."""
+    """Whether values are nested more than MAX_DEPTH deep. Python's own limit differs by version."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
     level = [value]
@@ -69,14 +72,14 @@ def is_too_deep(text: str, value: Any) -> bool:
 
 
 def children(value: Any) -> Iterable[tuple[str, Any]]:
-    """What an object or a list holds, each with its name as it continues a path."""
+    """Return the values inside an object or a list, each with its part of the path."""
     if isinstance(value, dict):
         return ((f".{key}", inner) for key, inner in value.items())
     return ((f"[{n}]", inner) for n, inner in enumerate(value)) if isinstance(value, list) else ()
 
 
 def explain_rejection(value: Any, error: orjson.JSONDecodeError, text: str) -> UnreadableLine:
-    """What json takes and orjson does not: halves of characters, and numbers without a double."""
+    """Explain what json accepts and orjson rejects: lone surrogates, and numbers too large for a double."""
     for path, item in walk(value):
         if not is_encodable(path) or (isinstance(item, str) and not is_encodable(item)):
             return UnreadableLine(Finding("error", path.removeprefix(".")[:120], "lone_surrogate"))
@@ -88,14 +91,14 @@ def explain_rejection(value: Any, error: orjson.JSONDecodeError, text: str) -> U
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value inside, with its path."""
+    """Yield every value with its path, from the outermost on."""
     yield path, value
     for name, inner in children(value):
         yield from walk(inner, path + name)
 
 
 def classify_json_error(text: str, error: json.JSONDecodeError) -> tuple[str, int]:
-    """The code of the fault and where it is; the commonest faults have words of their own."""
+    """Return the code of the fault and its position; the commonest faults have their own codes."""
     at, comma = error.pos, text.rfind(",", 0, error.pos + 1)
     if error.msg == "Extra data":
         between = text[:at][len(text[:at].rstrip(" \t\r\n")) :]

@@ -1,4 +1,4 @@
-"""A file's bytes, cut anywhere -> blocks of whole lines (pure)."""
+"""Cut a file's bytes, which arrive in chunks of any size, into blocks of whole lines (pure)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 LINE_LIMIT = 8 * 2**20
-"""Bytes; an example of 131,072 tokens has fewer, however it is written."""
+"""Bytes. An example of 131,072 tokens, the longest that a model supports, has fewer even if every character
+is escaped, so no usable line is longer."""
 BLOCK = 2**18
-"""Bytes gathered before lines are cut out of them: what the processor's cache holds."""
+"""Bytes gathered before they are cut into lines: small enough for the processor's cache."""
 CHUNK = 2**20
 """Bytes read from a file at once: few requests to Cloud Storage, and little memory."""
 NEWLINE = ord("\n")
@@ -20,7 +21,7 @@ BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`content` is cut where `too_long`."""
+    """`content` is only the beginning of the line if `too_long`."""
 
     number: int
     content: bytes
@@ -29,8 +30,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`count` lines from `number` on, as they stand, with or without the last newline; where `too_long`, one
-    line's beginning. Cut at newlines only: U+2028, form feeds and others may stand inside a text."""
+    """`count` lines, the first of which is line `number`, with or without the last newline; if `too_long`,
+    the beginning of one line. Only newlines separate lines: a text may contain U+2028 or form feeds."""
 
     number: int
     content: bytes
@@ -46,7 +47,7 @@ class Block:
         return self.number + self.count - 1
 
     def skip_lines(self, count: int) -> Block:
-        """Without the first lines."""
+        """Return the block without its first `count` lines."""
         skipped = sum(len(line) + 1 for line in self.lines[:count])
         return Block(self.number + count, self.content[skipped:], self.count - count)
 
@@ -64,7 +65,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
 
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
-    """The first one begins with the file's first byte, a byte order mark included."""
+    """Yield all lines of the file. A byte order mark stays at the start of the first block."""
     number, held, skipping = 1, b"", False
     for gathered in gather(chunks):
         if skipping:
@@ -88,7 +89,7 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
 
 
 def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of BLOCK bytes or a little more; only the last one may have fewer."""
+    """Yield the same bytes in pieces of at least BLOCK bytes; only the last one may be smaller."""
     parts: list[bytes] = []
     size = 0
     for chunk in chunks:
@@ -104,7 +105,7 @@ def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def split_long_lines(number: int, whole: bytes) -> Iterator[Block]:
-    """One block, or a block for each line where one of them may be longer than the limit."""
+    """Yield one block, or a block per line where a line may exceed the limit."""
     count = int(np.count_nonzero(np.frombuffer(whole, np.uint8) == NEWLINE))
     if len(whole) <= LINE_LIMIT:
         if count:

@@ -1,4 +1,4 @@
-"""The sentences of a dataset check: what is wrong, and the cure, by code. The one place that has them."""
+"""What a dataset check says about each problem, and how to fix it, by the problem's code."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def describe_problem(problem: Problem) -> ProblemMessage:
 
 
 def format_params(problem: Problem) -> dict[str, Any]:
-    """The parameters as a person reads them: sizes in units, numbers grouped, kinds in words."""
+    """Return the parameters as text: sizes with units, numbers with grouped digits, kinds in words."""
     sizes = BYTES.get(problem.code, ())
     values: dict[str, Any] = {"field": problem.field}
     for key, value in problem.params.items():

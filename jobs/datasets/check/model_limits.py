@@ -1,4 +1,4 @@
-"""What a model's limits say about a checked file: it may serve one model and not another (pure)."""
+"""Compare a checked file with a model's limits: it may suit one model and not another (pure)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from studio.vertex.catalog import BaseModel
 
 Purpose = Literal["training", "validation"]
 MIN_EXAMPLES = 16
+"""Some models reject smaller files. The reference names no minimum, so this only warns."""
 INPUTS = {"file": {"image", "audio", "video", "document"}}
 
 
 def check_model_limits(
     report: Report, model: BaseModel, purpose: Purpose, ratio: float = 1.0
 ) -> list[Problem]:
-    """`ratio` is the model's tokens per estimated one, where its service has counted some (tokens.py)."""
+    """`ratio` is the model's tokens per estimated token, where its service has counted some (tokens.py)."""
     return [
         *size_problems(report, model),
         *count_problems(report, model, purpose),
@@ -49,7 +50,7 @@ def count_problems(report: Report, model: BaseModel, purpose: Purpose) -> Iterat
 
 
 def length_problems(report: Report, model: BaseModel, ratio: float) -> Iterator[Problem]:
-    """Of the longest examples. They only warn: even a calibrated estimate may be wrong about one example."""
+    """Warn of the longest examples: even a calibrated estimate may be wrong for a single example."""
     limit = model.tokens_per_example
     for line, estimated in report.longest:
         tokens = round(estimated * ratio)

@@ -1,4 +1,4 @@
-"""Examples of other services, and of Vertex AI's own past, in Gemini's form (pure).
+"""Convert examples of other services, and older ones of Vertex AI, to Gemini's format (pure).
 
 https://platform.openai.com/docs/guides/supervised-fine-tuning#formatting-your-data
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning-prepare
@@ -12,7 +12,7 @@ from typing import Any
 from jobs.datasets.check.example import Conversation, check_conversation, detect_format
 
 RoleTexts = tuple[str, list[str]]
-"""A role of Gemini's, or "system", with the texts said."""
+"""One of Gemini's roles, or "system", with its texts."""
 
 ROLES = {
     "system": "system",
@@ -32,30 +32,30 @@ UNSUPPORTED_MESSAGE_FIELDS = {
     "audio",
     "thinking",
 }
-"""Fields of a message that Gemini's form has no place for."""
+"""Fields of a message that Gemini's format has no place for."""
 UNSUPPORTED_FIELDS = {"tools", "functions", "examples"}
 INSTRUCTIONS = ("system", "context")
-"""What others call the system instruction where it stands beside the messages."""
+"""Names of a system instruction outside the messages."""
 
 
 class LossyConversion(Exception):
-    """Gemini's form has no place for this."""
+    """Gemini's format has no place for part of the example."""
 
 
 def convert_example(value: dict[str, Any]) -> dict[str, Any] | None:
-    """The example with every text as it was, free of errors; None where something said would get lost.
+    """Return the example with all its texts, and without errors; None where a text would get lost.
 
-    Fields that no model reads, such as ids, are left out. Turns of one side that follow each other become
-    one turn of several parts.
+    Fields that no model reads, such as ids, are left out. Consecutive turns of one role become one turn with
+    several parts.
     """
     try:
         example = build_example(list(extract_messages(value)))
     except LossyConversion:
         return None
-    mended = not any(
+    has_errors = any(
         finding.severity == "error" for finding in check_conversation(Conversation.from_value(example))
     )
-    return example if mended else None
+    return None if has_errors else example
 
 
 def extract_messages(value: dict[str, Any]) -> Iterator[RoleTexts]:
@@ -78,7 +78,7 @@ def extract_messages(value: dict[str, Any]) -> Iterator[RoleTexts]:
 def parse_message(message: Any) -> RoleTexts:
     if not isinstance(message, dict) or any(message.get(key) for key in UNSUPPORTED_MESSAGE_FIELDS):
         raise LossyConversion
-    if message.get("weight", 1) != 1:  # 0 keeps a turn out of training, which Gemini's form cannot say
+    if message.get("weight", 1) != 1:  # 0 excludes a turn from training, which Gemini's format can't express
         raise LossyConversion
     role = message.get("role", message.get("author"))
     if not isinstance(role, str) or role.lower() not in ROLES:
@@ -92,7 +92,7 @@ def parse_pair(asked: Any, answered: Any) -> Iterator[RoleTexts]:
 
 
 def extract_texts(content: Any) -> list[str]:
-    """A text, or a list of text parts; empty ones say nothing and are left out."""
+    """Return the texts of a text or of a list of text parts, without empty ones."""
     parts = [content] if isinstance(content, str) else content
     if not isinstance(parts, list):
         raise LossyConversion
@@ -116,7 +116,7 @@ def build_example(said: list[RoleTexts]) -> dict[str, Any]:
     turns: list[RoleTexts] = []
     for role, texts in said:
         if role == "system":
-            if turns:  # an instruction given later does not hold for what was said before
+            if turns:  # a later instruction doesn't apply to the turns before it
                 raise LossyConversion
             system += texts
         elif turns and turns[-1][0] == role:

@@ -1,4 +1,4 @@
-"""What a dataset check found, as plain data that fits in a row. Its words are in words.py."""
+"""The result of a dataset check, as plain data that fits in a database row. Its texts are in messages.py."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`line` counts from 1; 0 is the file as a whole. `field` is the path inside the line, `params` fill the
-    words, and `excerpt` is (before, the fault, after), cut to what fits on a screen."""
+    """`line` counts from 1; 0 means the whole file. `field` is the path inside the line, `params` fill the
+    message, and `excerpt` is (before, the fault, after), cut to what fits on a screen."""
 
     line: int
     severity: Severity
@@ -31,7 +31,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One conversation as it would be read, cut to what fits on a screen."""
+    """One conversation, cut to what fits on a screen."""
 
     line: int
     system: str
@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """`count` values and their sum; `buckets` are (left, right, how many), from `left` to below `right`."""
+    """Statistics of `count` values; `buckets` are (left, right, count), each from `left` to below `right`."""
 
     count: int = 0
     total: int = 0
@@ -53,7 +53,7 @@ class Distribution:
     buckets: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)
 
     def scale(self, ratio: float) -> Distribution:
-        """As if each value were `ratio` times as great."""
+        """Return the distribution of all values times `ratio`."""
         names = ("total", "minimum", "p5", "median", "p95", "maximum")
         return Distribution(
             count=self.count,
@@ -71,11 +71,11 @@ class Distribution:
 
 @dataclass(slots=True)
 class Report:
-    """`examples` are the usable lines; `counts` has the true number of problems by code, where `problems`
-    keeps the first ones of each. `tokens` and `turns` are those of the examples, tokens by the local estimate
-    (tokens.py); `longest` are the longest examples as (line, tokens). `where` is the first place of what not
-    every model takes, by modality, as (line, field). `convertible` counts the lines that conversion would
-    mend, by the code of their problem."""
+    """`examples` counts the usable lines. `counts` has the number of all problems by code, `problems` only
+    the first ones of each code. `tokens` and `turns` describe the examples, with tokens as estimated in
+    tokens.py; `longest` are the longest examples as (line, tokens). `where` is the first (line, field) of
+    each modality, since not every model supports it. `convertible` counts the lines that conversion would
+    fix, by the code of their problem."""
 
     bytes: int = 0
     lines: int = 0
@@ -102,7 +102,7 @@ class Report:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
-        """Also reads what an older version kept: fields that are missing keep their defaults."""
+        """Also read reports of older versions: missing fields get their defaults."""
         data = data if "tokens" in data else {**data, **_convert_character_counts(data)}
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["problems"] = [
@@ -123,7 +123,8 @@ def _parse_samples(kept: list[dict[str, Any]]) -> Iterator[Sample]:
 
 
 def _convert_character_counts(data: dict[str, Any]) -> dict[str, Any]:
-    """An older report's characters, as tokens of four characters each: lengths to two digits, no turns."""
+    """Convert an older report, which counted characters, at four characters a token. It had lengths of two
+    significant digits, and no turns."""
     lengths = sorted((int(size), count) for size, count in data.get("lengths", {}).items())
     held = [size for size, count in lengths for _ in range(count)]
     count, total = data.get("examples", 0), data.get("characters", 0) // 4

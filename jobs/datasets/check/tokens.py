@@ -1,7 +1,7 @@
-"""How many tokens an example has: a local estimate, and what the service's own count makes of it (pure).
+"""Estimate how many tokens an example has, and calibrate the estimate by the service's own count (pure).
 
-The estimate is a quarter of the text's bytes in UTF-8. A calibration is the ratio of the tokens that a
-model's service counted in a few examples to their estimates.
+The estimate is a quarter of the text's bytes in UTF-8. A calibration is the ratio between the tokens that a
+model's service counts in a few examples and their estimates.
 
 https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/get-token-count
 """
@@ -18,17 +18,20 @@ from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, lines
 
 BYTES_PER_TOKEN = 4
+"""Google's rule of thumb for English: "a token is equivalent to about 4 characters". Japanese, at three bytes
+a character, has about one token a character, so bytes fit better than characters."""
 SAMPLE_SIZE = 16
-"""Examples whose tokens the service is asked for."""
+"""Examples whose tokens the service counts, with one request each: enough for a ratio, little for a quota."""
 SAMPLE_POOL = 800
-"""Usable examples at the beginning of the file from which those are taken."""
+"""Usable examples at the beginning of the file from which those are taken, so that a file of 1 GB is not read
+to its end."""
 MAX_COUNTED_TOKENS = 8_000
-"""Tokens by the estimate; longer examples are not sent."""
+"""Longer examples, by the estimate, are not sent: their requests would be large and say nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Countable:
-    """A request of countTokens, and the estimate of what it counts."""
+    """The body of a countTokens request, and our estimate of its result."""
 
     body: dict[str, Any]
     estimate: int
@@ -40,7 +43,7 @@ def estimate_tokens(size: int) -> int:
 
 
 def sample_for_counting(chunks: Iterable[bytes]) -> list[Countable]:
-    """Up to 16 examples, spread over the beginning of the file. Not the whole of it is read."""
+    """Return up to SAMPLE_SIZE examples, spread over the beginning of the file. The rest is not read."""
     found = list(islice(countable(chunks), SAMPLE_POOL))
     return found[:: -(-len(found) // SAMPLE_SIZE)] if found else []
 
@@ -64,6 +67,6 @@ def build_count_request(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def compute_token_ratio(counted: Sequence[tuple[int, int]]) -> float | None:
-    """Tokens per estimated one, from pairs of (estimate, the service's count); None without any."""
+    """Return tokens per estimated token from pairs of (estimate, the service's count); None without any."""
     estimated, tokens = (sum(pair[place] for pair in counted) for place in (0, 1))
     return tokens / estimated if estimated and tokens else None

@@ -1,6 +1,6 @@
-"""Every example that changed between two files, one after the other, in bounded memory (pure).
+"""List every example that changed between two files, in bounded memory (pure).
 
-The answers that edited examples had before wait in a file of their own until the other file is read.
+The old answers of edited examples are stored in a temporary file until the other file is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HEAD = (
     "answer_after",
 )
 Row = tuple[str, int, int, str, str, str, str]
-"""As in HEAD; 0 and "" where there is none."""
+"""Cells as in HEAD; 0 and "" for lines and answers that don't exist."""
 
 
 def match_files(before: Source, after: Source) -> Matches:
@@ -37,8 +37,8 @@ def match_files(before: Source, after: Source) -> Matches:
 
 
 def changed_rows(found: Matches, before: Source, after: Source, folder: Path | None = None) -> Iterator[Row]:
-    """What was removed, by its line; then what was added or edited, by the line where it is now. `folder` is
-    for the file in between."""
+    """Yield removed examples by their old line, then added and edited ones by their new line. `folder` is for
+    the temporary file."""
     with TemporaryFile(dir=folder) as answers:
         lengths = np.zeros(len(found.edited), np.int64)
         yield from iter_removed_rows(found, before, answers, lengths)
@@ -50,7 +50,8 @@ def order_by_before(found: Matches) -> Ints:
 
 
 def iter_removed_rows(found: Matches, before: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
-    """And writes down the answers of what was edited, in the order of this file; `lengths` are filled in."""
+    """Also write the old answers of edited examples, in the order of this file, and fill in their
+    `lengths`."""
     wanted = np.sort(np.concatenate([found.removed, found.edited[:, 0]]))
     places = iter(order_by_before(found))
     for line, said in iter_texts(before(), map(int, wanted)):
@@ -82,7 +83,7 @@ def contains_line(ascending: Ints, line: int) -> bool:
 
 
 def format_prompt(said: ExampleTexts) -> str:
-    """A single question as it is, several turns with their roles."""
+    """A single question as it is, or several turns with their roles."""
     if len(said.prompt) == 1:
         return said.prompt[0].text
     return "\n".join(map(format_message, said.prompt))

@@ -1,9 +1,8 @@
-"""What changed between two tuning files: examples added, removed and edited, and what that shifts (pure).
+"""Compare two tuning files: which examples were added, removed and edited, and what that shifts (pure).
 
-An edited example asks the same (system instruction, and everything up to the model's last turn) and is
-answered otherwise. The order of the lines does not matter, and equal examples are counted, not merged.
-Each file is read twice: for hashes, then for the texts of what is shown. Memory is 21 bytes for an example,
-and as much again while they are sorted.
+An edited example has the same system instruction and the same turns, except for the model's last one. The
+order of the lines does not matter, and equal examples are counted, not merged. Each file is read twice: for
+hashes, then for the texts that are shown. An example takes 21 bytes of memory, twice that while sorting.
 """
 
 from __future__ import annotations
@@ -22,16 +21,17 @@ from jobs.datasets.diff.matching import Matches, match_examples
 from jobs.datasets.diff.texts import ExampleTexts, excerpt_answer, read_texts
 
 MAX_CHANGES = 50
-"""Examples of each kind that are kept with their texts."""
+"""Changed examples of each kind that are stored with their texts, and shown; the CSV file has all."""
 MAX_ANSWERS = 20
+"""Short answers in the table of labels: more than fit on a screen are not compared by eye."""
 Source = Callable[[], Iterable[bytes]]
-"""Opens a file anew and hands out its bytes in order, cut anywhere."""
+"""Opens a file and yields its bytes in order, in chunks of any sizes; can be called again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`before` and `after` are line numbers, 0 where there is none, as are the answers "". `earlier` counts
-    the turns that are left out of `prompt`."""
+    """`before` and `after` are line numbers, 0 where the example doesn't exist; its answer is then "".
+    `earlier` counts the turns that are left out of `prompt`."""
 
     before: int
     after: int
@@ -54,7 +54,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A short answer that several examples have, and how many have it."""
+    """A short answer of several examples, and how many have it before and after."""
 
     text: str
     before: int
@@ -63,7 +63,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two files: its examples, the lines that are none, and the first of these."""
+    """One of the two files: how many examples and broken lines it has, and the problems of the first of
+    these."""
 
     examples: int
     broken: int = 0
@@ -81,8 +82,8 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """`added`, `removed` and `edited` are the first ones, `counts` says how many there are. `labels` is how
-    many short answers are used several times, `answers` those of them that are used more or less now."""
+    """`added`, `removed` and `edited` are the first ones of `counts`. `labels` is the number of short answers
+    that occur several times, `answers` are those whose share changed."""
 
     before: Side
     after: Side
@@ -105,7 +106,7 @@ class Diff:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Diff:
-        """Also reads what another version kept, as far as it knows the fields."""
+        """Also read results of other versions, as far as their fields are known."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known |= {key: Side.from_json(data[key]) for key in ("before", "after")}
         known |= {key: Shift.from_json(data[key]) for key in ("input", "output", "turns")}
@@ -121,7 +122,8 @@ def parse_change(item: dict[str, Any]) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class LabelUsage:
-    """How often short answers are used: `lines` hold one of each, in the file before where it `was_there`."""
+    """How often each short answer occurs. `lines` has one line with it, in the old file where it
+    `was_there`."""
 
     before: Ints
     after: Ints
@@ -131,7 +133,7 @@ class LabelUsage:
 
 
 def diff_files(before: Source, after: Source) -> Diff:
-    """Lines that are no examples are counted and named."""
+    """Lines that are not examples are counted, and the first ones listed with their problem."""
     old, new = fingerprint_file(before()), fingerprint_file(after())
     columns = (old.columns, new.columns)
     found, used = match_examples(*columns), compute_label_usage(*columns)
@@ -188,16 +190,16 @@ def change(before: int, after: int, said: ExampleTexts, old: str = "", new: str 
 
 
 def edit(before: int, after: int, was: ExampleTexts, now: ExampleTexts) -> Change:
-    """Both answers are cut to where they begin to differ."""
+    """Both answers are cut to start near their first difference."""
     start = find_first_difference(was.answer, now.answer)
-    told = change(before, after, now)
+    entry = change(before, after, now)
     return dataclasses.replace(
-        told, old=excerpt_answer(was.answer, start), new=excerpt_answer(now.answer, start)
+        entry, old=excerpt_answer(was.answer, start), new=excerpt_answer(now.answer, start)
     )
 
 
 def compute_label_usage(before: Columns, after: Columns) -> LabelUsage:
-    """The short answers whose share changed most."""
+    """Return the short answers whose share changed most."""
     answers = np.concatenate([columns.answers[columns.short] for columns in (before, after)])
     lines = np.concatenate([columns.lines[columns.short] for columns in (before, after)])
     old_short = int(before.short.sum())

@@ -1,7 +1,7 @@
-"""One file -> what it takes to compare it with another: hashes and sizes of each example, in arrays (pure).
+"""Read one file for a comparison with another: hashes and sizes of each example, in arrays (pure).
 
-An example is a line that can be learned from. What two lines say alike has the same hashes, however they are
-written: the order of keys, `system_instruction`, fields that no model reads, a text in one part or in two.
+An example is a usable line. Lines that say the same have the same hashes, however they are written: the order
+of keys, `system_instruction`, fields that no model reads, and a text in one part or in two don't matter.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ from jobs.datasets.check.report import Finding, Problem
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 
 MAX_BROKEN = 20
+"""Broken lines that are listed: as many as a report has of one code."""
 SHORT = 80
-"""Bytes up to which an answer may be a label."""
+"""Bytes up to which an answer may be a label, such as the name of a class, and is counted as one."""
 CONFIG_FIELDS = (
     ("tools", "tools"),
     ("toolConfig", "tool_config"),
     ("generationConfig", "generation_config"),
 )
-"""What an example says beside its conversation, in both spellings."""
+"""Fields beside the conversation that a model reads, in both spellings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """One entry for each example. `short` tells whether its answer may be a label."""
+    """One entry for each example. `short` is true if its answer may be a label."""
 
     lines: Ints
     prompts: Ints
@@ -51,8 +52,8 @@ class Columns:
 
 @dataclass(slots=True)
 class Fingerprints:
-    """`broken` lines are no examples: how many, and the first of them, each with its first fault; what is no
-    text at all is one of line 0."""
+    """`broken` counts the lines that are not examples; `problems` has the first fault of the first ones. A
+    file that is not text has one problem, at line 0."""
 
     lines: array[int] = field(default_factory=lambda: array("I"))
     prompts: array[int] = field(default_factory=lambda: array("q"))
@@ -69,7 +70,7 @@ class Fingerprints:
 
     @property
     def columns(self) -> Columns:
-        """In the order of the lines."""
+        """The columns in the order of the lines."""
         lines = np.array(self.lines, np.int64)
         found = Columns(
             lines,
@@ -95,7 +96,7 @@ class Fingerprints:
 
 
 def fingerprint_file(chunks: Iterable[bytes]) -> Fingerprints:
-    """`chunks` are the file's bytes in order, cut anywhere."""
+    """`chunks` are the file's bytes in order, of any sizes."""
     found = Fingerprints()
     spelling = LineTemplate()
     for block in blocks(chunks):
@@ -130,7 +131,7 @@ def add_line(found: Fingerprints, number: int, content: bytes) -> None:
 
 
 def parse_conversation(content: bytes) -> Conversation | Finding:
-    """What a line says, or why it cannot be learned from."""
+    """Return the conversation of a line, or why the line is not usable."""
     try:
         conversation = Conversation.from_value(parse_line(content))
     except UnreadableLine as trouble:
@@ -158,7 +159,7 @@ def count_text_bytes(turn: Turn) -> int:
 
 
 def canonicalize(said: Conversation) -> dict[str, Any]:
-    """The example without what does not count: fields that nobody reads, and the spelling of the others."""
+    """Return the example without fields that no model reads, and in one spelling."""
     value = said.value
     plain = {"systemInstruction": {"parts": [{"text": said.system}]}} if said.system else {}
     beside = {
@@ -171,7 +172,7 @@ def canonicalize(said: Conversation) -> dict[str, Any]:
 
 
 def merge_text_parts(turn: Turn) -> Iterator[dict[str, Any]]:
-    """Texts that follow each other are one."""
+    """Join consecutive text parts."""
     text = ""
     for part in turn.parts:
         if part.keys() == {"text"}:

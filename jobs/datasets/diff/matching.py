@@ -1,7 +1,7 @@
-"""Two files' examples by their hashes -> which are new, gone, or answered otherwise (pure).
+"""Match the examples of two files by their hashes: unchanged, removed, added or edited (pure).
 
-The n-th of several equal examples is matched with the n-th of the other file's, so that nothing is counted
-twice; what is left and asks the same is matched likewise, as edited.
+The n-th of several equal examples is matched with the n-th one of the other file, so that none is counted
+twice. Remaining examples with equal prompts are matched in the same way, as edited.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from jobs.datasets.check.fast_path.columns import Ints
 from jobs.datasets.diff.fingerprints import Columns
 
 SORTED = 500_000
-"""Examples sorted at once: those of one share of the prompts, so that sorting takes little memory."""
+"""Examples sorted at once, in shares of the prompts, so that sorting takes little memory beside the
+columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Line numbers, ascending; `edited` are rows of (line before, line after), by the latter."""
+    """Ascending line numbers; `edited` are rows of (line before, line after), ordered by the line after."""
 
     unchanged: int
     removed: Ints
@@ -50,7 +51,7 @@ def select_share(columns: Columns, shares: int, number: int) -> Columns:
 
 
 def match_share(before: Columns, after: Columns) -> Matches:
-    """Examples that ask the same are all in one share."""
+    """Match one share; examples with equal prompts are always in the same share."""
     same = pair_equal_keys((before.prompts, before.answers), (after.prompts, after.answers))
     old, new = (
         columns.select(mask_without(len(columns.lines), places))
@@ -66,12 +67,12 @@ def match_share(before: Columns, after: Columns) -> Matches:
 
 
 def pair_equal_keys(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[Ints, Ints]:
-    """Places of equal keys in both, the n-th of one with the n-th of the other."""
+    """Return the places of equal keys in both, the n-th one here with the n-th one there."""
     keys = [np.concatenate(both) for both in zip(before, after, strict=True)]
     count, total = len(before[0]), len(keys[0])
     if not total:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    order = np.lexsort(keys)  # stable: within equal keys, places ascend, and those before come first
+    order = np.lexsort(keys)  # stable: among equal keys, places ascend, and the old file comes first
     group = np.cumsum(mark_group_starts([key[order] for key in keys])) - 1
     is_old = order < count
     olds = np.bincount(group[is_old], minlength=int(group[-1]) + 1)
@@ -83,7 +84,7 @@ def pair_equal_keys(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[
 
 
 def mark_group_starts(keys: list[Ints]) -> NDArray[np.bool_]:
-    """Where another key begins, of keys in order."""
+    """Mark where sorted keys change."""
     found = np.ones(len(keys[0]), bool)
     found[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
     return found

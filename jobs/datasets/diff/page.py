@@ -1,4 +1,4 @@
-"""What changed between two datasets, as a page shows it."""
+"""The changes between two datasets, as their page shows them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KINDS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """One change; `old` and `new` are the words of both answers, each with whether it changed."""
+    """One change; `old` and `new` are the words of both answers, each marked as same or changed."""
 
     change: Change
     old: list[Piece]
@@ -62,7 +62,7 @@ class ChangeGroup:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One distribution: `rows` are before and after, each figure with whether it shifted."""
+    """One distribution: `rows` are before and after, each statistic with whether it changed."""
 
     title: str
     rows: list[tuple[str, list[tuple[str, bool]]]]
@@ -70,7 +70,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class LabelShift:
-    """A short answer; shares are per cent of the examples, `points` is by how many they shifted."""
+    """A short answer; shares are percentages of the examples, `points` is their difference."""
 
     answer: Answer
     before: float
@@ -94,7 +94,7 @@ class BrokenLines:
 
 @dataclass(frozen=True)
 class ChangesPage:
-    """`diff` where the two were compared, `failure` where they could not be."""
+    """`diff` is set if the two were compared, `failure` if that failed."""
 
     before: Dataset
     after: Dataset
@@ -103,7 +103,7 @@ class ChangesPage:
 
     @classmethod
     def for_pair(cls, before: Dataset, after: Dataset, *, asked: bool = False) -> ChangesPage:
-        """Small files are compared at once, others when that is `asked` for."""
+        """Compare small files at once, others only if `asked`."""
         page = cls(
             before, after, None if before.has_same_data(after) else diff_results.find_diff(before, after)
         )
@@ -117,7 +117,7 @@ class ChangesPage:
 
     @property
     def id(self) -> str:
-        """Several may stand on one page."""
+        """A page may have several comparisons."""
         return f"changes-{self.before.pk}-{self.after.pk}"
 
     @property
@@ -205,7 +205,7 @@ def measure(title: str, shift: Shift) -> Measure:
 
 
 def read_or_explain(dataset: Dataset, read: Callable[[], T]) -> tuple[T | None, str]:
-    """What was read, or why it could not be."""
+    """Return what `read` returns, or None and the reason why it failed."""
     try:
         return read(), ""
     except diff_results.VersionGone as gone:

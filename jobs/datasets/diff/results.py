@@ -1,4 +1,4 @@
-"""What changed from one dataset to another: read once from the store, kept as a row."""
+"""The diff of two datasets, computed once and stored as a row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class VersionGone(Exception):
-    """The object of `dataset`, in the version that was checked, is no longer in the bucket."""
+    """The version of `dataset` that was checked is no longer in the bucket."""
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(str(dataset))
@@ -27,7 +27,7 @@ def find_diff(before: Dataset, after: Dataset) -> Diff | None:
 
 
 def get_or_compute_diff(before: Dataset, after: Dataset) -> Diff:
-    """Reads both files where nobody has yet. Raises Gone, VertexError."""
+    """Return the stored diff, or read both files. Raises VersionGone, VertexError."""
     if known := find_diff(before, after):
         return known
     found = diff_files(make_source(before), make_source(after))
@@ -36,7 +36,7 @@ def get_or_compute_diff(before: Dataset, after: Dataset) -> Diff:
 
 
 def make_source(dataset: Dataset) -> Source:
-    """The very version that was checked."""
+    """Return a function that reads the version that was checked. Raises VersionGone when called."""
 
     def read_chunks() -> Iterator[bytes]:
         try:
@@ -48,4 +48,4 @@ def make_source(dataset: Dataset) -> Source:
 
 
 AUTO_COMPARE_BYTES = 100_000_000
-"""Bytes that are read without being asked to, while somebody looks at the page."""
+"""Bytes of both files together up to which they are compared without a click: a few seconds of waiting."""

@@ -1,4 +1,4 @@
-"""The texts of an example, whole and as they are shown (pure)."""
+"""The texts of an example, complete or shortened for the screen (pure)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from jobs.datasets.check.report import Finding, Message
 from jobs.datasets.diff.fingerprints import parse_conversation
 
 MAX_TURNS = 4
+"""Turns shown of a prompt: enough to follow its last question."""
 LEAD = 120
-"""Characters shown before the first one that differs."""
+"""Characters shown before the first difference of two answers: about two lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleTexts:
-    """`prompt` is everything before the last turn, `answer` is the last one; `earlier` turns are left out."""
+    """`prompt` is everything before the last turn, `answer` the last turn; `earlier` turns are left out."""
 
     system: str
     prompt: tuple[Message, ...]
@@ -35,7 +36,7 @@ class ExampleTexts:
         )
 
     def shorten(self) -> ExampleTexts:
-        """With the texts cut, and the first turns left out where there are many."""
+        """Return it with its texts cut, and only the last MAX_TURNS turns of the prompt."""
         prompt = tuple(Message(message.role, cut_text(message.text)) for message in self.prompt[-MAX_TURNS:])
         return dataclasses.replace(
             self, system=cut_text(self.system), prompt=prompt, earlier=len(self.prompt) - len(prompt)
@@ -43,7 +44,7 @@ class ExampleTexts:
 
 
 def render_turn(turn: Turn) -> str:
-    """Its text; what it holds beside text as JSON."""
+    """Return a turn's text, with parts other than text as JSON."""
     parts = [
         part["text"] if isinstance(part.get("text"), str) else json.dumps(part, ensure_ascii=False)
         for part in turn.parts
@@ -52,12 +53,12 @@ def render_turn(turn: Turn) -> str:
 
 
 def read_texts(chunks: Iterable[bytes], wanted: set[int]) -> dict[int, ExampleTexts]:
-    """What those lines say; the file is read up to the last of them."""
+    """Return the texts of the `wanted` lines. The file is read up to the last of them."""
     return dict(iter_texts(chunks, sorted(wanted))) if wanted else {}
 
 
 def iter_texts(chunks: Iterable[bytes], wanted: Iterable[int]) -> Iterator[tuple[int, ExampleTexts]]:
-    """(line, what it says); `wanted` ascend."""
+    """Yield (line, texts) of the `wanted` lines, which ascend."""
     waiting = iter(wanted)
     next_one = next(waiting, 0)
     for line in lines(chunks):
@@ -73,6 +74,6 @@ def iter_texts(chunks: Iterable[bytes], wanted: Iterable[int]) -> Iterator[tuple
 
 
 def excerpt_answer(text: str, at: int) -> str:
-    """What is shown of an answer: from a little before `at` on, where that is far from its beginning."""
+    """Return the part of an answer that is shown: from shortly before `at`, if that is far from the start."""
     start = at - LEAD if at > 2 * LEAD else 0
     return (ELLIPSIS if start else "") + cut_text(text[start : start + SAMPLE_TEXT + 1])

@@ -1,4 +1,4 @@
-"""The page of what changed between two datasets, its file, and the way there from a dataset's report."""
+"""The page of the changes between two datasets, its CSV file, and the way there from a dataset's report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.datasets.diff import results as diff_results
 from jobs.datasets.diff.page import ChangesPage, read_or_explain
 from jobs.datasets.downloads import stem
 from jobs.datasets.models import Dataset
-from jobs.datasets.shortcuts import dataset_or_404
+from jobs.datasets.shortcuts import dataset_or_404, find_dataset
 from studio.csv_response import stream_csv
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
@@ -31,7 +31,7 @@ def get_pair_or_404(project: Project, before: int, after: int) -> tuple[Dataset,
 @require_http_methods(["GET", "HEAD", "POST"])
 @require_role(Role.VIEWER)
 def show_changes(request: Request, project: Project, before: int, after: int) -> HttpResponse:
-    """Small files are read at once; large ones when it is asked for, by POST."""
+    """Compare small files at once, large ones by POST."""
     pair = get_pair_or_404(project, before, after)
     page = ChangesPage.for_pair(*pair, asked=request.method == "POST")
     if request.method == "POST" and not page.failure:
@@ -43,7 +43,7 @@ def show_changes(request: Request, project: Project, before: int, after: int) ->
 @require_GET
 @require_role(Role.VIEWER)
 def download_changes_csv(request: Request, project: Project, before: int, after: int) -> HttpResponseBase:
-    """Every changed example, found anew while it is sent: only the first ones are kept."""
+    """Every changed example, found again while the file is sent, since only the first ones are stored."""
     old, new = get_pair_or_404(project, before, after)
     if old.has_same_data(new):
         return build_csv_response(old, new, iter(()))
@@ -64,7 +64,7 @@ def build_csv_response(before: Dataset, after: Dataset, rows: Iterator[csv_expor
 @require_GET
 @require_role(Role.VIEWER)
 def compare_datasets(request: Request, project: Project, pk: int) -> HttpResponse:
-    """To the changes between this dataset and the one asked for, from the older to the newer."""
+    """Redirect to the changes between this dataset and the one `with` names, from the older to the newer."""
     dataset = dataset_or_404(project, pk)
     other = find_dataset(project, request.GET.get("with", ""))
     if other is None:
@@ -72,9 +72,3 @@ def compare_datasets(request: Request, project: Project, pk: int) -> HttpRespons
         return redirect(dataset)
     before, after = sorted((dataset, other), key=lambda each: (each.created_at, each.pk))
     return redirect("datasets:changes", project.slug, before.pk, after.pk)
-
-
-def find_dataset(project: Project, pk: str) -> Dataset | None:
-    if not pk.isdecimal() or len(pk) > 18:
-        return None
-    return Dataset.objects.filter(project=project, pk=int(pk)).defer("report").first()

@@ -1,4 +1,4 @@
-"""Two texts -> the newer one's words with what was taken out and put in between them (pure)."""
+"""Compare two texts word by word (pure)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from typing import Literal
 
 Kind = Literal["same", "out", "in"]
 Piece = tuple[Kind, str]
-# Japanese and Chinese write no spaces: each of their characters is a word.
+# Japanese and Chinese have no spaces between words, so each character is a word.
 WORDS = re.compile(r"\s+|(?:(?![\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f])\w)+|.", re.DOTALL)
 
 MAX_EQUAL_PAIRS = 30_000
-"""Pairs of equal words up to which each word is looked for."""
+"""Pairs of equal words up to which words are matched, in well under a second. With more, such as in one word
+repeated a thousand times, only the common start and end are matched."""
 
 
 def diff_words(old: str, new: str) -> list[Piece]:
-    """What is out stands before what is in; all but what is out makes `new`, all but what is in `old`."""
+    """Return the words in order, each removed piece before the added one. Without the removed pieces they
+    make `new`, without the added ones `old`."""
     pieces: list[Piece] = []
     out, put = "", ""
     for same, taken, given in iter_segments(WORDS.findall(old), WORDS.findall(new)):
@@ -33,7 +35,7 @@ def diff_words(old: str, new: str) -> list[Piece]:
 
 
 def iter_segments(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
-    """(what both have, what only the old one has, what only the new one has), in order."""
+    """Yield (in both, only in `old`, only in `new`) in order."""
     if count_equal_pairs(old, new) > MAX_EQUAL_PAIRS:
         yield from diff_middle(old, new)
         return
@@ -43,13 +45,13 @@ def iter_segments(old: list[str], new: list[str]) -> Iterator[tuple[str, str, st
 
 
 def count_equal_pairs(old: list[str], new: list[str]) -> int:
-    """Pairs of equal words, which is what searching for the longest runs goes through."""
+    """Count the pairs of equal words: the search for the longest common runs takes time by these."""
     counts = Counter(new)
     return sum(counts[word] for word in old)
 
 
 def diff_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]]:
-    """What both begin and end with, and everything between as one change."""
+    """Yield the common start, everything between as one change, and the common end."""
     start = count_common_prefix(old, new)
     rest = (old[start:], new[start:])
     end = count_common_prefix(*map(reversed, rest))
@@ -60,7 +62,7 @@ def diff_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]
 
 
 def count_common_prefix(one: Iterable[str], other: Iterable[str]) -> int:
-    """How many words both begin with."""
+    """Count the words that both start with."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 

@@ -1,6 +1,6 @@
-"""Validation examples that the training data gives away, the same or nearly the same (pure).
+"""Find validation examples that are also in the training data, exactly or nearly (pure).
 
-Training is read line by line, in memory that does not grow with it; the work for a line does not either.
+Training data is read line by line: neither the memory nor the work for a line grows with its size.
 """
 
 from __future__ import annotations
@@ -20,20 +20,26 @@ from jobs.datasets.check.other_formats import convert_example
 from jobs.datasets.leakage.similarity_index import LENGTH, SimilarityIndex, normalize_text
 
 Kind = Literal["example", "prompt", "near"]
-"""The whole example, the prompt with another answer, or a last user's turn of similarity 0.8 or more."""
+"""The same example, the same prompt with another answer, or a last user turn with a similarity of at least
+0.8."""
 
 MAX_PAIRS = 20
+"""Pairs of each kind that are stored and shown: enough to see what leaks."""
 EXCERPT = 160
+"""Characters shown of a prompt: about two lines."""
 MAX_SEEN_TEXTS = 2**18
+"""Hashes of prompts that were already compared. Beyond this they are forgotten, to bound memory (about 25
+MB)."""
 BATCH = 2**16
-"""Characters of training prompts that are compared at once."""
+"""Characters of training prompts that are compared at once, so that numpy works on long arrays."""
 LONGEST, CHARACTERS = 20_000, 10_000_000
-"""Characters of a prompt, and of all validation prompts together, that are compared: the first ones."""
+"""Characters of one prompt, and of all validation prompts together, that are compared. The index takes memory
+by the latter; longer prompts are compared by their beginnings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A validation line and the first training line that gives it away."""
+    """A validation line and the first training line with the same or a similar text."""
 
     kind: Kind
     training: int
@@ -44,15 +50,15 @@ class Pair:
 
     @property
     def percent(self) -> int:
-        """Rounded down: 100 is the same text."""
+        """Rounded down, so that 100 means the same text."""
         return int(100 * self.similarity)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """`training` and `validation` are the examples compared, `exact` and `near` the validation examples given
-    away (`answered` of the exact ones with their answer); the pairs are the first ones in validation.
-    `compared` is the length that prompts were cut to for likeness, 0 where they were not."""
+    """`training` and `validation` count the examples compared, `exact` and `near` the validation examples
+    that leak (`answered` of the exact ones with their answer). The pairs are the first ones in the validation
+    file. `compared` is the length that prompts were cut to for similarity, or 0 if none was cut."""
 
     training: int = 0
     validation: int = 0
@@ -76,7 +82,7 @@ class Leaks:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Leaks:
-        """Also reads what an older version kept: fields that are missing keep their defaults."""
+        """Also read results of older versions: missing fields get their defaults."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         for key in ("exact_pairs", "near_pairs"):
             known[key] = [Pair(**pair) for pair in data.get(key, [])]
@@ -85,7 +91,7 @@ class Leaks:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`whole` and `prompt` are digests; `asked` is the last user's turn, cut behind what may be compared."""
+    """`whole` and `prompt` are digests; `asked` is the last user turn, cut to a little more than LONGEST."""
 
     line: int
     whole: bytes
@@ -94,12 +100,12 @@ class Example:
 
 
 def find_leaks(training: Iterable[bytes], validation: Iterable[bytes]) -> Leaks:
-    """Chunks of both files in order, cut anywhere. Lines that are no examples are passed over."""
+    """Both files are given as chunks in order, of any sizes. Lines that are not examples are skipped."""
     return run_search(training, validation).build_result()
 
 
 def find_leaked_lines(training: Iterable[bytes], validation: Iterable[bytes]) -> set[int]:
-    """All lines of the validation file that are given away."""
+    """Return all lines of the validation file that leak."""
     return {pair.validation for pair in run_search(training, validation).found.values()}
 
 
@@ -113,7 +119,7 @@ def run_search(training: Iterable[bytes], validation: Iterable[bytes]) -> LeakSe
 
 
 class LeakSearch:
-    """`found` has the strongest pair of a validation example, by its place among them."""
+    """`found` has the strongest pair of each validation example, by the example's index."""
 
     def __init__(self, validation: list[Example]) -> None:
         self.validation = validation
@@ -146,7 +152,7 @@ class LeakSearch:
             self.queue_for_similarity(example, self.normalize_prompt(example))
 
     def queue_for_similarity(self, example: Example, text: str) -> None:
-        """Likeness is searched for many at once. What a text resembles is known when it comes again."""
+        """Collect texts, to search for many similarities at once. A text is not searched for twice."""
         digest = hash(text)
         if not text or digest in self.seen:
             return
@@ -167,13 +173,13 @@ class LeakSearch:
             self.rebuild_index()
 
     def rebuild_index(self) -> None:
-        """A text given away needs no second proof; with half of them gone, the index is made anew."""
+        """Build the index again from the texts without a match: one match is enough for a text."""
         self.texts = [text for text, left in zip(self.texts, self.index.left, strict=True) if left]
         if self.texts:
             self.index = SimilarityIndex(self.texts)
 
     def record_pair(self, place: int, kind: Kind, example: Example, similarity: float) -> None:
-        """The first pair of the strongest kind stays."""
+        """Store the pair unless there is one of the same or a stronger kind."""
         strength = ("near", "prompt", "example").index
         known = self.found.get(place)
         if known and strength(kind) <= strength(known.kind):
@@ -221,7 +227,7 @@ def parse_example(line: int, value: dict[str, Any]) -> Example | None:
 
 
 def serialize_turn(turn: Turn) -> tuple[str, ...]:
-    """A turn's role, its text, and whatever it holds beside text."""
+    """Return a turn's role, its text, and its other parts as JSON."""
     beside = [json.dumps(part, sort_keys=True) for part in turn.parts if part.keys() != {"text"}]
     return (turn.role, turn.text, *beside)
 
@@ -231,7 +237,7 @@ def digest(said: list[Any]) -> bytes:
 
 
 def index_by_key(keys: Iterable[Any]) -> dict[Any, list[int]]:
-    """Key -> where it stands."""
+    """Return the places of each key."""
     found: dict[Any, list[int]] = {}
     for place, key in enumerate(keys):
         found.setdefault(key, []).append(place)
@@ -239,7 +245,7 @@ def index_by_key(keys: Iterable[Any]) -> dict[Any, list[int]]:
 
 
 def compute_cut_length(lengths: list[int]) -> int:
-    """What to cut prompts to, so that they stay within LONGEST and CHARACTERS."""
+    """Return the length to cut prompts to, so that they stay within LONGEST and CHARACTERS."""
     length = LONGEST
     while sum(min(length, each) for each in lengths) > CHARACTERS:
         length //= 2

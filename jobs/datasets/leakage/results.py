@@ -1,4 +1,4 @@
-"""What a validation dataset shares with a training dataset: read once from the store, kept as a row."""
+"""What a validation dataset shares with a training dataset, computed once and stored as a row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class NothingLeft(Exception):
 
 
 class HasProblems(Exception):
-    """Lines that are no examples would come along."""
+    """Lines that are not examples would be copied into the new file."""
 
 
 def find_overlap(training: Dataset, validation: Dataset) -> Overlap | None:
@@ -30,7 +30,7 @@ def find_overlap(training: Dataset, validation: Dataset) -> Overlap | None:
 
 
 def get_or_compute_overlap(training: Dataset, validation: Dataset) -> Overlap:
-    """Reads both files where nobody has yet. Raises VertexError."""
+    """Return the stored overlap, or read both files. Raises VertexError."""
     if known := find_overlap(training, validation):
         return known
     if training.has_same_data(validation):
@@ -44,13 +44,13 @@ def get_or_compute_overlap(training: Dataset, validation: Dataset) -> Overlap:
 
 
 def build_full_overlap(dataset: Dataset) -> Leaks:
-    """What a dataset shares with itself; no file needs to be read for that."""
+    """Return what a dataset shares with itself, without reading the file."""
     count = dataset.parsed_report.examples
     return Leaks(training=count, validation=count, exact=count, answered=count)
 
 
 def remove_leaks(user: User, training: Dataset, validation: Dataset, folder: str = "") -> Dataset:
-    """The validation dataset without the examples that training gives away; made once for each pair. Raises
+    """Return the validation dataset without its leaked examples, which is created once for each pair. Raises
     HasProblems, NothingLeft, NoBucket, VertexError."""
     if not validation.parsed_report.ok:
         raise HasProblems
@@ -75,6 +75,6 @@ def remove_leaks(user: User, training: Dataset, validation: Dataset, folder: str
 
 
 def write_remaining_lines(validation: Dataset, leaked: set[int], file: IO[bytes]) -> None:
-    """Byte for byte, and in order."""
+    """Copy the other lines in order and unchanged."""
     with validation.open() as source:
         file.writelines(line for number, line in enumerate(source, 1) if number not in leaked)

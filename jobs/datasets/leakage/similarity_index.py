@@ -1,9 +1,10 @@
-"""Which texts of a fixed set resemble others: Jaccard similarity of 5-character shingles, exactly (pure).
+"""Find similar texts in a fixed set by the exact Jaccard similarity of 5-character shingles (pure).
 
-An index has the shingles in order of rarity, as in prefix filtering (Chaudhuri et al. 2006, Bayardo et al.
-2007): what resembles a text has at least 4/5 of its shingles, so it has at least n of any `spare + n` of
-them, where `spare` are those it may lack. The rarest are asked: they name few texts. What many texts share,
-such as the words of a template, has bitmaps instead of lists, read for a text that has little else.
+The index orders shingles by rarity, as in prefix filtering (Chaudhuri et al. 2006, Bayardo et al. 2007). A
+similar text has at least 4/5 of a text's shingles, so it has at least n of any `spare + n` of them, where
+`spare` is how many it may lack. The rarest shingles are looked up, since they occur in few texts. Shingles
+that many texts share, such as those of a template, have bitmaps instead of lists; they are read for texts
+that have hardly any others.
 """
 
 from __future__ import annotations
@@ -20,32 +21,38 @@ Numbers = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
 LENGTH = 5
+"""Characters of a shingle: shorter ones occur in unrelated texts, longer ones miss small edits."""
 SHARED, OF_ALL = 4, 5
-"""Similar from 4/5 on, in whole numbers: 0.8 as a float is not quite that."""
+"""Texts are similar from 4/5 on, the usual threshold of near-duplicate detection. In whole numbers, because
+0.8 is not exact as a float."""
 MIN_RARE_SHARED = 4
-"""Shingles to be shared among the rarest; with more of them, more lists are read and fewer texts measured."""
+"""Rare shingles that must be shared. With more, more lists are read and fewer texts compared; 4 is
+fastest."""
 COMMON, FEWEST = 32, 8
-"""A shingle in more than one of 32 texts is common: there a bitmap is shorter than a list."""
+"""A shingle is common if it is in more than one of 32 texts, where a bitmap is shorter than a list, and in
+more than eight."""
 PAD = "\udfff"
+"""Fills up texts shorter than a shingle: a lone surrogate, which no text contains."""
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""2**64 divided by the golden ratio, an odd number whose powers spread over all 64 bits."""
 
 
 def normalize_text(text: str) -> str:
-    """One form for all ways to write the same: width, case and white space. Punctuation stays: it may be all
-    that parts 3 + 4 from 3 - 4, and elsewhere it weighs little."""
+    """Ignore differences in width, case and white space. Punctuation stays: it may be the only difference, as
+    between 3 + 4 and 3 - 4, and has little weight elsewhere."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def extract_shingles(text: str) -> set[str]:
-    """A text shorter than a shingle is one itself."""
+    """A text shorter than a shingle is one shingle."""
     if len(text) < LENGTH:
         return {text} if text else set()
     return {text[at : at + LENGTH] for at in range(len(text) - LENGTH + 1)}
 
 
 def hash_shingles(texts: Sequence[str]) -> tuple[Numbers, Keys]:
-    """(which text, key) of every shingle in order, repeats included. Two shingles share a key about once in
-    2**64; such a chance can hide a pair at the very limit, and never makes one up."""
+    """Return (text, key) of every shingle in order, including repeated ones. Two shingles share a key with a
+    probability of 2**-64; that may hide a pair at the threshold, but never makes one up."""
     padded = [text.ljust(LENGTH, PAD) for text in texts]
     codes = np.frombuffer("".join(padded).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     lengths = np.array([len(text) for text in padded])
@@ -60,14 +67,14 @@ def hash_shingles(texts: Sequence[str]) -> tuple[Numbers, Keys]:
 
 
 def count_distinct(numbers: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Numbers]:
-    """Sorted, with how often each was there."""
+    """Return the distinct numbers in order, and their counts."""
     numbers.sort()
     first = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]] if len(numbers) else [])
     return numbers[first], np.diff(np.r_[first, len(numbers)])
 
 
 def least_shared(size: Numbers) -> Numbers:
-    """How many of `size` shingles a similar text has at least."""
+    """How many of `size` shingles a similar text shares at least."""
     return -(-SHARED * size // OF_ALL)
 
 
@@ -77,7 +84,8 @@ def overlap_needed(both: Numbers) -> Numbers:
 
 
 class SimilarityIndex:
-    """`texts` are normalised, distinct and not empty. A shingle's rank is its place from the rarest on."""
+    """`texts` are normalized, distinct and not empty. A shingle's rank is its place in the order of
+    rarity."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
@@ -101,15 +109,15 @@ class SimilarityIndex:
         self.commons = count_bits(self.bitmaps)
 
     def build_bitmaps(self, owners: Numbers, ranks: Numbers, count: int) -> Keys:
-        """(texts, words): a bit for each common shingle."""
+        """Return an array of shape (texts, words) with a bit for each common shingle."""
         at = ranks - self.first_common
         words = np.zeros((count, (len(self.keys) - self.first_common) // 64 + 1), dtype=np.uint64)
         np.bitwise_or.at(words, (owners, at // 64), np.uint64(1) << (at % 64).astype(np.uint64))
         return words
 
     def find_similar(self, texts: Sequence[str]) -> Iterator[tuple[int, int, float]]:
-        """(which of `texts`, which of the index, similarity), in order. What was found is searched for no
-        more. `texts` are normalised and not empty."""
+        """Yield (index in `texts`, index in the index, similarity) in order. A text of the index that is
+        found is not searched for again. `texts` are normalized and not empty."""
         asking = IndexQuery(self, texts)
         for own, other in heapq.merge(asking.match_by_rarest(), asking.match_by_counting()):
             if not self.left[other]:
@@ -123,8 +131,8 @@ class SimilarityIndex:
 
 
 class IndexQuery:
-    """Some texts on their way through the index: `rows` and `ranks` are their known shingles, row by row from
-    the rarest on. `sizes` may be too small by the chance of a key, which only lets more texts through."""
+    """Some texts to look up: `rows` and `ranks` are their known shingles, row by row in the order of rarity.
+    `sizes` may be too small if keys collide, which only lets more texts through to the exact comparison."""
 
     def __init__(self, index: SimilarityIndex, texts: Sequence[str]) -> None:
         self.index, count = index, len(texts)
@@ -143,7 +151,7 @@ class IndexQuery:
         self.open = (self.spare >= 0) & (self.sizes <= index.largest)
 
     def match_by_rarest(self) -> Iterator[tuple[int, int]]:
-        """Pairs that share enough of the rarest shingles."""
+        """Yield pairs that share enough of the rarest shingles."""
         index = self.index
         first = np.where(self.open & (self.asked > 0), self.spare + self.asked, 0)
         read = np.arange(len(self.rows)) - self.starts[self.rows] < first[self.rows]
@@ -155,7 +163,7 @@ class IndexQuery:
         yield from zip(own[enough].tolist(), other[enough].tolist(), strict=True)
 
     def expand_postings(self, rows: Numbers, ranks: Numbers) -> Numbers:
-        """row * texts + text, for each text that a shingle's list names."""
+        """Return row * texts + text for each text in the lists of the shingles."""
         index = self.index
         ends = index.ends[ranks]
         lengths = ends - np.where(ranks > 0, index.ends[ranks - 1], 0)
@@ -165,7 +173,7 @@ class IndexQuery:
         return named
 
     def match_by_counting(self) -> Iterator[tuple[int, int]]:
-        """Pairs of the texts that are mostly of common shingles: all that they share is counted."""
+        """Yield pairs for texts that have mostly common shingles, by counting all shared shingles."""
         for row in np.flatnonzero(self.open & (self.asked <= 0)).tolist():
             for other in self.match_row(row):
                 yield row, other

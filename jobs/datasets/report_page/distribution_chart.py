@@ -1,7 +1,7 @@
-"""A distribution -> its Plotly figure, with the six figures of it marked (pure).
+"""The Plotly figure of a distribution, with its six statistics marked (pure).
 
 Colours are the design's tokens, `var(--chart-1)`; the page resolves them when it draws.
-`narrow` is what replaces parts of the layout where the chart has the width of a phone.
+`narrow` replaces parts of the layout at the width of a phone.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
 
 WIDE, NARROW = 480, 280
-"""Pixels that a plot has at least, on a desk and on a phone."""
+"""The least width of the plot in pixels, on a desktop and on a phone: labels that fit there fit
+everywhere."""
 CHARACTER, GAP, ROW = 6.0, 10, 15
-"""Of a label, in pixels: width of a character, room between two, height of a row."""
+"""Of a label, in pixels: width of a character, space between two labels, height of a row."""
 FEW = 8
-"""Values on an axis up to which each has its tick."""
+"""With fewer values on the axis each has its tick; otherwise Plotly would put ticks between whole numbers."""
 LINES = {"min": "dot", "p5": "dash", "median": "solid", "mean": "dashdot", "p95": "dash", "max": "dot"}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Figures of one value: they share a line and a label."""
+    """Statistics with the same value, which share a line and a label."""
 
     value: float
     names: tuple[str, ...]
@@ -41,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class PlacedLabel:
-    """Where a mark's label stands: `row` counts from the plot upwards."""
+    """The position of a mark's label: `row` counts from the plot upwards."""
 
     mark: Mark
     row: int
@@ -49,7 +50,7 @@ class PlacedLabel:
 
 
 def figure(spread: Distribution, name: str) -> dict[str, Any]:
-    """`name` is what is counted, for the axis."""
+    """`name` is the title of the axis."""
     buckets = [(left, max(right, left + 1), count) for left, right, count in spread.buckets if count]
     bars = {
         "type": "bar",
@@ -77,13 +78,13 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
 
 
 def format_hover(left: int, right: int, count: int) -> str:
-    """A bucket goes from `left` to below `right`."""
+    """Describe a bucket from `left` to below `right`."""
     many = ngettext("%(n)s example", "%(n)s examples", count) % {"n": format_statistic(count)}
     return f"{format_range(left, right)}: {many}"
 
 
 def compute_x_range(spread: Distribution, buckets: list[tuple[int, int, int]]) -> tuple[float, float]:
-    """The x axis: the bars and the marks, with a little air; at least three values wide."""
+    """Return the range of the x axis: bars and marks with some space, at least three values wide."""
     low = min([spread.minimum, *(left for left, _right, _count in buckets)]) - 0.5
     high = max([spread.maximum, *(right - 1 for _left, right, _count in buckets)]) + 0.5
     air = max((high - low) * 0.02, (3 - (high - low)) / 2)
@@ -91,7 +92,7 @@ def compute_x_range(spread: Distribution, buckets: list[tuple[int, int, int]]) -
 
 
 def marks(spread: Distribution) -> list[Mark]:
-    """Ordered by value; what is shown as the same number becomes one mark."""
+    """Return the marks by value; statistics that are shown as the same number become one mark."""
     found: dict[str, list[tuple[str, str, float]]] = {}
     for entry in sorted(list_statistics(spread), key=lambda entry: entry[2]):
         found.setdefault(format_statistic(entry[2]), []).append(entry)
@@ -106,7 +107,7 @@ def marks(spread: Distribution) -> list[Mark]:
 
 
 def place_labels(marked: list[Mark], reach: tuple[float, float], width: float) -> list[PlacedLabel]:
-    """Each label in the lowest row where it does not meet another."""
+    """Put each label in the lowest row where it doesn't overlap another."""
     ends: list[float] = []
     placed = []
     for mark in marked:
@@ -136,7 +137,7 @@ def build_line_shapes(marked: list[Mark]) -> list[dict[str, Any]]:
 
 
 def choose_dash(mark: Mark) -> str:
-    """The median's line is the one that is drawn through."""
+    """Only the median's line is solid."""
     return LINES["median"] if "median" in mark.names else LINES[mark.names[0]]
 
 

@@ -1,4 +1,4 @@
-"""Counted ranges -> the bars of a small histogram (pure)."""
+"""The bars of a small histogram as SVG coordinates (pure)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, GAP, MAX_BARS = 360.0, 74.0, 2.0, 40
+"""In units of the SVG's viewBox; with more bars, each would be narrower than three gaps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """SVG coordinates in a box of 360 by 74, and what the bar stands for."""
+    """SVG coordinates in a box of 360 by 74, and the range and count that the bar shows."""
 
     x: float
     y: float
@@ -22,7 +23,8 @@ class Bar:
 
 
 def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[Bar]:
-    """`ranges` are (left, right, count); with `wanted`, they are gathered into that many equal widths."""
+    """Return a bar per range (left, right, count); with `wanted`, ranges are merged into so many equal
+    ones."""
     held = [entry for entry in ranges if entry[2] > 0]
     if not held:
         return []

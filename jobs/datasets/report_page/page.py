@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
 
 MAX_PROBLEMS = 20
+"""Problems of a kind that are listed, as many as a report has; the CSV file has all."""
 INDEX = re.compile(r"\[\d+\]")
 FORMATS: dict[str, str | Promise] = {
     "openai_messages": gettext_lazy("OpenAI’s chat format"),
@@ -33,8 +34,8 @@ FORMATS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class ProblemGroup:
-    """Problems of one kind: how many there are in truth, and the first of them, each with its own sentence
-    where that says more than the title."""
+    """Problems of one kind: how many there are, and the first ones, each with its own sentence if that says
+    more than the title."""
 
     code: str
     severity: str
@@ -50,8 +51,8 @@ class ProblemGroup:
 
 @dataclass(frozen=True, slots=True)
 class DistributionSection:
-    """One distribution: the chart, the six figures as (word, value), the bars as (range, how many), and bars
-    for who has no JavaScript."""
+    """One distribution: the chart, the six statistics as (word, value), the table rows as (range, count), and
+    the bars that are shown without JavaScript."""
 
     id: str
     title: str
@@ -75,7 +76,7 @@ class ReportPage:
 
     @cached_property
     def groups(self) -> list[ProblemGroup]:
-        """Errors before warnings, the most frequent first."""
+        """Errors before warnings, the most frequent ones first."""
         kinds: dict[tuple[str, str], list[Problem]] = {}
         for problem in self.report.problems:
             if problem.code in SENTENCES:
@@ -93,7 +94,7 @@ class ReportPage:
 
     @property
     def tokens(self) -> tuple[str, Distribution]:
-        """By a model's own count where it was asked; and what is counted, in words."""
+        """Return what is counted, in words, and its distribution: adjusted to a model if one was asked."""
         if not self.dataset.calibration:
             return _("tokens (estimated)"), self.report.tokens
         model, ratio = next(reversed(self.dataset.calibration.items()))
@@ -102,7 +103,7 @@ class ReportPage:
 
     @property
     def calibrated_tokens(self) -> list[tuple[str, int]]:
-        """Tokens by each model's own count, which it gave for a part of the examples."""
+        """The total tokens by each model that counted some of the examples."""
         total = self.report.tokens.total
         return [(model, round(total * ratio)) for model, ratio in sorted(self.dataset.calibration.items())]
 
@@ -112,7 +113,7 @@ class ReportPage:
 
     @property
     def conversion(self) -> str:
-        """What would be converted, as a sentence: 412 lines are OpenAI chat."""
+        """What would be converted: 412 lines use OpenAI's chat format and can be converted."""
         known = self.report.convertible.items()
         return " ".join(
             ngettext(
@@ -126,13 +127,13 @@ class ReportPage:
 
     @property
     def is_cleanable(self) -> bool:
-        """A cleaned file would differ from this one, and would not be empty."""
+        """Whether a cleaned file would differ from this one and would not be empty."""
         faults = self.report.errors or self.report.duplicates or self.report.counts.keys() & FIXABLE_WARNINGS
         return bool(faults and (self.report.examples or self.convertible))
 
     @property
     def outdated(self) -> bool:
-        """Checked before the studio counted tokens."""
+        """Whether it was checked before the studio counted tokens."""
         return "tokens" not in self.dataset.report
 
     @property
@@ -141,30 +142,30 @@ class ReportPage:
 
 
 FIXABLE_WARNINGS = {"bom"}
-"""Warnings that a cleaned file has no more, beside duplicates."""
+"""Warnings that a cleaned file no longer has, beside duplicates."""
 
 
 def group(report: Report, problems: list[Problem]) -> ProblemGroup:
-    first, told = problems[0], describe_problem(merge_problems(problems))
+    first, message = problems[0], describe_problem(merge_problems(problems))
     sentences = [(problem, describe_problem(problem).what) for problem in problems[:MAX_PROBLEMS]]
     return ProblemGroup(
         code=first.code,
         severity=first.severity,
-        title=capitalize_sentence(told.what, first.code),
-        cure=told.cure,
+        title=capitalize_sentence(message.what, first.code),
+        cure=message.cure,
         count=max(report.counts.get(first.code, 0), len(problems)),
-        problems=[(problem, "" if what == told.what else what) for problem, what in sentences],
+        problems=[(problem, "" if what == message.what else what) for problem, what in sentences],
     )
 
 
 def capitalize_sentence(sentence: str, code: str) -> str:
-    """As a sentence begins; the path of a field stays as it is written."""
+    """Capitalize the first letter, unless the sentence starts with the path of a field."""
     begins_with_field = str(SENTENCES[code][0]).startswith("%(field)")
     return sentence if begins_with_field else sentence[:1].upper() + sentence[1:]
 
 
 def merge_problems(problems: list[Problem]) -> Problem:
-    """One problem that stands for all: what differs between them becomes an ellipsis."""
+    """Return one problem that describes all: what differs between them becomes an ellipsis."""
     first = problems[0]
     fields = {problem.field for problem in problems}
     general = {INDEX.sub("[…]", field) for field in fields}
@@ -194,7 +195,7 @@ def build_distribution_section(id: str, title: str, axis: str, counted: Distribu
 
 
 def describe_derivation(derivation: dict[str, Any]) -> str:
-    """A derivation in words; blank where there is none."""
+    """Describe a derivation; blank if there is none."""
     match derivation:
         case {"how": "cleaned"}:
             return _("Cleaned: unusable lines and exact duplicates removed.")

@@ -1,4 +1,4 @@
-"""A tuning file without its faults: only usable lines, each once, converted where that helps (pure)."""
+"""Clean a tuning file: only usable lines, each once, converted to Gemini's format (pure)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from collections.abc import Iterable, Iterator
 
 from orjson import dumps, loads
 
-from jobs.datasets.check import other_formats as conversion
 from jobs.datasets.check.checker import detect_non_text
 from jobs.datasets.check.example import FORMATS, Conversation, check_conversation, detect_format
 from jobs.datasets.check.fast_path.columns import hash_example
 from jobs.datasets.check.fast_path.plain_example import NOT_PLAIN, count_raw_keys, extract_plain_texts
 from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, lines
+from jobs.datasets.check.other_formats import convert_example
 
 FEWEST_SLOTS = 2**10
+"""Slots of an empty set: a power of two, as the search for a slot needs it, and 8 kB."""
 
 
 class HashSet:
-    """A set of 64-bit numbers in an array of its own, at a fifth of a set's memory. 0 marks a free slot."""
+    """A set of 64-bit numbers in an array, with a fifth of a set's memory. 0 marks a free slot."""
 
     def __init__(self) -> None:
         self.slots = array("q", bytes(8 * FEWEST_SLOTS))
         self.count = 0
 
     def add(self, number: int) -> bool:
-        """Whether it is new."""
+        """Add a number. Return whether it is new."""
         number = number or 1
         if self.count * 3 > len(self.slots) * 2:
             self._grow()
@@ -45,15 +46,15 @@ class HashSet:
         return place
 
     def _grow(self) -> None:
-        held, self.slots = self.slots, array("q", bytes(16 * len(self.slots)))
-        for number in held:
+        numbers, self.slots = self.slots, array("q", bytes(16 * len(self.slots)))
+        for number in numbers:
             if number:
                 self.slots[self._find_slot(number)] = number
 
 
 def clean_file(chunks: Iterable[bytes], *, convert: bool = True) -> Iterator[bytes]:
-    """The lines that can be learned from, as they were written, each with its newline; what stands twice
-    stands once. Where `convert`, examples in other formats come in Gemini's."""
+    """Yield the usable lines as they are written, each with a newline and without duplicates. With `convert`,
+    examples in other formats are converted to Gemini's."""
     seen = HashSet()
     for line in lines(chunks):
         if line.number == 1 and detect_non_text(line.content):
@@ -65,7 +66,7 @@ def clean_file(chunks: Iterable[bytes], *, convert: bool = True) -> Iterator[byt
 
 
 def clean_line(line: bytes, convert: bool) -> tuple[bytes, tuple[int, int]] | None:
-    """The line to keep, and its digests."""
+    """Return the line and the hashes of its prompt and answer; None if it isn't usable."""
     try:
         value = loads(line)
         _texts, keys = extract_plain_texts(value)
@@ -82,7 +83,7 @@ def clean_line_slowly(line: bytes, convert: bool) -> tuple[bytes, tuple[int, int
     except UnreadableLine:
         return None
     if convert and isinstance(value, dict) and detect_format(value) in FORMATS:
-        value = conversion.convert_example(value)
+        value = convert_example(value)
         line = dumps(value)
     if any(finding.severity == "error" for finding in check_conversation(Conversation.from_value(value))):
         return None

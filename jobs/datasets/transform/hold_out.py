@@ -1,4 +1,4 @@
-"""A part of the training file held out for validation: two files made of one, stored and checked."""
+"""Hold out a part of the training file for validation: two new files from one, stored and checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOW = "held_out"
 
 
 class HasProblems(Exception):
-    """A line that is no example would count as one."""
+    """Lines that are not examples would be counted as examples."""
 
 
 def is_part(dataset: Dataset | None, part: Part) -> bool:
@@ -29,12 +29,12 @@ def is_part(dataset: Dataset | None, part: Part) -> bool:
 
 
 def get_original(training: Dataset) -> Dataset:
-    """The file that a part was made of, so that it is never held out from twice."""
+    """Return the file that a part was made from, so that nothing is held out from a part again."""
     return training.parent if is_part(training, "training") and training.parent else training
 
 
 def are_halves(training: Dataset | None, validation: Dataset | None) -> bool:
-    """The two are the parts of one file."""
+    """Whether the two are the parts of one file."""
     if not (training and validation and is_part(training, "training") and is_part(validation, "validation")):
         return False
     facts = [
@@ -45,8 +45,8 @@ def are_halves(training: Dataset | None, validation: Dataset | None) -> bool:
 
 
 def hold_out(user: User, training: Dataset, percent: int, seed: int, folder: str = "") -> list[Dataset]:
-    """Training and validation; made once for each file, share and seed. Raises HasProblems, TooFew, NoBucket,
-    VertexError."""
+    """Return the training and the validation part, which are created once for each file, percentage and seed.
+    Raises HasProblems, TooFew, NoBucket, VertexError."""
     whole = get_original(training)
     if not whole.parsed_report.ok:
         raise HasProblems
@@ -57,7 +57,7 @@ def hold_out(user: User, training: Dataset, percent: int, seed: int, folder: str
 
 
 def find_part(whole: Dataset, derivation: dict[str, Any]) -> Dataset | None:
-    """JSON is compared here: databases differ in how they do."""
+    """Derivations are compared here, since databases compare JSON differently."""
     return next((child for child in whole.children.all() if child.derivation == derivation), None)
 
 
@@ -73,7 +73,7 @@ def create_parts(user: User, whole: Dataset, derivation: dict[str, Any], folder:
 
 @contextmanager
 def write_parts(whole: Dataset, cutting: SplitPlan) -> Iterator[dict[Part, IO[bytes]]]:
-    """The two parts as files of this server, for as long as it takes to store them."""
+    """The two parts as temporary files, which are deleted when they are stored."""
     place = settings.FILE_UPLOAD_TEMP_DIR
     with TemporaryFile(dir=place) as training, TemporaryFile(dir=place) as validation:
         files: dict[Part, IO[bytes]] = {"training": training, "validation": validation}
@@ -83,7 +83,7 @@ def write_parts(whole: Dataset, cutting: SplitPlan) -> Iterator[dict[Part, IO[by
 
 
 def build_part_name(whole: Dataset, derivation: dict[str, Any]) -> str:
-    """banking77-training-90.jsonl and banking77-validation-10.jsonl, with a seed that is not 0."""
+    """banking77-training-90.jsonl or banking77-validation-10.jsonl, followed by the seed if it isn't 0."""
     percent = derivation["percent"] if derivation["part"] == "validation" else 100 - derivation["percent"]
     seed = f"-seed-{derivation['seed']}" if derivation["seed"] else ""
     return f"{str(whole).removesuffix('.jsonl')}-{derivation['part']}-{percent}{seed}.jsonl"

@@ -1,10 +1,10 @@
-"""Which lines of a training file are held out for validation: exact, repeatable, in two passes (pure).
+"""Split off lines of a training file for validation: exact, repeatable, in two passes (pure).
 
 Every distinct line gets a 64-bit number from its content and the seed. In the order of these numbers, lines
-are held out until round(percent) of all are; a line that stands in the file n times counts n and goes to one
-side as a whole, and is passed over where n is more than is still wanted. So the share is exact to the line,
-unless only repeated lines are left to choose from: then fewer are held out, and at least one distinct line.
-The same file and seed always give the same parts, in whatever order the lines stand.
+are held out until their share is reached, rounded to a line. A line that occurs n times counts n and goes to
+one side with all its copies; it is skipped if n is more than the lines still to hold out. So the share is
+exact to the line, unless only repeated lines remain: then fewer are held out, but at least one distinct line.
+The same file and seed always give the same parts, in any order of the lines.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Part = Literal["training", "validation"]
 BOM = b"\xef\xbb\xbf"
 BLANK = b" \t\r"
 MOST_PERCENT = 50
+"""Per cent of the lines. With more, the held-out part would be the larger one."""
 
 
 class TooFew(ValueError):
@@ -29,8 +30,8 @@ class TooFew(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
-    """What is held out: every number up to `last` but the `skipped` ones. 8 bytes a line were enough to find
-    it, and nothing is kept that grows with the file."""
+    """Lines with a number up to `last` are held out, except the `skipped` ones. Finding it takes 8 bytes per
+    line; the plan itself does not grow with the file."""
 
     seed: int
     last: int
@@ -44,7 +45,7 @@ class SplitPlan:
 
 
 def plan_split(chunks: Iterable[bytes], percent: int, seed: int) -> SplitPlan:
-    """First pass. `chunks` are the file's bytes in order, cut anywhere. Raises TooFew."""
+    """The first pass. `chunks` are the file's bytes in order, of any sizes. Raises TooFew."""
     distinct, counts = np.unique(hash_lines(lines(chunks), seed), return_counts=True)
     if len(distinct) < 2:
         raise TooFew
@@ -57,18 +58,18 @@ def plan_split(chunks: Iterable[bytes], percent: int, seed: int) -> SplitPlan:
 
 
 def split_lines(chunks: Iterable[bytes], cut: SplitPlan) -> Iterator[tuple[Part, bytes]]:
-    """Second pass: each line of the file, with its newline, and the part that it belongs to."""
+    """The second pass: yield the part of each line, and the line with its newline."""
     for line in lines(chunks):
         yield cut.part_of(line), line + b"\n"
 
 
 def count_held_out(total: int, percent: int) -> int:
-    """To the nearest line, halves up, and at least one on each side."""
+    """Round to the nearest line, halves up, with at least one line on each side."""
     return min(max(1, (total * percent + 50) // 100), total - 1)
 
 
 def choose_lines(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
-    """The places of the distinct lines to hold out, ascending; the least repeated one where none fits."""
+    """Return the ascending places of the distinct lines to hold out; the least repeated line if none fits."""
     taken, left = [], wanted
     for place, count in enumerate(counts.tolist()):
         if count <= left:
@@ -90,7 +91,7 @@ def hash_line(line: bytes, seed: int) -> int:
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Without their newlines; blank lines and a byte order mark are left out."""
+    """Yield the lines without newlines, blank lines and a byte order mark."""
     for number, line in enumerate(split_at_newlines(chunks)):
         example = line if number else line.removeprefix(BOM)
         if example.strip(BLANK):
@@ -98,7 +99,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def split_at_newlines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """And nowhere else: U+2028, form feeds and others may stand inside a text."""
+    """Split at newlines only: a text may contain U+2028 or form feeds."""
     held = b""
     for chunk in chunks:
         *ended, rest = chunk.split(b"\n")

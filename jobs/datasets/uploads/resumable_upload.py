@@ -1,8 +1,9 @@
-"""An upload that may be cut: its bytes arrive in order, in requests of any size, into one file of the server.
+"""An upload that survives interruptions: bytes arrive in order, in requests of any size, into a local file.
 
-The file lies in STATE_DIR until the whole is there and was stored, or for a day. Its name follows from
-person, draft and file, so that after a cut, a reload or a restart the same file goes on where it stopped. The
-token that the browser holds is signed, and says all of this: nothing about a part is kept beside its bytes.
+The file is in STATE_DIR until it is complete and stored in Cloud Storage, or for a day. Its name is derived
+from person, draft and file, so that the same file continues where it stopped after a lost connection, a
+reload or a restart. The browser's token is signed and contains all of this; nothing but the bytes is stored
+here.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ from django.conf import settings
 from django.core import signing
 
 DAY = 24 * 3600
+"""Seconds that a token is valid and an unfinished file stays: people come back the next morning."""
 BLOCK = 256 * 1024
+"""Bytes written at once. The file is locked only for one block, so that a request that was given up makes
+way."""
 SALT = "jobs.datasets.uploads.resumable_upload"
 IDLE = 600
-"""Seconds without a byte after which a part gives way to a newer one."""
+"""Seconds without a byte after which an unfinished upload may be deleted for a newer one: longer than a
+network is usually down."""
 
 
 class UploadRefused(Exception):
-    """`received` is how much lies here: the browser goes on from there."""
+    """`received` is the number of bytes on the server, from which the browser continues."""
 
     def __init__(self, received: int = 0) -> None:
         super().__init__()
@@ -43,11 +48,11 @@ class OutOfOrder(UploadRefused):
 
 
 class UploadGone(UploadRefused):
-    """It was given up, or swept."""
+    """It was cancelled, or deleted after a day."""
 
 
 class UploadBusy(UploadRefused):
-    """Another request is writing or taking this very part."""
+    """Another request is writing or storing this upload."""
 
 
 class DiskFull(UploadRefused):
@@ -55,7 +60,7 @@ class DiskFull(UploadRefused):
 
 
 class TooManyUploads(UploadRefused):
-    """The person's unfinished uploads would be more than they may be."""
+    """The person's unfinished uploads would exceed their limit."""
 
 
 class Stream(Protocol):
@@ -64,7 +69,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UploadSession:
-    """`modified` is the browser's time stamp of the file, which tells two versions of one name apart."""
+    """`modified` is the file's time stamp in the browser, which distinguishes two versions of one name."""
 
     user: int
     job: int
@@ -79,7 +84,7 @@ class UploadSession:
 
     @classmethod
     def from_token(cls, token: str) -> UploadSession | None:
-        """None where the token is not ours, or older than a day."""
+        """None if the token isn't ours or is older than a day."""
         try:
             return cls(**signing.loads(token, salt=SALT, max_age=DAY))
         except signing.BadSignature:
@@ -102,16 +107,18 @@ class UploadSession:
         return self.path.exists() and self.received == self.size
 
     def begin(self) -> None:
-        """Makes room. Raises TooMany, DiskFull."""
+        """Create the file. Raises TooManyUploads, DiskFull."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         make_room(self)
+        # Twice the size, so that this upload does not take the last free space.
         if shutil.disk_usage(self.path.parent).free < 2 * (self.size - self.received):
             raise DiskFull(self.received)
         self.path.touch(mode=0o600)
 
     def append(self, stream: Stream, start: int) -> int:
-        """What the stream holds, from byte `start` on; answers how much lies here then. A stream that breaks
-        leaves what had come. Raises Refused, and what the stream raises."""
+        """Append the stream, whose first byte is byte `start` of the file. Return the number of bytes
+        received. If the stream breaks, the bytes before stay. Raises UploadRefused, and what the stream
+        raises."""
         if not self.path.exists():
             raise UploadGone
         if start != self.received:
@@ -121,8 +128,8 @@ class UploadSession:
         return start
 
     def write(self, block: bytes, start: int) -> int:
-        """Where the next block begins. A request that was given up and still lingers finds that another one
-        has gone on, and ends: the file is held for one block at a time."""
+        """Write a block and return where the next one begins. Raises OutOfOrder if another request has
+        continued the upload meanwhile: that ends a request that was given up but still runs."""
         with self.locked() as file:
             if file.seek(0, os.SEEK_END) != start:
                 raise OutOfOrder(self.received)
@@ -133,13 +140,13 @@ class UploadSession:
         return start + len(block)
 
     def import_file(self, file: Path) -> None:
-        """A file that arrived whole."""
+        """Move a complete file here."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.move(file, self.path)
 
     @contextmanager
     def locked(self) -> Iterator[BinaryIO]:
-        """The file, to this request alone. Raises Busy, Gone."""
+        """Open the file for this request alone. Raises UploadBusy, UploadGone."""
         try:
             file = self.path.open("r+b", buffering=0)
         except FileNotFoundError:
@@ -163,25 +170,26 @@ def get_user_folder(user: int) -> Path:
     return get_uploads_folder() / str(user)
 
 
-def make_room(part: UploadSession) -> None:
-    """A person's unfinished uploads are at most two whole files; what lies idle gives way, oldest first."""
+def make_room(upload: UploadSession) -> None:
+    """Limit a person's unfinished uploads to the size of two datasets. Idle ones are deleted, the oldest
+    first."""
     most = 2 * settings.DATASET_MAX_BYTES
     others = sorted(
-        (path for path in get_user_folder(part.user).iterdir() if path != part.path), key=get_mtime
+        (path for path in get_user_folder(upload.user).iterdir() if path != upload.path), key=get_mtime
     )
-    lying = sum(path.stat().st_size for path in others)
+    occupied = sum(path.stat().st_size for path in others)
     for path in others:
-        if lying + part.size <= most:
+        if occupied + upload.size <= most:
             return
         if time.time() - get_mtime(path) > IDLE:
-            lying -= path.stat().st_size
+            occupied -= path.stat().st_size
             path.unlink(missing_ok=True)
-    if lying + part.size > most:
-        raise TooManyUploads(part.received)
+    if occupied + upload.size > most:
+        raise TooManyUploads(upload.received)
 
 
 def delete_stale_files() -> int:
-    """Removes what no upload has touched for a day, also files that a killed process left; how many."""
+    """Delete files that are older than a day, including those of killed processes. Return their number."""
     old = [
         path
         for path in Path(settings.FILE_UPLOAD_TEMP_DIR).rglob("*")
@@ -193,7 +201,7 @@ def delete_stale_files() -> int:
 
 
 def get_mtime(path: Path) -> float:
-    """0 where it is gone meanwhile."""
+    """0 if the file was deleted meanwhile."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A form's file on its way to the disk: one larger than a dataset may be is not written there."""
+"""Write a form's file to disk, unless it is larger than a dataset may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
 
 ROOM = 64 * 1024
-"""For the form's other fields."""
+"""Bytes of a request beside the file: the form's other fields and the headers of its parts take far less."""
 
 
 def exceeds_limit(content_length: int) -> bool:
@@ -16,7 +16,7 @@ def exceeds_limit(content_length: int) -> bool:
 
 
 class UploadHandler(TemporaryFileUploadHandler):
-    """Without the file the form says what is wrong, in the view's words."""
+    """Skips a file that is too large; the view then says so (forms.clean_upload)."""
 
     left_out = False
 

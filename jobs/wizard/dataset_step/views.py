@@ -11,6 +11,7 @@ from jobs.datasets import ingest
 from jobs.datasets.errors import Refusal, translate_storage_errors
 from jobs.datasets.forms import ExistingFileForm, clean_form
 from jobs.datasets.models import Dataset
+from jobs.datasets.shortcuts import find_dataset
 from jobs.datasets.transform import hold_out, split
 from jobs.models import TuningJob
 from jobs.wizard import conflicts
@@ -20,9 +21,6 @@ from jobs.wizard.dataset_step.page import get_purpose, render_dataset_step, rend
 from jobs.wizard.drafts import draft_or_404, redirect_to_dataset_step
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
-
-MAX_PK_DIGITS = 18
-"""Any longer number is beyond the 64 bits of a primary key, and the database would refuse it."""
 
 
 @require_safe
@@ -55,18 +53,12 @@ def choose_from_library(request: Request, project: Project, pk: int) -> HttpResp
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
-    dataset = find_library_dataset(project, request.POST.get("dataset", ""))
+    dataset = find_dataset(project, request.POST.get("dataset", ""))
     if dataset is None:
         refusal = Refusal(_("This dataset is no longer in the library. Choose another one."))
         return render_refusal(request, job, "library", refusal)
     draft_datasets.attach_dataset(job, get_purpose(request), dataset)
     return redirect_to_dataset_step(job, get_purpose(request))
-
-
-def find_library_dataset(project: Project, number: str) -> Dataset | None:
-    if not number.isdecimal() or len(number) > MAX_PK_DIGITS:
-        return None
-    return Dataset.objects.filter(project=project, pk=int(number)).first()
 
 
 @require_POST

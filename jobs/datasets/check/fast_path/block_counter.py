@@ -1,4 +1,4 @@
-"""The plain examples of a block of lines, counted (pure)."""
+"""Count the plain examples in a block of lines (pure)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Numbered = list[tuple[int, bytes]]
 
 @dataclass(slots=True)
 class BlockCount:
-    """The numbers and the rows of the plain lines, and the lines that are not plain."""
+    """The line numbers and rows of the plain lines, and the lines that are not plain."""
 
     lines: Ints = field(default_factory=empty_ints)
     rows: Rows = field(default_factory=Rows)
@@ -36,7 +36,8 @@ class BlockCount:
 
 
 def count_block(block: Block, spelling: LineTemplate) -> Iterator[BlockCount]:
-    """At once where all lines have the spelling of earlier ones, which is learned otherwise."""
+    """Count all lines at once if they are formatted like earlier ones; otherwise one by one, and learn their
+    format."""
     try:
         rows = spelling.parse_rows(block.content)
     except NOT_PLAIN:
@@ -46,7 +47,8 @@ def count_block(block: Block, spelling: LineTemplate) -> Iterator[BlockCount]:
 
 
 def count_by_shape(block: Block, spelling: LineTemplate) -> Iterator[BlockCount]:
-    """Lines that have the shape alone are counted together, or at last alone, to tell whose keys it is."""
+    """Parse the lines one by one. Where their keys don't add up, each line is counted alone, to find the line
+    with repeated or unread keys."""
     total = count_raw_keys(block.content)
     with pause_gc():
         found, keys = collect_plain_lines(block, spelling)
@@ -61,7 +63,7 @@ def count_by_shape(block: Block, spelling: LineTemplate) -> Iterator[BlockCount]
 
 @contextmanager
 def pause_gc() -> Iterator[None]:
-    """Values of a block hold no cycles and are gone soon; looking for some would take a tenth of the time."""
+    """Parsed values have no cycles and are freed soon; collecting garbage would take a tenth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -72,7 +74,7 @@ def pause_gc() -> Iterator[None]:
 
 
 def collect_plain_lines(block: Block, spelling: LineTemplate) -> tuple[BlockCount, int]:
-    """What is plain among the lines, and how many keys that has."""
+    """Return the plain lines, counted, and the number of their keys."""
     numbers: list[int] = []
     others: Numbered = []
     texts: list[str] = []
@@ -98,6 +100,6 @@ def collect_plain_lines(block: Block, spelling: LineTemplate) -> tuple[BlockCoun
 
 
 def are_keys_unique(total: int | None, keys: int, others: Numbered) -> bool:
-    """Whether the lines that were taken, with `keys` of all keys, have none twice and none unread."""
+    """Whether the plain lines, which have `keys` of the `total` keys, have no repeated and no unread keys."""
     counts = [count_raw_keys(other) for _number, other in others]
     return total is not None and None not in counts and total - sum(filter(None, counts)) == keys

@@ -1,6 +1,6 @@
-"""Texts of plain examples -> a size, turns and two hashes for each example (pure).
+"""Turn the texts of plain examples into columns: size, turns and two hashes for each example (pure).
 
-Equal prompts have equal hashes, and so have equal answers, in one process: Python salts them.
+Within one process, equal prompts have equal hashes, and so have equal answers. Python salts its hashes.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from jobs.datasets.check.fast_path.plain_example import (
 
 Ints = NDArray[np.int64]
 PENDING = 2**14
-"""Rows gathered before they are added up."""
+"""Rows collected before they are added up: for fewer, numpy's calls cost more than the sums."""
 FACTOR = 0x9E3779B97F4A7C15
+"""2**64 divided by the golden ratio, an odd number whose powers spread over all 64 bits."""
 WEIGHTS = np.multiply.accumulate(np.full(4096, FACTOR, np.uint64))
-"""A prompt's hash is the sum of its texts' hashes, each times the weight of its place."""
+"""A prompt's hash is the sum of its texts' hashes, each times the weight of its place. After 4,096 texts,
+more than conversations have, the weights repeat."""
 QUESTION_WEIGHTS, ANSWER_WEIGHTS = WEIGHTS[::2], WEIGHTS[1::2]
 ONE_BY_ONE = WEIGHTS.tolist()
 WORD = 2**64
@@ -40,7 +42,7 @@ def empty_ints() -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Questions with their answers, as `plain` has kinds of them; sizes are in bytes of UTF-8."""
+    """Questions with their answers, of the kinds in plain_example.py: sizes in bytes of UTF-8, and hashes."""
 
     kinds: bytes = b""
     asked: Ints = field(default_factory=empty_ints)
@@ -50,7 +52,7 @@ class Rows:
 
     @classmethod
     def from_texts(cls, kinds: bytes, asked: list[str], answered: list[str]) -> Rows:
-        """Raises ValueError for an empty text."""
+        """Raises ValueError if a text is empty."""
         lengths = count_bytes(asked), count_bytes(answered)
         if 0 in lengths[0] or lengths[1].count(0) != kinds.count(SYSTEM):
             raise ValueError
@@ -69,7 +71,7 @@ class Rows:
 
 
 class ExampleBuffer:
-    """Hands on what it knows of examples, by many at once and in order."""
+    """Collects plain examples, and passes them on many at a time and in order."""
 
     def __init__(self, figures: LengthStats, repeats: DuplicateFinder) -> None:
         self.figures, self.repeats = figures, repeats
@@ -97,8 +99,8 @@ class ExampleBuffer:
 
 @dataclass(frozen=True, slots=True)
 class ExampleColumns:
-    """One entry for each example: bytes that are asked and answered, and those of the last answer alone, how
-    many turns, and the hashes of all but the last turn, and of the last turn."""
+    """One entry for each example: bytes of everything asked, of everything answered and of the last answer,
+    the number of turns, and the hashes of all but the last turn and of the last turn."""
 
     asked: Ints
     answered: Ints
@@ -109,7 +111,7 @@ class ExampleColumns:
 
 
 def build_examples(rows: Rows) -> ExampleColumns:
-    """Of at least one example."""
+    """Combine the rows of at least one example."""
     kinds = np.frombuffer(rows.kinds, np.uint8)
     starts = np.flatnonzero(kinds != LATER)
     counts = np.diff(starts, append=len(kinds))
@@ -118,7 +120,7 @@ def build_examples(rows: Rows) -> ExampleColumns:
     last = starts + counts - 1
     final = answers[last]
     answers[last] = 0
-    # A first question has the same place with a system instruction as without.
+    # A system instruction does not shift the places of the questions.
     place = np.arange(len(kinds)) - np.repeat(starts - 1 + instructed, counts)
     weighted = questions * QUESTION_WEIGHTS.take(place, mode="wrap")
     weighted += answers * ANSWER_WEIGHTS.take(place, mode="wrap")
@@ -141,7 +143,7 @@ def hash_texts(texts: list[str]) -> Ints:
 
 
 def hash_example(value: Any) -> tuple[int, int]:
-    """Hashes of one example of whatever shape: of all but the last turn, and of the last turn."""
+    """Return the hashes of all but the last turn, and of the last turn, of an example of any shape."""
     try:
         texts, keys = extract_plain_texts(value)
         if keys != count_keys(value):

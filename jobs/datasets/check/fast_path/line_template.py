@@ -1,8 +1,8 @@
-"""How a file writes its examples: the bytes between its texts, the same in line after line (pure).
+"""Learn how a file formats its examples, and parse lines of that format many at a time (pure).
 
-What writes a tuning file puts the same keys, in the same order and with the same spaces, around every text.
-Once these bytes are known from one line, a block of lines is cut at them and read as one flat list of texts,
-and none of these lines can have a key too many: every byte of them is known, or is inside a text.
+A program that writes a tuning file puts the same keys, in the same order and with the same spaces, around
+every text. Once these bytes are known from one line, a block of lines is cut at them and parsed as one flat
+list of texts. None of these lines can have an unknown key: every byte is known, or is inside a text.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from jobs.datasets.check.fast_path.plain_example import (
 MARK = b"@"
 SEPARATORS = ((", ", ": "), (",", ":"))
 CLOSING = b'"}]'
-"""Where a text ends. Each gap begins with it, and has no other."""
+"""Where a text ends. Each gap begins with it and contains no other."""
 ANSWER, INSTRUCTED = b"AI"
-"""What stands in a text's place beside a row's kind: an answer, and the question after an instruction."""
+"""Further kinds of texts: an answer, and the question after a system instruction."""
 INSTRUCTION, NO_ANSWER = bytes([SYSTEM, INSTRUCTED]), bytes([SYSTEM, ANSWER, LATER])
 EXAMPLES = re.compile(rb"(?:(?:%c|%b)A(?:%cA)*)+" % (FIRST, INSTRUCTION, LATER))
 BETWEEN = b'",\n"'
@@ -37,9 +37,9 @@ TEXT, GAP = itemgetter(0), itemgetter(2)
 
 
 class LineTemplate:
-    """`gaps` are what stands before, between and after the texts of two questions with their answers, by the
-    kind of the line's first row; `opening` ends each of them but the last, which is `end`. Of the rest,
-    `beginnings` says what kind a line is of, and `texts` what text follows."""
+    """`gaps` are the bytes before, between and after the texts of two questions with their answers, by the
+    kind of the line's first row; each ends in `opening`, except the last, which is `end`. Without `opening`,
+    `beginnings` tells the kind of a line, and `texts` the kind of the text that follows a gap."""
 
     def __init__(self) -> None:
         self.gaps: dict[int, list[bytes]] = {}
@@ -48,7 +48,8 @@ class LineTemplate:
         self.texts: dict[bytes, int] = {}
 
     def learn(self, content: bytes, value: Any) -> None:
-        """From a line and its value, if it is plain. Another spelling takes the place of this one."""
+        """Learn from a line and its value, if it is plain. A different format replaces the one known so
+        far."""
         gaps = find_gaps(content, value)
         if not gaps:
             return
@@ -66,12 +67,11 @@ class LineTemplate:
         self.texts = {gap[len(CLOSING) : -len(opening)]: text for gap, text in self.texts.items()}
 
     def parse_rows(self, content: bytes) -> Rows:
-        """Of whole lines. Raises one of UNUSUAL where they are not all in this spelling, and plain.
+        """Parse whole lines. Raises one of NOT_PLAIN if they are not all plain and in this format.
 
-        Texts are read with a quote, a comma, a newline and a quote between them. No string holds a newline:
-        where the list can be read, that first quote ends a string, and the other begins one. So each text
-        begins and ends inside strings, and is one string unless a quote stands in it; then the list has more
-        values than there are texts, or one that is no text.
+        The texts are joined by quote, comma, newline, quote and parsed as one list. No JSON string contains a
+        newline, so if the list can be parsed, the first quote ends a string and the second one starts the
+        next. A text with a bare quote inside makes more values than there are texts, or one that is no text.
         """
         kind, pieces = self._split_texts(content)
         parts = [piece.rpartition(CLOSING) for piece in pieces[:-1]]
@@ -94,7 +94,7 @@ class LineTemplate:
         return Rows.from_texts(order[::2], asked, answered)
 
     def _split_texts(self, content: bytes) -> tuple[int, list[bytes]]:
-        """The first row's kind, and the texts, each but the last one with the gap that follows."""
+        """Return the first row's kind, and the texts, each except the last one with the gap after it."""
         pieces = content.split(self.opening)
         kind, last = self.beginnings[pieces.pop(0)], pieces[-1].removesuffix(b"\n")
         if not last.endswith(self.end):
@@ -104,7 +104,7 @@ class LineTemplate:
 
 
 def find_gaps(content: bytes, value: Any) -> list[bytes]:
-    """Empty where the line is not plain, its keys stand in another order, or it is spelled as none is."""
+    """Return the gaps; none if the line is not plain, has its keys in another order, or unusual spaces."""
     try:
         if extract_plain_texts(value)[1] != count_keys(value) or [*value][-1] != "contents":
             return []

@@ -1,7 +1,7 @@
-"""The commonest shape of an example, known quickly: texts of user and model in turn, one part each (pure).
+"""Recognize the commonest shape of an example: user and model take turns, with one text part each (pure).
 
-`plain` is all that most lines of a file meet, so it is written for speed: no objects of our own, no calls
-that can be spared. What it does not know goes the careful way, through parse.py and conversation.py.
+Most lines of a file meet nothing but extract_plain_texts, so it is written for speed, without objects of our
+own and with as few calls as possible. Other lines are parsed strictly, in json_line.py and example.py.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 NOT_PLAIN = (ValueError, KeyError, TypeError, AttributeError)
-"""What `orjson.loads` and `plain` raise for whatever is not in the commonest shape."""
+"""What orjson.loads and extract_plain_texts raise for an example of any other shape."""
 SPACE, QUOTE, COLON, BACKSLASH = b' ":\\'
 FIRST, LATER, SYSTEM = b"FLS"
-"""Kinds of rows: a line's first question with its answer, a later one, and a system instruction with ""."""
+"""Kinds of rows: a line's first question with its answer, a later one, or a system instruction with ""."""
 
 
 def extract_plain_texts(value: Any) -> tuple[list[str], int]:
-    """The texts in pairs, the system instruction first with "" where there is one, and how many keys were
-    read: where the line has more, it is not plain. Raises one of UNUSUAL: a missing key, or a text that is no
-    text, says so by itself.
+    """Return the texts in pairs, a system instruction first and paired with "", and the number of keys read:
+    if the line has more keys, it is not plain. Raises one of NOT_PLAIN; a missing key or a text that is not a
+    string raises on its own.
     """
     contents = value["contents"]
     texts: list[str] = []
@@ -55,11 +55,11 @@ def extract_plain_texts(value: Any) -> tuple[list[str], int]:
 
 
 def count_raw_keys(content: bytes | memoryview) -> int | None:
-    """How many keys lines of JSON have, those that are repeated in an object included, of which orjson
-    silently keeps the last; None where that cannot be told quickly.
+    """Count the keys in lines of JSON, including repeated ones, of which orjson silently keeps the last; None
+    where that can't be told quickly.
 
-    Each key is followed by a colon, and ends in a quote that no backslash escapes. Colons that follow such
-    a quote are counted, so that none is missed; only a text that begins with a colon is counted with them.
+    A key ends in a quote that no backslash escapes, with a colon behind it. All such colons are counted, so
+    no key is missed; a text that starts with a colon is counted by mistake, which only costs time.
     """
     seen = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(seen == COLON) - 1

@@ -96,6 +96,8 @@ class Stack:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(60)
+        if self.process and self.process.stdout:
+            self.process.stdout.close()
 
     def processes(self, words: str = "") -> dict[int, str]:
         """{pid: command line} of this stack's living processes whose command line matches `words`."""

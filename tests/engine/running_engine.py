@@ -98,6 +98,9 @@ def run_engine(root: Path, *arguments: str, **environment: str) -> Iterator[Engi
         except subprocess.TimeoutExpired:
             process.kill()
             raise
+        finally:
+            assert process.stdout
+            process.stdout.close()
 
 
 def _read_address(process: subprocess.Popen[str]) -> str:

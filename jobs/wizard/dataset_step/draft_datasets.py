@@ -13,7 +13,7 @@ from studio.people.access import Request
 
 
 def attach_dataset(job: TuningJob, purpose: Purpose, dataset: Dataset) -> None:
-    """A validation dataset also switches validation on."""
+    """Attach a dataset to the draft. A validation dataset also switches validation on."""
     fields: dict[str, Any] = {purpose: dataset}
     if purpose == "validation":
         fields["validation_enabled"] = True
@@ -30,19 +30,21 @@ def attach_sample_data(request: Request, job: TuningJob, name: str) -> None:
 
 
 def detach_dataset(job: TuningJob, purpose: Purpose) -> None:
-    """Take the file out of the draft; the file itself stays. Without a held-out part the whole training file
-    is used again."""
+    """Remove a dataset from the draft without deleting its file.
+
+    Removing a held-out validation dataset makes the whole training file the training dataset again.
+    """
     restored = fields_without_hold_out(job) if purpose == "validation" else {}
     job.update_draft(**{purpose: None} | restored)
 
 
 def switch_validation(job: TuningJob, *, enabled: bool) -> None:
-    """Off leaves the validation file chosen for later, but what was held out goes back to training."""
+    """Switch validation on or off. Off keeps the chosen file, but undoes a hold-out."""
     job.update_draft(validation_enabled=enabled, **({} if enabled else fields_without_hold_out(job)))
 
 
 def fields_without_hold_out(job: TuningJob) -> dict[str, Any]:
-    """The draft's fields that undo a hold-out; empty where nothing was held out."""
+    """Return the columns that undo a hold-out, or {} if nothing was held out."""
     if not (job.training and hold_out.are_halves(job.training, job.validation)):
         return {}
     return {"training": hold_out.get_original(job.training), "validation": None}

@@ -1,4 +1,4 @@
-"""Forms of step 2 alone: the start of an upload in chunks, and how much to hold out for validation."""
+"""Forms of step 2: start of a resumable upload, and the hold-out for validation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from jobs.datasets.transform.split import MOST_PERCENT
 
 PURPOSES: tuple[Purpose, Purpose] = ("training", "validation")
 MAX_SEED = 2**31 - 1
-"""Any non-negative number of 32 bits, the range that people know from other tools."""
+"""The largest signed 32-bit number, a usual range of seeds."""
 
 
 class BeginUploadForm(UploadFolderForm):
-    """What the browser says of a file before it sends it."""
+    """Purpose, name and size of a file, sent by the browser before its content."""
 
     purpose = forms.ChoiceField(choices=[(purpose, purpose) for purpose in PURPOSES])
     name = forms.CharField(max_length=300, error_messages={"required": NO_FILE})

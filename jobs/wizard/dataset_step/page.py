@@ -1,4 +1,4 @@
-"""The page of step 2, also after a choice that was rejected."""
+"""The page of step 2, possibly with the error of a rejected choice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studio.people.access import Request
 
 
 def get_purpose(request: Request) -> Purpose:
-    """Which of the two datasets a form is about."""
+    """Return which dataset a form is about; training unless it says validation."""
     return "validation" if request.POST.get("purpose") == "validation" else "training"
 
 
@@ -44,8 +44,8 @@ def render_dataset_step(
 def render_refusal(
     request: Request, job: TuningJob, way: str, refusal: Refusal, upload: UploadSession | None = None
 ) -> HttpResponse:
-    """The same page, with what was typed and why it was rejected. `upload` is a file that is already on the
-    server, so that it need not be sent again."""
+    """Return the page with the form's values and the error. `upload` is a file that is already on this server
+    and doesn't have to be sent again."""
     typed = {name: str(value) for name, value in request.POST.items()}
     rejected = RejectedChoice(get_purpose(request), way, refusal, typed, upload)
     return render_dataset_step(request, job, rejected)

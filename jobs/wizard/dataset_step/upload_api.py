@@ -1,9 +1,9 @@
-"""An upload in chunks, as upload.js sends it: begun, continued from where it stopped, or cancelled.
+"""Resumable uploads, used by upload.js.
 
-POST      what will be sent: {"token", "received"}, also for a file that was partly received before
-PUT       bytes with `Content-Range: bytes a-b/size` and the token: {"received"}
-DELETE    cancels it
-The complete file is then named by its token in the form of the step (upload_views.upload_dataset).
+POST      begins an upload, or resumes one of the same file: {"token", "received"}
+PUT       appends bytes with `Content-Range: bytes a-b/size` and the token: {"received"}
+DELETE    cancels the upload
+The token of a complete upload is then posted in the form of the step (upload_views.upload_dataset).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def append_chunk(request: Request, job: TuningJob) -> JsonResponse:
     try:
         return JsonResponse({"received": upload.append(request, int(span[1]))})
     except OSError:
-        # The connection broke, so nobody reads this answer. What was received stays.
+        # The connection broke, so nobody reads this response. The received bytes are kept.
         return json_error("", HTTPStatus.BAD_REQUEST, received=upload.received)
 
 
@@ -92,13 +92,13 @@ HANDLERS = {"POST": begin_upload, "PUT": append_chunk, "DELETE": cancel_upload}
 
 
 def find_upload(request: Request, job: TuningJob, token: str) -> UploadSession | None:
-    """The person's own upload into this draft; None where the token is not one of those."""
+    """Return the user's upload to this draft, or None for an unknown token."""
     upload = UploadSession.from_token(token)
     return upload if upload and (upload.user, upload.job) == (request.user.pk, job.pk) else None
 
 
 def describe_error(refused: resumable_upload.UploadRefused) -> str:
-    """Blank where upload.js continues without a word to the person."""
+    """Return the error message, or "" if upload.js retries silently."""
     match refused:
         case resumable_upload.UploadGone():
             return str(UPLOAD_GONE)

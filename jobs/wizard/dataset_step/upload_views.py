@@ -1,4 +1,4 @@
-"""A file is uploaded into a draft: received on this server, checked and stored, then attached."""
+"""Upload of a file to a draft: it is received on this server, checked, stored and attached."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ from studio.people.access import Request, require_role
 @require_POST
 @require_role(Role.TUNER)
 def upload_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The file is in the form, or was received in chunks before and is named by its token. It stays on this
-    server until it is stored, so that a failed attempt is repeated without sending the file again."""
+    """Upload a file of the form, or take a resumable upload by its token.
+
+    The file stays on this server until it is stored, so that a retry doesn't have to send it again.
+    """
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
@@ -82,7 +84,7 @@ def set_folder(job: TuningJob, folder: str) -> None:
 @require_POST
 @require_role(Role.TUNER)
 def set_upload_folder(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Where uploads go. htmx asks for the field alone, whenever it changes."""
+    """Set the upload folder. htmx posts after every change and gets only the field."""
     job = draft_or_404(request, project, pk)
     refusal = None
     try:

@@ -1,4 +1,4 @@
-"""Step 2 of a draft: where its datasets come from. Every way is a form, and leads back to the step."""
+"""Step 2 of the wizard: datasets. Every source has its own form and redirects back to the step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def choose_existing_file(request: Request, project: Project, pk: int) -> HttpResponse:
-    """A file that is already in Cloud Storage."""
+    """Choose an existing file in Cloud Storage."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
@@ -64,7 +64,7 @@ def choose_from_library(request: Request, project: Project, pk: int) -> HttpResp
 @require_POST
 @require_role(Role.TUNER)
 def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The sample data called `name` in the form, or else the first."""
+    """Use the sample data called `name` in the form, or the first one."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
@@ -78,7 +78,7 @@ def use_sample(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_POST
 @require_role(Role.TUNER)
 def hold_out_validation(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Part of the training file becomes the validation dataset."""
+    """Split the training file into a training and a validation dataset."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
@@ -91,7 +91,7 @@ def hold_out_validation(request: Request, project: Project, pk: int) -> HttpResp
 
 
 def split_training_data(request: Request, job: TuningJob) -> list[Dataset]:
-    """Return the training and the validation part. Raises Refusal."""
+    """Return the training and the validation part. Raise Refusal if the file can't be split."""
     form = clean_form(HoldOutForm(request.POST))
     if job.training is None:
         raise Refusal(_("Choose the training dataset first."), "percent")
@@ -109,7 +109,7 @@ def split_training_data(request: Request, job: TuningJob) -> list[Dataset]:
 @require_POST
 @require_role(Role.TUNER)
 def remove_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The file itself stays, and so does the draft's other dataset."""
+    """Remove a dataset from the draft. Its file and the other dataset stay."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)

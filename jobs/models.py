@@ -187,13 +187,13 @@ class TuningJob(models.Model):
         Both jobs would carry the same label, so the search finds either.
         """
         with transaction.atomic():
-            sent = TuningJob.objects.filter(
+            updated = TuningJob.objects.filter(
                 pk=self.pk, submission=Submission.UNKNOWN, next_try_at__isnull=True
             ).update(submission=Submission.READY, search_attempts=0, last_error={})
-            if sent:
+            if updated:
                 self.add_audit_entry("tuning_job.create_again", user)
         send_on_commit("jobs.tasks.submit_ready")
-        return bool(sent)
+        return bool(updated)
 
     def search_again(self) -> None:
         TuningJob.objects.filter(pk=self.pk, submission=Submission.UNKNOWN).update(next_try_at=timezone.now())

@@ -73,9 +73,11 @@ class RunProgress:
 
 def get_run_progress(job: TuningJob) -> RunProgress:
     """Return the progress by the larger of the two step counts: points usually arrive before the resource."""
-    told, drawn = job.progress, job.summary
-    step = max(filter(None, [positive_or_none(told.step), positive_or_none(drawn.get("step"))]), default=None)
-    steps, rate = positive_or_none(told.steps) or positive_or_none(drawn.get("steps")), drawn.get("rate")
+    remote, drawn = job.progress, job.summary
+    step = max(
+        filter(None, [positive_or_none(remote.step), positive_or_none(drawn.get("step"))]), default=None
+    )
+    steps, rate = positive_or_none(remote.steps) or positive_or_none(drawn.get("steps")), drawn.get("rate")
     runs = job.state == job_states.RUNNING and not job.cancel_asked_at
     left = (steps - step) / rate if step and steps and rate and runs else None
     return RunProgress(step, steps, left if left and left > 0 else None)

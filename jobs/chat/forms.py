@@ -55,7 +55,7 @@ def bounded_number_field(
         "form": "composer",
         "placeholder": gettext_lazy("auto"),
     }
-    made: Any = field(
+    number_field: Any = field(
         label=label,
         help_text=help_text,
         required=False,
@@ -64,8 +64,8 @@ def bounded_number_field(
         widget=forms.NumberInput(attrs=attributes),
         error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), wrong),
     )
-    made.reach = reach or high
-    return made
+    number_field.reach = reach or high
+    return number_field
 
 
 class SettingsForm(forms.Form):

@@ -99,14 +99,14 @@ def store_ending(turn: Turn, answer: StreamedAnswer, ending: Ending, seconds: fl
 
 def tail(turn: Turn) -> Generator[str, None, None]:
     """Yield the text that another request stores, until the turn ends."""
-    sent = 0
+    sent_length = 0
     while True:
         drop_old_connection()
         this = Turn.objects.filter(pk=turn.pk)
         this.abandon_silent(timezone.now())
         state, reply = this.values_list("state", "reply").first() or (State.STOPPED, "")
-        yield reply[sent:]
-        sent = max(sent, len(reply))
+        yield reply[sent_length:]
+        sent_length = max(sent_length, len(reply))
         if state != State.STREAMING:
             return
         time.sleep(TICK)

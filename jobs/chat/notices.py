@@ -71,9 +71,12 @@ def build_break_notice(turn: Turn) -> Notice:
         if turn.reply
         else _("The connection to the model was lost.")
     )
-    told = turn.error.get("kind") == "StreamBroken"
+    cut_off = turn.error.get("kind") == "StreamBroken"
     return Notice(
-        _("The answer was interrupted."), meaning, "" if told else turn.error.get("message", ""), bad=True
+        _("The answer was interrupted."),
+        meaning,
+        "" if cut_off else turn.error.get("message", ""),
+        bad=True,
     )
 
 

@@ -31,9 +31,9 @@ def build_generate_request(turns: Sequence[Exchange], settings: Settings) -> dic
 
     https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference
     """
-    *past, asked = turns
+    *past, question = turns
     contents = [content for turn in past if is_worth_sending(turn) for content in exchange(turn)]
-    body: dict[str, Any] = {"contents": [*contents, build_content("user", asked.prompt)]}
+    body: dict[str, Any] = {"contents": [*contents, build_content("user", question.prompt)]}
     if settings.system_instruction.strip():
         body["systemInstruction"] = build_content("system", settings.system_instruction)
     if settings.generation_config:

@@ -49,8 +49,8 @@ class StreamedAnswer:
 def extract_text(candidate: dict[str, Any]) -> str:
     """Return the text of all parts except the model's thoughts."""
     parts = as_mapping(candidate.get("content")).get("parts")
-    said = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    return "".join(str(part["text"]) for part in said if part.get("text") and not part.get("thought"))
+    objects = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return "".join(str(part["text"]) for part in objects if part.get("text") and not part.get("thought"))
 
 
 def get_first_mapping(items: Any) -> dict[str, Any]:

@@ -25,8 +25,8 @@ PAGE_SIZE = 50
 @require_GET
 @require_role(Role.VIEWER)
 def list_conversations(request: Request, project: Project) -> HttpResponse:
-    kept = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
-    page = Paginator(kept.select_related("owner", "job"), PAGE_SIZE).get_page(request.GET.get("page"))
+    chats = Conversation.objects.filter(project=project, turn__isnull=False).distinct()
+    page = Paginator(chats.select_related("owner", "job"), PAGE_SIZE).get_page(request.GET.get("page"))
     tuned = project.tuningjob_set.select_related("project").filter(remote__has_key="tunedModel")[:PAGE_SIZE]
     models = [(job, endpoints(job.remote)) for job in tuned]
     return render(request, "jobs/chat/list.html", {"page": page, "models": models})

@@ -133,9 +133,9 @@ def estimate_epochs(
     if model.recommended:
         count = model.recommended.recommend_epochs(data.examples)
         return Epochs(Range(count, count), "catalogue")
-    told = [run for run in past if run.epochs and not run.asked]
-    told = [run for run in told if is_similar_size(run.examples, data.examples)] or told
-    counts = [run.epochs for run in told if run.epochs]
+    runs = [run for run in past if run.epochs and not run.asked]
+    runs = [run for run in runs if is_similar_size(run.examples, data.examples)] or runs
+    counts = [run.epochs for run in runs if run.epochs]
     if not counts:
         return Epochs(Range(1, 1), "unknown")
     return Epochs(Range(min(counts), max(counts)), "jobs", len(counts))
@@ -185,11 +185,11 @@ def estimate_seconds(data: TrainingData, epochs: Epochs, past: Iterable[PastJob]
     work = epochs.range.times(data.tokens)
     paced = [run for run in past if run.seconds and run.seconds > 0 and run.tokens_processed > 0]
     near = [run for run in paced if is_within_factor(run.tokens_processed, sum(work) / 2, NEAR_SIZE_FACTOR)]
-    told = near or paced
-    if not told or not data.tokens:
+    comparable = near or paced
+    if not comparable or not data.tokens:
         return None
-    pace = median((run.seconds or 0) / run.tokens_processed for run in told)
-    return Amount(work.times(pace), len(told), far=not near)
+    pace = median((run.seconds or 0) / run.tokens_processed for run in comparable)
+    return Amount(work.times(pace), len(comparable), far=not near)
 
 
 def estimate_cost(model: BaseModel, epochs: Epochs, tokens: Tokens | None) -> Amount | None:

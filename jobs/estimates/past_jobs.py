@@ -66,15 +66,15 @@ def iter_past_jobs(job: TuningJob, model: BaseModel) -> Iterator[PastJob]:
     finished = TuningJob.objects.filter(project=job.project_id, base_model__in=bases).succeeded()
     rows = finished.order_by("-ended_at", "-pk").values_list(*COLUMNS.values())[:MAX_PAST_JOBS]
     for row in rows:
-        told = dict(zip(COLUMNS, row, strict=True))
+        values = dict(zip(COLUMNS, row, strict=True))
         yield PastJob(
-            name=str(told["name"]),
-            seconds=seconds_between(parse_timestamp(told["started"]), told["ended"]),
-            epochs=parse_int(told["epochs"]),
-            asked=told["asked"] is not None,
-            examples=parse_int(told["examples"]),
-            tokens=parse_int(told["tokens"]) or (parse_int(told["characters"]) or 0) // BYTES_PER_TOKEN,
-            counted=parse_int(told["counted"]),
-            steps=parse_int(told["steps"]),
-            version=(told["crc32c"] or "", told["size"] or 0),
+            name=str(values["name"]),
+            seconds=seconds_between(parse_timestamp(values["started"]), values["ended"]),
+            epochs=parse_int(values["epochs"]),
+            asked=values["asked"] is not None,
+            examples=parse_int(values["examples"]),
+            tokens=parse_int(values["tokens"]) or (parse_int(values["characters"]) or 0) // BYTES_PER_TOKEN,
+            counted=parse_int(values["counted"]),
+            steps=parse_int(values["steps"]),
+            version=(values["crc32c"] or "", values["size"] or 0),
         )

@@ -42,18 +42,18 @@ class QueuedJob:
 
     @property
     def facts(self) -> str:
-        told = [
+        details = [
             self.owner,
             _("about %(left)s left") % {"left": format_rough_duration(self.left)} if self.left else "",
         ]
-        return join_list(filter(None, told))
+        return join_list(filter(None, details))
 
     @property
     def link(self) -> SafeString:
-        shown = format_html('<a href="{}">{}</a>', self.address, self.name) if self.address else self.name
+        label = format_html('<a href="{}">{}</a>', self.address, self.name) if self.address else self.name
         if not self.facts:
-            return format_html("{}", shown)
-        return format_html(_("{name} ({facts})"), name=shown, facts=self.facts)
+            return format_html("{}", label)
+        return format_html(_("{name} ({facts})"), name=label, facts=self.facts)
 
     def __str__(self) -> str:
         return _("{name} ({facts})").format(name=self.name, facts=self.facts) if self.facts else self.name
@@ -117,18 +117,22 @@ def get_queue(job: TuningJob, reader: User) -> Queue:
 def get_queue_if_waiting(job: TuningJob, reader: User) -> Queue | None:
     """Return the queue of a job that hasn't begun, or None (without a query) for other jobs."""
     handed_over = job.submission in (Submission.READY, Submission.SENDING)
-    held = job.is_created and not job.is_final and job.state in WAITING_STATES and not job.cancel_asked_at
-    return get_queue(job, reader) if handed_over or held else None
+    at_service = (
+        job.is_created and not job.is_final and job.state in WAITING_STATES and not job.cancel_asked_at
+    )
+    return get_queue(job, reader) if handed_over or at_service else None
 
 
 def find_jobs_in_line(project: Project) -> list[TuningJob]:
     """Return the jobs that share the project's quota, in all regions: those of the same Google Cloud project,
     or of the engine. Jobs with an unknown outcome may not exist, and paused jobs don't use quota."""
     handed_over = Q(submission__in=(Submission.READY, Submission.SENDING))
-    held = Q(submission=Submission.CREATED, deleted_at__isnull=True)
+    created_jobs = Q(submission=Submission.CREATED, deleted_at__isnull=True)
     over = Q(state__in=[*job_states.TERMINAL, job_states.PAUSED])
     place = {} if project.on_engine else {"project__project_id": project.project_id}
-    jobs = TuningJob.objects.filter(handed_over | held & ~over, project__backend=project.backend, **place)
+    jobs = TuningJob.objects.filter(
+        handed_over | created_jobs & ~over, project__backend=project.backend, **place
+    )
     return list(jobs.select_related("project", "owner").defer("request"))
 
 

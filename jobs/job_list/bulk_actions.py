@@ -23,11 +23,11 @@ MIN_COMPARED, MAX_COMPARED = 2, 50
 @require_role(Role.TUNER)
 def cancel_many(request: Request, project: Project) -> HttpResponse:
     """Request cancellation of the selected jobs. GET returns a confirmation page."""
-    asked = parse_pks(request.GET if request.method == "GET" else request.POST)
-    if not asked:
+    pks = parse_pks(request.GET if request.method == "GET" else request.POST)
+    if not pks:
         messages.warning(request, _("Select the jobs to cancel."))
         return redirect("jobs:list", project.slug)
-    jobs = get_jobs_or_404(request, project, asked)
+    jobs = get_jobs_or_404(request, project, pks)
     if request.method == "GET":
         going = [job for job in jobs if job.can_cancel]
         over = [job for job in jobs if not job.can_cancel]
@@ -40,9 +40,9 @@ def parse_pks(query: QueryDict) -> list[int]:
     return [number for number in map(parse_pk, query.getlist("run")) if number]
 
 
-def get_jobs_or_404(request: Request, project: Project, asked: list[int]) -> list[TuningJob]:
+def get_jobs_or_404(request: Request, project: Project, pks: list[int]) -> list[TuningJob]:
     """Return the project's jobs among `asked`, newest first. Raise Http404 if there are none."""
-    jobs = TuningJob.objects.visible_to(request.user).filter(project=project, pk__in=asked)
+    jobs = TuningJob.objects.visible_to(request.user).filter(project=project, pk__in=pks)
     found = list(jobs.select_related("project", "owner"))
     if not found:
         raise Http404

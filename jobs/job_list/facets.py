@@ -58,9 +58,9 @@ def facet_of(
     key: str, label: str | Promise, everything: str | Promise, values: Iterable[Value], filters: Filters
 ) -> Facet:
     now, unset = getattr(filters, key), Filters.default_values()[key]
-    named: dict[str | int, str | Promise] = {unset: everything, **dict(values)}
-    choices = [Choice(name, filters.query(**{key: value}), value == now) for value, name in named.items()]
-    return Facet(key, label, named.get(now, str(now)), now != unset, choices)
+    labels: dict[str | int, str | Promise] = {unset: everything, **dict(values)}
+    choices = [Choice(name, filters.query(**{key: value}), value == now) for value, name in labels.items()]
+    return Facet(key, label, labels.get(now, str(now)), now != unset, choices)
 
 
 def base_model_values(jobs: TuningJobQuerySet) -> Iterator[Value]:

@@ -97,14 +97,14 @@ def list_visible_jobs(project: Project, user: User) -> TuningJobQuerySet:
 
 def apply_filters(jobs: TuningJobQuerySet, filters: Filters, user: User) -> TuningJobQuerySet:
     """Apply all filters except the status."""
-    asked: dict[str, Any] = {}
+    conditions: dict[str, Any] = {}
     if filters.base:
-        asked["base_model"] = filters.base
+        conditions["base_model"] = filters.base
     if filters.dataset:
-        asked["training"] = filters.dataset
+        conditions["training"] = filters.dataset
     if filters.owner:
-        asked["owner"] = user.pk if filters.owner == MINE else int(filters.owner)
-    return jobs.filter(build_search_condition(filters.q), **asked)
+        conditions["owner"] = user.pk if filters.owner == MINE else int(filters.owner)
+    return jobs.filter(build_search_condition(filters.q), **conditions)
 
 
 def select_rows(jobs: TuningJobQuerySet, filters: Filters) -> TuningJobQuerySet:
@@ -127,10 +127,10 @@ def build_search_condition(q: str) -> Q:
 
 def count_by_status(jobs: TuningJobQuerySet) -> dict[str, int]:
     """Return the number of jobs per status, in one query."""
-    asked = {
+    aggregates = {
         key: Count("pk", filter=only) if only else Count("pk") for key, (_label, only) in STATUSES.items()
     }
-    return jobs.order_by().aggregate(**asked)
+    return jobs.order_by().aggregate(**aggregates)
 
 
 def find_best_job(jobs: Iterable[TuningJob]) -> int | None:

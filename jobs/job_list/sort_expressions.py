@@ -89,8 +89,11 @@ def status_rank() -> Case:
 
 def completed_steps() -> Combinable:
     """Return the larger step count of the resource and the points, as `jobs.status.get_run_progress` does."""
-    told, drawn = json_number("remote__tuningJobMetadata__completedStepCount"), json_number("summary__step")
-    return positive_or_null(Greatest(Coalesce(told, Value(0.0)), Coalesce(drawn, Value(0.0))))
+    reported, drawn = (
+        json_number("remote__tuningJobMetadata__completedStepCount"),
+        json_number("summary__step"),
+    )
+    return positive_or_null(Greatest(Coalesce(reported, Value(0.0)), Coalesce(drawn, Value(0.0))))
 
 
 def total_steps() -> Combinable:

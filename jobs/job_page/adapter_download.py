@@ -20,11 +20,11 @@ def zip_adapter(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
     files = storage.list(BUCKET, prefix).objects
     if not files:
         raise NotFound(f"There is no adapter in gs://{BUCKET}/{prefix}.")
-    made: IO[bytes] = SpooledTemporaryFile(max_size=BLOCK)  # noqa: SIM115 (closed with the answer)
-    with ZipFile(made, "w") as zipped:
+    archive: IO[bytes] = SpooledTemporaryFile(max_size=BLOCK)  # noqa: SIM115 (closed with the answer)
+    with ZipFile(archive, "w") as zipped:
         for file in files:
             name = file.uri.rpartition("/")[2]
             with storage.open(file.uri, file.generation) as source, zipped.open(name, "w") as target:
                 shutil.copyfileobj(source, target)
-    made.seek(0)
-    return made
+    archive.seek(0)
+    return archive

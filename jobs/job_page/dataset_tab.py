@@ -86,8 +86,8 @@ class DatasetTab:
         if " + " in name:
             sums = [parse_int(get_object(self.stats, key).get("sum")) for key in (INPUT, OUTPUT)]
             return sum(filter(None, sums)) if any(sums) else None
-        told = parse_int(self.stats.get(name))
-        return 0 if told is None and name == "totalTruncatedExampleCount" else told
+        value = parse_int(self.stats.get(name))
+        return 0 if value is None and name == "totalTruncatedExampleCount" else value
 
     @cached_property
     def dropped_examples(self) -> list[tuple[str, str]]:
@@ -105,14 +105,14 @@ class DatasetTab:
 
     @cached_property
     def spreads(self) -> list[DistributionSection]:
-        named = [
+        fields = [
             ("input", _("Input tokens per example"), _("tokens"), INPUT),
             ("output", _("Output tokens per example"), _("tokens"), OUTPUT),
             ("messages", _("Messages per example"), _("messages"), MESSAGES),
         ]
         told = [
             (id, title, axis, parse_distribution(get_object(self.stats, key)))
-            for id, title, axis, key in named
+            for id, title, axis, key in fields
         ]
         return [build_distribution_section(*each) for each in told if each[3].count]
 
@@ -153,12 +153,12 @@ def parse_strings(listed: Any) -> list[str]:
     return [str(entry) for entry in listed] if isinstance(listed, list) else []
 
 
-def parse_distribution(told: Mapping[str, Any]) -> Distribution:
-    buckets = list(parse_buckets(told.get("buckets")))
-    figures = {name: parse_float(told.get(key)) or 0.0 for key, name in DISTRIBUTION_FIELDS.items()}
+def parse_distribution(statistics: Mapping[str, Any]) -> Distribution:
+    buckets = list(parse_buckets(statistics.get("buckets")))
+    figures = {name: parse_float(statistics.get(key)) or 0.0 for key, name in DISTRIBUTION_FIELDS.items()}
     return Distribution(
         count=sum(count for _left, _right, count in buckets),
-        total=parse_int(told.get("sum")) or 0,
+        total=parse_int(statistics.get("sum")) or 0,
         buckets=buckets,
         **figures,
     )

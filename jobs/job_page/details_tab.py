@@ -148,13 +148,13 @@ def setting_fields(job: TuningJob) -> Iterator[Field]:
 
 def get_base_model_setting(job: TuningJob) -> TextSetting:
     """Return the base model. A job on a pre-tuned model takes it from that model."""
-    told = job.remote.get("baseModel") or get_object(job.remote, "preTunedModel").get("baseModel")
-    return TextSetting(job.base_model, str(told or ""))
+    resolved = job.remote.get("baseModel") or get_object(job.remote, "preTunedModel").get("baseModel")
+    return TextSetting(job.base_model, str(resolved or ""))
 
 
 def is_last_checkpoint_only(job: TuningJob) -> bool:
-    told = get_object(job.remote, "supervisedTuningSpec").get("exportLastCheckpointOnly")
-    return told if isinstance(told, bool) else job.export_last_checkpoint_only
+    flag = get_object(job.remote, "supervisedTuningSpec").get("exportLastCheckpointOnly")
+    return flag if isinstance(flag, bool) else job.export_last_checkpoint_only
 
 
 def get_text_setting(job: TuningJob, requested: str, *path: str) -> TextSetting:

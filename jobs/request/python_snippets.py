@@ -175,8 +175,8 @@ def format_call(function: str, arguments: Arguments, depth: int = 0) -> str:
     if not arguments:
         return f"{function}()"
     inner = "\n" + INDENT * (depth + 1)
-    shown = ",".join(f"{inner}{name}={value}" for name, value in arguments)
-    return f"{function}({shown},\n{INDENT * depth})"
+    lines = ",".join(f"{inner}{name}={value}" for name, value in arguments)
+    return f"{function}({lines},\n{INDENT * depth})"
 
 
 def comment_unsupported(missing: list[str], words: str) -> list[str]:

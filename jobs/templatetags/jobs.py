@@ -59,10 +59,10 @@ def alerts(job: TuningJob) -> SafeString:
     words = describe_alerts(job)
     if not words:
         return SafeString("")
-    said = " ".join(map(str, words))
+    label = " ".join(map(str, words))
     return format_html(
         '<span class="alerts" title="{}">{}<span class="visually-hidden">{}</span></span>',
-        *(said, icon("warning"), said),
+        *(label, icon("warning"), label),
     )
 
 

@@ -79,10 +79,10 @@ def fix_unsupported_modality(case: FailureCase) -> Fix:
     cause = _(
         "Example %(n)s of %(total)s in %(file)s has content that %(model)s can’t be tuned on: %(kind)s."
     )
-    told = {name: case.match[name] for name in ("n", "total", "kind")}
+    details = {name: case.match[name] for name in ("n", "total", "kind")}
     action = _("Remove it from “parts” in this line and any similar lines, or choose another model.")
     return suggest_other_file(
-        case, cause % {**told, "file": get_file_name(case), "model": case.model_id}, action
+        case, cause % {**details, "file": get_file_name(case), "model": case.model_id}, action
     )
 
 

@@ -207,6 +207,6 @@ def find_fixes(fault: Fault, job: TuningJob) -> list[Fix]:
 
 def find_fix_for_detail(symptom: ErrorDetail, job: TuningJob) -> Fix | None:
     for each in RULES:
-        if (match := each.match(symptom)) and (made := each.fix(FailureCase(job, symptom, match))):
-            return made
+        if (match := each.match(symptom)) and (fix := each.fix(FailureCase(job, symptom, match))):
+            return fix
     return None

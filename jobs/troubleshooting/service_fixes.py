@@ -85,9 +85,9 @@ def fix_act_as_permission(case: FailureCase) -> Fix | None:
 def fix_missing_permission(case: FailureCase) -> Fix | None:
     if case.on_engine:
         return None
-    named = case.match.groupdict().get("permission") or ""
-    role = next((role for start, role in ROLE_BY_PERMISSION.items() if named.startswith(start)), "")
-    cause = _("This project’s account is missing the permission %(permission)s.") % {"permission": named}
+    permission = case.match.groupdict().get("permission") or ""
+    role = next((role for start, role in ROLE_BY_PERMISSION.items() if permission.startswith(start)), "")
+    cause = _("This project’s account is missing the permission %(permission)s.") % {"permission": permission}
     action = _("Grant it the role %(role)s, then try again.") % {"role": role}
     if not role:
         cause = _("This project’s account is missing a permission.")

@@ -32,14 +32,14 @@ MAX_PATTERN = re.compile(
 def fix_adapter_size(case: FailureCase) -> Fix:
     """Use the model's largest supported size below the requested one, or the recommended size if the service
     contradicts the catalog."""
-    asked, sizes = case.job.adapter_size, case.model.adapter_sizes if case.model else ()
-    smaller = [size for size in sizes if asked is not None and size < asked]
-    best = max(smaller) if smaller and asked not in sizes else None
+    requested, sizes = case.job.adapter_size, case.model.adapter_sizes if case.model else ()
+    smaller = [size for size in sizes if requested is not None and size < requested]
+    best = max(smaller) if smaller and requested not in sizes else None
     cause = _("Adapter size %(size)s isn’t supported by %(model)s.") % {
-        "size": format_value(asked),
+        "size": format_value(requested),
         "model": case.model_id,
     }
-    if asked is None:
+    if requested is None:
         return Fix(
             cause, _("Choose another adapter size."), "adapter_size", button=_("Choose an adapter size")
         )
@@ -93,8 +93,8 @@ def fix_out_of_memory(case: FailureCase) -> Fix:
 
 def fix_nan_loss(case: FailureCase) -> Fix:
     """The loss became NaN or infinite: lower the learning rate."""
-    asked = case.job.learning_rate_multiplier or 1.0
-    lower = 1.0 if asked > 1 else asked / 2
+    multiplier = case.job.learning_rate_multiplier or 1.0
+    lower = 1.0 if multiplier > 1 else multiplier / 2
     cause = _("The loss diverged until it was no longer a number. The learning rate is too high.")
     action = _("Lower the learning rate multiplier.")
     return change_one_field(
@@ -116,12 +116,12 @@ def fix_learning_rate(case: FailureCase) -> Fix:
 
 def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[str], Any]) -> Fix:
     """Use the nearest number allowed by the error message, or the recommended value if it names no limits."""
-    asked = getattr(case.job, field)
+    requested = getattr(case.job, field)
     least, most = MIN_PATTERN.search(case.text), MAX_PATTERN.search(case.text)
     new = None
-    if asked is not None and most and asked > float(most["n"]):
+    if requested is not None and most and requested > float(most["n"]):
         new = kind(most["n"])
-    elif asked is not None and least and asked < float(least["n"]):
+    elif requested is not None and least and requested < float(least["n"]):
         new = kind(least["n"])
     action = (
         _("Use %(n)s, the nearest allowed value.") % {"n": format_value(new)}
@@ -171,11 +171,11 @@ def build_model_changes(case: FailureCase, new: BaseModel) -> tuple[dict[str, An
 def find_nearest_model(id: str, backend: str) -> BaseModel | None:
     """Return a current model of the same kind, the closest version first, or the engine's own base."""
     current = [model for model in catalog.models(backend) if not model.retired and model.id != id]
-    asked = GEMINI.match(id)
+    wanted = GEMINI.match(id)
     alike = (
-        [model for model in current if asked and parse_model_kind(model) == asked["kind"]] if asked else []
+        [model for model in current if wanted and parse_model_kind(model) == wanted["kind"]] if wanted else []
     )
-    if asked and alike:
+    if wanted and alike:
         return min(alike, key=lambda model: abs(parse_model_version(model.id) - parse_model_version(id)))
     return current[0] if backend == "engine" and current else None
 
@@ -252,10 +252,10 @@ def fix_display_name(case: FailureCase) -> Fix:
 
 def fix_labels(case: FailureCase) -> Fix:
     """Remove the labels named in the error message, never our own."""
-    held: dict[str, str] = case.job.labels
+    labels: dict[str, str] = case.job.labels
     quoted = set(re.findall(r"['\"`]([^'\"`\n]*)['\"`]", case.text))
-    named = quoted & held.keys() or set(re.findall(r"[\w-]+", case.text))
-    wrong = [key for key in held if key in named and key != SUBMISSION_LABEL]
+    named = quoted & labels.keys() or set(re.findall(r"[\w-]+", case.text))
+    wrong = [key for key in labels if key in named and key != SUBMISSION_LABEL]
     cause = _("A label isn’t allowed.")
     action = _(
         "Keys and values can have up to 63 lowercase letters, digits, _ and -. Keys must start with a letter."
@@ -263,11 +263,11 @@ def fix_labels(case: FailureCase) -> Fix:
     if not wrong:
         return Fix(cause, action, "labels", button=_("Change the labels"))
     listed = join_list(wrong)
-    kept = {key: value for key, value in held.items() if key not in wrong}
+    valid = {key: value for key, value in labels.items() if key not in wrong}
     cause = _("These labels aren’t allowed: %(keys)s.") % {"keys": listed}
-    note = _("Removed: %(keys)s.") % {"keys": join_list(f"{key}={held[key]}" for key in wrong)}
+    note = _("Removed: %(keys)s.") % {"keys": join_list(f"{key}={labels[key]}" for key in wrong)}
     button = _("Remove %(keys)s") % {"keys": listed}
-    return Fix(cause, action, "labels", {"labels": kept}, button, {"labels": note})
+    return Fix(cause, action, "labels", {"labels": valid}, button, {"labels": note})
 
 
 def fix_too_many_labels(case: FailureCase) -> Fix:
@@ -284,10 +284,10 @@ def fix_service_account(case: FailureCase) -> Fix:
 
 def fix_key_region(case: FailureCase) -> Fix | None:
     """Move the job to the key's region if the model can be tuned there."""
-    job, held = case.job, KEY.match(case.job.kms_key_name)
-    if case.on_engine or held is None or held["location"] == job.location:
+    job, key = case.job, KEY.match(case.job.kms_key_name)
+    if case.on_engine or key is None or key["location"] == job.location:
         return None
-    where = held["location"]
+    where = key["location"]
     cause = _("The encryption key is in %(key)s, but the job’s region is %(region)s.") % {
         "key": where,
         "region": job.location,

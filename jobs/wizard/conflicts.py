@@ -21,24 +21,24 @@ def was_discarded(request: Request, project: Project, pk: int) -> bool:
 
 
 def warn_discarded(request: Request) -> None:
-    told = _(
+    message = _(
         "This draft was discarded in another tab. What you entered is kept in a new draft; "
         "choose its dataset again."
     )
-    messages.warning(request, told)
+    messages.warning(request, message)
 
 
 def copy_started_draft(request: Request, job: TuningJob) -> TuningJob:
     """Return a new draft with the settings of the started job, for the later input."""
-    told = _("“%(job)s” was started in another tab. What you entered is kept in this new draft.")
-    messages.warning(request, told % {"job": job})
+    message = _("“%(job)s” was started in another tab. What you entered is kept in this new draft.")
+    messages.warning(request, message % {"job": job})
     return job.copy_to_draft(request.user)
 
 
 def redirect_to_started_job(request: Request, job: TuningJob) -> HttpResponse:
     """Redirect to the started job with an error: its datasets can't be changed any more."""
-    told = _(
+    message = _(
         "“%(job)s” was started in another tab, so its data wasn’t changed. Tune again to use other data."
     )
-    messages.warning(request, told % {"job": job})
+    messages.warning(request, message % {"job": job})
     return redirect(job)

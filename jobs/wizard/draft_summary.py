@@ -105,12 +105,12 @@ def describe_changes(job: TuningJob) -> Iterator[tuple[str, str]]:
     if job.labels:
         n = len(job.labels)
         yield "labels", ngettext("%(n)d label", "%(n)d labels", n) % {"n": n}
-    named = {
+    labels = {
         "description": _("Description"),
         "service_account": _("Service account"),
         "kms_key_name": _("Encryption key"),
     }
-    yield from ((name, word) for name, word in named.items() if getattr(job, name))
+    yield from ((name, word) for name, word in labels.items() if getattr(job, name))
 
 
 @dataclass(frozen=True)

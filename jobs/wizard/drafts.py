@@ -47,18 +47,18 @@ def create_blank_draft(request: Request, project: Project) -> TuningJob:
 
 def get_or_replace_draft(request: Request, project: Project, pk: int) -> TuningJob:
     """Return the draft, or a new one for input to a draft that was started or discarded."""
-    sent = request.method == "POST"
+    is_post = request.method == "POST"
     try:
         job = draft_or_404(request, project, pk)
     except Http404:
-        if not (sent and conflicts.was_discarded(request, project, pk)):
+        if not (is_post and conflicts.was_discarded(request, project, pk)):
             raise
         conflicts.warn_discarded(request)
         return create_blank_draft(request, project)
-    return conflicts.copy_started_draft(request, job) if sent and not job.is_draft else job
+    return conflicts.copy_started_draft(request, job) if is_post and not job.is_draft else job
 
 
 def redirect_to_dataset_step(job: TuningJob, purpose: str = "", **query: str) -> HttpResponse:
     address = reverse("jobs:dataset", args=[job.project.slug, job.pk])
-    asked = f"?{urlencode(query)}" if query else ""
-    return redirect(f"{address}{asked}#{purpose}" if purpose else f"{address}{asked}")
+    query_string = f"?{urlencode(query)}" if query else ""
+    return redirect(f"{address}{query_string}#{purpose}" if purpose else f"{address}{query_string}")

@@ -164,26 +164,26 @@ class Review:
     def model_warnings(self) -> Iterator[ReviewIssue]:
         model = self.preview.model
         if model and model.retired and not model.stand_in:
-            told = _("%(model)s is retired. Vertex AI will probably reject it.") % {"model": model.id}
-            yield ReviewIssue(told, self.build_field_url("base_model"))
+            message = _("%(model)s is retired. Vertex AI will probably reject it.") % {"model": model.id}
+            yield ReviewIssue(message, self.build_field_url("base_model"))
 
     def leak_warnings(self) -> Iterator[ReviewIssue]:
         """Yield the stored result of the leakage check; no comparison is made here."""
         leaks = self.comparison.leaks if self.comparison else None
         if leaks and leaks.leak_count:
-            told = ngettext(
+            message = ngettext(
                 "%(shown)s of %(total)s validation examples is also in the training data.",
                 "%(shown)s of %(total)s validation examples are also in the training data.",
                 leaks.leak_count,
             ) % {"shown": format_count(leaks.leak_count), "total": format_count(leaks.validation)}
-            yield ReviewIssue(told, self.build_step_url("dataset", "overlap"))
+            yield ReviewIssue(message, self.build_step_url("dataset", "overlap"))
 
     def data_warnings(self, section: DatasetSection) -> Iterator[ReviewIssue]:
         """Yield the first warnings of a file's report."""
         address = self.build_step_url("dataset", section.purpose)
-        found = [(problem, told) for problem, told in section.problems if problem.severity == "warning"]
-        for problem, told in found[:WARNINGS_SHOWN]:
-            place = {"file": section.dataset, "line": problem.line, "what": told.what}
+        found = [(problem, message) for problem, message in section.problems if problem.severity == "warning"]
+        for problem, message in found[:WARNINGS_SHOWN]:
+            place = {"file": section.dataset, "line": problem.line, "what": message.what}
             where = _("%(file)s, line %(line)s: %(what)s") if problem.line else _("%(file)s: %(what)s")
             yield ReviewIssue(where % place, address)
         if more := section.warnings - len(found[:WARNINGS_SHOWN]):
@@ -215,7 +215,7 @@ def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
         messages.error(request, _("The job wasn’t started: something is missing. See below."))
         return redirect("jobs:review", project.slug, job.pk)
     if job.start(request.user):
-        told = _("“%(job)s” was submitted. Charts appear here when training starts.") % {"job": job}
+        message = _("“%(job)s” was submitted. Charts appear here when training starts.") % {"job": job}
         job.refresh_from_db(fields=["submission", "submitted_at"])
-        messages.success(request, join_sentences([told, get_queue(job, request.user)]))
+        messages.success(request, join_sentences([message, get_queue(job, request.user)]))
     return redirect("jobs:detail", project.slug, job.pk)

@@ -44,9 +44,9 @@ class Command(BaseCommand):
         model = get_base_model(options["model"])
         files: Files = {"training": check_path(options["file"], model, "training")}
         leaks = None
-        if held := options["validation"]:
-            files["validation"] = check_path(held, model, "validation")
-            leaks = find_leaks(chunks(options["file"]), chunks(held))
+        if validation := options["validation"]:
+            files["validation"] = check_path(validation, model, "validation")
+            leaks = find_leaks(chunks(options["file"]), chunks(validation))
         with translation.override(get_terminal_language()):
             if options["json"]:
                 self.stdout.write(json.dumps(as_json(files, leaks), ensure_ascii=False, indent=2))
@@ -115,15 +115,15 @@ def as_json(files: Files, leaks: Leaks | None) -> dict[str, Any]:
 
 
 def problem_as_json(path: Path, problem: Problem) -> dict[str, Any]:
-    said = describe_problem(problem)
+    message = describe_problem(problem)
     return {
         "file": str(path),
         "line": problem.line,
         "severity": problem.severity,
         "field": problem.field,
         "code": problem.code,
-        "message": said.what,
-        "cure": said.cure,
+        "message": message.what,
+        "cure": message.cure,
     }
 
 
@@ -155,16 +155,16 @@ def file_text(found: CheckResult) -> Iterator[str]:
     yield spread_text(_("tokens (estimated)"), report.tokens)
     yield spread_text(_("turns"), report.turns)
     for problem in problems:
-        said = describe_problem(problem)
+        message = describe_problem(problem)
         place = f"{path}:{problem.line}" if problem.line else str(path)
         severity = _("error") if problem.severity == "error" else _("warning")
-        yield f"{place}: {severity}: {said.what} {said.cure}"
+        yield f"{place}: {severity}: {message.what} {message.cure}"
     for code, count in report.counts.items():
-        shown = sum(problem.code == code for problem in report.problems)
-        if count > shown:
+        listed = sum(problem.code == code for problem in report.problems)
+        if count > listed:
             yield _("%(file)s: %(code)s: %(count)s more") % {
                 "file": path,
-                "count": count - shown,
+                "count": count - listed,
                 "code": code,
             }
 

@@ -86,6 +86,6 @@ def build_picker(
         )
     if (uri := (pasted or {}).get(purpose)) and getattr(job, purpose) is None:
         return DatasetPicker(job, purpose, "existing", typed={"uri": uri})
-    asked = query.get("way", "")
-    way = asked if asked in WAYS[purpose] and query.get("for", purpose) == purpose else "upload"
+    source = query.get("way", "")
+    way = source if source in WAYS[purpose] and query.get("for", purpose) == purpose else "upload"
     return DatasetPicker(job, purpose, way, replacing=query.get("replace") == purpose)

@@ -53,8 +53,8 @@ def checkpoint_choices(parent: PreTunedModel) -> Choices:
     word = _("Default checkpoint")
     if default:
         word = _("Default checkpoint (%(id)s)") % {"id": default.id}
-    told = _("Checkpoint %(id)s · epoch %(epoch)s · step %(step)s")
+    template = _("Checkpoint %(id)s · epoch %(epoch)s · step %(step)s")
     return [("", word)] + [
-        (found.id, told % {"id": found.id, "epoch": found.epoch or "–", "step": found.step or "–"})
+        (found.id, template % {"id": found.id, "epoch": found.epoch or "–", "step": found.step or "–"})
         for found in parent.checkpoints
     ]

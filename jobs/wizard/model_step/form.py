@@ -120,11 +120,11 @@ class ModelDetailsForm(ModelFields):
         """Return the chosen model, or the first one if the name is invalid (its own field shows that
         error)."""
         offered = base_models.list_base_models(self.project)
-        named = next((model for model in offered if model.id == id), None)
-        if named is None and self.parent:
+        match = next((model for model in offered if model.id == id), None)
+        if match is None and self.parent:
             own = catalog.describe_added_model(id) if self.project.on_engine else None
-            named = catalog.find_model(id, self.project.backend) or own
-        return named or offered[0]
+            match = catalog.find_model(id, self.project.backend) or own
+        return match or offered[0]
 
     def _choice_field(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]
@@ -248,13 +248,13 @@ class ModelDetailsForm(ModelFields):
         self._validate_key(self.cleaned_data)
         return self.cleaned_data
 
-    def _validate_source(self, given: dict[str, Any]) -> None:
+    def _validate_source(self, cleaned: dict[str, Any]) -> None:
         if not self.is_from_pre_tuned:
-            given |= {"pre_tuned_model": "", "pre_tuned_checkpoint": ""}
+            cleaned |= {"pre_tuned_model": "", "pre_tuned_checkpoint": ""}
             return
         checkpoint = self.checkpoint
-        given.pop("pre_tuned_model", None)
-        given.pop("pre_tuned_checkpoint", None)
+        cleaned.pop("pre_tuned_model", None)
+        cleaned.pop("pre_tuned_checkpoint", None)
         field = "other_model" if self._raw_value("pre_tuned_model") == OTHER else "pre_tuned_model"
         if not self.pre_tuned_name:
             if self.final:
@@ -265,7 +265,7 @@ class ModelDetailsForm(ModelFields):
             known = join_list(found.id for found in self.parent.checkpoints) or _("none")
             self.add_error("pre_tuned_checkpoint", _("Available checkpoints: %(ids)s.") % {"ids": known})
         elif not (self.errors.keys() & {"other_model", "pre_tuned_model", "pre_tuned_checkpoint"}):
-            given |= {"pre_tuned_model": self.pre_tuned_name, "pre_tuned_checkpoint": checkpoint}
+            cleaned |= {"pre_tuned_model": self.pre_tuned_name, "pre_tuned_checkpoint": checkpoint}
 
     @property
     def checkpoint(self) -> str:
@@ -291,22 +291,22 @@ class ModelDetailsForm(ModelFields):
             }
         return ""
 
-    def _validate_key(self, given: dict[str, Any]) -> None:
-        key = given.get("kms_key_name")
+    def _validate_key(self, cleaned: dict[str, Any]) -> None:
+        key = cleaned.get("kms_key_name")
         found = KMS_KEY_NAME.fullmatch(key) if key else None
-        if found and found["location"] != given.get("location", found["location"]):
+        if found and found["location"] != cleaned.get("location", found["location"]):
             self.add_error(
                 "kms_key_name",
                 _("The key is in %(lies)s. Enter a key in the job’s region, %(location)s.")
-                % {"lies": found["location"], "location": given["location"]},
+                % {"lies": found["location"], "location": cleaned["location"]},
             )
         elif (
             self.parent and key is not None and key != self.parent.kms_key_name and not self.project.on_engine
         ):
             own = self.parent.kms_key_name
-            told = _("The pre-tuned model is encrypted with %(key)s. Enter the same key.") % {"key": own}
+            message = _("The pre-tuned model is encrypted with %(key)s. Enter the same key.") % {"key": own}
             self.add_error(
-                "kms_key_name", told if own else _("The pre-tuned model has no key. Leave this empty.")
+                "kms_key_name", message if own else _("The pre-tuned model has no key. Leave this empty.")
             )
 
     def get_valid_columns(self) -> dict[str, Any]:

@@ -47,8 +47,8 @@ class PreTunedModel:
         )
 
     def __str__(self) -> str:
-        made = formats.date_format(timezone.localtime(self.made_at), _("j M Y, H:i"))
-        return f"{self.title} · {self.base_model} · {made} · {_('version %(n)s') % {'n': self.version}}"
+        created = formats.date_format(timezone.localtime(self.made_at), _("j M Y, H:i"))
+        return f"{self.title} · {self.base_model} · {created} · {_('version %(n)s') % {'n': self.version}}"
 
     @property
     def version(self) -> str:

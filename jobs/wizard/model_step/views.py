@@ -113,10 +113,10 @@ def build_focus_context(request: Request, form: ModelDetailsForm) -> dict[str, A
 def parse_page_state(request: Request) -> dict[str, Any] | None:
     """Return the values known to the page, or None if they are missing or invalid."""
     try:
-        told = json.loads(request.POST["seen"])
+        state = json.loads(request.POST["seen"])
     except (KeyError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    return state if isinstance(state, dict) else None
 
 
 def get_column_values(job: TuningJob) -> dict[str, Any]:

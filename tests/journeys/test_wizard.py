@@ -98,7 +98,7 @@ def choose_data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
     keys.write(validation.get_by_label("Seed"), "7")
     keys.write(validation.get_by_label("Percentage to hold out"), "25", back=True)
     keys.enter(validation.get_by_role("button", name="Hold out"))
-    expect(training).to_contain_text("30 for training, 10 held out for validation (25 %, seed 7)")
+    expect(training).to_contain_text("30 for training, 10 held out for validation (25%, seed 7)")
     keys.enter(page.get_by_role("button", name="Continue"))
 
 

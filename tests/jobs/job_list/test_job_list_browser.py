@@ -84,7 +84,7 @@ def test_the_selection_survives_a_list_refresh(
     expect(find_checkbox(page, going)).to_be_focused()
     expect(find_selection_bar(page)).to_contain_text("2 selected")
     expect(find_selection_bar(page).get_by_role("button", name="Compare 2")).to_be_enabled()
-    expect(find_selection_bar(page).get_by_role("button", name="Cancel 1 running")).to_be_visible()
+    expect(find_selection_bar(page).get_by_role("button", name="Cancel jobs (1)")).to_be_visible()
     assert page.locator(".table-wrap").evaluate("element => element.scrollLeft") == 60
     assert page.evaluate(BOX, f"job-{other.pk}") == top, "nothing has moved"
     TuningJob.objects.filter(pk=going.pk).update(state="JOB_STATE_SUCCEEDED")
@@ -148,7 +148,7 @@ def test_keyboard_selects_rows_and_compares(
     find_checkbox(page, jobs[1]).focus()
     page.keyboard.press("Space")
     page.keyboard.press("c")
-    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs.")
+    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs to compare.")
     expect(find_selection_bar(page).locator("[data-compare]")).to_be_disabled()
     assert page.url.endswith(LIST)
     find_checkbox(page, jobs[3]).click(modifiers=["Shift"])
@@ -181,7 +181,7 @@ def test_select_all_selects_a_page_and_fifty_is_the_limit(
     find_checkbox(page, jobs[50]).check()
     expect(page.locator("#pick-all")).to_be_checked()
     expect(find_selection_bar(page).get_by_role("button", name="Compare 51")).to_be_disabled()
-    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs.")
+    expect(find_selection_bar(page)).to_contain_text("Select 2 to 50 runs to compare.")
 
 
 def test_bulk_cancel_names_the_running_jobs(
@@ -190,7 +190,7 @@ def test_bulk_cancel_names_the_running_jobs(
     going, also, _over = runs(3, going=2)
     page = visit(LIST)
     page.locator("#pick-all").check()
-    find_selection_bar(page).get_by_role("button", name="Cancel 2 running").click()
+    find_selection_bar(page).get_by_role("button", name="Cancel jobs (2)").click()
     for job in (going, also):
         expect(page.locator("form li", has_text=str(job))).to_contain_text("Running")
     expect(page.locator("main")).to_contain_text("Not affected")

@@ -66,7 +66,7 @@ def test_fix_button_focuses_the_changed_field(page: Page, refused: TuningJob) ->
     expect(field).to_be_in_viewport()
     expect(field).to_have_accessible_description(
         "Larger adapters learn harder tasks but need more data and time. "
-        "Changed from 16 to 8. gemini-2.5-pro takes 1, 2, 4, 8."
+        "Changed from 16 to 8. gemini-2.5-pro supports 1, 2, 4, 8."
     )
     page.get_by_role("button", name="Continue").click()
     page.wait_for_url("**/dataset/")

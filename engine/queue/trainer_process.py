@@ -50,8 +50,12 @@ class Spare:
     def __init__(self) -> None:
         self._environment = build_environment()
         self._channel, theirs = socket.socketpair()
-        with theirs:
-            self.process = launch("--spare", theirs, STDERR)
+        try:
+            with theirs:
+                self.process = launch("--spare", theirs, STDERR)
+        except OSError:
+            self._channel.close()
+            raise
 
     def is_alive(self) -> bool:
         return self.process.poll() is None
@@ -114,6 +118,7 @@ class SpareKeeper:
             if self._spare and not self._spare.is_alive():
                 status = self._spare.process.returncode
                 log.warning("The spare trainer ended with status %s; jobs start without it.", status)
+                self._spare.end()
                 self._drop()
             if self._deadline is None:
                 return None

@@ -19,7 +19,7 @@ from engine.training.spare import is_ready, send_job
 
 TRAINER = "engine.training"
 STDERR = 2
-# Long enough to look through a draft's review or a run's result; a spare holds about 400 MB meanwhile.
+# Long enough to look through a draft's review or a run's result; a spare holds about 360 MB meanwhile.
 SPARE_TIMEOUT = 600.0
 
 log = logging.getLogger(__name__)

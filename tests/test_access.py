@@ -140,7 +140,7 @@ def make_arguments(route: Route, project: Project, user: User) -> dict[str, Any]
             case "chart":
                 values["chart"] = "loss"
             case _:
-                pytest.fail(f"{route.name}: say in arguments() how to make a {keyword}")
+                pytest.fail(f"{route.name}: say in make_arguments() how to make a {keyword}")
     return values
 
 

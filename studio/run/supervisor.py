@@ -56,7 +56,7 @@ class Supervisor:
     def fetch_process_info(self) -> dict[str, ProcessInfo]:
         """Return the running processes by name; none while supervisord is still starting."""
         if self.process.poll() is not None:
-            raise RunError(f"supervisord ended by itself: see {self.plan.log_path('supervisord')}.")
+            raise RunError(f"supervisord ended unexpectedly: see {self.plan.log_path('supervisord')}.")
         try:
             told = self.rpc.getAllProcessInfo()
         except (OSError, RpcError):

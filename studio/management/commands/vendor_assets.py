@@ -15,8 +15,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 VENDOR: Path = settings.BASE_DIR / "static" / "vendor"
 HEAD = """# Vendored files
-Third-party files that the pages load, unchanged but for the source-map comments (their maps are not shipped).
-`make vendor` brings them again from npm and writes this table; a test holds the table and the files together.
+Third-party files that the pages load, unchanged except for source-map comments (the maps are not included).
+`make vendor` downloads them from npm and writes this table; a test compares table and files.
 
 | file | package | version | licence | sha256 |
 | --- | --- | --- | --- | --- |

@@ -3,10 +3,13 @@
 Serves the Vertex AI and Cloud Storage calls that tuning needs, from this machine. From the environment:
 
     ENGINE_HOSTS      further names allowed in the Host header, separated by commas
-    ENGINE_BASES      further base models: folders, or ids of Hugging Face, separated as in PATH
+    ENGINE_BASES      further base models: folders, or ids on Hugging Face, separated as in PATH
     ENGINE_JOBS       how many jobs train at once (1)
     ENGINE_THREADS    threads of one training (its share of the cores)
-    ENGINE_FAULTS     1 allows tests to ask for faults (faults.py)
+    ENGINE_FAULTS     1 allows tests to ask for faults (fault_injection.py)
+
+Two calls are not Google's: GET /healthz also tells how much memory the spare trainer holds, and POST
+/engine/warm-up asks for a spare trainer, which imports torch before its job is there.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from engine.base_models.hf_folder import BaseModelError
 from engine.base_models.registry import prepare_base_models
 from engine.request_guard import LOOPBACK
 
-# A predecessor that was killed may take a moment to let go of the folder.
+# Seconds: an engine that was just killed may take a moment to let go of the folder.
 LOCK_TIMEOUT = 5.0
 
 

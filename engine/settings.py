@@ -8,7 +8,7 @@ import secrets
 DEBUG = False
 # Nothing is signed with it; Django asks for one.
 SECRET_KEY = secrets.token_hex()
-# door.py holds the list, so that a refusal has the API's own shape.
+# request_guard.py holds the list, so that a refusal has the shape of the API's own errors.
 ALLOWED_HOSTS = ["*"]
 ROOT_URLCONF = "engine.urls"
 MIDDLEWARE = [

@@ -27,7 +27,7 @@ ANYTHING = re.compile("")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`cure` applies to details of one of `fields` (if given) whose text matches `words` and whose status or
+    """`fix` applies to details of one of `fields` (if given) whose text matches `words` and whose status or
     reason is `status` (if given)."""
 
     fix: Callable[[FailureCase], Fix | None]
@@ -46,10 +46,10 @@ class Rule:
 
 
 def make_rule(
-    cure: Callable[[FailureCase], Fix | None], words: str = "", *, fields: str = "", status: str = ""
+    fix: Callable[[FailureCase], Fix | None], words: str = "", *, fields: str = "", status: str = ""
 ) -> Rule:
     pattern = re.compile(words, re.IGNORECASE | re.DOTALL) if words else ANYTHING
-    return Rule(cure, pattern, frozenset(fields.split()), status)
+    return Rule(fix, pattern, frozenset(fields.split()), status)
 
 
 DATASETS = "training validation"

@@ -233,6 +233,14 @@ ROWS = {
         "training",
         button="Choose another training file",
     ),
+    "file too big, not in the library": Row(
+        make_refusal("A dataset can have at most 1 GB."),
+        "The training dataset is larger than 1 GB.",
+        "Remove some examples, or split the file.",
+        "training",
+        button="Choose another training file",
+        job={"training": None},
+    ),
     "retired model": Row(
         make_refusal("Base model gemini-1.5-pro-002 is not supported.", "tuning_job.base_model"),
         "gemini-1.5-pro-002 can’t be tuned here.",

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from metrics.charts.downsample import downsample_points
+from metrics.metric_names import EVAL_ACCURACY, EVAL_LOSS, TRAIN_LOSS
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 
-TRAIN_LOSS, EVAL_LOSS = "/train_total_loss", "/eval_total_loss"
-EVAL_ACCURACY = "/eval_fraction_of_correct_next_step_preds"
 SUMMARY_METRICS = (TRAIN_LOSS, EVAL_LOSS, EVAL_ACCURACY)
 SPARKLINE_POINTS = 30
 RATE_WINDOW = 100
@@ -23,7 +22,7 @@ RATE_WINDOW = 100
 def summarize_curves(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
     """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None.
 
-    It takes every point of the series in JUDGED, and of the others the last RECENT.
+    `series` holds every point of those in SUMMARY_METRICS, and the last RATE_WINDOW points of the others.
     """
     train, evaluation = series.get(TRAIN_LOSS, NO_POINTS), series.get(EVAL_LOSS, NO_POINTS)
     lowest, last = find_best_index(evaluation), len(evaluation) - 1
@@ -69,7 +68,7 @@ def get_value_at_evaluation(points: Points, evaluation: Points, index: int | Non
 
 
 def build_sparkline(points: Points) -> list[float]:
-    """At most SPARK values, first, last, lowest and highest among them."""
+    """At most SPARKLINE_POINTS values, first, last, lowest and highest among them."""
     finite = points.values[np.isfinite(points.values)]
     if len(finite) <= SPARKLINE_POINTS:
         return [float(value) for value in finite]

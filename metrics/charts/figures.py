@@ -19,9 +19,10 @@ from metrics.charts import theme
 from metrics.charts.axes import Ruler, compute_label_shifts, log_ticks, loss_range
 from metrics.charts.controls import Controls, Scale
 from metrics.charts.downsample import downsample_points, smooth
+from metrics.metric_names import EVAL_LOSS, TRAIN_LOSS
 from metrics.point_store import NO_POINTS, Numbers, Points
 from metrics.run import Run, step_of
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS, find_best_index
+from metrics.summary import find_best_index
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

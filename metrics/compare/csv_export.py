@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from metrics.compare.query import Metric
 from metrics.compare.runs import RunLine
 from metrics.compare.settings import SettingRow
 from metrics.compare.table import RunRow
+from metrics.metric_names import Metric
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 

@@ -26,22 +26,13 @@ from metrics.compare import settings as setting_rows
 from metrics.compare.charts import figures as curves
 from metrics.compare.charts import setting_effect
 from metrics.compare.datasets import DatasetComparison
-from metrics.compare.query import (
-    DEFAULT_CONTROLS,
-    MAX_RUNS,
-    MIN_RUNS,
-    CompareQuery,
-    Metric,
-    Outcome,
-    Setting,
-    Tab,
-)
+from metrics.compare.query import DEFAULT_CONTROLS, MAX_RUNS, MIN_RUNS, CompareQuery, Outcome, Setting, Tab
 from metrics.compare.runs import RunLine, build_run_lines, find_baseline
 from metrics.compare.table import Table
+from metrics.metric_names import TRAIN_LOSS, Metric
 from metrics.models import Feed
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
-from metrics.summary import TRAIN_LOSS
 from studio.models import Project
 
 if TYPE_CHECKING:

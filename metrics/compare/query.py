@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from metrics.charts.controls import Controls, parse_choice
+from metrics.metric_names import Metric
 
 MIN_RUNS, MAX_RUNS = 2, 50
 MAX_PLACES = 4 * MAX_RUNS
@@ -26,29 +27,6 @@ class Tab(StrEnum):
     CURVES = "curves"
     EFFECT = "effect"
     DATA = "data"
-
-
-class Metric(StrEnum):
-    """Vertex's own names, without the slash."""
-
-    EVAL_LOSS = "eval_total_loss"
-    TRAIN_LOSS = "train_total_loss"
-    EVAL_ACCURACY = "eval_fraction_of_correct_next_step_preds"
-    TRAIN_ACCURACY = "train_fraction_of_correct_next_step_preds"
-    EVAL_TOKENS = "eval_num_predictions"
-    TRAIN_TOKENS = "train_num_predictions"
-
-    @property
-    def series_name(self) -> str:
-        return f"/{self}"
-
-    @property
-    def is_training(self) -> bool:
-        return self.startswith("train")
-
-    @property
-    def is_loss(self) -> bool:
-        return self.endswith("loss")
 
 
 class Setting(StrEnum):

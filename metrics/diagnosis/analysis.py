@@ -25,9 +25,9 @@ from metrics.diagnosis.findings import (
     Reading,
     StillFalling,
 )
+from metrics.metric_names import EVAL_LOSS, TRAIN_LOSS
 from metrics.point_store import NO_POINTS, Numbers, Points
 from metrics.run import Run, step_of
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 
 TIE_TOLERANCE = 0.005
 """Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""

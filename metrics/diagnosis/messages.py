@@ -24,7 +24,7 @@ from metrics.diagnosis.findings import (
     Reading,
     StillFalling,
 )
-from metrics.summary import EVAL_LOSS
+from metrics.metric_names import EVAL_LOSS
 
 
 @dataclass(frozen=True, slots=True)

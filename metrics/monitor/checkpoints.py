@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from jobs.models import resource_id
 from jobs.tuning_job_resource import Checkpoint
 from metrics.diagnosis.citations import cite_difference, cite_step
+from metrics.metric_names import EVAL_LOSS
 from metrics.point_store import Points
 from metrics.run import Run, step_of
-from metrics.summary import EVAL_LOSS, find_best_index
+from metrics.summary import find_best_index
 
 
 @dataclass(frozen=True, slots=True)

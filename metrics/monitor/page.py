@@ -20,11 +20,12 @@ from metrics.charts.control_labels import axis_labels, chip_labels, scale_labels
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.diagnosis.analysis import analyze_curves
 from metrics.diagnosis.messages import Note, build_notes
+from metrics.metric_names import EVAL_LOSS, TRAIN_LOSS
 from metrics.models import Feed
 from metrics.monitor import checkpoints
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS, measure_rate
+from metrics.summary import measure_rate
 from studio.pages.error_messages import explain_error
 from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied

@@ -21,7 +21,8 @@ from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import MAX_POINTS, downsample_points, smooth
 from metrics.compare.charts.run_style import RunStyle
 from metrics.compare.charts.y_range import Json, build_y_axis, describe_clipped_points
-from metrics.compare.query import CompareQuery, Metric, Zoom
+from metrics.compare.query import CompareQuery, Zoom
+from metrics.metric_names import Metric
 from metrics.point_store import Numbers, Points
 from metrics.run import Run
 from metrics.summary import find_best_index

@@ -10,7 +10,7 @@ import numpy as np
 
 from metrics.charts.axes import log_ticks, loss_range
 from metrics.charts.controls import Controls, Scale
-from metrics.compare.query import Metric
+from metrics.metric_names import Metric
 from metrics.point_store import NO_POINTS, Numbers
 
 Json = dict[str, Any]

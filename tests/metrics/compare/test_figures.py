@@ -19,8 +19,9 @@ from metrics.charts.downsample import smooth
 from metrics.compare.charts import figures
 from metrics.compare.charts.figures import RunCurve, figure, rulers
 from metrics.compare.charts.run_style import DASHES, MARKERS, RunStyle
-from metrics.compare.query import CompareQuery, Metric
+from metrics.compare.query import CompareQuery
 from metrics.compare.runs import shorten_names
+from metrics.metric_names import Metric
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from tests.metrics.charts.curves import START

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metrics.charts.controls import Axis, Controls, Scale
-from metrics.compare.query import MAX_RUNS, CompareQuery, Metric, Outcome, Setting, Tab, parse_places
+from metrics.compare.query import MAX_RUNS, CompareQuery, Outcome, Setting, Tab, parse_places
+from metrics.metric_names import Metric
 
 spans = st.tuples(st.integers(-1000, 1000), st.integers(1, 1000)).map(
     lambda found: (float(found[0]), float(found[0] + found[1]))

@@ -20,9 +20,9 @@ from metrics.diagnosis.analysis import (
 )
 from metrics.diagnosis.findings import CheckpointChoice, Finding, Overfitting, Plateau
 from metrics.diagnosis.messages import Note, build_notes
+from metrics.metric_names import EVAL_LOSS, TRAIN_LOSS
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
-from metrics.summary import EVAL_LOSS, TRAIN_LOSS
 
 STEPS, EPOCHS, EVERY = 400, 4, 20
 AT = np.arange(1, STEPS + 1)

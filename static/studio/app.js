@@ -1,5 +1,5 @@
-// What every page needs: theme switch, menus, dialogs, copy buttons, live counters, keys. Everything is delegated, so
-// fragments that htmx brings in need no set-up of their own.
+// For every page: theme switch, menus, dialogs, copy buttons, character counters, and keys. All events are delegated, so
+// that fragments which htmx loads need no setup.
 (() => {
   const root = document.documentElement;
 
@@ -9,7 +9,7 @@
     document.cookie = `theme=${next};path=/;max-age=31536000;samesite=lax`;
   }
 
-  function copy(button) {
+  function copyText(button) {
     const source = button.dataset.copy || document.querySelector(button.dataset.copyFrom)?.textContent || "";
     navigator.clipboard.writeText(source.trim()).then(() => {
       button.dataset.copied = "";
@@ -23,8 +23,8 @@
     });
   }
 
-  /** What an earlier opening has fetched is not shown again, where nobody could tell that it is about to change. */
-  function open(dialog) {
+  /** Show a placeholder instead of what the dialog loaded last time, which is about to be replaced. */
+  function openDialog(dialog) {
     const waiting = dialog.querySelector("[data-until-fetched]");
     if (waiting) document.getElementById(waiting.dataset.untilFetched).replaceChildren(waiting.content.cloneNode(true));
     dialog.showModal();
@@ -34,11 +34,11 @@
     const at = selector => event.target.closest(selector);
     closeMenus(at("details.menu"));
     if (at("[data-theme-switch]")) chooseTheme();
-    if (at("[data-copy], [data-copy-from]")) copy(at("[data-copy], [data-copy-from]"));
+    if (at("[data-copy], [data-copy-from]")) copyText(at("[data-copy], [data-copy-from]"));
     const opener = at("[data-dialog]");
     if (opener) {
       event.preventDefault();
-      open(document.getElementById(opener.dataset.dialog));
+      openDialog(document.getElementById(opener.dataset.dialog));
     }
     if (at("[data-close]")) at("dialog").close();
     if (at("[data-nav-switch]")) document.body.classList.toggle("nav-open");
@@ -68,29 +68,29 @@
     }
   });
 
-  // A link to a field puts the cursor there, and opens what it is folded into.
-  function goToField() {
+  // A link to a field focuses it, and opens the section that contains it.
+  function focusField() {
     const field = document.getElementById(location.hash.slice(1));
     if (!field?.matches("input, select, textarea")) return;
     field.closest("details")?.setAttribute("open", "");
     field.focus();
   }
-  goToField();
-  addEventListener("hashchange", goToField);
+  focusField();
+  addEventListener("hashchange", focusField);
 
-  // A region that refreshes itself waits while nobody looks, and while somebody is at work inside it: also with
-  // an answer that was asked for before they began.
-  const atWork = region => region.querySelector("dialog[open], details[open], input:not([type=checkbox]):focus");
+  // A region that refreshes itself does not do so in a hidden tab or while it is in use. A response that arrives
+  // while the region is in use is dropped.
+  const isInUse = region => region.querySelector("dialog[open], details[open], input:not([type=checkbox]):focus");
   document.addEventListener("htmx:beforeRequest", event => {
-    if (event.target.matches("[data-poll]") && (document.hidden || atWork(event.target))) event.preventDefault();
+    if (event.target.matches("[data-poll]") && (document.hidden || isInUse(event.target))) event.preventDefault();
   });
   document.addEventListener("htmx:beforeSwap", event => {
-    if (event.target.matches("[data-poll]") && atWork(event.target)) event.detail.shouldSwap = false;
+    if (event.target.matches("[data-poll]") && isInUse(event.target)) event.detail.shouldSwap = false;
   });
 
-  // Nothing moves between press and release: else what was pressed is gone from under the pointer, and the click
-  // with it. An answer that comes meanwhile waits, but not for ever: a release elsewhere is not always told.
-  const LONGEST_PRESS = 3000; // ms
+  // Nothing is swapped between press and release: if the pressed element were replaced, there would be no click. A
+  // response that arrives meanwhile waits for the release, which the browser does not report everywhere.
+  const LONGEST_PRESS = 3000; // milliseconds; a press that takes longer is not a click
   let release = () => {};
   let released = Promise.resolve();
   document.addEventListener("pointerdown", event => {
@@ -100,20 +100,20 @@
       setTimeout(done, LONGEST_PRESS);
     });
   });
-  // The click follows the release at once, and comes first.
+  // The click event follows the release at once; the timeout lets it come first.
   for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => setTimeout(release));
   document.addEventListener("htmx:beforeSend", ({ detail: { xhr } }) => {
     const answer = xhr.onload;
     xhr.onload = () => released.then(() => answer.call(xhr));
   });
 
-  // What was scrolled sideways inside a region stays so when the region is renewed.
+  // Horizontal scroll positions survive a refresh of their region.
   const scrolled = {};
-  const each = act => document.querySelectorAll("[data-keeps-scroll]").forEach(part => act(part, part.dataset.keepsScroll));
-  document.addEventListener("htmx:beforeSwap", () => each((part, name) => (scrolled[name] = part.scrollLeft)));
-  document.addEventListener("htmx:afterSwap", () => each((part, name) => (part.scrollLeft = scrolled[name] ?? 0)));
+  const eachScroller = act => document.querySelectorAll("[data-keeps-scroll]").forEach(part => act(part, part.dataset.keepsScroll));
+  document.addEventListener("htmx:beforeSwap", () => eachScroller((part, name) => (scrolled[name] = part.scrollLeft)));
+  document.addEventListener("htmx:afterSwap", () => eachScroller((part, name) => (part.scrollLeft = scrolled[name] ?? 0)));
 
-  // A refused fragment (403, 404, 5xx) must not vanish: htmx swaps only successes by itself.
+  // htmx swaps only successful responses. Without a session or permission, reload to show the page's own error.
   document.addEventListener("htmx:responseError", event => {
     const status = event.detail.xhr.status;
     if (status === 401 || status === 403) location.reload();

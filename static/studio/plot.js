@@ -1,15 +1,16 @@
-// What every figure needs: Plotly, loaded at the first one, and the studio's own clothes. Figures name colours by
-// token, `var(--train)`; tokens become colours here, so a change of theme is a redraw.
+// For every figure: loads Plotly at the first one and resolves colors. Figures name colors by design token,
+// `var(--train)`; a change of theme therefore needs only a redraw.
 "use strict";
 
 window.studioPlot = (() => {
-  // Plotly writes its rules into a style element of its own, which the page's policy refuses, unless it finds this
-  // one with this class. The rules themselves are in studio/components.css.
+  // Plotly adds a style element, which the page's content security policy refuses, unless an element with this id and
+  // class exists. The rules themselves are in studio/components.css.
   const GUARD = { id: "plotly.js-style-global", className: "no-inline-styles" };
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
+  const NARROW = 480; // pixels of width below which labels at the ends of lines leave no room for the lines
   let loading;
 
-  function ready(url) {
+  function loadPlotly(url) {
     loading ??= new Promise((resolve, reject) => {
       document.head.append(Object.assign(document.createElement("meta"), GUARD));
       const script = document.createElement("script");
@@ -24,18 +25,18 @@ window.studioPlot = (() => {
     return loading;
   }
 
-  const css = () => {
+  const readTokens = () => {
     const style = getComputedStyle(document.documentElement);
     return name => style.getPropertyValue(name).trim();
   };
 
-  /** A copy of any part of a figure with every `var(--token)` replaced by what it stands for now. */
-  function dressed(part, token) {
+  /** A copy of any part of a figure in which every `var(--token)` is replaced by its current value. */
+  function replaceTokens(part, token) {
     if (typeof part === "string") return part.startsWith("var(") ? token(part.slice(4, -1)) : part;
-    if (Array.isArray(part)) return part.map(one => dressed(one, token));
+    if (Array.isArray(part)) return part.map(one => replaceTokens(one, token));
     if (part === null || typeof part !== "object" || ArrayBuffer.isView(part)) return part;
-    return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, dressed(value, token)]));
+    return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, replaceTokens(value, token)]));
   }
 
-  return { CONFIG, NARROW: 480, ready, dressed: figure => dressed(figure, css()), css };
+  return { CONFIG, NARROW, loadPlotly, resolveTokens: figure => replaceTokens(figure, readTokens()), readTokens };
 })();

@@ -1,10 +1,10 @@
-// Runs before the first paint: light or dark by the person's choice, or else by the system's.
+// Runs before the first paint: applies the theme that the user chose, or that of the system.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => {
+  const applyTheme = () => {
     if (!root.dataset.theme) root.dataset.bsTheme = dark.matches ? "dark" : "light";
   };
-  follow();
-  dark.addEventListener("change", follow);
+  applyTheme();
+  dark.addEventListener("change", applyTheme);
 })();

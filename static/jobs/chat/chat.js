@@ -1,47 +1,47 @@
-// The chat page: answers as they come, number boxes with a range beside them, the thread kept at its end.
+// The chat page: streams answers, links number fields to their sliders, and scrolls the thread to its end.
 (() => {
   const BUSY_AGAIN_MS = 3000;
-  const followed = new WeakSet();
+  const streaming = new WeakSet();
 
-  function follow(turn) {
-    if (followed.has(turn)) return;
-    followed.add(turn);
+  function streamTurn(turn) {
+    if (streaming.has(turn)) return;
+    streaming.add(turn);
     const source = new EventSource(turn.dataset.stream);
     const reply = turn.querySelector("[data-reply]");
     const status = turn.querySelector("[data-status]");
-    const written = document.createTextNode("");
+    const replyText = document.createTextNode("");
 
-    // Each connection tells the answer from its beginning.
+    // Each connection sends the answer from the beginning.
     source.addEventListener("open", () => {
-      written.data = "";
-      reply.replaceChildren(written);
+      replyText.data = "";
+      reply.replaceChildren(replyText);
     });
     source.addEventListener("message", event => {
       const atEnd = isAtEnd();
-      written.appendData(JSON.parse(event.data).text);
+      replyText.appendData(JSON.parse(event.data).text);
       reply.hidden = false;
       status.hidden = true;
       if (atEnd) goToEnd();
     });
     source.addEventListener("end", () => {
       source.close();
-      show(turn);
+      reloadTurn(turn);
     });
     source.addEventListener("error", () => {
       if (!turn.isConnected) source.close();
       if (source.readyState !== EventSource.CLOSED || !turn.isConnected) return;
       status.hidden = false;
       status.querySelector("[data-words]").textContent = turn.dataset.busy;
-      setTimeout(() => show(turn), BUSY_AGAIN_MS);
+      setTimeout(() => reloadTurn(turn), BUSY_AGAIN_MS);
     });
   }
 
-  // The server's own picture of the turn takes the place of the streamed one; a turn that still waits is followed again.
-  function show(turn) {
+  // Replace the streamed turn with the one that the server renders. If it is still waiting, it streams again.
+  function reloadTurn(turn) {
     if (turn.isConnected) htmx.ajax("GET", turn.dataset.turn, {target: turn, swap: "outerHTML"});
   }
 
-  // On a narrow screen the page scrolls instead of the thread.
+  // On a narrow screen the page scrolls, not the thread.
   function isAtEnd() {
     const thread = document.getElementById("thread");
     const left = thread.scrollHeight - thread.scrollTop - thread.clientHeight;
@@ -54,8 +54,8 @@
     document.getElementById("composer")?.scrollIntoView({block: "nearest"});
   }
 
-  // What the server could not take or the network lost: htmx would leave the page as if nothing had been pressed.
-  function tellTrouble(event) {
+  // The server refused the message or the network failed: htmx alone would show nothing.
+  function showSendError(event) {
     const composer = document.getElementById("composer");
     const words = composer?.querySelector("[data-trouble]");
     if (!words || !document.getElementById("chat").contains(event.target)) return;
@@ -64,7 +64,7 @@
     words.hidden = false;
   }
 
-  function pair(range) {
+  function linkRangeToBox(range) {
     const box = document.getElementById(range.dataset.twin);
     range.hidden = false;
     const mark = () => range.toggleAttribute("data-unset", box.value === "");
@@ -80,14 +80,14 @@
   }
 
   function setUp(root) {
-    root.querySelectorAll("[data-twin]").forEach(pair);
+    root.querySelectorAll("[data-twin]").forEach(linkRangeToBox);
     const turns = [...root.querySelectorAll("[data-stream]")];
     if (root.matches?.("[data-stream]")) turns.push(root);
-    turns.forEach(follow);
+    turns.forEach(streamTurn);
   }
 
   for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, tellTrouble);
+    document.addEventListener(name, showSendError);
   }
   document.addEventListener("DOMContentLoaded", () => {
     setUp(document);

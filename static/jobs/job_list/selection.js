@@ -1,53 +1,53 @@
-// The selection of the jobs list. The list renews itself every few seconds and has pages, so what is selected is
-// kept beside it, for this tab and project: rows that are not in view go along in the form as hidden fields.
+// The selection in the list of jobs. The list refreshes every few seconds and has pages, so the selection is stored
+// apart from it, for this tab and project. Selected rows of other pages are submitted as hidden fields.
 (() => {
   const bar = () => document.getElementById("selection");
   const boxes = () => [...document.querySelectorAll("[data-pick]")];
-  const key = () => `picked:${bar().dataset.project}`;
+  const storageKey = () => `picked:${bar().dataset.project}`;
   let picked = null; // number of a job -> whether it can be cancelled
   let anchor = null; // where a range begins
 
-  function remembered() {
+  function readPicked() {
     try {
-      return new Map(JSON.parse(sessionStorage.getItem(key())) ?? []);
+      return new Map(JSON.parse(sessionStorage.getItem(storageKey())) ?? []);
     } catch {
       return new Map();
     }
   }
 
-  function remember() {
+  function savePicked() {
     try {
-      sessionStorage.setItem(key(), JSON.stringify([...picked]));
+      sessionStorage.setItem(storageKey(), JSON.stringify([...picked]));
     } catch {
-      // A browser that keeps nothing still selects on this page.
+      // Without storage, the selection works on this page only.
     }
   }
 
-  function pick(box, on) {
+  function setPicked(box, on) {
     if (on) picked.set(box.value, "cancels" in box.dataset);
     else picked.delete(box.value);
   }
 
-  // A row whose box is gone has become a draft again.
+  // A row without a checkbox has become a draft again.
   function forgetDrafts() {
     document.querySelectorAll("[data-job]").forEach(row => {
       if (!row.querySelector("[data-pick]")) picked.delete(row.dataset.job);
     });
   }
 
-  function hidden(number) {
+  function buildHiddenField(number) {
     const field = document.createElement("input");
     Object.assign(field, { type: "hidden", name: "run", value: number });
     return field;
   }
 
-  const filled = (words, n) => words.replace("{n}", n);
+  const fillTemplate = (words, n) => words.replace("{n}", n);
 
   function showBoxes() {
     const rows = boxes();
     rows.forEach(box => {
       box.checked = picked.has(box.value);
-      if (box.checked) pick(box, true);
+      if (box.checked) setPicked(box, true);
     });
     const on = rows.filter(box => box.checked).length;
     document.querySelectorAll("[data-pick-all]").forEach(all => {
@@ -57,7 +57,7 @@
     });
     const here = new Set(rows.map(box => box.value));
     const elsewhere = [...picked.keys()].filter(number => !here.has(number));
-    document.getElementById("pick").replaceChildren(...elsewhere.map(hidden));
+    document.getElementById("pick").replaceChildren(...elsewhere.map(buildHiddenField));
     return elsewhere.length;
   }
 
@@ -65,29 +65,29 @@
     const { dataset } = bar();
     const part = selector => bar().querySelector(selector);
     const n = picked.size;
-    const said = filled(dataset.selected, n);
+    const said = fillTemplate(dataset.selected, n);
     dataset.count = n;
     part("[data-words]").textContent = said;
-    part("[data-words-elsewhere]").textContent = filled(dataset.elsewhere, elsewhere);
+    part("[data-words-elsewhere]").textContent = fillTemplate(dataset.elsewhere, elsewhere);
     part("[data-words-elsewhere]").hidden = !elsewhere;
     const compare = part("[data-compare]");
     compare.disabled = n < dataset.least || n > dataset.most;
-    compare.querySelector("span").textContent = filled(compare.dataset.compare, n);
+    compare.querySelector("span").textContent = fillTemplate(compare.dataset.compare, n);
     part("[data-why]").hidden = !compare.disabled;
     const cancel = part("[data-cancel]");
     const going = [...picked.values()].filter(Boolean).length;
     if (cancel) cancel.hidden = !going;
-    if (going && cancel) cancel.querySelector("span").textContent = filled(cancel.dataset.cancel, going);
+    if (going && cancel) cancel.querySelector("span").textContent = fillTemplate(cancel.dataset.cancel, going);
     const status = document.getElementById("picked");
     if (status.textContent !== said && (n || status.textContent)) status.textContent = said;
   }
 
-  function show() {
+  function render() {
     if (!bar()) return;
-    picked ??= remembered();
+    picked ??= readPicked();
     forgetDrafts();
     showBar(showBoxes());
-    remember();
+    savePicked();
   }
 
   function toggle(box, ranged) {
@@ -95,20 +95,20 @@
     const [from, to] = [rows.findIndex(row => row.value === anchor), rows.indexOf(box)];
     const range = ranged && from >= 0 ? rows.slice(Math.min(from, to), Math.max(from, to) + 1) : [box];
     const on = box.checked;
-    range.forEach(row => pick(row, on));
+    range.forEach(row => setPicked(row, on));
     anchor = box.value;
-    show();
+    render();
   }
 
   document.addEventListener("click", event => {
     if (event.target.matches("[data-pick]")) toggle(event.target, event.shiftKey);
     if (event.target.matches("[data-pick-all]")) {
-      boxes().forEach(box => pick(box, event.target.checked));
-      show();
+      boxes().forEach(box => setPicked(box, event.target.checked));
+      render();
     }
   });
 
-  // A range of rows is meant, not of words.
+  // A Shift-click selects rows, not text.
   document.addEventListener("mousedown", event => {
     if (event.shiftKey && event.target.closest(".m-check")) event.preventDefault();
   });
@@ -116,7 +116,7 @@
   document.addEventListener("reset", event => {
     if (event.target.id !== "pick") return;
     picked.clear();
-    show();
+    render();
     document.getElementById("pick-all").focus();
   });
 
@@ -132,10 +132,10 @@
     if (event.key === "c" && !compare.disabled) compare.click();
   });
 
-  document.addEventListener("htmx:afterSwap", show);
+  document.addEventListener("htmx:afterSwap", render);
   addEventListener("pageshow", event => {
     if (event.persisted) picked = null;
-    show();
+    render();
   });
-  show();
+  render();
 })();

@@ -1,10 +1,10 @@
-// What was typed or chosen in a field with data-keep, and not sent yet, outlives a reload and whatever else renders the
-// page anew. It lies in this tab's own memory.
+// Input in fields with data-keep that was not submitted yet survives a reload of the page. It is stored in this tab's
+// session storage.
 (() => {
   const place = `kept:${location.pathname}${location.search}`;
   const fields = () => [...document.querySelectorAll("[data-keep]")];
-  const sent = field => field.closest(".pick").querySelector("form[data-sent]");
-  const state = field => (field.type === "radio" ? field.checked : field.value);
+  const submittedForm = field => field.closest(".pick").querySelector("form[data-sent]");
+  const readValue = field => (field.type === "radio" ? field.checked : field.value);
 
   function restore() {
     const kept = JSON.parse(sessionStorage.getItem(place) ?? "{}");
@@ -14,8 +14,8 @@
   }
 
   addEventListener("pagehide", () => {
-    const unsent = fields().filter(field => !sent(field));
-    sessionStorage.setItem(place, JSON.stringify(Object.fromEntries(unsent.map(field => [field.id, state(field)]))));
+    const unsent = fields().filter(field => !submittedForm(field));
+    sessionStorage.setItem(place, JSON.stringify(Object.fromEntries(unsent.map(field => [field.id, readValue(field)]))));
   });
   document.addEventListener("submit", event => {
     if (event.target.matches(".pick form")) event.target.dataset.sent = "";

@@ -1,5 +1,5 @@
-// The answer to a change may bring new lists to choose from. What was changed while it was on the way would be lost in
-// them: those lists wait for the next answer, which that change asks for.
+// The response to a change may replace lists of choices. A list in which something was changed while the request was
+// under way is not replaced: that change sends a request of its own, whose response replaces it.
 (() => {
   const LISTS = "#from, #name-words, #choices, #adapter";
   let changed = [];

@@ -1,22 +1,22 @@
-// Sends a dataset in parts, so that a cut costs no more than the part under way: shows how far it is, can be cancelled,
-// and goes on from where it stopped. Without this file the same form is a plain POST.
+// Uploads a dataset in parts, so that a lost connection costs one part at most. It shows progress, can be cancelled, and
+// resumes where it stopped. Without this script the same form is a plain POST.
 (() => {
-  const PART = 8 * 1024 * 1024;
-  const PAUSES = [1000, 3000];
+  const PART = 8 * 1024 * 1024; // bytes; a multiple of 256 KiB, as Cloud Storage requires of a resumable upload
+  const PAUSES = [1000, 3000]; // milliseconds before the second and the third attempt
   const units = ["B", "kB", "MB", "GB"];
 
-  const size = bytes => {
+  const formatSize = bytes => {
     const power = Math.min(3, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
     return `${(bytes / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
   };
-  const fill = (words, facts) => words.replace(/\{(\w+)\}/g, (whole, name) => facts[name] ?? whole);
+  const fillTemplate = (words, facts) => words.replace(/\{(\w+)\}/g, (whole, name) => facts[name] ?? whole);
   const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 
-  class Stopped extends Error {} // by the person
-  class Cut extends Error {} // by the network
-  class Refused extends Error {} // by the server, in words
+  class UploadStopped extends Error {} // by the person
+  class ConnectionLost extends Error {} // by the network
+  class UploadRefused extends Error {} // by the server, in words
 
-  // One upload: from the form's file to the page that the server answers with.
+  // One upload, from the form's file to the page that the server responds with.
   class Upload {
     constructor(form) {
       this.form = form;
@@ -32,83 +32,83 @@
       this.show();
       try {
         await this.send();
-        this.say(this.words.checking);
-        this.seen("[data-stop]").hidden = true; // the server goes on with it, whoever waits
+        this.showMessage(this.words.checking);
+        this.find("[data-stop]").hidden = true; // the server continues even if nobody waits for it
         const answer = await this.finish();
-        if (answer.status >= 500) throw new Cut();
+        if (answer.status >= 500) throw new ConnectionLost();
         showAnswer(answer);
       } catch (trouble) {
-        await this.end(trouble);
+        await this.showFailure(trouble);
       }
     }
 
-    // Every part, and after a cut the rest: what the server has is never sent twice.
+    // Send every part. After a lost connection, continue with the first byte that the server does not have.
     async send() {
-      const begun = await this.begin();
+      const begun = await this.openSession();
       this.token = begun.token;
       this.arrived = begun.received;
       for (let tries = 0; this.arrived < this.file.size; ) {
         try {
-          const { received } = await this.part();
-          if (received <= this.arrived) throw new Cut();
+          const { received } = await this.sendPart();
+          if (received <= this.arrived) throw new ConnectionLost();
           this.arrived = received;
           tries = 0;
         } catch (trouble) {
-          if (!(trouble instanceof Cut) || tries === PAUSES.length) throw trouble;
-          this.say(this.words.retrying);
+          if (!(trouble instanceof ConnectionLost) || tries === PAUSES.length) throw trouble;
+          this.showMessage(this.words.retrying);
           await wait(PAUSES[tries++]);
-          this.arrived = (await this.begin()).received;
+          this.arrived = (await this.openSession()).received;
         }
       }
-      this.tell(this.arrived);
+      this.showProgress(this.arrived);
     }
 
-    begin() {
-      const said = this.fields();
+    openSession() {
+      const said = this.buildFormData();
       said.append("name", this.file.name);
       said.append("size", this.file.size);
       said.append("modified", this.file.lastModified);
-      return this.answer("POST", this.words.upload, said);
+      return this.requestJson("POST", this.words.upload, said);
     }
 
-    async part() {
+    async sendPart() {
       const end = Math.min(this.arrived + PART, this.file.size);
-      const bytes = await readable(this.file.slice(this.arrived, end), this.words.changed);
+      const bytes = await assertReadable(this.file.slice(this.arrived, end), this.words.changed);
       const range = `bytes ${this.arrived}-${end - 1}/${this.file.size}`;
-      return this.answer("PUT", this.words.upload, bytes, { "Content-Range": range, "Upload-Token": this.token });
+      return this.requestJson("PUT", this.words.upload, bytes, { "Content-Range": range, "Upload-Token": this.token });
     }
 
     finish() {
-      const said = this.fields();
+      const said = this.buildFormData();
       said.append("token", this.token);
-      return this.ask("POST", this.form.action, said);
+      return this.sendRequest("POST", this.form.action, said);
     }
 
-    fields() {
+    buildFormData() {
       const said = new FormData();
       for (const name of ["csrfmiddlewaretoken", "purpose", "upload_to"]) said.append(name, this.form.elements[name].value);
       return said;
     }
 
-    // What the server says as JSON. A part out of order is no failure: it says where to go on.
-    async answer(method, address, body, headers = {}) {
-      const request = await this.ask(method, address, body, headers);
-      const said = parsed(request);
-      if (!said && request.status >= 500) throw new Cut();
-      if (!said) return leave();
-      if (request.status >= 400 && request.status !== 409) throw new Refused(said.message);
+    // Return the server's JSON. 409 is not an error: it says at which byte to continue.
+    async requestJson(method, address, body, headers = {}) {
+      const request = await this.sendRequest(method, address, body, headers);
+      const said = parseJson(request);
+      if (!said && request.status >= 500) throw new ConnectionLost();
+      if (!said) return reloadForSignIn();
+      if (request.status >= 400 && request.status !== 409) throw new UploadRefused(said.message);
       return said;
     }
 
-    ask(method, address, body, headers = {}) {
+    sendRequest(method, address, body, headers = {}) {
       return new Promise((done, fail) => {
-        if (this.stopped) return fail(new Stopped());
+        if (this.stopped) return fail(new UploadStopped());
         const request = (this.request = new XMLHttpRequest());
         const before = this.arrived;
-        request.upload.onprogress = event => method === "PUT" && this.tell(before + event.loaded);
+        request.upload.onprogress = event => method === "PUT" && this.showProgress(before + event.loaded);
         request.onload = () => done(request);
-        request.onerror = () => fail(new Cut());
-        request.onabort = () => fail(new Stopped());
+        request.onerror = () => fail(new ConnectionLost());
+        request.onabort = () => fail(new UploadStopped());
         request.open(method, address);
         request.setRequestHeader("X-CSRFToken", this.form.elements.csrfmiddlewaretoken.value);
         for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
@@ -121,47 +121,47 @@
       this.request?.abort();
     }
 
-    async end(trouble) {
-      if (trouble instanceof Stopped) await this.forget(); // before it can be sent again, or that would find it
-      this.hold(false);
-      if (trouble instanceof Stopped) {
-        this.say(this.words.stopped);
-      } else if (trouble instanceof Cut) {
+    async showFailure(trouble) {
+      if (trouble instanceof UploadStopped) await this.deleteUpload(); // now, so that the same file starts from its first byte when it is sent again
+      this.setBusy(false);
+      if (trouble instanceof UploadStopped) {
+        this.showMessage(this.words.stopped);
+      } else if (trouble instanceof ConnectionLost) {
         const words = this.token && this.arrived >= this.file.size ? this.words.lost : this.words.cut;
-        this.say(fill(words, { done: size(this.done), size: size(this.file.size) }));
-      } else if (trouble instanceof Refused) {
-        this.say(trouble.message);
+        this.showMessage(fillTemplate(words, { done: formatSize(this.done), size: formatSize(this.file.size) }));
+      } else if (trouble instanceof UploadRefused) {
+        this.showMessage(trouble.message);
       } else {
         throw trouble;
       }
-      this.seen("[data-again]").focus();
+      this.find("[data-again]").focus();
     }
 
-    async forget() {
+    async deleteUpload() {
       this.stopped = false;
-      this.seen("[data-stop]").hidden = true;
-      if (this.token) await this.ask("DELETE", this.words.upload, null, { "Upload-Token": this.token }).catch(() => {});
+      this.find("[data-stop]").hidden = true;
+      if (this.token) await this.sendRequest("DELETE", this.words.upload, null, { "Upload-Token": this.token }).catch(() => {});
     }
 
-    // ---- what is seen ----
+    // ---- display ----
 
-    seen(selector) {
+    find(selector) {
       return this.box.querySelector(selector);
     }
 
     show() {
-      this.seen("[data-name]").textContent = this.file.name;
-      this.seen("[data-stop]").onclick = () => this.stop();
-      this.seen("[data-again]").onclick = () => start(this.form);
+      this.find("[data-name]").textContent = this.file.name;
+      this.find("[data-stop]").onclick = () => this.stop();
+      this.find("[data-again]").onclick = () => start(this.form);
       this.box.hidden = false;
-      this.hold(true);
-      this.tell(0);
+      this.setBusy(true);
+      this.showProgress(0);
     }
 
-    // Whatever would leave the page would cut the upload off.
-    hold(busy) {
-      this.seen("[data-stop]").hidden = !busy;
-      this.seen("[data-again]").hidden = busy;
+    // Disable what would leave the page and so end the upload.
+    setBusy(busy) {
+      this.find("[data-stop]").hidden = !busy;
+      this.find("[data-again]").hidden = busy;
       const leaving = document.querySelectorAll("#start, [data-continue], [data-submit-on-change]");
       for (const one of [...leaving, this.form.querySelector("[data-drop] button")]) {
         if (busy && !one.disabled) one.dataset.held = "";
@@ -171,51 +171,51 @@
       document.querySelectorAll("[data-while-uploading]").forEach(note => (note.hidden = !busy));
     }
 
-    say(words) {
-      this.seen("[data-told]").textContent = words;
-      this.seen("[data-said]").textContent = words;
+    showMessage(words) {
+      this.find("[data-told]").textContent = words;
+      this.find("[data-said]").textContent = words;
     }
 
-    tell(done) {
+    showProgress(done) {
       this.done = done;
       const whole = Math.max(this.file.size, 1);
       const share = Math.floor((100 * done) / whole);
-      this.seen("progress").value = share;
-      const facts = { share: `${share} %`, done: size(done), size: size(this.file.size) };
-      const pace = this.pace(done);
-      this.seen("[data-told]").textContent = [fill(this.words.uploading, facts), pace].filter(Boolean).join(", ");
+      this.find("progress").value = share;
+      const facts = { share: `${share}%`, done: formatSize(done), size: formatSize(this.file.size) };
+      const pace = this.formatPace(done);
+      this.find("[data-told]").textContent = [fillTemplate(this.words.uploading, facts), pace].filter(Boolean).join(", ");
     }
 
-    // Over the last ten seconds; blank while that is too short to say.
-    pace(done) {
+    // Speed over the last ten seconds and time left; empty during the first second.
+    formatPace(done) {
       const now = performance.now();
       this.paces = [...this.paces.filter(([then, bytes]) => now - then < 10_000 && bytes <= done), [now, done]];
       const [then, before] = this.paces[0];
       const perSecond = (1000 * (done - before)) / (now - then);
       if (now - then < 1000 || !(perSecond > 0)) return "";
       const seconds = Math.ceil((this.file.size - done) / perSecond);
-      const left = seconds < 60 ? fill(this.words.seconds, { n: seconds }) : fill(this.words.minutes, { n: Math.round(seconds / 60) });
-      return fill(this.words.pace, { pace: size(perSecond), left });
+      const left = seconds < 60 ? fillTemplate(this.words.seconds, { n: seconds }) : fillTemplate(this.words.minutes, { n: Math.round(seconds / 60) });
+      return fillTemplate(this.words.pace, { pace: formatSize(perSecond), left });
     }
   }
 
-  // A file that was changed or moved since it was chosen fails to be read, which a request would call a cut.
-  async function readable(slice, words) {
+  // A file that was changed or moved after it was chosen cannot be read; a request would report a lost connection.
+  async function assertReadable(slice, words) {
     try {
       await slice.slice(0, 1).arrayBuffer();
       return slice;
     } catch {
-      throw new Refused(words);
+      throw new UploadRefused(words);
     }
   }
 
-  // The session has ended: the page leads to the sign-in, and the same file goes on afterwards.
-  function leave() {
+  // The session has ended: the page leads to the sign-in, and the upload can be resumed afterwards.
+  function reloadForSignIn() {
     location.reload();
     return new Promise(() => {});
   }
 
-  function parsed(request) {
+  function parseJson(request) {
     try {
       return JSON.parse(request.responseText);
     } catch {
@@ -225,7 +225,7 @@
 
   function showAnswer(request) {
     if (request.status < 400) {
-      // The redirect was followed: the page to show is where it led.
+      // The request followed the redirect: show the page where it led.
       const target = new URL(request.responseURL);
       if (target.pathname === location.pathname && target.search === location.search) {
         location.hash = target.hash;
@@ -240,7 +240,7 @@
     if (!main) return location.reload();
     document.getElementById("main").replaceWith(main);
     window.htmx?.process(main);
-    prepare();
+    showDropHints();
     main.querySelector("[role=alert]")?.scrollIntoView({ block: "center" });
   }
 
@@ -252,7 +252,7 @@
       event.preventDefault();
       start(form);
     }
-    // A folder chosen in the dialog goes into the field; the file that was picked there stays picked.
+    // Copy a folder chosen in the dialog to the field; a file that was chosen stays chosen.
     const fills = form.matches("dialog [data-fills]") && form.dataset.fills;
     if (fills) {
       event.preventDefault();
@@ -278,6 +278,6 @@
     });
   }
 
-  const prepare = () => document.querySelectorAll("[data-drop-hint]").forEach(hint => (hint.hidden = false));
-  prepare();
+  const showDropHints = () => document.querySelectorAll("[data-drop-hint]").forEach(hint => (hint.hidden = false));
+  showDropHints();
 })();

@@ -1,10 +1,9 @@
-// Figures whose training is smoothed otherwise, and nothing else: made of the drawn ones and of the smoothed lines. Those
-// of short runs are smoothed here, as metrics/downsample.py does on the server, whose answer follows: a hand on the slider
-// sees its curves within the next frame.
+// Changes only the smoothing of drawn figures. Short runs are smoothed here, as metrics/charts/downsample.py does on the
+// server, so that a moving slider updates the curves within a frame. The server's figures follow.
 "use strict";
 
 window.studioSmooth = (() => {
-  /** Exponential moving average, debiased; values that are not finite stay as they are and count for nothing. */
+  /** Exponential moving average, debiased. Values that are not finite stay as they are and do not count. */
   function smooth(values, weight) {
     const smoothed = Float64Array.from(values);
     let average = 0, share = 1;
@@ -17,14 +16,14 @@ window.studioSmooth = (() => {
     return smoothed;
   }
 
-  /** The smoothed y of a drawn line; values: all of its run. */
-  function line(trace, values, weight) {
+  /** The smoothed y of a drawn line; values: every value of its run. */
+  function smoothLine(trace, values, weight) {
     const smoothed = smooth(values, weight);
-    return Float64Array.from(studioPlot.numbers(trace.customdata), index => smoothed[index]);
+    return Float64Array.from(studioPlot.decodeNumbers(trace.customdata), index => smoothed[index]);
   }
 
-  /** The figure as the server would draw it; y: that of each drawn line, smoothed. The raw lines stay as they are. */
-  function figure(drawn, y) {
+  /** The figure as the server would build it. y(trace) returns the smoothed values of a line; raw lines do not change. */
+  function smoothFigure(drawn, y) {
     const isRaw = trace => trace.meta === "raw";
     const raw = new Map(drawn.data.filter(isRaw).map(trace => [trace.legendgroup, trace.y]));
     const data = drawn.data.filter(trace => !isRaw(trace)).flatMap(trace => [
@@ -34,5 +33,5 @@ window.studioSmooth = (() => {
     return { ...drawn, data };
   }
 
-  return { line, figure };
+  return { smoothLine, smoothFigure };
 })();

@@ -1,37 +1,37 @@
-// The compare page, on top of metrics/charts/refresh.js. Everything that somebody changes is written into the address, so that
-// the copied link shows the same; a link of the page changes only what it is for, and keeps the rest as it is now.
+// The compare page, on top of metrics/charts/refresh.js. Every change is written to the address, so that a copied link
+// shows the same. A link on the page changes only its own parameter and leaves the others as they are now.
 "use strict";
 
 (() => {
-  const DRAWN = { curves: ["runs", "metrics", "smoothing", "axis", "scale", "clip", "baseline", "x"], effect: ["runs", "baseline", "tab", "by", "outcome"] };
+  const FIGURE_PARAMETERS = { curves: ["runs", "metrics", "smoothing", "axis", "scale", "clip", "baseline", "x"], effect: ["runs", "baseline", "tab", "by", "outcome"] };
   const address = () => new URLSearchParams(location.search);
 
-  function written(query) {
+  function toQueryString(query) {
     return [...query].filter(([, value]) => value).map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%3A/g, ":")}`).join("&");
   }
 
-  /** The page's address with these parameters as in another one. */
-  function changed(names, said) {
+  /** The query of this page, with these parameters taken from another one. */
+  function addressWith(names, said) {
     const query = address();
     for (const name of names) {
       if (said.get(name)) query.set(name, said.get(name));
       else query.delete(name);
     }
-    return written(query);
+    return toQueryString(query);
   }
 
-  // ---- links and forms keep what was changed since the page came ----
+  // ---- links and forms keep the changes that were made on the page ----
 
   document.addEventListener("click", event => {
     const link = event.target.closest("a[data-change]"), here = event.target.closest("a[data-here]");
     if (link && !event.defaultPrevented) {
       event.preventDefault();
-      location.assign(`${location.pathname}?${changed([link.dataset.change], new URL(link.href).searchParams)}`);
+      location.assign(`${location.pathname}?${addressWith([link.dataset.change], new URL(link.href).searchParams)}`);
     }
     if (here) {
       const query = address();
       if (here.dataset.metrics) query.set("metrics", here.dataset.metrics);
-      here.href = `${new URL(here.href).pathname}?${written(query)}`;
+      here.href = `${new URL(here.href).pathname}?${toQueryString(query)}`;
     }
   });
 
@@ -41,7 +41,7 @@
     event.preventDefault();
     const kept = new Set([...form.querySelectorAll("[data-kept]")].map(field => field.name));
     const said = new URLSearchParams(new FormData(form));
-    location.assign(`${location.pathname}?${changed([...said.keys()].filter(name => !kept.has(name)), said)}`);
+    location.assign(`${location.pathname}?${addressWith([...said.keys()].filter(name => !kept.has(name)), said)}`);
   });
 
   document.addEventListener("change", event => {
@@ -51,12 +51,12 @@
   if (typeof StudioBoard === "undefined") return;
 
   class Compare extends StudioBoard {
-    static READ = 60_000; // values
+    static MAX_POINTS_READ = 60_000; // values: about 320 kB in the response, and smoothed within a frame
 
     constructor(root) {
       super(root, JSON.parse(root.dataset.words));
       if (this.tab === "curves") new StudioReader(this, group => document.querySelector(`[data-run="${group.slice(1)}"] .swatch`));
-      else this.takeHidden();
+      else this.readHidden();
     }
 
     get tab() {
@@ -69,95 +69,95 @@
 
     // ---- asking ----
 
-    /** The same words in the same order as the page's own preload, so that its answer is used. */
-    query() {
+    /** The same parameters in the same order as in the page's preload link, so that its response is used. */
+    buildQuery() {
       const said = address();
-      return written(DRAWN[this.tab].map(name => [name, said.get(name) || ""]));
+      return toQueryString(FIGURE_PARAMETERS[this.tab].map(name => [name, said.get(name) || ""]));
     }
 
-    /** Smoothing changes the curves of training alone: where nothing else has changed, only these are asked for. */
+    /** Smoothing changes only training curves: if nothing else has changed, only these are requested. */
     fetch(query) {
       const before = new URLSearchParams(this.drawn), now = new URLSearchParams(query);
       const train = this.boxes.map(box => box.dataset.chart).filter(name => name.startsWith("train"));
-      const rest = said => written([...said].filter(([name]) => name !== "smoothing"));
+      const rest = said => toQueryString([...said].filter(([name]) => name !== "smoothing"));
       if (query === this.drawn || rest(before) !== rest(now) || !train.length) return super.fetch(query);
       now.set("metrics", train.join(","));
-      const asked = DRAWN.curves.map(name => [name, now.get(name) || ""]);
-      return super.fetch(written([...asked, ["drawn", now.get("smoothing") ? this.onlyLines(train) : ""]]));
+      const asked = FIGURE_PARAMETERS.curves.map(name => [name, now.get(name) || ""]);
+      return super.fetch(toQueryString([...asked, ["drawn", now.get("smoothing") ? this.pointCountsIfOnlyLinesChange(train) : ""]]));
     }
 
-    /** Of how many points these charts are, where nothing but their lines can change: the runs are over, and no last
-     *  value stands at a line's end. */
-    onlyLines(charts) {
+    /** The number of points of each chart, if nothing but its lines can change: the runs have ended, and no line has a
+     *  label with its last value. Empty otherwise. */
+    pointCountsIfOnlyLinesChange(charts) {
       const figures = charts.map(name => this.figures[name]);
       const bare = figure => figure && !figure.layout.annotations.some(one => one.name?.startsWith("end-"));
       return this.over && figures.every(bare) ? figures.map(figure => figure.points).join(",") : "";
     }
 
-    charts(said) {
-      if (!said.smoothed) return super.charts(said);
-      const smoothed = ([name, { lines }]) => [name, studioSmooth.figure(this.figures[name], trace => lines[trace.legendgroup])];
-      return Object.fromEntries(Object.entries(said.smoothed).map(smoothed));
+    chartsOf(said) {
+      if (!said.smoothed) return super.chartsOf(said);
+      const smoothEntry = ([name, { lines }]) => [name, studioSmooth.smoothFigure(this.figures[name], trace => lines[trace.legendgroup])];
+      return Object.fromEntries(Object.entries(said.smoothed).map(smoothEntry));
     }
 
     // ---- smoothing at once ----
 
-    change(field) {
-      super.change(field);
+    onControlChange(field) {
+      super.onControlChange(field);
       const weight = Number(this.form.elements.smoothing.value);
       if (field.name !== "smoothing" && !field.matches("[data-smoothing]")) return;
       for (const box of weight > 0 ? this.boxes : []) {
         const name = box.dataset.chart, values = this.values?.[name];
-        const line = trace => studioSmooth.line(trace, values[trace.legendgroup], weight);
-        if (values) studioPlot.preview(box, studioSmooth.figure(this.figures[name], line), this.looked(name));
+        const line = trace => studioSmooth.smoothLine(trace, values[trace.legendgroup], weight);
+        if (values) studioPlot.preview(box, studioSmooth.smoothFigure(this.figures[name], line), this.viewOf(name));
       }
     }
 
-    /** Of runs that are over, and short enough: every value of training, once everything is drawn. */
+    /** Load every training value once the charts are drawn, if all runs have ended and are short enough. */
     async readValues() {
       const train = this.boxes.map(box => box.dataset.chart).filter(name => name.startsWith("train") && this.figures[name]);
       const points = train.reduce((sum, name) => sum + this.figures[name].points, 0);
-      if (this.values || !this.over || !points || points > this.constructor.READ) return;
+      if (this.values || !this.over || !points || points > this.constructor.MAX_POINTS_READ) return;
       this.values = {};
-      const answer = await fetch(`${this.root.dataset.values}?${this.query()}`).catch(() => null);
+      const answer = await fetch(`${this.root.dataset.values}?${this.buildQuery()}`).catch(() => null);
       const found = answer?.ok && !answer.redirected ? await answer.json() : {};
       for (const [name, runs] of Object.entries(found)) {
-        this.values[name] = Object.fromEntries(Object.entries(runs).map(([run, packed]) => [run, studioPlot.numbers(packed)]));
+        this.values[name] = Object.fromEntries(Object.entries(runs).map(([run, packed]) => [run, studioPlot.decodeNumbers(packed)]));
       }
     }
 
-    caching() {
+    fetchOptions() {
       return this.drawn === undefined ? {} : { cache: "no-cache" };
     }
 
-    takeAddress() {
-      super.takeAddress();
+    readAddress() {
+      super.readAddress();
       const said = address(), pair = text => text?.split(":").map(Number);
       this.view.x = pair(said.get("x")) || null;
       for (const box of this.boxes) {
         const found = pair(said.get(`y.${box.dataset.chart}`));
         if (found) this.view.y[box.dataset.chart] = found;
       }
-      this.takeHidden();
+      this.readHidden();
     }
 
-    takeHidden() {
+    readHidden() {
       this.view.hidden = new Set((address().get("hidden") || "").split(",").filter(Boolean).map(run => `r${run}`));
     }
 
-    keepAddress() {
-      if (!this.form) return; // the effect of a setting has no controls, and its zoom is not kept
+    writeAddress() {
+      if (!this.form) return; // the effect tab has no controls, and its zoom is not part of the address
       this.form.querySelector("[data-smoothing]").value = this.form.elements.smoothing.value;
-      const query = address(), said = new URLSearchParams(super.query());
+      const query = address(), said = new URLSearchParams(super.buildQuery());
       for (const name of ["smoothing", "axis", "scale", "clip"]) {
         if (said.get(name)) query.set(name, name === "smoothing" ? Number(said.get(name)) : said.get(name));
         else query.delete(name);
       }
-      if (this.drawn !== undefined) this.keepZoom(query);
-      this.goTo(written(query));
+      if (this.drawn !== undefined) this.writeZoom(query);
+      this.replaceAddress(toQueryString(query));
     }
 
-    keepZoom(query) {
+    writeZoom(query) {
       const span = range => range.map(end => Number(Number(end).toPrecision(10))).join(":");
       const { x, y } = this.view;
       if (x && x.every(end => Number.isFinite(Number(end)))) query.set("x", span(x));
@@ -169,9 +169,9 @@
       }
     }
 
-    zoomed() {
+    onZoom() {
       this.draw();
-      this.keepAddress();
+      this.writeAddress();
       this.refreshSoon();
     }
 
@@ -187,19 +187,19 @@
         box.classList.toggle("drawn", !empty);
         box.querySelector("[data-word]").textContent = empty ? this.words.none : "";
       }
-      if (this.shown === this.drawn) this.renew();
+      if (this.shown === this.drawn) this.refreshAbout();
       this.shown = this.drawn;
       if (this.tab === "curves") setTimeout(() => this.readValues(), this.constructor.DEBOUNCE);
     }
 
-    /** What stands about the charts follows a run that goes on, unless somebody is at work in it. */
-    renew() {
+    /** Refresh the tables around the charts while a run goes on, unless one of their menus is open. */
+    refreshAbout() {
       if (this.root.querySelector("#compare-about details[open]")) return;
-      htmx.ajax("GET", `${this.root.dataset.page}?${written(address())}`, { target: "#compare-about", swap: "outerHTML" });
+      htmx.ajax("GET", `${this.root.dataset.page}?${toQueryString(address())}`, { target: "#compare-about", swap: "outerHTML" });
     }
 
-    clicked(event) {
-      super.clicked(event);
+    onClick(event) {
+      super.onClick(event);
       const toggle = event.target.closest("[data-toggle]"), only = event.target.closest("[data-only]");
       if (!toggle && !only) return;
       event.preventDefault();
@@ -214,9 +214,9 @@
         const toggle = event.target.closest("[data-toggle]");
         if (toggle) this.isolate(`r${toggle.closest("[data-run]").dataset.run}`);
       });
-      this.root.querySelector("[data-differences]")?.addEventListener("change", event => this.differences(event.target.checked));
+      this.root.querySelector("[data-differences]")?.addEventListener("change", event => this.showOnlyDifferences(event.target.checked));
       const menu = this.root.querySelector(".metrics-menu");
-      menu?.addEventListener("toggle", () => menu.open || this.chosen());
+      menu?.addEventListener("toggle", () => menu.open || this.applyMetricChoice());
     }
 
     toggle(run) {
@@ -231,7 +231,7 @@
       this.hide();
     }
 
-    /** What is hidden is grey in the tables, gone from the charts, and in the address. */
+    /** Gray out hidden runs in the tables, remove them from the charts, and write them to the address. */
     hide() {
       const hidden = this.view.hidden, runs = [...hidden].map(run => Number(run.slice(1))).sort((a, b) => a - b);
       for (const row of this.root.querySelectorAll("[data-run], [data-of]")) {
@@ -242,33 +242,33 @@
       const query = address();
       if (runs.length) query.set("hidden", runs.join(","));
       else query.delete("hidden");
-      this.goTo(written(query));
+      this.replaceAddress(toQueryString(query));
       for (const box of this.boxes) {
         const figure = this.figures?.[box.dataset.chart];
-        if (figure && this.differs(box, figure)) studioPlot.hide(box, figure, this.looked(box.dataset.chart));
+        if (figure && this.needsRedraw(box, figure)) studioPlot.hide(box, figure, this.viewOf(box.dataset.chart));
       }
     }
 
-    differences(only) {
+    showOnlyDifferences(only) {
       this.root.querySelector(".settings").classList.toggle("only-differences", only);
       const query = address();
       if (only) query.delete("settings");
       else query.set("settings", "all");
-      this.goTo(written(query));
+      this.replaceAddress(toQueryString(query));
     }
 
-    /** Other charts are another page: chosen once the menu closes. */
-    chosen() {
+    /** Load the page with other charts, once the menu is closed. */
+    applyMetricChoice() {
       const boxes = [...this.root.querySelectorAll("[data-metric]")], now = boxes.filter(box => box.checked).map(box => box.dataset.metric);
       const before = this.boxes.map(box => box.dataset.chart);
       if (!now.length || (now.length === before.length && now.every(name => before.includes(name)))) return;
-      location.assign(`${location.pathname}?${changed(["metrics"], new Map([["metrics", now.join(",")]]))}`);
+      location.assign(`${location.pathname}?${addressWith(["metrics"], new Map([["metrics", now.join(",")]]))}`);
     }
   }
 
-  const withCharts = () => {
+  const findRoot = () => {
     const root = document.getElementById("compare");
     return root?.querySelector("[data-chart]") ? root : null;
   };
-  Compare.begin({ root: withCharts });
+  Compare.mount({ root: findRoot });
 })();

@@ -1,4 +1,4 @@
-// The Monitor panel of one run, on top of metrics/charts/refresh.js: its two series, its tables, and the facts below the charts.
+// Monitor: the charts of one run, their tables, and the facts below them, on top of metrics/charts/refresh.js.
 "use strict";
 
 (() => {
@@ -14,18 +14,18 @@
       for (const word of this.root.querySelectorAll("[data-word]")) word.textContent = said.word;
       this.draw();
       this.facts = said.facts;
-      this.tellFacts();
+      this.refreshFacts();
     }
 
-    unchanged() {
-      this.tellFacts();
+    onUnchanged() {
+      this.refreshFacts();
     }
 
-    /** What stands below the charts is left alone while a dialog is open in it; the next look renews it. */
-    tellFacts() {
+    /** Refresh the notes and checkpoints below the charts, unless a dialog is open in them. */
+    refreshFacts() {
       const place = this.root.querySelector("#monitor-facts");
       if (this.facts === undefined || this.facts === place.dataset.facts || place.querySelector("dialog[open]")) return;
-      const source = `${this.root.dataset.monitor}?${this.query()}`;
+      const source = `${this.root.dataset.monitor}?${this.buildQuery()}`;
       htmx.ajax("GET", source, { target: "#monitor-facts", swap: "outerHTML" });
     }
 
@@ -47,13 +47,13 @@
       });
     }
 
-    clicked(event) {
-      super.clicked(event);
+    onClick(event) {
+      super.onClick(event);
       const group = event.target.closest("[data-group]"), link = event.target.closest("[data-table]");
       if (group) this.toggle(group.dataset.group);
       if (link) {
         event.preventDefault();
-        this.table(link.closest("[data-panel]"), link);
+        this.toggleTable(link.closest("[data-panel]"), link);
       }
     }
 
@@ -63,7 +63,7 @@
       this.draw();
     }
 
-    /** This one alone; all of them again, if it was alone already. Its two single clicks have undone each other. */
+    /** Show only this series, or all of them if it already was the only one. The double-click's two clicks cancel out. */
     isolate(group) {
       const items = [...this.root.querySelectorAll("[data-group]:not([hidden])")];
       const others = items.map(item => item.dataset.group).filter(name => name !== group);
@@ -72,7 +72,7 @@
       this.draw();
     }
 
-    table(panel, link) {
+    toggleTable(panel, link) {
       const chart = panel.querySelector("[data-chart]"), rows = panel.querySelector("[data-rows]");
       rows.hidden = !rows.hidden;
       chart.hidden = !rows.hidden;
@@ -82,5 +82,5 @@
     }
   }
 
-  Monitor.begin({ root: () => document.getElementById("monitor") });
+  Monitor.mount({ root: () => document.getElementById("monitor") });
 })();

@@ -204,7 +204,7 @@ def test_the_page_smooths_as_the_server_does(visit: Callable[..., Page], project
         found = page.evaluate(
             """([values, weight]) => {
               const trace = {customdata: values.map((_value, at) => at)};
-              return Array.from(studioSmooth.line(trace, values, weight));
+              return Array.from(studioSmooth.smoothLine(trace, values, weight));
             }""",
             [values, weight],
         )

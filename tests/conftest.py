@@ -17,6 +17,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from xdist.scheduler import LoadScopeScheduling
 
+from studio import plotly_figures
 from studio.models import Membership, Project, Role
 from studio.vertex.storage import QUICK
 from tests.engine.running_engine import Engine, run_engine
@@ -123,6 +124,23 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def english() -> Iterator[None]:
     """A page in Japanese leaves its language to the next test otherwise."""
     with translation.override("en"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def validated_figures() -> Iterator[None]:
+    """Every figure that any test draws goes through Plotly's validation of each attribute."""
+
+    def build_and_validate(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        import plotly.graph_objects as go  # the first import takes a while, and most tests draw nothing
+
+        figure = build_figure(*args, **kwargs)
+        go.Figure(figure)
+        return figure
+
+    build_figure = plotly_figures.build_figure
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plotly_figures, "build_figure", build_and_validate)
         yield
 
 

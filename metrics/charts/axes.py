@@ -12,6 +12,7 @@ from metrics.charts.controls import Axis
 from metrics.point_store import Numbers, Points, Steps
 from metrics.run import Run
 from metrics.summary import measure_rate
+from studio.plotly_figures import Json
 
 ELAPSED_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
 """From how many seconds on an elapsed time is counted in which unit."""
@@ -125,6 +126,26 @@ def _working_top(train: Numbers, evaluation: Numbers) -> float:
         low, high = np.quantile(train, [1 - WORKING_SHARE, WORKING_SHARE]).tolist()
         tops.append(float(high + (high - low) / 4))
     return max(tops)
+
+
+def build_loss_axis(reach: tuple[float, float], log: bool) -> Json:
+    """Return Plotly's y axis from bottom to top of a loss, which are logarithms where `log`.
+
+    Ticks have as many decimals as neighbors need to differ. On a logarithmic axis Plotly's own ticks are bare
+    digits between two powers of ten, so ours replace them.
+    """
+    if log:
+        ticks = log_ticks(*reach)
+        words = [f"{tick:g}" for tick in ticks]
+        return {
+            "range": [*reach],
+            "type": "log",
+            "tickmode": "array",
+            "tickvals": ticks,
+            "ticktext": words,
+        }
+    decimals = max(1, 1 - math.floor(math.log10((reach[1] - reach[0]) * 2)))
+    return {"range": [*reach], "tickformat": f".{decimals}f"}
 
 
 def log_ticks(low: float, high: float) -> list[float]:

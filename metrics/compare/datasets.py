@@ -46,7 +46,7 @@ class DatasetComparison:
         groups = [list(same) for _key, same in groupby(used, key=lambda one: dataset_content(one[0]))]
         return sorted(
             (DatasetUse(same[0][0], [line for _dataset, line in same]) for same in groups),
-            key=lambda files: files.lines[0].look.place,
+            key=lambda files: files.lines[0].style.place,
         )
 
     def purposes(self) -> list[tuple[str | Promise, list[DatasetUse]]]:

@@ -22,18 +22,24 @@ from metrics import point_store
 from metrics.charts.control_labels import axis_labels, chip_labels, scale_labels
 from metrics.charts.controls import Axis, Scale
 from metrics.compare import comparability
-from metrics.compare import settings as setting_rows
-from metrics.compare.charts import figures as curves
 from metrics.compare.charts import setting_effect
+from metrics.compare.charts.figures import (
+    RunCurve,
+    build_metric_figure,
+    build_rulers,
+    build_smoothed_lines,
+)
 from metrics.compare.datasets import DatasetComparison
 from metrics.compare.query import DEFAULT_CONTROLS, MAX_RUNS, MIN_RUNS, CompareQuery, Outcome, Setting, Tab
 from metrics.compare.runs import RunLine, build_run_lines, find_baseline
+from metrics.compare.settings import SettingRow, build_setting_rows
 from metrics.compare.table import Table
 from metrics.metric_names import TRAIN_LOSS, Metric
 from metrics.models import Feed
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from studio.models import Project
+from studio.plotly_figures import encode_typed_array
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -119,8 +125,8 @@ class Comparison:
     # ---- settings ----
 
     @cached_property
-    def settings(self) -> list[setting_rows.SettingRow]:
-        return setting_rows.build_setting_rows(self.lines, self.baseline)
+    def settings(self) -> list[SettingRow]:
+        return build_setting_rows(self.lines, self.baseline)
 
     @property
     def differing_count(self) -> int:
@@ -128,26 +134,26 @@ class Comparison:
 
     # ---- charts ----
 
-    def figures(self) -> dict[str, dict[str, Any]]:
+    def build_figures(self) -> dict[str, dict[str, Any]]:
         """By metric, what Plotly draws."""
         if self.view.tab == Tab.EFFECT:
             drawn = setting_effect.build_effect_figure(
                 self.lines, self.baseline, self.view.setting, self.view.outcome
             )
             return {"effect": drawn}
-        return {metric: curves.figure(metric, drawn, self.view) for metric, drawn in self._curves()}
+        return {metric: build_metric_figure(metric, drawn, self.view) for metric, drawn in self._curves()}
 
     def build_smoothed_lines(self) -> dict[str, dict[str, Any]]:
         """By metric, of how many points, and the smoothed lines alone."""
         return {
             metric: {
                 "points": sum(len(curve.points) for curve in drawn),
-                "lines": curves.smoothed_lines(drawn, self.view),
+                "lines": build_smoothed_lines(drawn, self.view),
             }
             for metric, drawn in self._curves()
         }
 
-    def _curves(self) -> Iterator[tuple[Metric, list[curves.RunCurve]]]:
+    def _curves(self) -> Iterator[tuple[Metric, list[RunCurve]]]:
         wanted = [metric.series_name for metric in self.view.metrics]
         series = self.read_series(
             {*wanted, TRAIN_LOSS} if self._needs_clock else {*wanted}, self._needs_clock
@@ -169,26 +175,24 @@ class Comparison:
         series = self.read_series({metric.series_name for metric in wanted}, timed=False)
         return {
             metric: {
-                line.key: curves.encode_typed_array(
-                    series[line.job.pk][metric.series_name].values.astype("<f4")
-                )
+                line.key: encode_typed_array(series[line.job.pk][metric.series_name].values.astype("<f4"))
                 for line in self.lines
                 if metric.series_name in series.get(line.job.pk, {})
             }
             for metric in wanted
         }
 
-    def _build_curves(self, metric: Metric, series: dict[int, dict[str, Points]]) -> list[curves.RunCurve]:
+    def _build_curves(self, metric: Metric, series: dict[int, dict[str, Points]]) -> list[RunCurve]:
         found = [series.get(line.job.pk, {}) for line in self.lines]
         runs = [Run.from_job(line.job) for line in self.lines]
         clocks = [max(of_run.values(), key=len, default=NO_POINTS) for of_run in found]
-        rulers = curves.rulers(self.view.controls.axis, list(zip(runs, clocks, strict=True)), self.offset)
+        rulers = build_rulers(self.view.controls.axis, list(zip(runs, clocks, strict=True)), self.offset)
         return [
-            curves.RunCurve(
+            RunCurve(
                 line.key,
                 str(line.job),
                 line.short,
-                line.look,
+                line.style,
                 ruler,
                 of_run.get(metric.series_name, NO_POINTS),
                 line.hidden,

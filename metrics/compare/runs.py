@@ -24,7 +24,7 @@ class RunLine:
     """`short` is the name without what all names begin with; `price` in dollars for a million tokens."""
 
     job: TuningJob
-    look: RunStyle
+    style: RunStyle
     short: str
     hidden: bool = False
     price: float | None = None

@@ -77,7 +77,7 @@ def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]
         smoothed = compare.build_smoothed_lines()
         if points == ",".join(str(one["points"]) for one in smoothed.values()):
             return {"smoothed": smoothed}
-    return {"charts": compare.figures() if compare.lines else {}}
+    return {"charts": compare.build_figures() if compare.lines else {}}
 
 
 @require_GET

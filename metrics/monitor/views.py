@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET
 
 from jobs.job_page.views import build_page_head
 from jobs.shortcuts import job_or_404
-from metrics.charts import figures
 from metrics.charts.controls import Controls
+from metrics.charts.figures import build_figures
 from metrics.monitor import table
 from metrics.monitor.page import Monitor, panels
 from studio.csv_response import stream_csv
@@ -43,7 +43,7 @@ def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBas
     etag = quote_etag(page.version())
     response = get_conditional_response(request, etag=etag) or JsonResponse(
         {
-            "charts": figures.figures(page.series, page.run, page.controls, page.utc_offset())
+            "charts": build_figures(page.series, page.run, page.controls, page.utc_offset())
             if page.series
             else {},
             "word": page.placeholder(),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import ngettext
 
 from jobs.datasets.statistics import format_range, format_statistic, list_statistics
+from studio import plotly_figures
+from studio.plotly_figures import css_var, font
 
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
@@ -61,20 +63,16 @@ def figure(spread: Distribution, name: str) -> dict[str, Any]:
         "textposition": "none",
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {
-            "color": css_variable("chart-1"),
-            "line": {"color": css_variable("bg-raised"), "width": 1},
+            "color": css_var("chart-1"),
+            "line": {"color": css_var("bg-raised"), "width": 1},
         },
         "opacity": 0.85,
     }
     axis = compute_x_range(spread, buckets)
     wide, narrow = (place_labels(marks(spread), axis, width) for width in (WIDE, NARROW))
-    return {
-        "data": [bars],
-        "layout": build_layout(axis, name)
-        | {"shapes": build_line_shapes(marks(spread))}
-        | layout_annotations(wide),
-        "narrow": layout_annotations(narrow),
-    }
+    layout = build_layout(axis, name) | {"shapes": build_line_shapes(marks(spread))}
+    figure = plotly_figures.build_figure([bars], layout | layout_annotations(wide))
+    return figure | {"narrow": layout_annotations(narrow)}
 
 
 def format_hover(left: int, right: int, count: int) -> str:
@@ -130,7 +128,7 @@ def build_line_shapes(marked: list[Mark]) -> list[dict[str, Any]]:
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "line": {"color": css_variable("text-2"), "width": 1, "dash": choose_dash(mark)},
+            "line": {"color": css_var("text-2"), "width": 1, "dash": choose_dash(mark)},
         }
         for mark in marked
     ]
@@ -160,44 +158,17 @@ def build_annotations(placed: list[PlacedLabel]) -> Iterator[dict[str, Any]]:
             "yshift": label.row * ROW,
             "showarrow": False,
             "text": label.mark.label,
-            "font": font(11),
+            "font": font(11, "text-2"),
         }
 
 
 def build_layout(reach: tuple[float, float], name: str) -> dict[str, Any]:
-    axis = {
-        "zeroline": False,
-        "fixedrange": True,
-        "tickfont": font(11),
-        "ticks": "",
-        "linecolor": css_variable("line"),
-    }
     return {
-        "font": font(11),
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "showlegend": False,
-        "autosize": True,
         "bargap": 0,
         "dragmode": False,
         "hovermode": "closest",
-        "hoverlabel": {
-            "bgcolor": css_variable("bg-raised"),
-            "bordercolor": css_variable("line"),
-            "font": font(12) | {"color": css_variable("text")},
-        },
-        "xaxis": axis
-        | {"range": list(reach), "showgrid": False, "showline": True, "tickformat": ",~r"}
+        "xaxis": {"fixedrange": True, "range": list(reach), "tickformat": ",~r"}
         | ({"dtick": 1} if reach[1] - reach[0] < FEW else {"nticks": 8})
-        | {"title": {"text": name, "font": font(11), "standoff": 6}},
-        "yaxis": axis
-        | {"gridcolor": css_variable("grid"), "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},
+        | {"title": {"text": name, "font": font(11, "text-2"), "standoff": 6}},
+        "yaxis": {"fixedrange": True, "rangemode": "tozero", "tickformat": ",~r", "nticks": 5},
     }
-
-
-def css_variable(token: str) -> str:
-    return f"var(--{token})"
-
-
-def font(size: int) -> dict[str, Any]:
-    return {"family": "var(--font)", "size": size, "color": css_variable("text-2")}

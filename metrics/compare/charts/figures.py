@@ -1,43 +1,45 @@
-"""The curves of many runs on one chart -> a Plotly figure. Functions of plain data.
-
-Figures are plain dicts in Plotly's own words: its Python objects check each trace for a millisecond, and a
-chart here has up to a hundred. The tests put every figure through them.
-"""
+"""The curves of many runs on one chart -> a Plotly figure. Functions of plain data."""
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from django.utils.translation import gettext as _
 
 from metrics.charts import theme
-from metrics.charts.axes import Ruler, choose_unit, compute_label_shifts
-from metrics.charts.controls import Axis, Controls, Scale
+from metrics.charts.axes import Ruler, choose_unit
+from metrics.charts.controls import Axis, Controls
 from metrics.charts.downsample import MAX_POINTS, downsample_points, smooth
+from metrics.charts.marks import LineEnd, YAxis, build_best_label, build_end_labels, build_star, format_best
 from metrics.compare.charts.run_style import RunStyle
-from metrics.compare.charts.y_range import Json, build_y_axis, describe_clipped_points
+from metrics.compare.charts.y_range import build_y_axis, describe_clipped_points
 from metrics.compare.query import CompareQuery, Zoom
 from metrics.metric_names import Metric
 from metrics.point_store import Numbers, Points
 from metrics.run import Run
 from metrics.summary import find_best_index
+from studio import plotly_figures
+from studio.plotly_figures import Json, encode_numbers, encode_typed_array, escape_text
 
 POINT_BUDGET, MIN_POINTS_PER_RUN = 4_000, 160
-"""Points of one chart, shared by its runs, and of one run: what noise covers is painted at every change."""
+"""Points of one chart, shared by its runs, and of one run: all of them are painted again at every change, and
+4,000 are what a browser paints while a hand moves the slider; 160 still show a run's shape."""
 MAX_LABELED_RUNS = 8
-"""Up to so many runs, each one's last value is written at the end of its line, and its points are marked."""
+"""Up to this many runs have end labels and marked points: there are as many colors."""
 MAX_MARKED_POINTS = 60
+"""Markers of a line with more points would touch each other."""
 MAX_DASHED_POINTS = 120
-"""Points of a raw trace up to which dashes can be seen among more than FEW runs; denser noise is solid."""
+"""Among more than MAX_LABELED_RUNS, dashes of a raw trace with more points cannot be seen: it is solid."""
 HEIGHT = 370
+"""Pixels between top and bottom of a chart's plot at its usual size, from static/metrics/compare."""
 LABEL_GAP = 15
+"""Pixels between two end labels: closer than on Monitor, since there are up to eight."""
 LABEL_SHARE = 0.3
-"""Of the axis: what the label at the end of a line takes of it."""
+"""Share of the x axis, at its right end, that a run's label covers: from there on it needs the margin."""
+MARKER_ROOM = 24
+"""Pixels of margin beside those of Monitor's labels: names of runs are longer than "Validation"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class RunCurve:
     key: str
     name: str
     short: str
-    look: RunStyle
+    style: RunStyle
     ruler: Ruler
     points: Points
     hidden: bool = False
@@ -86,7 +88,7 @@ class SharedRuler:
         return min(low for low, _high in reaches), max(high for _low, high in reaches)
 
 
-def rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
+def build_rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
     """One for each run; elapsed time is counted in the unit of the longest."""
     found = [Ruler(axis, run, clock, offset) for run, clock in runs]
     if not any(ruler.is_timed for ruler in found):
@@ -95,29 +97,29 @@ def rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> lis
     return [replace(ruler, shared=choose_unit(span)) for ruler in found]
 
 
-def figure(metric: Metric, curves: Sequence[RunCurve], view: CompareQuery) -> Json:
+def build_metric_figure(metric: Metric, curves: Sequence[RunCurve], view: CompareQuery) -> Json:
     """`curves` has at least one; runs without a point of this metric have no trace."""
     controls = view.controls
     drawn = [curve for curve in curves if len(curve.points)]
     shared = SharedRuler([curve.ruler for curve in drawn or curves])
-    layout = theme.layout(shared) | {"hovermode": False}
+    layout = theme.build_layout(shared) | {"hovermode": False, "annotations": []}
     values = [curve.points.values for curve in drawn]
     layout["yaxis"] |= build_y_axis(metric, values, controls)
     each = points_per_trace(len(drawn))
     few = len(drawn) <= MAX_LABELED_RUNS
-    data = [trace for curve in drawn for trace in traces(metric, curve, controls, view.zoom, each, few)]
-    layout["annotations"] = []
-    reach = layout["yaxis"].get("range")
-    if metric == Metric.EVAL_LOSS and reach:
-        data += mark_best(drawn, layout, controls.scale == Scale.LOG)
-    if few and reach:
-        label_ends(metric, drawn, layout, controls)
-    return {
-        "data": data,
-        "layout": layout,
+    data = [trace for curve in drawn for trace in build_traces(metric, curve, controls, view.zoom, each, few)]
+    if "range" in layout["yaxis"]:
+        low, high = layout["yaxis"]["range"]
+        axis = YAxis(low, high, layout["yaxis"].get("type") == "log", HEIGHT)
+        if metric == Metric.EVAL_LOSS:
+            data += mark_best(drawn, layout, shared.x_range(), axis)
+        if few:
+            smoothing = controls.smoothing if is_smoothed(metric, controls) else 0.0
+            label_ends(metric, drawn, layout, smoothing, shared.x_range(), axis)
+    return plotly_figures.build_figure(data, layout) | {
         "outside": describe_clipped_points(metric, values, layout["yaxis"]),
         "points": sum(len(curve.points) for curve in drawn),
-        "dashes": {curve.key: "solid" if curve.baseline else curve.look.plotly_dash for curve in drawn},
+        "dashes": {curve.key: "solid" if curve.baseline else curve.style.plotly_dash for curve in drawn},
     }
 
 
@@ -131,7 +133,7 @@ def is_smoothed(metric: Metric, controls: Controls) -> bool:
     return metric.is_training and controls.smoothing > 0
 
 
-def traces(
+def build_traces(
     metric: Metric, curve: RunCurve, controls: Controls, zoom: Zoom | None, each: int, few: bool
 ) -> Iterator[Json]:
     kept, places, values = thin_curve(curve, zoom, each)
@@ -144,8 +146,8 @@ def traces(
     yield found | ({"customdata": encode_typed_array(kept)} if metric.is_training else {})
 
 
-def smoothed_lines(curves: Sequence[RunCurve], view: CompareQuery) -> dict[str, Json]:
-    """By key, the y of the lines that `figure` draws of the same runs, and nothing else of it."""
+def build_smoothed_lines(curves: Sequence[RunCurve], view: CompareQuery) -> dict[str, Json]:
+    """Return, by key, only the y of the lines that `build_metric_figure` draws of the same runs."""
     drawn, weight = [curve for curve in curves if len(curve.points)], view.controls.smoothing
     kept = [thin_curve(curve, view.zoom, points_per_trace(len(drawn)))[0] for curve in drawn]
     return {
@@ -176,11 +178,11 @@ def build_raw_trace(curve: RunCurve, x: Any, y: Numbers) -> Json:
 
 def build_line_trace(curve: RunCurve, x: Any, y: Numbers, *, marked: bool, dashed: bool) -> Json:
     found = _trace(curve, x, y, 3.0 if curve.baseline else 2.0)
-    found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.look.plotly_dash
+    found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.style.plotly_dash
     if marked:
-        outline = {"color": curve.look.colour, "width": 1.5}
+        outline = {"color": curve.style.colour, "width": 1.5}
         found |= {
-            "marker": {"symbol": curve.look.plotly_marker, "size": 6, "line": outline},
+            "marker": {"symbol": curve.style.plotly_marker, "size": 6, "line": outline},
             "cliponaxis": False,
         }
     return found | {"mode": "lines+markers" if marked else "lines"}
@@ -194,74 +196,46 @@ def _trace(curve: RunCurve, x: Any, y: Numbers, width: float) -> Json:
         "name": curve.name,
         "legendgroup": curve.key,
         "visible": not curve.hidden,
-        "line": {"color": curve.look.colour, "width": width, "simplify": False},
+        "line": {"color": curve.style.colour, "width": width, "simplify": False},
     }
-
-
-def encode_numbers(values: Numbers) -> Json:
-    """What is not finite breaks the line."""
-    return encode_typed_array(np.where(np.isfinite(values), values, np.nan))
-
-
-def encode_typed_array(array: Any) -> Json:
-    """Plotly's typed array: its kind and its bytes, whole numbers in as few as they need."""
-    if array.dtype.kind == "i":
-        most = int(array.max(initial=0))
-        array = array.astype("<u2" if most < 1 << 16 else "<u4" if most < 1 << 32 else "<f8")
-    kind = array.dtype.str[1:] if array.dtype.str[1:] in ("u2", "u4", "f4") else "f8"
-    return {"dtype": kind, "bdata": base64.b64encode(array.tobytes()).decode()}
 
 
 # ---- what is written on the chart ----
 
 
-def mark_best(curves: Sequence[RunCurve], layout: Json, log: bool) -> list[Json]:
-    """The lowest value of the runs whose losses compare, where there are at least two of them."""
+def mark_best(
+    curves: Sequence[RunCurve], layout: Json, x_range: tuple[float, float], axis: YAxis
+) -> list[Json]:
+    """Label the lowest loss of at least two runs whose losses compare, and return its star."""
     ranked = [curve for curve in curves if curve.ranked and not curve.hidden]
     found = [(curve, index) for curve in ranked if (index := find_best_index(curve.points)) is not None]
     if len(found) < 2:
         return []
     curve, index = min(found, key=lambda one: float(one[0].points.values[one[1]]))
-    x = float(curve.ruler.x_of_points(curve.points)[index])
-    value = float(curve.points.values[index])
-    words = _("best %(value)s · step %(step)s") % {
-        "value": f"{value:.3f}",
-        "step": f"{int(curve.points.steps[index]):,}",
-    }
-    (first, last), reach = layout["xaxis"]["range"], layout["yaxis"]["range"]
-    y = math.log10(value) if log and value > 0 else value
-    at = (x - first) / (last - first), (y - reach[0]) / (reach[1] - reach[0])
-    layout["annotations"].append(
-        theme.best_label(x, y, f"{theme.escape_text(curve.short)} · {words}", at)
-        | {"name": f"best-{curve.key}"}
-    )
-    mark = theme.star_style() | {"legendgroup": curve.key, "type": "scatter", "meta": "star"}
-    return [{"x": [x], "y": [value], **mark}]
+    x, value = float(curve.ruler.x_of_points(curve.points)[index]), float(curve.points.values[index])
+    words = f"{escape_text(curve.short)} · {format_best(curve.points, index)}"
+    layout["annotations"].append(build_best_label(curve.key, x, value, words, x_range, axis))
+    return [build_star(x, value, curve.key)]
 
 
-def label_ends(metric: Metric, curves: Sequence[RunCurve], layout: Json, controls: Controls) -> None:
-    """Name and last value at the end of each line, kept apart; a margin where lines end too near the edge."""
-    (first, last), (low, high) = layout["xaxis"]["range"], layout["yaxis"]["range"]
-    log = controls.scale == Scale.LOG
+def label_ends(
+    metric: Metric,
+    curves: Sequence[RunCurve],
+    layout: Json,
+    smoothing: float,
+    x_range: tuple[float, float],
+    axis: YAxis,
+) -> None:
+    """Write name and last value at the end of each line; a margin makes room if lines end near the edge."""
+    form = ".1%" if metric.is_accuracy else ".3f" if metric.is_loss else ",.0f"
     ends = []
     for curve in curves:
         if curve.last_index is not None and not curve.hidden:
-            values = curve.points.values
-            value = float(
-                (smooth(values, controls.smoothing) if is_smoothed(metric, controls) else values)[
-                    curve.last_index
-                ]
-            )
-            y = math.log10(value) if log and value > 0 else value
-            ends.append((curve, value, min(max(y, low), high)))
-    shifts = compute_label_shifts(
-        [(y - low) / (high - low) * HEIGHT for _curve, _value, y in ends], LABEL_GAP
-    )
-    form = ".1%" if metric.endswith("preds") else ",.0f" if metric.endswith("predictions") else ".3f"
-    for (curve, value, y), shift in zip(ends, shifts, strict=True):
-        x = float(curve.ruler.x_of_points(curve.points)[curve.last_index or 0])
-        words = f"{theme.escape_text(curve.short)} {value:{form}}"
-        label = theme.end_label(x, y, words, f"chart-{curve.look.color_number}", shift)
-        layout["annotations"].append(label | {"name": f"end-{curve.key}"})
-        if last - LABEL_SHARE * (last - first) < x <= last:
-            layout["margin"] |= {"r": theme.END_LABEL_ROOM + 24}
+            value = float(smooth(curve.points.values, smoothing)[curve.last_index])
+            x = float(curve.ruler.x_of_points(curve.points)[curve.last_index])
+            words = f"{escape_text(curve.short)} {value:{form}}"
+            ends.append(LineEnd(curve.key, x, value, words, f"chart-{curve.style.color_number}"))
+    layout["annotations"] += build_end_labels(ends, axis, LABEL_GAP)
+    first, last = x_range
+    if any(last - LABEL_SHARE * (last - first) < end.x <= last for end in ends):
+        layout["margin"]["r"] = theme.END_LABEL_ROOM + MARKER_ROOM

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from metrics.charts import theme
 from metrics.compare.query import Outcome, Setting
 from metrics.compare.runs import RunLine
+from studio import plotly_figures
+from studio.plotly_figures import Json, escape_text, font
 
-Json = dict[str, Any]
 SETTING_LABELS: dict[Setting, str | Promise] = {
     Setting.RATE: gettext_lazy("Learning rate multiplier"),
     Setting.ADAPTER: gettext_lazy("Adapter size"),
@@ -46,60 +45,47 @@ def build_effect_figure(
     lines: Sequence[RunLine], baseline: RunLine | None, setting: Setting, outcome: Outcome
 ) -> Json:
     found = select_drawable(lines, setting, outcome)
-    share = outcome == Outcome.ACCURACY
-    axis = {
-        "title": {"text": str(SETTING_LABELS[setting]), "font": theme.font(11, "text-2")},
-        "showgrid": False,
-        "showline": True,
-        **_padded_range([x for _line, x, _y in found]),
-    }
-    height = {
-        "title": {"text": str(OUTCOME_LABELS[outcome]), "font": theme.font(11, "text-2")},
-        "gridcolor": theme.css_var("grid"),
-        "tickformat": ".0%" if share else "~g",
-        **_padded_range([y for _line, _x, y in found]),
-    }
+    is_share = outcome == Outcome.ACCURACY
     layout = {
-        "font": theme.font(11, "text-2"),
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 60, "r": 24, "t": 16, "b": 44},
-        "showlegend": False,
-        "autosize": True,
         "hovermode": "closest",
-        "hoverlabel": theme.hover_label(),
-        "xaxis": theme.axis() | axis,
-        "yaxis": theme.axis() | height,
+        "xaxis": _build_axis(SETTING_LABELS[setting], [x for _line, x, _y in found]),
+        "yaxis": _build_axis(OUTCOME_LABELS[outcome], [y for _line, _x, y in found])
+        | {"tickformat": ".0%" if is_share else "~g"},
         "annotations": [],
     }
-    form = ".1%" if share else ".4f"
+    form = ".1%" if is_share else ".4f"
     named = len(found) <= MAX_LABELED_DOTS
-    return {"data": [dot(*one, baseline, form, named) for one in found], "layout": layout}
+    return plotly_figures.build_figure([build_dot(*one, baseline, form, named) for one in found], layout)
 
 
-def dot(line: RunLine, x: float, y: float, baseline: RunLine | None, form: str, named: bool) -> Json:
+def _build_axis(label: str | Promise, values: Sequence[float]) -> Json:
+    return {"title": {"text": str(label), "font": font(11, "text-2")}, **_padded_range(values)}
+
+
+def build_dot(line: RunLine, x: float, y: float, baseline: RunLine | None, form: str, named: bool) -> Json:
     """Hollow where the loss does not compare with the baseline's."""
     ranked = baseline is None or line.is_comparable_to(baseline)
-    symbol = line.look.plotly_marker if not ranked else line.look.plotly_marker.removesuffix("-open")
+    symbol = line.style.plotly_marker if not ranked else line.style.plotly_marker.removesuffix("-open")
     note = "" if ranked else " · " + _("not comparable")
     return {
         "type": "scatter",
         "mode": "markers+text" if named else "markers",
         "x": [x],
         "y": [y],
-        "text": [theme.escape_text(line.short)],
+        "text": [escape_text(line.short)],
         "textposition": "top center",
-        "textfont": theme.font(11, f"chart-{line.look.color_number}"),
+        "textfont": font(11, f"chart-{line.style.color_number}"),
         "name": str(line.job),
         "legendgroup": line.key,
         "visible": not line.hidden,
         "cliponaxis": False,
-        "hovertemplate": f"{theme.escape_text(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
+        "hovertemplate": f"{escape_text(line.short)}{note}<br>%{{x}} · %{{y:{form}}}<extra></extra>",
         "marker": {
             "symbol": symbol,
             "size": 11,
-            "color": line.look.colour,
-            "line": {"color": line.look.colour, "width": 1.5},
+            "color": line.style.colour,
+            "line": {"color": line.style.colour, "width": 1.5},
         },
     }
 

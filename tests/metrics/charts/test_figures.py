@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.tuning_job_resource import Checkpoint
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import smooth
-from metrics.charts.figures import figures
+from metrics.charts.figures import build_figures
 from metrics.point_store import Points
 from metrics.run import Run
 from metrics.summary import summarize_curves
@@ -52,7 +52,7 @@ def labels_by_name(figure: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 def test_every_chart_shows_the_stored_numbers() -> None:
     series = make_series()
-    drawn = figures(series, RUN, RAW)
+    drawn = build_figures(series, RUN, RAW)
     for chart, metric in (
         ("loss", "total_loss"),
         ("accuracy", "fraction_of_correct_next_step_preds"),
@@ -69,7 +69,7 @@ def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
     values = np.random.default_rng(3).normal(1, 0.2, 5000)
     at = np.arange(5000)
     drawn = traces_by_name(
-        figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"]
+        build_figures({LOSS: Points.from_arrays(at, at, values)}, Run(), Controls(smoothing=0.9))["loss"]
     )
     (raw_x, raw_y), (x, y) = drawn["Train (raw)"], drawn["Train"]
     assert raw_x == x
@@ -80,7 +80,7 @@ def test_smoothing_uses_all_points_and_keeps_the_raw_line() -> None:
 
 def test_best_is_unsmoothed_and_matches_the_summary() -> None:
     series = make_series()
-    loss = figures(series, RUN, Controls())["loss"]
+    loss = build_figures(series, RUN, Controls())["loss"]
     best = summarize_curves(series, RUN)["best"]
     assert traces_by_name(loss)["markers"] == ([best["step"]], [best["value"]])
     assert [one["text"] for one in labels_by_name(loss, "best")] == [
@@ -90,7 +90,7 @@ def test_best_is_unsmoothed_and_matches_the_summary() -> None:
 
 def test_end_labels_show_last_values_without_overlap() -> None:
     series = make_series()
-    loss = figures(series, RUN, Controls(smoothing=0.5))["loss"]
+    loss = build_figures(series, RUN, Controls(smoothing=0.5))["loss"]
     ends = labels_by_name(loss, "end")
     last = smooth(series[LOSS].values, 0.5)[-1], series[EVAL].values[-1]
     assert [one["text"] for one in ends] == [f"Train {last[0]:.3f}", f"Validation {last[1]:.3f}"]
@@ -100,7 +100,7 @@ def test_end_labels_show_last_values_without_overlap() -> None:
 
 
 def test_checkpoints_are_at_their_steps_and_default_is_filled() -> None:
-    drawn = figures(make_series(), RUN, Controls())
+    drawn = build_figures(make_series(), RUN, Controls())
     for figure in drawn.values():
         assert [shape["x0"] for shape in figure["layout"]["shapes"]] == [141, 282, 423]
     marks = labels_by_name(drawn["loss"], "checkpoint")
@@ -118,7 +118,7 @@ def test_checkpoints_are_at_their_steps_and_default_is_filled() -> None:
     ],
 )
 def test_the_x_axis_is_the_whole_planned_run(axis: Axis, expected: tuple[float, float]) -> None:
-    loss = figures(make_series(), RUN, Controls(axis=axis))["loss"]
+    loss = build_figures(make_series(), RUN, Controls(axis=axis))["loss"]
     assert loss["layout"]["xaxis"]["range"] == pytest.approx(expected)
     shapes = [shape["x0"] for shape in loss["layout"]["shapes"]]
     share = [(x - expected[0]) / (expected[1] - expected[0]) for x in shapes]
@@ -126,17 +126,20 @@ def test_the_x_axis_is_the_whole_planned_run(axis: Axis, expected: tuple[float, 
 
 
 def test_a_run_that_goes_on_past_its_plan_is_shown_whole() -> None:
-    loss = figures(make_series(700), RUN, Controls())["loss"]
+    loss = build_figures(make_series(700), RUN, Controls())["loss"]
     assert loss["layout"]["xaxis"]["range"] == [0, 700]
 
 
 def test_a_run_that_ended_early_is_shown_up_to_its_end() -> None:
     stopped = replace(RUN, over=True, checkpoints=RUN.checkpoints[:1])
-    assert figures(make_series(200), stopped, Controls())["loss"]["layout"]["xaxis"]["range"] == [0, 200]
+    assert build_figures(make_series(200), stopped, Controls())["loss"]["layout"]["xaxis"]["range"] == [
+        0,
+        200,
+    ]
 
 
 def test_clock_axis_uses_the_local_time_zone() -> None:
-    loss = figures(make_series(), RUN, Controls(smoothing=0, axis=Axis.CLOCK), offset=9 * 3600)["loss"]
+    loss = build_figures(make_series(), RUN, Controls(smoothing=0, axis=Axis.CLOCK), offset=9 * 3600)["loss"]
     assert traces_by_name(loss)["Train"][0][0] == (START + 1 + 9 * 3600) * 1000
 
 
@@ -145,15 +148,15 @@ def test_clipping_cuts_off_steep_start_and_spikes() -> None:
     spiked = series[LOSS].values.copy()
     spiked[300] = 50.0
     series[LOSS] = Points(series[LOSS].steps, series[LOSS].wall, spiked)
-    clipped = figures(series, RUN, Controls())["loss"]["layout"]["yaxis"]["range"]
-    whole = figures(series, RUN, Controls(clip=False))["loss"]["layout"]["yaxis"]["range"]
+    clipped = build_figures(series, RUN, Controls())["loss"]["layout"]["yaxis"]["range"]
+    whole = build_figures(series, RUN, Controls(clip=False))["loss"]["layout"]["yaxis"]["range"]
     assert 1 < clipped[1] < 3
     assert whole[1] > 50
     assert clipped[0] < spiked.min()
 
 
 def test_a_logarithmic_axis_is_in_powers_of_ten() -> None:
-    layout = figures(make_series(), RUN, Controls(scale=Scale.LOG, clip=False))["loss"]["layout"]
+    layout = build_figures(make_series(), RUN, Controls(scale=Scale.LOG, clip=False))["loss"]["layout"]
     values = make_series()[LOSS].values
     bottom, top = layout["yaxis"]["range"]
     assert layout["yaxis"]["type"] == "log"
@@ -167,12 +170,12 @@ def test_a_logarithmic_axis_is_in_powers_of_ten() -> None:
 def test_nonfinite_values_break_the_line() -> None:
     values = np.array([3.0, np.nan, 2.0, np.inf, 1.0])
     points = Points.from_arrays(range(1, 6), range(5), values)
-    y = traces_by_name(figures({LOSS: points}, Run(), RAW)["loss"])["Train"][1]
+    y = traces_by_name(build_figures({LOSS: points}, Run(), RAW)["loss"])["Train"][1]
     assert np.array_equal(y, [3, np.nan, 2, np.nan, 1], equal_nan=True)
 
 
 def test_colors_are_css_variables_and_labels_have_no_markup() -> None:
-    said = json.dumps(figures(make_series(), RUN, Controls()))
+    said = json.dumps(build_figures(make_series(), RUN, Controls()))
     assert "var(--train)" in said
     assert "#" not in said
     assert "<b>" not in said
@@ -205,7 +208,7 @@ def test_any_values_give_json_serializable_figures(
         if values
     }
     run = Run(steps=steps, epochs=2, checkpoints=RUN.checkpoints[:1])
-    drawn = figures(series, run, Controls(smoothing, axis, scale, clip))
+    drawn = build_figures(series, run, Controls(smoothing, axis, scale, clip))
     json.dumps(drawn, allow_nan=False)
 
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from metrics.charts.axes import spread_heights
 from metrics.charts.controls import Axis, Controls, Scale
 from metrics.charts.downsample import smooth
 from metrics.compare.charts import figures
-from metrics.compare.charts.figures import RunCurve, figure, rulers
+from metrics.compare.charts.figures import RunCurve, build_metric_figure, build_rulers
 from metrics.compare.charts.run_style import DASHES, MARKERS, RunStyle
 from metrics.compare.query import CompareQuery
 from metrics.compare.runs import shorten_names
@@ -41,7 +40,7 @@ def make_curves(metric: Metric = Metric.EVAL_LOSS, axis: Axis = Axis.STEP, count
         found = make_series(told["best"], told["at"], told["steps"], seed=at)
         run = Run(steps=141 * told["epochs"], epochs=told["epochs"], started_at=START, over=True)
         runs.append((run, found["/train_total_loss"], found[metric.series_name]))
-    measured = rulers(axis, [(run, clock) for run, clock, _points in runs], 0.0)
+    measured = build_rulers(axis, [(run, clock) for run, clock, _points in runs], 0.0)
     return [
         RunCurve(f"r{at + 1}", f"intents-{name}", name, RunStyle(at), ruler, points, baseline=at == 0)
         for at, (name, ruler, (_run, _clock, points)) in enumerate(zip(names, measured, runs, strict=False))
@@ -49,10 +48,7 @@ def make_curves(metric: Metric = Metric.EVAL_LOSS, axis: Axis = Axis.STEP, count
 
 
 def draw_figure(metric: Metric, runs: list[RunCurve], **view: Any) -> dict[str, Any]:
-    """The figure, accepted by Plotly's own check of every attribute."""
-    found = figure(metric, runs, CompareQuery(**view))
-    go.Figure({"data": found["data"], "layout": found["layout"]})
-    return found
+    return build_metric_figure(metric, runs, CompareQuery(**view))
 
 
 def labels_by_name(found: dict[str, Any], kind: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from jobs.models import TuningJob
 from metrics import point_store
 from metrics.charts.controls import Controls
-from metrics.charts.figures import figures
+from metrics.charts.figures import build_figures
 from metrics.models import Feed
 from metrics.point_store import Points
 from metrics.run import Run
@@ -89,7 +89,7 @@ def test_stored_run_is_drawn_without_csp_violation(visit: Callable[..., Page], p
     series = make_series()
     job = create_job_with_points(project, series)
     page = visit(job)
-    expected = figures(series, Run.from_job(job), Controls())
+    expected = build_figures(series, Run.from_job(job), Controls())
     for chart in ("loss", "accuracy", "predictions"):
         found = read_chart(page, chart)
         for name, (x, y) in traces_by_name(expected[chart]).items():
@@ -179,7 +179,9 @@ def test_controls_change_the_url_and_redraw(visit: Callable[..., Page], project:
     assert "clip=off" in page.url
     found = read_chart(page)["Train"]
     expected = traces_by_name(
-        figures(series, Run.from_job(job), Controls.from_query({"smoothing": "0.5", "axis": "epoch"}))["loss"]
+        build_figures(series, Run.from_job(job), Controls.from_query({"smoothing": "0.5", "axis": "epoch"}))[
+            "loss"
+        ]
     )
     assert (found["x"], found["y"]) == expected["Train"]
     page.reload()

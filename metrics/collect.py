@@ -1,6 +1,7 @@
-"""One job's curves, from the service to the stored points: first read, then write in one transaction.
+"""Collect a job's metrics: read new points from the service, then store them in one transaction.
 
-A reader may die anywhere: what it had not committed is read again, what it had committed merges into itself.
+A worker may die at any point: what it has not committed is read again, and merging stored points again
+changes nothing.
 """
 
 from __future__ import annotations
@@ -25,16 +26,18 @@ from studio.vertex.errors import VertexError
 from studio.vertex.time_series import Point, TimeSeries
 
 LAST_READS = (timedelta(seconds=60), timedelta(minutes=10))
-"""After the end: what was still on its way inside the service when the job ended."""
+"""After a job has ended: the service may still deliver points that were recorded just before."""
 START_INTERVAL = timedelta(seconds=1)
 """Until the first point of a job that has just started: a person waits for it."""
 RETRY = timedelta(seconds=20)
+"""Between two attempts at least: long enough for a service that restarts."""
 GIVE_UP = timedelta(days=1)
+"""After its end a job that cannot be read is given up: its points would have arrived long ago."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchedSeries:
-    """What one visit brought: the TensorBoard run, new points by metric, and how far each series reached."""
+    """The result of one request: the TensorBoard run, new points by metric, and the extent of each series."""
 
     run: str = ""
     batch: dict[str, Points] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class FetchedSeries:
 
 
 def pull_due() -> None:
-    """Reads every feed that is due; `now` is asked anew for each, since a visit may take its time."""
+    """Read every feed that is due. Each gets its own `now`, since a read may take long."""
     Feed.objects.create_missing(timezone.now())
     for feed in Feed.objects.claim_due(timezone.now()):
         pull_feed(feed)
@@ -58,7 +61,7 @@ def pull_feed(feed: Feed) -> None:
 
 
 def fetch_new_points(feed: Feed) -> FetchedSeries:
-    """Asks the service; only series that went on since the last visit are read."""
+    """Ask the service for the series that have grown since the last time. Raises VertexError."""
     experiment = feed.job.remote.get("experiment")
     if not experiment:
         return FetchedSeries()
@@ -85,7 +88,7 @@ def format_extent(series: TimeSeries) -> str:
 
 
 def iter_complete_series(changed: list[TimeSeries], batch: dict[str, Points]) -> Iterator[tuple[str, str]]:
-    """The series that were read as far as they were announced; others are read again next time."""
+    """Yield the series that were read up to their announced extent; the others are read again next time."""
     for series in changed:
         metric = series["displayName"]
         if metric in batch and batch[metric].steps[-1] >= series["maxStep"]:
@@ -117,7 +120,7 @@ def next_read(ended_at: datetime | None, now: datetime, *, is_starting: bool = F
 
 
 def record_failure(feed: Feed, error: VertexError, now: datetime) -> None:
-    """Keeps the reason; a job that has ended is asked less and less often, and no longer after a day."""
+    """Store the reason. A job that has ended is tried less and less often, and no longer after GIVE_UP."""
     ended_at = feed.job.ended_at or feed.job.deleted_at
     wait = max(RETRY, timedelta(seconds=error.retry_after or 0), (now - (ended_at or now)) / 4)
     over = ended_at is not None and now - ended_at > GIVE_UP

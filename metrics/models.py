@@ -1,4 +1,5 @@
-"""Numbers over steps: a Series per (job, metric), its points in packed Chunks; a Feed per job, its clock."""
+"""Metrics over steps: a Series for each job and metric, its points in packed Chunks; a Feed schedules each
+job's reads."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from django.utils import timezone
 from jobs.models import TuningJob
 
 CLAIM = timedelta(seconds=60)
-"""How long a reader has a job to itself; one that died is followed by another after this."""
+"""How long a worker has a job to itself: longer than a read takes. If it died, another one takes over
+then."""
 
 
 class Series(models.Model):
@@ -27,7 +29,7 @@ class Series(models.Model):
 class Chunk(models.Model):
     """Points in step order: steps int64, wall float64 (epoch seconds), values float64, all little-endian.
 
-    Only metrics.points packs and unpacks them.
+    Only metrics.point_store packs and unpacks them.
     """
 
     series = models.ForeignKey(Series, on_delete=models.CASCADE)
@@ -42,24 +44,24 @@ class Chunk(models.Model):
 
 class FeedQuerySet(models.QuerySet["Feed"]):
     def create_missing(self, now: datetime) -> None:
-        """A feed for each job that the service knows and nobody reads yet."""
+        """Create a feed for each job that the service knows and that has none."""
         unread = TuningJob.objects.filter(name__isnull=False, feed=None).values_list("pk", flat=True)
         feeds = [Feed(job_id=pk, due_at=now) for pk in unread]
         if feeds:
             self.bulk_create(feeds, ignore_conflicts=True)
 
     def claim_due(self, now: datetime) -> Iterator[Feed]:
-        """The feeds that are due, each given to one caller only."""
+        """Yield the feeds that are due; no feed goes to two callers."""
         for feed in self.filter(due_at__lte=now).select_related("job__project").order_by("due_at"):
             if self.filter(pk=feed.pk, due_at=feed.due_at).update(due_at=timezone.now() + CLAIM):
                 yield feed
 
 
 class Feed(models.Model):
-    """The clock of one job's metrics, apart from the clock of its state.
+    """When to read a job's metrics next, independent of when to read its state.
 
-    `due_at` is blank once the last read is done; `seen` holds, by metric, how far the service's own data
-    reached when it was last read; `error` is why the last attempt failed, and is empty when it did not.
+    `due_at` is blank after the last read; `seen` holds, by metric, the extent of the service's data at the
+    last read; `error` is why the last attempt failed, or empty.
     """
 
     job = models.OneToOneField(TuningJob, on_delete=models.CASCADE)

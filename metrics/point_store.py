@@ -1,8 +1,8 @@
-"""The one place that knows how points are packed: merge them, read them.
+"""Store and read points; no other module knows how they are packed.
 
-A point is a step, the wall time at which it was recorded and a value, which may be NaN or infinite. A series
-holds one point per step, in step order, whatever the order in which its points arrived; of two points of one
-step the later wall time stays.
+A point is a step, the wall time at which it was recorded, and a value, which may be NaN or infinite. A series
+holds one point for each step, in step order, in whatever order the points arrived; of two points with the
+same step the one with the later wall time is kept.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from metrics.models import Chunk, Series
 
 CHUNK = 2000
+"""Points in a row: 48 kB, which a poll of a live job reads and writes again while it grows."""
 COLUMNS = ("steps", "wall", "values")
 BINARY = 1
-"""What PostgreSQL calls it when bytes are sent as they are, and not written out in hexadecimal digits."""
+"""PostgreSQL's format code for bytes that are sent as they are, not as hexadecimal digits."""
 STEP, NUMBER = np.dtype("<i8"), np.dtype("<f8")
 Steps: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
@@ -40,7 +41,7 @@ class Points:
 
     @classmethod
     def from_arrays(cls, steps: ArrayLike, wall: ArrayLike, values: ArrayLike) -> Points:
-        """Points in any order, with repetitions, brought into order."""
+        """Make Points of arrays in any order, with repetitions."""
         return cls(
             np.asarray(steps, STEP), np.asarray(wall, NUMBER), np.asarray(values, NUMBER)
         )._sort_unique()
@@ -52,7 +53,7 @@ class Points:
         return Points(self.steps[part], self.wall[part], self.values[part])
 
     def merge_newer(self, other: Points) -> Points:
-        """Both; where a step and its wall time are in both, `other` stays."""
+        """Return both; if a step and its wall time are in both, those of `other`."""
         if not len(other):
             return self
         before = int(self.steps.searchsorted(other.steps[0]))
@@ -64,12 +65,12 @@ class Points:
         return Points(*(np.concatenate(pair) for pair in pairs))
 
     def drop_nonfinite(self) -> Points:
-        """Without values that are NaN or infinite."""
+        """Return the points whose value is neither NaN nor infinite."""
         solid = np.isfinite(self.values)
         return Points(self.steps[solid], self.wall[solid], self.values[solid])
 
     def nonfinite_steps(self) -> Steps:
-        """The steps whose value is NaN or infinite."""
+        """Return the steps whose value is NaN or infinite."""
         return self.steps[~np.isfinite(self.values)]
 
     def arrays(self) -> tuple[Steps, Numbers, Numbers]:
@@ -91,7 +92,7 @@ NO_POINTS = Points.from_arrays([], [], [])
 
 
 def unpack_chunks(chunks: Iterable[Sequence[Packed]]) -> Points:
-    """The points of chunks that follow one another: steps, values, and wall times where they were read."""
+    """Return the points of consecutive chunks: (steps, values) or (steps, values, wall times)."""
     steps, values, *wall = (b"".join(column) for column in zip(*chunks, strict=True))
     found = np.frombuffer(values, NUMBER)
     when = np.frombuffer(wall[0], NUMBER) if wall else np.broadcast_to(np.nan, found.shape)
@@ -101,10 +102,10 @@ def unpack_chunks(chunks: Iterable[Sequence[Packed]]) -> Points:
 def read_series(
     jobs: Iterable[int], metrics: Iterable[str] | None = None, timed: bool = True
 ) -> dict[int, dict[str, Points]]:
-    """The series of these jobs, all or those of `metrics`, by job and metric, in one query.
+    """Return the series of these jobs, all or those of `metrics`, by job and metric, with one query.
 
-    Wall times are NaN unless `timed`: they are a third of what is read. Put in order here: a database would
-    move whole chunks about to sort them.
+    Wall times are NaN unless `timed`: they are a third of the data. Rows are sorted here, since a database
+    would move whole chunks to sort them.
     """
     chunks = Chunk.objects.filter(series__job__in=jobs)
     if metrics is not None:
@@ -123,10 +124,10 @@ def read_job_series(job: int) -> dict[str, Points]:
 
 @transaction.atomic(savepoint=False)
 def merge_points(job: int, batch: Mapping[str, Points], whole: Sequence[str] = ()) -> dict[str, Points]:
-    """Adds points to a job's series; points that are there already change nothing.
+    """Add points to a job's series; points that are stored already change nothing.
 
-    Answers how all series of the job end now: those of the metrics `whole` with every point, the others with
-    the last CHUNK points at least.
+    Return all series of the job: those of the metrics `whole` with every point, the others with at least the
+    last CHUNK points.
     """
     batch = {metric: new for metric, new in batch.items() if len(new)}
     keys = _lock_series(job, batch)
@@ -146,7 +147,8 @@ def merge_points(job: int, batch: Mapping[str, Points], whole: Sequence[str] = (
 
 
 def _lock_series(job: int, metrics: Iterable[str]) -> dict[str, int]:
-    """The keys of a job's series by metric, those of `metrics` among them; nobody else merges meanwhile."""
+    """Return the keys of a job's series by metric, and lock them against other merges; missing ones are
+    created."""
     keys = _select_keys(job)
     missing = [Series(job_id=job, metric=metric) for metric in metrics if metric not in keys]
     if missing:
@@ -165,7 +167,7 @@ def _select_keys(job: int) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class SeriesEnd:
-    """The points of a series from its chunk `index` on."""
+    """The points of a series, beginning with its chunk `index`."""
 
     index: int
     points: Points
@@ -175,7 +177,7 @@ class SeriesEnd:
 
 
 MAX_WHOLE_METRICS = 3
-"""Metrics that `merge` can answer whole."""
+"""Metrics that `merge_points` can return with every point: as many as SELECT_ENDS has placeholders for."""
 SELECT_KEYS = "SELECT metric, id FROM metrics_series WHERE job_id = %s"
 SELECT_ENDS = """
 SELECT series.metric, chunk."index", chunk.steps, chunk."values", chunk.wall
@@ -183,11 +185,12 @@ FROM metrics_chunk chunk JOIN metrics_series series ON series.id = chunk.series_
 WHERE series.job_id = %s AND (series.metric = %s OR series.metric = %s OR series.metric = %s
   OR chunk."index" >= (SELECT MAX(one."index") - 1 FROM metrics_chunk one WHERE one.series_id = series.id))
 """
-"""Written out, as KEYS is: asked at every poll of every job, they take longer to build than to run."""
+"""SQL, like SELECT_KEYS: every poll of every job runs it, and the ORM takes longer to build it than it
+runs."""
 
 
 def _read_ends(job: int, keys: Mapping[str, int], whole: Sequence[str]) -> dict[str, SeriesEnd]:
-    """By metric, the last two chunks, or all of them."""
+    """Return the last two chunks of each series, or all chunks for the metrics `whole`."""
     found: dict[str, list[tuple[int, Packed, Packed, Packed]]] = defaultdict(list)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -206,7 +209,7 @@ def _end(chunks: list[tuple[int, Packed, Packed, Packed]]) -> SeriesEnd:
 
 
 def _iter_changed_chunks(series: int, stored: SeriesEnd, merged: Points) -> Iterator[Chunk]:
-    """The chunks that differ from those that are stored."""
+    """Yield the chunks that differ from the stored ones."""
     for place in range(0, len(merged), CHUNK):
         piece = merged[place : place + CHUNK].pack()
         if piece != stored.points[place : place + CHUNK].pack():

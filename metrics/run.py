@@ -1,4 +1,4 @@
-"""What the charts need to know about a run: how long it is, its clock, its checkpoints. Plain data."""
+"""What the charts need to know about a run: its length, its start, and its checkpoints. Plain data."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jobs.tuning_job_resource import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`steps` and `epochs` are what is planned, unknown until the service has read the dataset; `endpoint` is
-    that of the default checkpoint."""
+    """`steps` and `epochs` are planned numbers, None until the service has read the dataset; `started_at` is
+    in epoch seconds; `endpoint` is that of the default checkpoint."""
 
     steps: int | None = None
     epochs: int | None = None

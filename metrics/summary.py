@@ -1,4 +1,4 @@
-"""A job's curves in a few numbers, for lists that show curves without loading points."""
+"""The summary of a job's curves, for lists that do not load points."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from metrics.run import Run
 
 SUMMARY_METRICS = (TRAIN_LOSS, EVAL_LOSS, EVAL_ACCURACY)
 SPARKLINE_POINTS = 30
+"""A sparkline in the list is about 60 pixels wide."""
 RATE_WINDOW = 100
-"""Points over which the rate is measured: long enough to be calm, short enough to notice a change."""
+"""Points over which the rate is measured: many enough to be stable, few enough to follow a change."""
 
 
 def summarize_curves(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
-    """What `TuningJob.summary` holds; values are raw, never smoothed, and what is unknown is None.
+    """Return what `TuningJob.summary` stores: raw values, never smoothed, and None for what is unknown.
 
     `series` holds every point of those in SUMMARY_METRICS, and the last RATE_WINDOW points of the others.
     """
@@ -41,7 +42,7 @@ def summarize_curves(series: Mapping[str, Points], run: Run) -> dict[str, Any]:
 
 
 def find_best_index(points: Points) -> int | None:
-    """Index of the first lowest finite value."""
+    """Return the index of the first lowest finite value, or None."""
     finite = np.flatnonzero(np.isfinite(points.values))
     return int(finite[points.values[finite].argmin()]) if len(finite) else None
 
@@ -57,7 +58,7 @@ def describe_evaluation(points: Points, index: int, run: Run) -> dict[str, Any]:
 
 
 def get_value_at_evaluation(points: Points, evaluation: Points, index: int | None) -> dict[str, Any] | None:
-    """The value of another series at the step of one evaluation."""
+    """Return the value of another series at the step of one evaluation, or None."""
     if index is None:
         return None
     step = int(evaluation.steps[index])
@@ -68,7 +69,7 @@ def get_value_at_evaluation(points: Points, evaluation: Points, index: int | Non
 
 
 def build_sparkline(points: Points) -> list[float]:
-    """At most SPARKLINE_POINTS values, first, last, lowest and highest among them."""
+    """Return at most SPARKLINE_POINTS values, including the first, last, lowest and highest."""
     finite = points.values[np.isfinite(points.values)]
     if len(finite) <= SPARKLINE_POINTS:
         return [float(value) for value in finite]
@@ -79,7 +80,7 @@ def build_sparkline(points: Points) -> list[float]:
 
 
 def measure_rate(points: Points) -> float | None:
-    """Steps per second of late."""
+    """Return the present steps per second, or None."""
     recent = points[-RATE_WINDOW:]
     seconds = float(recent.wall[-1] - recent.wall[0]) if len(recent) > 1 else 0.0
     return float(recent.steps[-1] - recent.steps[0]) / seconds if seconds > 0 else None

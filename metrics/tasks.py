@@ -1,4 +1,4 @@
-"""The second clock: points. The first one, in jobs.tasks, moves states."""
+"""The task that reads metrics. The one that reads states is in jobs.tasks."""
 
 from celery import shared_task
 from django.conf import settings

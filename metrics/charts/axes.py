@@ -1,4 +1,4 @@
-"""Where a step stands on the x axis, by any of four measures; and how far the y axis of a loss reaches."""
+"""The axes of charts: the x of a step in any of four units, and the range of a loss axis with its ticks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from metrics.summary import measure_rate
 from studio.plotly_figures import Json
 
 ELAPSED_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
-"""From how many seconds on an elapsed time is counted in which unit."""
+"""(at least this many seconds, seconds in the unit, its sign): axes show at most 180 of a unit, then the next
+one."""
 WORKING_SHARE = 0.85
-"""The share of the training values that a clipped loss axis is made for."""
+"""Share of training values that a clipped loss axis shows in full: the steep start of a run is rarely longer
+than the other 15 %, and would flatten everything after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """`train` tells when each step happened; `offset` is the reader's distance from UTC in seconds; `shared`
-    is the unit of elapsed time of several runs on one axis."""
+    """`train` holds the wall time of each step; `offset` is the reader's time zone in seconds from UTC;
+    `shared` is the unit of elapsed time if several runs have one axis."""
 
     axis: Axis
     run: Run
@@ -42,20 +44,20 @@ class Ruler:
 
     @property
     def unit(self) -> tuple[int, str]:
-        """Seconds in one unit of elapsed time, and its sign."""
+        """The seconds in the unit of elapsed time, and its sign."""
         return self.shared or choose_unit(self.last_wall() - self.start)
 
     def x_of_points(self, points: Points) -> Numbers | Steps:
-        """The x of each point."""
+        """Return the x of each point."""
         match self.axis:
             case Axis.STEP:
-                return points.steps  # whole numbers: they travel in two bytes instead of eight
+                return points.steps  # whole numbers are sent in two bytes instead of eight
             case Axis.EPOCH:
                 return points.steps / (self.run.steps_per_epoch or 1)
         return self.x_of_time(points.wall)
 
     def x_of_step(self, step: float) -> float:
-        """The x of a step, also of one that is not recorded."""
+        """Return the x of a step, whether or not it is recorded."""
         match self.axis:
             case Axis.STEP:
                 return step
@@ -69,7 +71,7 @@ class Ruler:
         return (wall - self.start) / self.unit[0]
 
     def wall_time_of(self, step: float) -> float:
-        """When a step happened; beyond the last one, when it will at the present rate."""
+        """Return when a step happened or, after the last one, when it will happen at the present rate."""
         if not len(self.train):
             return self.start
         pace = measure_rate(self.train)
@@ -79,14 +81,15 @@ class Ruler:
         return float(np.interp(step, self.train.steps, self.train.wall))
 
     def last_wall(self) -> float:
-        """When the run ends: at its last point if it is over, or else when its last planned step will."""
+        """Return the time of the last point if the run is over, or else the expected time of the last planned
+        step."""
         if not len(self.train):
             return self.start
         last = int(self.train.steps[-1])
         return self.wall_time_of(last if self.run.over else max(last, self.run.steps or 0))
 
     def x_range(self) -> tuple[float, float]:
-        """The whole planned run, beyond it where the run goes on, and only up to its end once it is over."""
+        """Return the x of start and planned end; the real end once the run is over or longer than planned."""
         last = int(self.train.steps[-1]) if len(self.train) else 0
         end = (last if self.run.over and last else max(last, self.run.steps or 0)) or 1
         if not self.is_timed:
@@ -100,9 +103,9 @@ def choose_unit(span: float) -> tuple[int, str]:
 
 
 def loss_range(train: Numbers, evaluation: Numbers, *, clip: bool, log: bool) -> tuple[float, float] | None:
-    """Bottom and top of a loss axis (as logarithms where `log`), or None without a value to go by.
+    """Return bottom and top of a loss axis (logarithms if `log`), or None if there is no finite value.
 
-    Clipped, it shows where the run now works: the first steep steps and single spikes stay outside.
+    If `clip`, the axis is made for the present values: the first steep steps and single spikes are outside.
     """
     finite = _drop_unusable(np.concatenate([train, evaluation]), log)
     if not len(finite):
@@ -120,7 +123,7 @@ def _drop_unusable(values: Numbers, log: bool) -> Numbers:
 
 
 def _working_top(train: Numbers, evaluation: Numbers) -> float:
-    """Most training values stay inside, and every evaluation of the later half."""
+    """Return a top that includes most training values, and every evaluation of the second half."""
     tops = [float(evaluation[len(evaluation) // 2 :].max())] if len(evaluation) else []
     if len(train):
         low, high = np.quantile(train, [1 - WORKING_SHARE, WORKING_SHARE]).tolist()
@@ -149,7 +152,8 @@ def build_loss_axis(reach: tuple[float, float], log: bool) -> Json:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round values between two powers of ten, few over many decades and more within one."""
+    """Return at least four round values between 10**low and 10**high, if there are any: powers of ten at
+    best."""
     decades = range(math.floor(low), math.ceil(high) + 1)
     for mantissas in (
         (1.0,),
@@ -165,35 +169,36 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def compute_label_shifts(heights: Sequence[float], gap: float) -> list[float]:
-    """How far to move labels that stand at these heights (in pixels), so that they keep `gap` apart."""
+    """Return how many pixels to move labels at these heights so that they are `gap` apart."""
     return [place - height for place, height in zip(spread_heights(heights, gap), heights, strict=True)]
 
 
 def spread_heights(heights: Sequence[float], gap: float) -> list[float]:
-    """The nearest heights (in pixels, from below) that keep `gap` apart, in the same order."""
+    """Return the nearest heights (pixels from the bottom) that are at least `gap` apart, in the same
+    order."""
     order = sorted(range(len(heights)), key=lambda at: heights[at])
     groups: list[list[int]] = []
-    centres: list[float] = []
+    centers: list[float] = []
     for at in order:
         groups.append([at])
-        centres.append(heights[at])
-        while len(groups) > 1 and _group_top(groups[-2], centres[-2], gap) + gap > _group_bottom(
-            groups[-1], centres[-1], gap
+        centers.append(heights[at])
+        while len(groups) > 1 and _group_top(groups[-2], centers[-2], gap) + gap > _group_bottom(
+            groups[-1], centers[-1], gap
         ):
             joined = groups.pop(-2) + groups.pop()
-            del centres[-2:]
+            del centers[-2:]
             groups.append(joined)
-            centres.append(sum(heights[one] for one in joined) / len(joined))
+            centers.append(sum(heights[one] for one in joined) / len(joined))
     found = [0.0] * len(heights)
-    for group, centre in zip(groups, centres, strict=True):
+    for group, center in zip(groups, centers, strict=True):
         for rank, at in enumerate(group):
-            found[at] = _group_bottom(group, centre, gap) + rank * gap
+            found[at] = _group_bottom(group, center, gap) + rank * gap
     return found
 
 
-def _group_bottom(group: Sequence[int], centre: float, gap: float) -> float:
-    return centre - (len(group) - 1) * gap / 2
+def _group_bottom(group: Sequence[int], center: float, gap: float) -> float:
+    return center - (len(group) - 1) * gap / 2
 
 
-def _group_top(group: Sequence[int], centre: float, gap: float) -> float:
-    return centre + (len(group) - 1) * gap / 2
+def _group_top(group: Sequence[int], center: float, gap: float) -> float:
+    return center + (len(group) - 1) * gap / 2

@@ -1,4 +1,4 @@
-"""What the control bar above charts says, on every page that has one."""
+"""The texts of the control bar above charts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scale_labels() -> list[tuple[Scale, str]]:
 
 
 def chip_labels() -> dict[str, str]:
-    """Of the chip that tells how fresh the charts are; the page's script fills in {n} and {age}."""
+    """Return the texts of the status chip; the page's script fills in {n} and {age}."""
     return {
         "live": _("Live · {age}"),
         "stale": _("Last update · {age}"),

@@ -1,4 +1,4 @@
-"""How a person wants to see the curves: the control bar above the charts, kept in the page's address."""
+"""The state of the control bar above the charts, as the page's address holds it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 MAX_SMOOTHING = 0.99
+"""At 1 a moving average would never leave its first value."""
 
 
 class Axis(StrEnum):
@@ -34,23 +35,23 @@ class Controls:
     clip: bool = True
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str], usual: Controls | None = None) -> Controls:
-        """From an address that people may have edited: what is not understood is as by default."""
-        usual = usual or cls()
+    def from_query(cls, query: Mapping[str, str], default: Controls | None = None) -> Controls:
+        """Read an address, which people may have edited: values that are not valid become defaults."""
+        default = default or cls()
         return cls(
-            smoothing=_parse_smoothing(query.get("smoothing", ""), usual.smoothing),
-            axis=parse_choice(usual.axis, query.get("axis", "")),
-            scale=parse_choice(usual.scale, query.get("scale", "")),
+            smoothing=_parse_smoothing(query.get("smoothing", ""), default.smoothing),
+            axis=parse_choice(default.axis, query.get("axis", "")),
+            scale=parse_choice(default.scale, query.get("scale", "")),
             clip=query.get("clip", "on") != "off",
         )
 
-    def to_parameters(self, usual: Controls | None = None) -> dict[str, str]:
-        """The address's parameters, without what is as by default."""
-        usual = usual or Controls()
+    def to_parameters(self, default: Controls | None = None) -> dict[str, str]:
+        """Return the parameters of the address, without default values."""
+        default = default or Controls()
         found = {
-            "smoothing": f"{self.smoothing:g}" if self.smoothing != usual.smoothing else "",
-            "axis": self.axis if self.axis != usual.axis else "",
-            "scale": self.scale if self.scale != usual.scale else "",
+            "smoothing": f"{self.smoothing:g}" if self.smoothing != default.smoothing else "",
+            "axis": self.axis if self.axis != default.axis else "",
+            "scale": self.scale if self.scale != default.scale else "",
             "clip": "" if self.clip else "off",
         }
         return {name: text for name, text in found.items() if text}
@@ -59,16 +60,16 @@ class Controls:
         return urlencode(self.to_parameters())
 
 
-def _parse_smoothing(text: str, usual: float) -> float:
+def _parse_smoothing(text: str, default: float) -> float:
     try:
         value = float(text)
     except ValueError:
-        return usual
-    return min(max(value, 0.0), MAX_SMOOTHING) if value == value else usual
+        return default
+    return min(max(value, 0.0), MAX_SMOOTHING) if value == value else default
 
 
-def parse_choice(usual: Choice, text: str) -> Choice:
+def parse_choice(default: Choice, text: str) -> Choice:
     try:
-        return type(usual)(text)
+        return type(default)(text)
     except ValueError:
-        return usual
+        return default

@@ -1,4 +1,4 @@
-"""Many points to few, shape kept; and smoothing. Functions of plain arrays."""
+"""Downsampling that keeps the shape of a line, and smoothing. Functions of plain arrays."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ if TYPE_CHECKING:
     from metrics.point_store import Numbers, Steps
 
 MAX_POINTS = 1000
+"""More points than a chart has pixels across cannot be seen."""
 SETTLED_LOG = -40.0
-"""The logarithm of a share that no float64 shows any more beside 1."""
+"""exp(-40) is below the precision of a float64 beside 1, so the correction can end there."""
 
 
 def downsample_points(steps: Steps, values: Numbers, limit: int = MAX_POINTS) -> NDArray[np.intp]:
-    """Ascending indices of about `limit` points that draw the same line.
+    """Return ascending indices of about `limit` points that draw the same line.
 
-    First, last, smallest and largest finite value are always among them. Where values are not finite, the
-    first of each such stretch stays, so that the line breaks there (at most `limit` of these).
+    They include the first, last, smallest and largest finite value, and the first of each stretch of values
+    that are not finite (at most `limit` of these), so that the line breaks there.
     """
     if len(values) <= limit:
         return np.arange(len(values))
@@ -38,7 +39,7 @@ def downsample_points(steps: Steps, values: Numbers, limit: int = MAX_POINTS) ->
 
 
 def _min_max_lttb(steps: Steps, values: Numbers, limit: int) -> NDArray[np.intp]:
-    """Indices by MinMaxLTTB, with the two extremes, which it may pass over."""
+    """Return the indices that MinMaxLTTB selects, and those of both extremes, which it may leave out."""
     if len(values) <= limit:
         return np.arange(len(values))
     shape = MinMaxLTTBDownsampler().downsample(steps, values, n_out=limit)
@@ -46,9 +47,9 @@ def _min_max_lttb(steps: Steps, values: Numbers, limit: int) -> NDArray[np.intp]
 
 
 def smooth(values: Numbers, weight: float) -> Numbers:
-    """Exponential moving average, debiased so that the first points are not drawn towards zero.
+    """Return the exponential moving average, debiased so that the first points are not pulled towards zero.
 
-    Values that are not finite stay as they are and count for nothing.
+    Values that are not finite stay as they are and do not count.
     """
     smoothed = values.copy()
     if not 0 < weight < 1:
@@ -62,9 +63,10 @@ def smooth(values: Numbers, weight: float) -> Numbers:
 
 
 def _sum_with_decay(terms: Numbers, weight: float) -> Numbers:
-    """y[n] = weight * y[n - 1] + terms[n], by doubling: each pass adds the sums that end where its own begin.
+    """Return y[n] = weight * y[n - 1] + terms[n], by doubling: each pass adds the sums that end where its own
+    begin.
 
-    Without a matrix product, whose threads wait for one another where the machine is busy.
+    A matrix product would start threads, which wait for each other on a busy machine.
     """
     sums, gap = terms.copy(), 1
     while gap < len(sums) and (share := weight**gap):

@@ -1,4 +1,4 @@
-"""Honest comparison: which evaluation losses may be ranked, and in words why others may not (pure)."""
+"""Which validation losses can be compared, and warnings about those that cannot (pure)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from metrics.compare.runs import RunLine
 from studio.formats import format_count
 
 MAX_NAMES = 4
+"""Names of runs in a sentence; more are counted, since a sentence of fifty names is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparabilityWarning:
-    """A note above the table: `runs` can be hidden with one click."""
+    """A note above the table; one click hides its `runs`."""
 
     title: str
     text: str
@@ -104,7 +105,7 @@ def join_run_names(lines: Sequence[RunLine]) -> str:
 
 
 def describe_dataset(dataset: Dataset | None) -> str:
-    """The file by name, with what the comparison went by."""
+    """Return the name of the file, with the size and checksum that were compared."""
     if dataset is None:
         return "–"
     size = format_count(dataset.size)

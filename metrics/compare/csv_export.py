@@ -35,7 +35,7 @@ RUNS_HEADER = [
 def iter_curves_rows(
     rows: Sequence[RunRow], series: Mapping[int, Mapping[str, Points]], metrics: Sequence[Metric]
 ) -> Iterator[tuple[object, ...]]:
-    """Every stored point of the runs that are not hidden, a row of CURVES_HEADER each."""
+    """Yield every stored point of the visible runs as a row of CURVES_HEADER."""
     for row in rows:
         if row.line.hidden:
             continue

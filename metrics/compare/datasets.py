@@ -1,4 +1,4 @@
-"""Which data the runs of a comparison learned from and were judged by, and which two to lay side by side."""
+"""The datasets of compared runs, and which two runs to compare in detail (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PURPOSES: dict[str, str | Promise] = {"training": _("Training data"), "validatio
 
 @dataclass(frozen=True)
 class DatasetUse:
-    """One content of a dataset and the runs that used it."""
+    """A dataset and the runs that used its content."""
 
     dataset: Dataset
     lines: list[RunLine]
@@ -25,22 +25,23 @@ class DatasetUse:
 
 @dataclass(frozen=True)
 class DatasetComparison:
-    """`asked` is the run that somebody wants to see beside the baseline."""
+    """`requested` is the run that the user chose to compare with the baseline."""
 
     lines: Sequence[RunLine]
     baseline: RunLine | None
-    asked: int | None
+    requested: int | None
 
     @property
     def other(self) -> RunLine | None:
-        """The run whose data is laid beside the baseline's."""
+        """The run whose data is compared with the baseline's: the requested one, or one with other training
+        data."""
         others = [line for line in self.lines if line is not self.baseline]
-        asked = [line for line in others if line.job.pk == self.asked]
-        unlike = [line for line in others if self.baseline and not _has_same_training(line, self.baseline)]
-        return next(iter([*asked, *unlike, *others]), None)
+        requested = [line for line in others if line.job.pk == self.requested]
+        different = [line for line in others if self.baseline and not _has_same_training(line, self.baseline)]
+        return next(iter([*requested, *different, *others]), None)
 
     def group_by_content(self, purpose: str) -> list[DatasetUse]:
-        """The different contents of one dataset, with who used them."""
+        """Return the different contents of one dataset, each with its runs."""
         used = [(getattr(line.job, purpose), line) for line in self.lines if getattr(line.job, purpose)]
         used.sort(key=lambda one: dataset_content(one[0]) or ("", 0))
         groups = [list(same) for _key, same in groupby(used, key=lambda one: dataset_content(one[0]))]
@@ -53,7 +54,8 @@ class DatasetComparison:
         return [(word, self.group_by_content(purpose)) for purpose, word in PURPOSES.items()]
 
     def changes(self) -> list[tuple[str | Promise, Dataset | None, Dataset | None, bool]]:
-        """For each of the two datasets: the baseline's, the other run's, and whether they hold the same."""
+        """Return, for both datasets: the baseline's, the other run's, and whether their content is the
+        same."""
         other, base = self.other, self.baseline
         if other is None or base is None:
             return []

@@ -1,4 +1,4 @@
-"""The compare page: the runs of an address side by side, with what may be said about them."""
+"""The compare page: the runs of its address side by side."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ if TYPE_CHECKING:
 
 
 LIVE_POLL_SECONDS = 8
-"""Seconds between two looks of the page while one of its runs goes on."""
+"""Seconds between two requests while a run goes on: twice as long as on Monitor, since figures are larger."""
 MAX_CANDIDATES = 12
+"""Runs in the list of the dialog: as many as fit without scrolling."""
 METRIC_LABELS: dict[Metric, str | Promise] = {
     Metric.EVAL_LOSS: gettext_lazy("Validation loss"),
     Metric.TRAIN_LOSS: gettext_lazy("Training loss"),
@@ -82,7 +83,7 @@ class Comparison:
 
     @property
     def missing(self) -> int:
-        """Runs of the address that are not in this project, or not any more."""
+        """The number of runs in the address that are not in this project, or no longer."""
         return len(self.view.runs) - len(self.lines)
 
     @property
@@ -99,7 +100,7 @@ class Comparison:
 
     @property
     def read_at(self) -> datetime | None:
-        """When the service was last read, of the run that waits longest; None where none goes on."""
+        """The oldest last read among live runs; None if all have ended."""
         live = [line.job.pk for line in self.lines if not line.job.is_final]
         if not live:
             return None
@@ -117,7 +118,7 @@ class Comparison:
         return comparability.list_warnings(self.lines, self.baseline)
 
     def hideable_warnings(self) -> Iterator[tuple[comparability.ComparabilityWarning, str]]:
-        """Each note with the address that hides its runs."""
+        """Yield each note with the query that hides its runs, empty if they are hidden."""
         for note in self.warnings:
             hidden = {*note.runs} <= self.view.hidden
             yield note, "" if hidden or not note.runs else self.view.hide_runs(note.runs).query()
@@ -135,7 +136,7 @@ class Comparison:
     # ---- charts ----
 
     def build_figures(self) -> dict[str, dict[str, Any]]:
-        """By metric, what Plotly draws."""
+        """Return the figures by metric, or that of the effect tab."""
         if self.view.tab == Tab.EFFECT:
             drawn = setting_effect.build_effect_figure(
                 self.lines, self.baseline, self.view.setting, self.view.outcome
@@ -144,7 +145,7 @@ class Comparison:
         return {metric: build_metric_figure(metric, drawn, self.view) for metric, drawn in self._curves()}
 
     def build_smoothed_lines(self) -> dict[str, dict[str, Any]]:
-        """By metric, of how many points, and the smoothed lines alone."""
+        """Return, by metric, the number of points and only the smoothed lines."""
         return {
             metric: {
                 "points": sum(len(curve.points) for curve in drawn),
@@ -169,8 +170,8 @@ class Comparison:
         return point_store.read_series([line.job.pk for line in self.lines], metrics, timed)
 
     def encode_training_values(self) -> dict[str, dict[str, Any]]:
-        """Every value of training, by metric and run, for smoothing in the page: the single precision of what
-        the service measured is far finer than a pixel."""
+        """Return every training value by metric and run, which the page smooths itself. Single precision is
+        much finer than a pixel."""
         wanted = [metric for metric in self.view.metrics if metric.is_training]
         series = self.read_series({metric.series_name for metric in wanted}, timed=False)
         return {
@@ -206,13 +207,13 @@ class Comparison:
 
     @property
     def lines_without_values(self) -> list[RunLine]:
-        """Runs of which the effect tab does not know both numbers."""
+        """Runs for which the effect tab lacks one of the two numbers."""
         known = setting_effect.select_drawable(self.lines, self.view.setting, self.view.outcome)
         placed = {line.key for line, _x, _y in known}
         return [line for line in self.lines if line.key not in placed]
 
     def effect_choices(self) -> dict[str, list[tuple[str, str | Promise, bool]]]:
-        """By parameter of the address: value, word, and whether it is chosen."""
+        """Return, by parameter of the address: value, label, and whether it is selected."""
         view = self.view
         return {
             "by": [(one, setting_effect.SETTING_LABELS[one], one == view.setting) for one in Setting],
@@ -228,13 +229,13 @@ class Comparison:
     # ---- adding runs ----
 
     def find_candidates(self, q: str) -> list[tuple[TuningJob, str]]:
-        """Further runs by name, model or dataset, newest first, each with the address that takes it in."""
+        """Find more runs by name, model or dataset, newest first, each with the query that adds it."""
         jobs = (
             self.visible_jobs.filter(build_search_condition(q)).exclude(pk__in=self.view.runs).with_related()
         )
         return [(job, self.view.with_run(job.pk).query()) for job in jobs[:MAX_CANDIDATES]]
 
-    # ---- words ----
+    # ---- labels ----
 
     @property
     def panels(self) -> list[tuple[Metric, str | Promise]]:
@@ -265,7 +266,7 @@ class Comparison:
         return [(tab, word, self.view.with_tab(tab).query()) for tab, word in words.items()]
 
     def script_labels(self) -> str:
-        """What the page's script says, as JSON."""
+        """Return the texts of the page's script as JSON."""
         said = chip_labels() | {
             "more": _("{n} more"),
             "raw": _("raw {value}"),

@@ -1,7 +1,7 @@
-"""What a comparison's address says: which runs, in which places, and how somebody looks at them (pure).
+"""The address of a comparison: which runs, in which places, and how they are shown (pure).
 
-The whole view is in the address, so that a link shows a colleague the same. A run's place decides its colour
-and stays when another run is taken out: `runs=12,,18` keeps the second place free.
+The address holds the complete view, so that a link shows the same to everybody. A run's place decides its
+color and does not change when another run is removed: `runs=12,,18` keeps the second place free.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from metrics.charts.controls import Controls, parse_choice
 from metrics.metric_names import Metric
 
 MIN_RUNS, MAX_RUNS = 2, 50
+"""More curves cannot be told apart, and a page of them is no longer drawn at once."""
 MAX_PLACES = 4 * MAX_RUNS
-"""An address with more places than this is cut: free places are few."""
+"""An address with more places than this is cut: no page makes that many free places."""
 Zoom = tuple[float, float]
 
 
@@ -30,7 +31,7 @@ class Tab(StrEnum):
 
 
 class Setting(StrEnum):
-    """What the effect tab can lay along its x axis."""
+    """Choices for the x axis of the effect tab."""
 
     RATE = "learning_rate"
     ADAPTER = "adapter_size"
@@ -42,7 +43,7 @@ class Setting(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What it can lay along its y axis."""
+    """Choices for the y axis of the effect tab."""
 
     BEST = "best"
     FINAL = "final"
@@ -50,14 +51,15 @@ class Outcome(StrEnum):
 
 
 SORTS = ("name", "best", "final", "accuracy", "duration", "tokens", "cost")
-"""Columns that the table can be ordered by, upwards or, after a minus sign, downwards; else by place."""
+"""Columns that sort the table, ascending or, with a minus sign, descending; by default it is in order of
+places."""
 DEFAULT_CONTROLS = Controls(smoothing=0.0)
 DEFAULT_METRICS = (Metric.EVAL_LOSS, Metric.TRAIN_LOSS)
 
 
 @dataclass(frozen=True, slots=True)
 class CompareQuery:
-    """`baseline` is None for the first run; `zooms` are ranges of y by metric."""
+    """`baseline` is None for the first run; `zoom` is a range of x, and `zooms` are ranges of y by metric."""
 
     places: tuple[int | None, ...] = ()
     metrics: tuple[Metric, ...] = DEFAULT_METRICS
@@ -75,7 +77,7 @@ class CompareQuery:
 
     @classmethod
     def from_query(cls, query: QueryDict) -> CompareQuery:
-        """From an address that people may have edited: what is not understood is as by default."""
+        """Read an address, which people may have edited: values that are not valid become defaults."""
         asked = [Metric(name) for name in query.get("metrics", "").split(",") if name in list(Metric)]
         return cls(
             places=parse_places(query.get("runs", ""), query.getlist("run")),
@@ -98,7 +100,7 @@ class CompareQuery:
         return [run for run in self.places if run is not None]
 
     def to_parameters(self) -> dict[str, str]:
-        """The address's parameters, without what is as by default."""
+        """Return the parameters of the address, without default values."""
         found = {
             "runs": ",".join("" if run is None else str(run) for run in self.places),
             "metrics": "" if self.metrics == DEFAULT_METRICS else ",".join(self.metrics),
@@ -120,7 +122,7 @@ class CompareQuery:
         return urlencode(self.to_parameters(), safe=",:")
 
     def fields_without(self, *names: str) -> list[tuple[str, str]]:
-        """What a form that sets these parameters keeps."""
+        """Return the hidden fields of a form that sets these parameters."""
         return [(name, text) for name, text in self.to_parameters().items() if name not in names]
 
     @property
@@ -186,7 +188,8 @@ class CompareQuery:
 
 
 def parse_places(listed: str, ticked: Iterable[str]) -> tuple[int | None, ...]:
-    """The runs of `runs=…` in their places, then those of `run=…&run=…`; each once, and no more than MOST."""
+    """Return the runs of `runs=…` in their places, then those of `run=…&run=…`: each once, at most
+    MAX_RUNS."""
     found: list[int | None] = []
     for text in listed.split(",")[:MAX_PLACES] if listed else []:
         run = parse_run_id(text)
@@ -197,7 +200,7 @@ def parse_places(listed: str, ticked: Iterable[str]) -> tuple[int | None, ...]:
 
 
 def fill_places(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[int | None, ...]:
-    """Further runs on the first free places."""
+    """Return the places with these runs in the first free ones."""
     found = list(places)
     for run in runs:
         if run in found or len([*filter(None, found)]) >= MAX_RUNS:
@@ -214,7 +217,7 @@ def parse_run_id(text: str) -> int | None:
 
 
 def parse_zoom(text: str) -> Zoom | None:
-    """`from:to` with from < to."""
+    """Parse `from:to` with from < to."""
     try:
         low, high = map(float, text.split(":"))
     except ValueError:

@@ -1,6 +1,6 @@
-"""One run of a comparison: its numbers out of the job's row, and how they stand to the baseline's (pure).
+"""One run of a comparison: its numbers from the job's row, and whether they can be compared (pure).
 
-No points are read here: best, final and accuracy are what `metrics.summary` wrote when the points came in.
+No points are read: best, final and accuracy are in the summary that `metrics.summary` made of them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from metrics.compare.query import CompareQuery, Outcome, Setting
 
 MILLION = 1_000_000
 MAX_NAME_LENGTH = 18
+"""Characters of an end label: more would need a third of the chart's width."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """`short` is the name without what all names begin with; `price` in dollars for a million tokens."""
+    """`short` is the name without the beginning that all names share; `price` is in dollars for a million
+    tokens."""
 
     job: TuningJob
     style: RunStyle
@@ -31,7 +33,7 @@ class RunLine:
 
     @property
     def key(self) -> str:
-        """Its name among the traces of a chart."""
+        """The name of its traces in charts."""
         return f"r{self.job.pk}"
 
     def outcome(self, outcome: Outcome) -> float | None:
@@ -59,7 +61,7 @@ class RunLine:
 
     @property
     def tokens(self) -> int | None:
-        """Of the training dataset, read once; the service counted them."""
+        """Billable tokens of the training dataset in one epoch, as counted by the service."""
         return parse_int(self.job.statistics.get("totalBillableTokenCount"))
 
     @property
@@ -72,7 +74,7 @@ class RunLine:
 
     @property
     def cost(self) -> float | None:
-        """Dollars: tokens, read in every epoch, at the operator's price."""
+        """Dollars: tokens times epochs at the configured price."""
         epochs = self.job.epochs.effective
         if self.price is None or self.tokens is None or not epochs:
             return None
@@ -90,15 +92,15 @@ class RunLine:
             Setting.DURATION: job.elapsed,
         }[setting]
 
-    # ---- does its evaluation compare? ----
+    # ---- can its evaluation be compared? ----
 
     @property
     def validation_content(self) -> tuple[str, int] | None:
-        """What the pinned validation object holds: crc32c and size."""
+        """crc32c and size of the validation object, in the version that the job used."""
         return dataset_content(self.job.validation)
 
     def is_comparable_to(self, other: RunLine) -> bool:
-        """Evaluation losses compare on the same validation data, counted by the same tokenizer."""
+        """Whether both losses are of the same validation data and by the same tokenizer."""
         if self.validation_content is None or other.validation_content is None:
             return False
         return (
@@ -114,7 +116,7 @@ def dataset_content(dataset: Dataset | None) -> tuple[str, int] | None:
 def build_run_lines(
     jobs: Iterable[TuningJob], view: CompareQuery, prices: Mapping[str, float]
 ) -> list[RunLine]:
-    """In the order of the places; runs that are not there leave theirs free."""
+    """Return the runs in order of their places; the places of missing runs stay free."""
     by_id = {job.pk: job for job in jobs}
     placed = [(at, by_id[run]) for at, run in enumerate(view.places) if run in by_id]
     short = shorten_names([str(job) for _at, job in placed])
@@ -129,13 +131,13 @@ def find_baseline(lines: Sequence[RunLine], asked: int | None) -> RunLine | None
 
 
 def find_common_prefix(first: str, last: str) -> str:
-    """Of two texts, what both begin with; of sorted ones, the first and the last decide."""
+    """Return the common beginning of two texts, and so of all that are sorted between them."""
     length = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[:length]
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:
-    """What tells the names apart: without the words that all begin with, at most LONGEST long."""
+    """Return the names without the words that all begin with, at most MAX_NAME_LENGTH long."""
     common = find_common_prefix(min(names), max(names)) if len(set(names)) > 1 else ""
     cut = max(common.rfind(mark) for mark in " -_./:") + 1
     found = [name[cut:] or name for name in names]

@@ -1,4 +1,4 @@
-"""What was set in each run, line by line, and where the runs differ (pure)."""
+"""The table of settings: a row for each setting, and where the runs differ (pure)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from metrics.compare.runs import RunLine, dataset_content
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`asked` is what was left to the service or asked for, where it is not what stands here."""
+    """`requested` is shown before the text if the service chose or changed the value; `differs` is from the
+    baseline."""
 
     text: str
-    asked: str = ""
-    unlike: bool = False
+    requested: str = ""
+    differs: bool = False
     title: str = ""
 
 
@@ -33,16 +34,16 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """`key` decides whether two are alike, where the text alone does not."""
+    """`key` decides whether two values are the same, if the text alone does not."""
 
     text: str
-    asked: str = ""
+    requested: str = ""
     key: object = None
     title: str = ""
 
 
 def build_setting_rows(lines: Sequence[RunLine], baseline: RunLine | None) -> list[SettingRow]:
-    """Every setting that at least one run has."""
+    """Return a row for each setting that at least one run has."""
     found = []
     at = lines.index(baseline) if baseline else 0
     for label, read in SETTING_ROWS:
@@ -55,18 +56,18 @@ def build_setting_rows(lines: Sequence[RunLine], baseline: RunLine | None) -> li
 def build_setting_row(label: str | Promise, values: Sequence[Value], baseline: int) -> SettingRow:
     keys = [value.key or value.text for value in values]
     cells = [
-        Cell(value.text or "–", value.asked, key != keys[baseline], value.title)
+        Cell(value.text or "–", value.requested, key != keys[baseline], value.title)
         for value, key in zip(values, keys, strict=True)
     ]
     return SettingRow(label, cells, len(set(keys)) > 1)
 
 
 def format_hyperparameter(setting: HyperParameter) -> Value:
-    told = "" if setting.effective is None else f"{setting.effective:g}"
-    asked = _("recommended") if not setting.changed else ""
+    text = "" if setting.effective is None else f"{setting.effective:g}"
+    requested = _("recommended") if not setting.changed else ""
     if setting.changed and setting.resolved is not None and setting.resolved != setting.requested:
-        asked = f"{setting.requested:g} →"
-    return Value(told, asked if told else "")
+        requested = f"{setting.requested:g} →"
+    return Value(text, requested if text else "")
 
 
 def format_dataset(dataset: Dataset | None) -> Value:

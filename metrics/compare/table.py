@@ -1,4 +1,4 @@
-"""The table of a comparison: a row for each run, judged against the baseline, and headings that order it."""
+"""The table of a comparison: a row for each run, its distance from the baseline, and headings that sort."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from metrics.compare.runs import RunLine
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run in the table; `delta` is to the baseline's best, and `ranked` says whether it may be judged."""
+    """One run; `delta` is the distance from the baseline's best loss, `ranked` whether that can be
+    compared."""
 
     line: RunLine
     is_baseline: bool
@@ -26,7 +27,7 @@ class RunRow:
 
     @property
     def delta_text(self) -> str:
-        """With a true minus sign; three digits, or as many as show that it is not nothing."""
+        """`delta` with a minus sign and three digits, or as many as it takes to differ from zero."""
         if self.delta is None:
             return ""
         digits = next((n for n in (3, 4, 5) if round(self.delta, n)), 3)
@@ -51,7 +52,7 @@ class RunRow:
 
 @dataclass(frozen=True)
 class Heading:
-    """A column: `query` orders by it, `direction` is aria-sort's word."""
+    """A column; `query` sorts by it, `direction` is the value of aria-sort."""
 
     label: str
     css: str = ""
@@ -82,7 +83,7 @@ class Table:
         ]
 
     def _sort_lines(self) -> Sequence[RunLine]:
-        """Unknown values come last, whichever way."""
+        """Sort; unknown values come last in either direction."""
         key, down = self.view.sort.removeprefix("-"), self.view.sort.startswith("-")
         if not key:
             return self.lines
@@ -124,7 +125,7 @@ class Table:
 
     @property
     def sources(self) -> dict[str, str]:
-        """Where a column's numbers come from."""
+        """Where the numbers of a column come from, for tooltips."""
         return {
             "best": _("Lowest raw value of /eval_total_loss"),
             "final": _("Last raw value of /eval_total_loss"),
@@ -145,7 +146,7 @@ class Table:
         return line.best - base.best
 
     def _find_best_runs(self) -> dict[str, str]:
-        """By column, the run that is best among those that compare with the baseline; only among several."""
+        """Return, by column, the best of at least two runs that can be compared with the baseline."""
         ranked = [line for line in self.lines if self.is_ranked(line)]
         found = {}
         for name, sign in (("best", 1), ("final", 1), ("accuracy", -1)):

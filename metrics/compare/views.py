@@ -1,4 +1,4 @@
-"""The compare page, the figures that it draws, runs to add, and what it shows as CSV."""
+"""The compare page, its figures, runs to add, and its CSV files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
 GZIP_LEVEL = 1
-"""gzip's level for figures: noise hardly shrinks any further, and somebody waits."""
+"""gzip's fastest level: higher ones hardly shrink noisy figures, and take longer."""
 
 
 @require_GET
 @require_role(Role.VIEWER)
 def show_comparison(request: Request, project: Project) -> HttpResponse:
-    """The whole page; to htmx what stands about the charts. Ticked runs become an address of their own."""
+    """Render the page; for htmx the tables around the charts. Checked runs redirect to the address with
+    them."""
     compare = load_comparison(request, project)
     if "run" in request.GET:
         return redirect(f"{reverse('compare:page', args=[project.slug])}?{compare.view.query()}")
@@ -57,7 +58,7 @@ def search_candidates(request: Request, compare: Comparison) -> dict[str, object
 @require_GET
 @require_role(Role.VIEWER)
 def figures_json(request: Request, project: Project) -> HttpResponseBase:
-    """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
+    """Return the figures. The ETag stands for the content; Last-Modified is when the service was read."""
     compare = load_comparison(request, project)
     said = build_figures_payload(compare, request.GET.get("drawn", "")) | {"every": compare.poll_seconds}
     body = json.dumps(said, separators=(",", ":")).encode()
@@ -71,8 +72,11 @@ def figures_json(request: Request, project: Project) -> HttpResponseBase:
 
 
 def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]:
-    """The figures. The lines alone to a page that has these figures with another smoothing: `points` says of
-    how many points each is made, `5000,12000`. Once a run has more of them, the page gets the whole."""
+    """Return the figures, or only their lines for a page that has the same figures with another smoothing.
+
+    `points` is the number of points in each of the page's figures, `5000,12000`. If a run has more by now,
+    the page gets complete figures.
+    """
     if points and compare.lines:
         smoothed = compare.build_smoothed_lines()
         if points == ",".join(str(one["points"]) for one in smoothed.values()):
@@ -83,7 +87,7 @@ def build_figures_payload(compare: Comparison, points: str) -> dict[str, object]
 @require_GET
 @require_role(Role.VIEWER)
 def values_json(request: Request, project: Project) -> HttpResponse:
-    """What the page needs to smooth by itself; it asks for so much only where the runs are short."""
+    """Return the values that the page smooths itself; it requests them only for short runs."""
     body = json.dumps(
         load_comparison(request, project).encode_training_values(), separators=(",", ":")
     ).encode()
@@ -104,7 +108,7 @@ def json_response(request: Request, body: bytes) -> HttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def search_runs(request: Request, project: Project) -> HttpResponse:
-    """Runs to add, for the page's dialog; without JavaScript the page itself lists them."""
+    """Render runs to add, for the page's dialog; without JavaScript the page itself lists them."""
     compare = load_comparison(request, project)
     context = {"compare": compare, "view": compare.view, "candidates": search_candidates(request, compare)}
     return render(request, "metrics/compare/_found.html", context)
@@ -114,7 +118,7 @@ def search_runs(request: Request, project: Project) -> HttpResponse:
 @require_role(Role.VIEWER)
 @gzip_page
 def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
-    """Every stored point of the curves that are shown."""
+    """Return every stored point of the visible curves."""
     compare = load_comparison(request, project)
     metrics = compare.view.metrics
     series = compare.read_series({metric.series_name for metric in metrics})
@@ -125,7 +129,7 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
-    """A row for each run: its numbers, unrounded, then its settings."""
+    """Return a row for each run: unrounded numbers, then settings."""
     compare = load_comparison(request, project)
     header = csv_export.build_runs_header(compare.settings)
     rows = csv_export.iter_runs_rows(compare.table.rows, compare.lines, compare.settings)

@@ -1,7 +1,7 @@
-"""What the curves of a run say about it: findings with their numbers, without words (notes.py has those).
+"""Analyze the curves of a run: findings with their numbers; messages.py puts them into words.
 
-Plain data in, plain data out. Losses are judged raw, never smoothed. What is too little to judge by yields no
-finding; DECISIONS.md argues the tolerances ("When curves are called something").
+Plain data in, plain data out. Losses are analyzed raw, never smoothed. Too few points yield no finding.
+DECISIONS.md explains the tolerances in detail.
 """
 
 from __future__ import annotations
@@ -30,27 +30,36 @@ from metrics.point_store import NO_POINTS, Numbers, Points
 from metrics.run import Run, step_of
 
 TIE_TOLERANCE = 0.005
-"""Losses whose distance is less than this share of the lowest are called equal, however calm the curve."""
+"""Losses within this share of the lowest are equal, even on a smooth curve: half a percent changes no
+answers."""
 NOISE_MULTIPLE = 2.0
-"""And so are losses closer together than this many times the noise of neighbouring evaluations ..."""
+"""Losses within this many standard deviations of the noise are equal, too: chance explains such a difference
+..."""
 PLAIN_RISE = 0.1
-"""... but none that is this share higher, plainly worse: a curve with spikes is noisy and has a best."""
+"""... but a loss that is higher by this share is worse in any case: otherwise no spiky curve would have a
+best."""
 MIN_EVALUATIONS = 5
-"""Evaluations from which on the course of a curve is judged."""
+"""With fewer evaluations a curve has no course to speak of."""
 MIN_FOR_NOISE = 8
-"""Evaluations from which on their noise can be estimated; with fewer, each must lie above the one before."""
+"""Third differences of fewer evaluations are too few for their median; without an estimate of the noise,
+every evaluation of a rise must lie above the one before."""
 PATIENCE = 3
+"""Evaluations without a new best before a curve counts as level: one or two are often chance."""
 MIN_BLOCK, MAX_BLOCKS = 5, 20
-"""A level is the median of a block: of at least so many points, a curve being cut into at most so many."""
+"""Points in a block at least, whose median one or two spikes do not change, and blocks of a curve at most."""
 DIVERGENCE_FACTOR = 2.0
-"""A loss that many times its lowest level has diverged, where that gives up a tenth of what it had fallen."""
+"""A loss this many times its lowest level has diverged, if it also lost a tenth of what it had gained: a
+curve near zero doubles by chance."""
+RISING_TAU = 0.4
+"""Kendall's tau above which values rise: scattered values rarely reach it, a rise with noise does."""
 
 
 ALERTS = (NotANumber, Divergence, Overfitting, Plateau)
 
 
 def analyze_curves(series: Mapping[str, Points], run: Run, *, validated: bool = True) -> list[Finding]:
-    """The most important first; `validated` says whether the run was given a validation dataset."""
+    """Return the findings, the most important first; `validated` says whether the run has a validation
+    dataset."""
     train, evaluation = series.get(TRAIN_LOSS, NO_POINTS), series.get(EVAL_LOSS, NO_POINTS)
     curve = EvaluationCurve(evaluation.drop_nonfinite())
     broken: list[NotANumber | Divergence] = [
@@ -70,13 +79,13 @@ def analyze_curves(series: Mapping[str, Points], run: Run, *, validated: bool = 
 
 
 def find_alerts(series: Mapping[str, Points], run: Run) -> list[str]:
-    """The kinds of what somebody should look at, for lists that load no points."""
+    """Return the kinds of findings that need attention, for lists that do not load points."""
     kinds = [found.kind for found in analyze_curves(series, run) if isinstance(found, ALERTS)]
     return list(dict.fromkeys(kinds))
 
 
 class EvaluationCurve:
-    """The finite evaluations in order, and what counts as a difference between them."""
+    """The finite evaluations in order, and which differences between them count."""
 
     def __init__(self, points: Points) -> None:
         self.points = points
@@ -112,7 +121,7 @@ class EvaluationCurve:
 
     @cached_property
     def turn_index(self) -> int:
-        """The last evaluation that noise cannot tell from the lowest: where a rise would begin."""
+        """The last evaluation that equals the lowest within noise: a rise would begin there."""
         return int(np.flatnonzero(self.values <= self.lowest + self.tolerance)[-1])
 
     @property
@@ -126,13 +135,13 @@ class EvaluationCurve:
 
     @property
     def is_rising(self) -> bool:
-        """Whether its end lies above its lowest by more than chance would put it there.
+        """Whether the end lies above the lowest value by more than chance explains.
 
-        The lowest of n values lies below their mean by up to sqrt(2 ln n) times the noise, by chance alone.
+        By chance alone the lowest of n values lies up to sqrt(2 ln n) times the noise below their mean.
         """
         after = self.values[self.turn_index :]
         end = after[1:][-PATIENCE:]
-        if len(end) < 2 or _kendall_tau(after) <= 0.4:
+        if len(end) < 2 or _kendall_tau(after) <= RISING_TAU:
             return False
         rise = float(end.mean()) - self.lowest
         plain = rise > PLAIN_RISE * abs(self.lowest) and bool((np.diff(after) > 0).all())
@@ -143,7 +152,7 @@ class EvaluationCurve:
 
     @property
     def is_falling(self) -> bool:
-        """Whether it is lowest at its end, and well below where it was a few evaluations ago."""
+        """Whether the end is the lowest, and clearly below the values a few evaluations earlier."""
         end = self.values[-1 - self.patience :]
         fell = float(end[0] - end[-1])
         if len(self) < MIN_FOR_NOISE:
@@ -152,10 +161,11 @@ class EvaluationCurve:
 
 
 def estimate_noise(values: Numbers) -> float:
-    """Standard deviation around whatever smooth curve the later half follows; 0 where too few tell it.
+    """Return the standard deviation around the smooth curve of the second half; 0 for fewer than
+    MIN_FOR_NOISE.
 
-    Third differences are blind to any parabola, and their median to the few points where a curve bends.
-    It is taken larger where few values tell it.
+    Third differences remove any parabola, and their median ignores the few points where a curve bends. An
+    estimate from few values is increased.
     """
     if len(values) < MIN_FOR_NOISE:
         return 0.0
@@ -164,7 +174,8 @@ def estimate_noise(values: Numbers) -> float:
 
 
 def _kendall_tau(values: Numbers) -> float:
-    """Kendall's tau with time: 1 where each value is above all before it, about 0 where they only scatter."""
+    """Return Kendall's tau with time: 1 if each value is above all before it, about 0 if they only
+    scatter."""
     signs = np.sign(values[None, :] - values[:, None])[np.triu_indices(len(values), 1)]
     return float(signs.mean()) if len(signs) else 0.0
 
@@ -173,13 +184,13 @@ def find_odd_values(metric: str, points: Points) -> Iterator[NotANumber]:
     steps = points.nonfinite_steps()
     if len(steps):
         finite = points.drop_nonfinite().steps
-        lasting = not len(finite) or bool(finite[-1] < steps[0])
-        yield NotANumber(metric, int(steps[0]), len(steps), lasting)
+        is_lasting = not len(finite) or bool(finite[-1] < steps[0])
+        yield NotANumber(metric, int(steps[0]), len(steps), is_lasting)
 
 
 def find_divergence(train: Points, curve: EvaluationCurve) -> list[Divergence]:
     found = [*_iter_divergence(TRAIN_LOSS, train)]
-    # A validation loss that doubles while training falls is overfitting.
+    # A validation loss that doubles while training loss falls is overfitting, not divergence.
     if not found and len(curve) >= MIN_EVALUATIONS and not _falls_after(train, curve.turn_index, curve):
         found = [*_iter_divergence(EVAL_LOSS, curve.points, 2)]
     return found
@@ -199,7 +210,7 @@ def _iter_divergence(metric: str, points: Points, least: int = MIN_BLOCK) -> Ite
 
 
 def levels(metric: str, points: Points, least: int = MIN_BLOCK) -> list[Level]:
-    """The curve in blocks of equal length, a remainder at its beginning left out."""
+    """Return the levels of blocks of equal length; a remainder at the beginning is left out."""
     size = max(least, len(points) // MAX_BLOCKS)
     if len(points) < size:
         return []
@@ -214,7 +225,7 @@ def levels(metric: str, points: Points, least: int = MIN_BLOCK) -> list[Level]:
 def judge_course(
     train: Points, curve: EvaluationCurve, run: Run
 ) -> list[Overfitting | Plateau | StillFalling]:
-    """At most one word about the course of the validation loss."""
+    """Return at most one finding about the course of the validation loss."""
     if len(curve) < MIN_EVALUATIONS:
         return []
     if curve.is_rising and _falls_after(train, curve.turn_index, curve):
@@ -227,7 +238,7 @@ def judge_course(
 
 
 def _falls_after(train: Points, start: int, curve: EvaluationCurve) -> bool:
-    """Whether training loss is lower at the end than around that evaluation, by more than a tie."""
+    """Whether training loss is lower at the end than around that evaluation, by more than TIE_TOLERANCE."""
     if len(train) < 2 * MIN_BLOCK:
         return False
     at = int(train.steps.searchsorted(curve.points.steps[start], side="right"))
@@ -241,7 +252,7 @@ def _is_near_planned_end(run: Run, step: int) -> bool:
 
 
 def choose_checkpoint(curve: EvaluationCurve, evaluation: Points, run: Run) -> list[CheckpointChoice]:
-    """Of checkpoints that equal the lowest the default, else the earliest."""
+    """Choose, among checkpoints that equal the lowest, the default or else the earliest."""
     measured = [one for one in (_measure_checkpoint(each, evaluation) for each in run.checkpoints) if one]
     if len(curve) < PATIENCE or not measured:
         return []
@@ -258,7 +269,7 @@ def choose_checkpoint(curve: EvaluationCurve, evaluation: Points, run: Run) -> l
 
 
 def _measure_checkpoint(checkpoint: Checkpoint, evaluation: Points) -> MeasuredCheckpoint | None:
-    """None also where the evaluation before it was not a number: an older one would flatter it."""
+    """Return None also if the last evaluation before it was not a number: an older one could be too good."""
     index = int(evaluation.steps.searchsorted(step_of(checkpoint), side="right")) - 1
     if index < 0 or not np.isfinite(evaluation.values[index]):
         return None

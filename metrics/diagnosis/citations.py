@@ -1,4 +1,4 @@
-"""Where a shown number comes from, as its title says it."""
+"""Sources of displayed numbers, for their tooltips."""
 
 from __future__ import annotations
 

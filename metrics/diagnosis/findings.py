@@ -1,4 +1,4 @@
-"""What can be found about a run's curves, with the numbers that show it. Plain data, no words."""
+"""Findings about the curves of a run, with the numbers that show them. Plain data, no words."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class NotANumber:
-    """Values that are NaN or infinite; `lasting` where the curve has had no number since."""
+    """Values that are NaN or infinite; `is_lasting` if no finite value followed."""
 
     metric: str
     first: int
     count: int
-    lasting: bool
+    is_lasting: bool
     kind: ClassVar[str] = "not_a_number"
 
 
@@ -47,7 +47,7 @@ class Divergence:
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """`start` is the last evaluation that noise cannot tell from the lowest; `now` the last of all."""
+    """`start` is the last evaluation that equals the lowest within noise; `now` is the last one."""
 
     start: Reading
     epoch: float | None
@@ -57,7 +57,8 @@ class Overfitting:
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """`best` is the first of the evaluations that equal the lowest; `checks` were made after it."""
+    """`best` is the first evaluation that equals the lowest; `checks` is the number of evaluations after
+    it."""
 
     best: Reading
     checks: int
@@ -66,7 +67,7 @@ class Plateau:
 
 @dataclass(frozen=True, slots=True)
 class StillFalling:
-    """A run that came to its planned end while validation loss fell."""
+    """A run that reached its planned end while validation loss was falling."""
 
     before: Reading
     now: Reading
@@ -81,7 +82,8 @@ class MeasuredCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointChoice:
-    """The exported checkpoint nearest to the lowest loss; `last` and `default` only where they are worse."""
+    """The exported checkpoint nearest to the lowest loss; `last` and `default` are None unless they are
+    worse."""
 
     best: MeasuredCheckpoint
     is_default: bool
@@ -92,9 +94,9 @@ class CheckpointChoice:
 
 @dataclass(frozen=True, slots=True)
 class NoEvaluation:
-    """`given`: there was a validation dataset all the same."""
+    """There is no validation loss; `has_dataset` says whether there is a validation dataset."""
 
-    given: bool
+    has_dataset: bool
     kind: ClassVar[str] = "no_evaluation"
 
 

@@ -1,4 +1,4 @@
-"""What stands below the charts in words: notes, and each number in them with where it was read."""
+"""Findings in words: the notes below the charts, and the source of each number in them."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from metrics.metric_names import EVAL_LOSS
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A tinted band: what is wrong, what it means. `again` offers to tune again, `default` to make that
-    checkpoint the default; `machine` is foreign."""
+    """A colored box: what is wrong, and what it means. `again` is the label of a link to tune again,
+    `default` the checkpoint to offer as default, `machine` the service's own message."""
 
     title: str
     text: str = ""
@@ -42,7 +42,7 @@ class Note:
 
 
 def build_notes(findings: Sequence[Finding], *, over: bool, settable: bool) -> list[Note]:
-    """What was found about the course and the checkpoints is one note, everything else its own."""
+    """Return one note about course and checkpoints together, and one for each other finding."""
     kept = next((one for one in findings if isinstance(one, CheckpointChoice)), None)
     course = next((one for one in findings if isinstance(one, Overfitting | Plateau | StillFalling)), None)
     alerts = [alert_note(one, over) for one in findings if isinstance(one, NotANumber | Divergence)]
@@ -53,7 +53,7 @@ def build_notes(findings: Sequence[Finding], *, over: bool, settable: bool) -> l
 def _iter_course_notes(
     course: Overfitting | Plateau | StillFalling | None, kept: CheckpointChoice | None, settable: bool
 ) -> Iterator[Note]:
-    """The course of the validation loss, what it means for the checkpoints, and for more epochs."""
+    """Yield the note about the course of the validation loss, the checkpoints, and more epochs."""
     better = kept if settable and kept and kept.default else None
     default = better.best.checkpoint.id if better else ""
     if course:
@@ -76,7 +76,7 @@ def advise_epochs(course: Overfitting | Plateau | StillFalling) -> str:
 
 
 def describe_checkpoints(kept: CheckpointChoice) -> list[SafeString]:
-    """Which one to take, then what the last one and the default cost against it."""
+    """Return sentences about the best checkpoint, and how much worse the last one and the default are."""
     best = {"id": render_checkpoint_id(kept.best)}
     if kept.is_default:
         said = [
@@ -159,8 +159,8 @@ def _overfitting_note(found: Overfitting) -> Note:
 
 
 def alert_note(finding: NotANumber | Divergence, over: bool) -> Note:
-    """What is broken; red where the run can learn nothing more."""
-    if isinstance(finding, NotANumber) and not finding.lasting:
+    """Return the note about NaN values or a divergence; red if the run cannot recover."""
+    if isinstance(finding, NotANumber) and not finding.is_lasting:
         return _gap_note(finding)
     if isinstance(finding, NotANumber):
         words = (
@@ -189,7 +189,7 @@ def suggest_remedy(over: bool) -> str:
 
 
 def _gap_note(found: NotANumber) -> Note:
-    """The numbers came back after it."""
+    """Return the note about NaN values that finite values followed."""
     words = (
         ngettext(
             "Validation loss is NaN or infinite at %(n)s step.",
@@ -211,7 +211,7 @@ def _gap_note(found: NotANumber) -> Note:
 
 
 def no_evaluation_note(found: NoEvaluation) -> Note:
-    if found.given:
+    if found.has_dataset:
         title = _("The service recorded no validation loss.")
         text = _("Training loss can’t show which checkpoint is best. Test the checkpoints instead.")
         return Note(title, text, "", "info")
@@ -219,11 +219,11 @@ def no_evaluation_note(found: NoEvaluation) -> Note:
     return Note(_("No validation curve."), text, "", "info", _("Tune again with validation"))
 
 
-# ---- numbers with where they come from ----
+# ---- numbers with their sources ----
 
 
 def format_sentence(template: str, **values: SafeString) -> SafeString:
-    """The sentence as HTML, its numbers being HTML already."""
+    """Return the sentence as HTML; its values are HTML already."""
     return mark_safe(conditional_escape(template) % values)  # noqa: S308
 
 
@@ -236,12 +236,12 @@ def render_cited(text: str, source: str) -> SafeString:
 
 
 def render_step(reading: Reading) -> SafeString:
-    """The step of a reading."""
+    """Return the step of a reading."""
     return render_cited(f"{reading.step:,}", cite_step(reading.metric, reading.step))
 
 
 def render_value(found: Reading | Level) -> SafeString:
-    """The value of a reading, or of a level."""
+    """Return the value of a reading or a level."""
     if isinstance(found, Level):
         return render_cited(f"{found.value:.3f}", cite_span(found.metric, found.first, found.last))
     return render_cited(f"{found.value:.3f}", cite_step(found.metric, found.step))

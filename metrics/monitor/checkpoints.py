@@ -1,4 +1,4 @@
-"""The checkpoint table: what a run exported, and how good each was when it was made (pure)."""
+"""The table of exported checkpoints, each with its validation loss (pure)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from metrics.summary import find_best_index
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """`loss` is the validation loss last measured up to the checkpoint, at step `measured`; `best_at` is the
-    step of the lowest of all, from which `from_best` counts."""
+    """`loss` is the last validation loss before the checkpoint, measured at step `measured`; `from_best` is
+    its distance from the lowest of all, which was measured at step `best_at`."""
 
     checkpoint: Checkpoint
     default: bool
@@ -28,7 +28,7 @@ class CheckpointRow:
 
     @property
     def endpoint(self) -> str:
-        """Short enough for a column, and still told from its neighbours."""
+        """Its id, shortened for a column; the last digits tell neighbors apart."""
         name = resource_id(self.checkpoint.endpoint)
         return f"{name[:4]}…{name[-3:]}" if len(name) > 9 else name
 
@@ -44,7 +44,7 @@ class CheckpointRow:
 
 
 def build_checkpoint_rows(run: Run, evaluation: Points) -> list[CheckpointRow]:
-    """The latest first."""
+    """Return a row for each checkpoint, the latest first."""
     losses = [loss_at(evaluation, step_of(one)) for one in run.checkpoints]
     known = [loss for loss, _step in losses if loss is not None]
     index = find_best_index(evaluation)
@@ -65,7 +65,7 @@ def build_checkpoint_rows(run: Run, evaluation: Points) -> list[CheckpointRow]:
 
 
 def loss_at(evaluation: Points, step: int) -> tuple[float | None, int | None]:
-    """The last finite value up to `step`, and where it was measured."""
+    """Return the last finite value up to `step`, and the step where it was measured."""
     known = evaluation.drop_nonfinite()
     index = int(known.steps.searchsorted(step, side="right")) - 1
     return (float(known.values[index]), int(known.steps[index])) if index >= 0 else (None, None)

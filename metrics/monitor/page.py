@@ -1,4 +1,4 @@
-"""What the Monitor tab says beside the curves: how far, how fresh, what is wrong, which checkpoints."""
+"""The Monitor tab beside its curves: progress, age of the data, notes, and checkpoints."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
 
 STALE_AFTER = timedelta(seconds=60)
+"""Without a read for this long, the worker is late by several polls."""
 START_POLL_SECONDS, LIVE_POLL_SECONDS, LATE_POLL_SECONDS = 1, 4, 30
 """Seconds between two requests of the page: until the first point of a job that has just started, while the
 run goes on, and while last points may still come."""
@@ -38,7 +39,7 @@ run goes on, and while last points may still come."""
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart's frame; `tall` is the one that the others stand beside."""
+    """The frame of one chart; the `tall` one has the others beside it."""
 
     name: str
     title: str
@@ -57,7 +58,7 @@ def panels() -> list[Panel]:
 
 @dataclass(frozen=True, slots=True)
 class Monitor:
-    """One job's curves as they stand, with what was read from where and when."""
+    """One job's curves as they are now, and when they were read."""
 
     job: TuningJob
     feed: Feed | None
@@ -82,7 +83,7 @@ class Monitor:
 
     @property
     def read_error(self) -> dict[str, Any]:
-        """Why the last reading failed, as it is kept; empty when it did not."""
+        """Why the last read failed, as stored; empty if it did not."""
         return self.feed.error if self.feed else {}
 
     @property
@@ -98,7 +99,7 @@ class Monitor:
         return max((int(found.steps[-1]) for found in self.series.values()), default=0)
 
     def version(self) -> str:
-        """Changes when, and only when, anything that the page shows changes."""
+        """Return a digest that changes if, and only if, anything on the page changes."""
         said = (
             self.run,
             self.controls,
@@ -115,19 +116,19 @@ class Monitor:
         return digest.hexdigest()
 
     def facts_digest(self) -> str:
-        """Changes with what stands below the charts."""
+        """Return a digest of what is below the charts."""
         said = repr((self.job.state, self.notes(), self.checkpoints()))
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
     def utc_offset(self) -> float:
-        """The reader's distance from UTC in seconds, in which the clock axis is written."""
+        """Return the reader's offset from UTC in seconds, for the clock axis."""
         distance = timezone.localtime(self.now).utcoffset()
         return distance.total_seconds() if distance else 0.0
 
     # ---- words ----
 
     def placeholder(self) -> str:
-        """The one sentence that stands in the charts' place while there is none."""
+        """Return the sentence that is shown while there are no charts."""
         if self.series:
             return ""
         if self.read_error:
@@ -148,7 +149,7 @@ class Monitor:
         return " · ".join(filter(None, [done, self.format_time_left()]))
 
     def format_time_left(self) -> str:
-        """How long the run still takes at its present rate; blank where that is not known."""
+        """Return the time left at the present rate; empty if it is not known."""
         pace = measure_rate(self.series.get(TRAIN_LOSS, NO_POINTS))
         if self.job.is_final or not pace or not self.run.steps or self.latest_step >= self.run.steps:
             return ""
@@ -160,7 +161,7 @@ class Monitor:
         return _("about %(n)d h left") % {"n": round(minutes / 60)}
 
     def axes(self) -> list[tuple[Axis, str]]:
-        """What the x axis can measure; epochs only where their length is known."""
+        """Return the units of the x axis; epochs only if their length is known."""
         return [found for found in axis_labels() if found[0] != Axis.EPOCH or self.run.steps_per_epoch]
 
     def scales(self) -> list[tuple[Scale, str]]:
@@ -171,7 +172,7 @@ class Monitor:
         return Controls().smoothing
 
     def script_labels(self) -> str:
-        """What the page itself says as time goes by, as JSON."""
+        """Return the texts of the page's script as JSON."""
         return json.dumps(chip_labels(), ensure_ascii=False)
 
     # ---- notes ----
@@ -187,7 +188,8 @@ class Monitor:
             yield Note(self._format_read_time(), text, icon="schedule")
 
     def _read_error_note(self) -> Note:
-        """Why the last reading failed: not being allowed to look is not the same as nothing to see."""
+        """Return why the last read failed; a missing permission is explained, since it does not affect
+        tuning."""
         error = deserialize(self.read_error)
         banner = explain_error(error, on_engine=self.job.project.on_engine)
         if isinstance(error, PermissionDenied):
@@ -221,7 +223,7 @@ class Monitor:
         return checkpoints.build_checkpoint_rows(self.run, self.evaluation)
 
     def checkpoint_words(self) -> str:
-        """How many there are of how many, as far as that is known."""
+        """Return how many checkpoints there are, and of how many if that is known."""
         count = len(self.run.checkpoints)
         if self.job.export_last_checkpoint_only:
             return _("only the last one is saved")

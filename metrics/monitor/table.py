@@ -1,4 +1,4 @@
-"""The table twin of a chart, and every point as CSV: the same numbers, without a picture (pure)."""
+"""The numbers of a chart as a table, and every point as rows of CSV (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CSV_HEADER = ["metric", "step", "wall_time", "value"]
 
 @dataclass(slots=True)
 class PointRow:
-    """One step; a series without a point there has None."""
+    """One step; None for a series without a point there."""
 
     step: int
     epoch: float | None
@@ -26,7 +26,7 @@ class PointRow:
 
 
 def build_table_rows(series: Mapping[str, Points], chart: str, run: Run) -> list[PointRow]:
-    """The latest step first; a long series is thinned as on the chart."""
+    """Return the rows, the latest step first; a long series is downsampled as on the chart."""
     found: dict[int, PointRow] = {}
     for column, metric in (("train", CHARTS[chart].train), ("evaluation", CHARTS[chart].evaluation)):
         for step, wall, value in iter_drawn_points(series.get(metric, NO_POINTS)):
@@ -42,13 +42,13 @@ def iter_drawn_points(points: Points) -> Iterator[tuple[int, float, float]]:
 
 
 def select_chart_series(series: Mapping[str, Points], chart: str) -> dict[str, Points]:
-    """The series that one chart shows; all of them for a name that is no chart."""
+    """Return the series of one chart, or all of them if there is no chart of that name."""
     names = {CHARTS[chart].train, CHARTS[chart].evaluation} if chart in CHARTS else series.keys()
     return {metric: points for metric, points in series.items() if metric in names}
 
 
 def iter_csv_rows(series: Mapping[str, Points]) -> Iterator[tuple[str, int, str, float]]:
-    """Every point, a row of CSV_HEADER each."""
+    """Yield every point as a row of CSV_HEADER."""
     for metric, points in sorted(series.items()):
         for step, wall, value in zip(*(array.tolist() for array in points.arrays()), strict=True):
             yield metric, step, datetime.fromtimestamp(wall, UTC).isoformat(), value

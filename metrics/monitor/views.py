@@ -23,7 +23,7 @@ from studio.people.access import Request, require_role
 @require_GET
 @require_role(Role.VIEWER)
 def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
-    """The whole tab; to htmx its panel, or only what stands below the charts."""
+    """Render the whole tab; for htmx its panel, or only the facts below the charts."""
     job = job_or_404(request, project, pk)
     if job.is_draft:
         return redirect(job)
@@ -38,7 +38,7 @@ def show_monitor(request: Request, project: Project, pk: int) -> HttpResponse:
 @require_role(Role.VIEWER)
 @gzip_page
 def figures_json(request: Request, project: Project, pk: int) -> HttpResponseBase:
-    """What the charts draw. ETag stands for the content; Last-Modified tells when the service was read."""
+    """Return the figures. The ETag stands for the content; Last-Modified is when the service was read."""
     page = load_monitor(request, project, pk)
     etag = quote_etag(page.version())
     response = get_conditional_response(request, etag=etag) or JsonResponse(
@@ -79,7 +79,7 @@ def show_table(request: Request, project: Project, pk: int, chart: str) -> HttpR
 @require_role(Role.VIEWER)
 @gzip_page
 def points_csv(request: Request, project: Project, pk: int) -> StreamingHttpResponse:
-    """Every stored point, or those of one `chart`."""
+    """Return every stored point, or those of one `chart`."""
     page = load_monitor(request, project, pk)
     series = table.select_chart_series(page.series, request.GET.get("chart", ""))
     return stream_csv(f"job-{pk}-metrics.csv", table.CSV_HEADER, table.iter_csv_rows(series))

@@ -1,4 +1,4 @@
-"""The sample of a run's line, as its chart draws it."""
+"""Tags of the compare page: a sample of a run's line as the chart draws it, and formats."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ register = template.Library()
 
 
 @register.simple_tag
-def swatch(look: RunStyle) -> SafeString:
+def swatch(style: RunStyle) -> SafeString:
     return format_html(
         '<svg class="swatch s{}" viewBox="0 0 30 10" aria-hidden="true">'
         '<path d="M0 5h30" stroke-dasharray="{}"/><path class="mk" d="{}"/></svg>',
-        look.color_number,
-        look.svg_dashes or "none",
-        look.svg_shape,
+        style.color_number,
+        style.svg_dashes or "none",
+        style.svg_shape,
     )
 
 

@@ -44,7 +44,7 @@ MARKER_ROOM = 24
 
 @dataclass(frozen=True, slots=True)
 class RunCurve:
-    """One run with its points: `key` names its traces, `ranked` says whether its losses compare."""
+    """One run with its points; `key` names its traces, `ranked` says whether its loss can be compared."""
 
     key: str
     name: str
@@ -89,7 +89,7 @@ class SharedRuler:
 
 
 def build_rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) -> list[Ruler]:
-    """One for each run; elapsed time is counted in the unit of the longest."""
+    """Return a ruler for each run; all count elapsed time in the unit of the longest run."""
     found = [Ruler(axis, run, clock, offset) for run, clock in runs]
     if not any(ruler.is_timed for ruler in found):
         return found
@@ -98,7 +98,7 @@ def build_rulers(axis: Axis, runs: Sequence[tuple[Run, Points]], offset: float) 
 
 
 def build_metric_figure(metric: Metric, curves: Sequence[RunCurve], view: CompareQuery) -> Json:
-    """`curves` has at least one; runs without a point of this metric have no trace."""
+    """Return the chart of at least one run; runs without a point of this metric have no trace."""
     controls = view.controls
     drawn = [curve for curve in curves if len(curve.points)]
     shared = SharedRuler([curve.ruler for curve in drawn or curves])
@@ -124,12 +124,12 @@ def build_metric_figure(metric: Metric, curves: Sequence[RunCurve], view: Compar
 
 
 def points_per_trace(runs: int) -> int:
-    """Points of one trace."""
+    """Return how many points each trace may have."""
     return max(MIN_POINTS_PER_RUN, min(MAX_POINTS, POINT_BUDGET // max(1, runs)))
 
 
 def is_smoothed(metric: Metric, controls: Controls) -> bool:
-    """Validation is drawn as it was measured: it is sparse, and an average of few values misleads."""
+    """Whether the metric is smoothed: validation never is, since an average of few values misleads."""
     return metric.is_training and controls.smoothing > 0
 
 
@@ -157,14 +157,14 @@ def build_smoothed_lines(curves: Sequence[RunCurve], view: CompareQuery) -> dict
 
 
 def thin_curve(curve: RunCurve, zoom: Zoom | None, each: int) -> tuple[Any, Any, Numbers]:
-    """The indices of the points to draw, their x, and their values."""
+    """Return the indices of the points to draw, their x, and their values."""
     places, values = curve.ruler.x_of_points(curve.points), curve.points.values
     kept = select_indices(places, values, zoom, each)
     return kept, places[kept], values[kept]
 
 
 def select_indices(places: Any, values: Numbers, zoom: Zoom | None, each: int) -> Any:
-    """Indices of the points to draw: of what is zoomed into and one more on either side, or else of all."""
+    """Return the indices of the points to draw, of all or of those in `zoom` and one more on either side."""
     first, last = 0, len(places)
     if zoom:
         first = max(0, int(np.searchsorted(places, zoom[0])) - 1)
@@ -180,7 +180,7 @@ def build_line_trace(curve: RunCurve, x: Any, y: Numbers, *, marked: bool, dashe
     found = _trace(curve, x, y, 3.0 if curve.baseline else 2.0)
     found["line"]["dash"] = "solid" if curve.baseline or not dashed else curve.style.plotly_dash
     if marked:
-        outline = {"color": curve.style.colour, "width": 1.5}
+        outline = {"color": curve.style.color, "width": 1.5}
         found |= {
             "marker": {"symbol": curve.style.plotly_marker, "size": 6, "line": outline},
             "cliponaxis": False,
@@ -196,7 +196,7 @@ def _trace(curve: RunCurve, x: Any, y: Numbers, width: float) -> Json:
         "name": curve.name,
         "legendgroup": curve.key,
         "visible": not curve.hidden,
-        "line": {"color": curve.style.colour, "width": width, "simplify": False},
+        "line": {"color": curve.style.color, "width": width, "simplify": False},
     }
 
 

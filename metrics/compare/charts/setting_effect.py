@@ -1,4 +1,4 @@
-"""One setting against what came of it: a dot for each run -> a Plotly figure (pure)."""
+"""The effect of one setting: a dot for each run -> a Plotly figure (pure)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ OUTCOME_LABELS: dict[Outcome, str | Promise] = {
     Outcome.ACCURACY: gettext_lazy("Token accuracy at the best step"),
 }
 MAX_LABELED_DOTS = 12
+"""Names of more runs would overlap."""
 
 
 def select_drawable(
     lines: Sequence[RunLine], setting: Setting, outcome: Outcome
 ) -> list[tuple[RunLine, float, float]]:
-    """The runs of which both are known, with the two numbers."""
+    """Return the runs for which both numbers are known, with the numbers."""
     return [
         (line, x, y)
         for line in lines
@@ -64,7 +65,7 @@ def _build_axis(label: str | Promise, values: Sequence[float]) -> Json:
 
 
 def build_dot(line: RunLine, x: float, y: float, baseline: RunLine | None, form: str, named: bool) -> Json:
-    """Hollow where the loss does not compare with the baseline's."""
+    """Return the trace of one run; hollow if its loss cannot be compared with the baseline's."""
     ranked = baseline is None or line.is_comparable_to(baseline)
     symbol = line.style.plotly_marker if not ranked else line.style.plotly_marker.removesuffix("-open")
     note = "" if ranked else " · " + _("not comparable")
@@ -84,14 +85,14 @@ def build_dot(line: RunLine, x: float, y: float, baseline: RunLine | None, form:
         "marker": {
             "symbol": symbol,
             "size": 11,
-            "color": line.style.colour,
-            "line": {"color": line.style.colour, "width": 1.5},
+            "color": line.style.color,
+            "line": {"color": line.style.color, "width": 1.5},
         },
     }
 
 
 def _padded_range(values: Sequence[float]) -> Json:
-    """A range with space around the outer dots; round about the value where there is only one."""
+    """Return a range with room around the outer dots, or around the value if there is only one."""
     if not values:
         return {"range": [0, 1]}
     low, high = min(values), max(values)

@@ -1,4 +1,4 @@
-"""How far the y axis of a chart of many runs reaches, and what it leaves out (pure)."""
+"""The y axis of a chart of many runs, and what is outside it (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studio.plotly_figures import Json
 
 
 def build_y_axis(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
-    """Plotly's y axis for the values of these runs."""
+    """Return Plotly's y axis for the values of these runs."""
     if metric.is_loss:
         return _build_loss_axis(metric, runs, controls)
     if metric.is_accuracy:
@@ -25,7 +25,7 @@ def build_y_axis(metric: Metric, runs: Sequence[Numbers], controls: Controls) ->
 
 
 def _build_loss_axis(metric: Metric, runs: Sequence[Numbers], controls: Controls) -> Json:
-    """From the lowest bottom to the highest top that any run alone would have."""
+    """Return an axis that covers the range of every run."""
     log = controls.scale == Scale.LOG
     nothing = NO_POINTS.values
     pairs = [(values, nothing) if metric.is_training else (nothing, values) for values in runs]

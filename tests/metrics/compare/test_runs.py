@@ -124,7 +124,7 @@ def test_settings_show_what_differs_from_the_baseline(
 ) -> None:
     rows = load_comparison(project, tuner, jobs.values()).settings
     differing = {
-        str(row.label): [cell.text for cell in row.cells if cell.unlike] for row in rows if row.differs
+        str(row.label): [cell.text for cell in row.cells if cell.differs] for row in rows if row.differs
     }
     assert differing == {
         "Training dataset": ["banking77-v2.jsonl", "banking77-v2.jsonl"],
@@ -140,7 +140,7 @@ def test_settings_show_what_differs_from_the_baseline(
 
 def test_setting_shows_recommended_values(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     rows = {str(row.label): row for row in load_comparison(project, tuner, jobs.values()).settings}
-    asked = [cell.asked for cell in rows["Learning rate multiplier"].cells]
+    requested = [cell.requested for cell in rows["Learning rate multiplier"].cells]
     assert asked == ["recommended", "recommended", "", "recommended", "recommended"]
 
 

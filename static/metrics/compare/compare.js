@@ -90,7 +90,7 @@
      *  label with its last value. Empty otherwise. */
     pointCountsIfOnlyLinesChange(charts) {
       const figures = charts.map(name => this.figures[name]);
-      const bare = figure => figure && !figure.layout.annotations.some(one => one.name?.startsWith("end-"));
+      const bare = figure => figure && !figure.layout.annotations?.some(one => one.name?.startsWith("end-"));
       return this.over && figures.every(bare) ? figures.map(figure => figure.points).join(",") : "";
     }
 

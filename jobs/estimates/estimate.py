@@ -74,7 +74,7 @@ class Epochs:
     """
 
     range: Range
-    basis: Literal["asked", "catalogue", "jobs", "unknown"]
+    basis: Literal["asked", "catalog", "jobs", "unknown"]
     jobs: int = 0
 
 
@@ -132,7 +132,7 @@ def estimate_epochs(
         return Epochs(Range(epoch_count, epoch_count), "asked")
     if model.recommended:
         count = model.recommended.recommend_epochs(data.examples)
-        return Epochs(Range(count, count), "catalogue")
+        return Epochs(Range(count, count), "catalog")
     runs = [run for run in past if run.epochs and not run.asked]
     runs = [run for run in runs if is_similar_size(run.examples, data.examples)] or runs
     counts = [run.epochs for run in runs if run.epochs]

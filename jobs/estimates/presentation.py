@@ -41,7 +41,7 @@ def epochs_basis(epochs: Epochs, model: BaseModel) -> str:
     match epochs.basis:
         case "asked":
             return _("Set by you.")
-        case "catalogue":
+        case "catalog":
             return _("Recommended for this number of examples (model catalog as of %(date)s).") % {
                 "date": format_iso_date(model.as_of)
             }

@@ -1,4 +1,4 @@
-"""A draft that is ready to start, and a service that answers as a test tells it to."""
+"""A draft that is ready to start, and a service that gives the responses set by a test."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
 
 @pytest.fixture
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertexServer]:
-    """Takes the engine's place. The client's own second try of a GET is made quick."""
+    """A fake service at the engine's address. The client's retry of a GET is made fast."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
     monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(2.0, 1.5)))
     with run_server() as double:
@@ -64,6 +64,6 @@ def remote_job(number: int = 1, state: str = job_states.RUNNING, **fields: Any) 
 
 @pytest.fixture
 def on_engine(engine: Engine, settings: Settings) -> Engine:
-    """The real engine behind the project; its storage and its jobs are shared by all tests."""
+    """The real engine for the project; its storage and jobs are shared by all tests."""
     settings.ENGINE_URL = engine.url
     return engine

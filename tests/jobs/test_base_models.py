@@ -1,4 +1,4 @@
-"""The bases of an engine find their way into the wizard."""
+"""The wizard offers the base models of an engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def with_another(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """An engine that has a plain model folder beside its own base."""
+    """An engine with a further model folder besides its own base."""
     folder = tmp_path_factory.mktemp("another")
     other = write_base(folder / "models" / "chat-0.5b")
     (other / "base.json").unlink()

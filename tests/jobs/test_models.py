@@ -1,4 +1,4 @@
-"""A job's verbs: what may happen to the row, once and only once."""
+"""State changes of a job, each of which happens at most once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tuned model to talk to, and an endpoint that says what a test tells it to."""
+"""A tuned model to chat with, and an endpoint that gives the answers set by a test."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
         return step is not CUT
 
     def wait_for_event(self, event: Event) -> None:
-        """Until the event; also until the asker is gone, which a closed socket tells by an empty read."""
+        """Wait until the event is set or the client has disconnected (an empty read)."""
         self.connection.settimeout(0.05)
         while not event.is_set():
             with suppress(TimeoutError):
@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def endpoint(settings: Settings) -> Iterator[Endpoint]:
-    """What the engine's address leads to, for projects on the engine."""
+    """The endpoint behind the engine's address, for projects on the engine."""
     endpoint = Endpoint()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"endpoint": endpoint}))
     server.daemon_threads = True
@@ -112,7 +112,7 @@ def endpoint(settings: Settings) -> Iterator[Endpoint]:
 
 @pytest.fixture
 def job(project: Project, tuner: User) -> TuningJob:
-    """Tuned, with two checkpoints; the second is the default."""
+    """A succeeded job with two checkpoints; the second is the default."""
     return make_job(project, tuner)
 
 

@@ -1,4 +1,4 @@
-"""Two readers of one turn, in threads with database connections of their own."""
+"""Two readers of one turn, in threads with separate database connections."""
 
 from __future__ import annotations
 

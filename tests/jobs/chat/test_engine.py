@@ -1,4 +1,5 @@
-"""A conversation with a model that the real engine has tuned (random weights: what it says means nothing)."""
+"""A conversation with a model tuned by the real engine (with random weights, so its answers are
+meaningless)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ State = Turn.State
 
 @pytest.fixture
 def project(project: Project) -> Project:
-    """The one in which the engine's jobs of these tests are."""
+    """The project of the engine's jobs."""
     project.project_id = "myproject"
     project.save()
     return project

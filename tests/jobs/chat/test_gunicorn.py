@@ -1,4 +1,4 @@
-"""Streams under gunicorn's threads, which learn of a reader's leaving from the socket alone."""
+"""Streams under gunicorn's threads, which notice a disconnected reader only by its socket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ State = Turn.State
 
 @pytest.fixture
 def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterator[str]:
-    """The studio in a process of its own, on this test's database."""
+    """The studio in a separate process, using this test's database."""
     if connection.vendor != "sqlite":
         pytest.skip("the server's process is given the test's database as a file")
     address = f"127.0.0.1:{find_free_port()}"

@@ -1,4 +1,4 @@
-"""The chat page in a real browser, against an endpoint that says what the test tells it to."""
+"""The chat page in a real browser, with an endpoint that gives the answers set by the test."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def test_slider_and_box_agree_and_errors_show_beside_their_field(
 
 @pytest.fixture
 def full_server() -> Iterator[Callable[[], None]]:
-    """All streams are taken, also those that an earlier page is only just leaving; called, it frees them."""
+    """Occupy all stream slots, including those that an earlier page is still releasing; call it to free
+    them."""
     taken = [sse.slots.acquire(timeout=20) for _ in range(sse.MAX_STREAMS)]
 
     def free() -> None:

@@ -1,4 +1,4 @@
-"""The pages about conversations, and who may do what on them."""
+"""The pages of conversations and their access rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask, stream, stop, as a browser does it, against an endpoint that says what the test tells it to."""
+"""Ask, stream and stop like a browser, with an endpoint that gives the answers set by the test."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def build_url(name: str, conversation: Conversation, *more: int) -> str:
 
 
 def post_question(browser: Client, conversation: Conversation, prompt: str = "hello", **data: Any) -> Turn:
-    """As the page with JavaScript does it: the turn is stored and waits for its stream."""
+    """Post a question like the page with JavaScript: the turn is stored and waits for its stream."""
     page = browser.post(build_url("ask", conversation), {"prompt": prompt, **data}, headers=HTMX)
     assert page.status_code == 200
     return conversation.turn_set.latest("pk")
 
 
 def iter_blocks(browser: Client, turn: Turn) -> Iterator[str]:
-    """The events' blocks as they come."""
+    """Yield the blocks of the event stream as they arrive."""
     response = browser.get(build_url("stream", turn.conversation, turn.pk))
     assert response.status_code == 200
     for block in response:
@@ -52,7 +52,7 @@ def iter_blocks(browser: Client, turn: Turn) -> Iterator[str]:
 
 
 def read_text(browser: Client, turn: Turn) -> str:
-    """The text that a browser would show once the stream has ended."""
+    """Return the text that a browser shows after the end of the stream."""
     blocks = list(iter_blocks(browser, turn))
     assert blocks[-1].startswith("event: end\n")
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("data: ")]
@@ -400,7 +400,7 @@ def test_a_busy_worker_answers_503_with_retry_after(
 
 
 def wait_for_all_slots() -> None:
-    """A stream that an earlier test left gives its slot back a moment later."""
+    """Wait until streams of earlier tests have released their slots."""
     gc.collect()
     taken = [sse.slots.acquire(timeout=20) for _ in range(sse.MAX_STREAMS)]
     for _slot in filter(None, taken):

@@ -1,4 +1,4 @@
-"""What a run will take, from what the request, the catalogue, an operator and earlier jobs tell."""
+"""Estimates from the request, the catalog, the operator's prices and earlier jobs."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_ranges_are_ordered_and_not_negative(
 
 @given(st.integers(1, 10**6), st.integers(1, 50), st.floats(0.001, 10))
 def test_time_is_proportional_to_tokens(tokens: int, epochs: int, pace: float) -> None:
-    """Jobs of one pace give that pace, whatever their size."""
+    """Jobs with the same pace give that pace, regardless of their size."""
     past = [
         PastJob("x", seconds=tokens * epochs * times * pace, epochs=epochs, tokens=tokens * times)
         for times in (1, int(NEAR_SIZE_FACTOR) * 3)

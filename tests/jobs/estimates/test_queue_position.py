@@ -1,4 +1,4 @@
-"""Whose turn it is, where the quota of the place makes jobs wait."""
+"""Queue positions of jobs that wait for quota."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Make = Callable[..., TuningJob]
 
 @pytest.fixture
 def make(project: Project, tuner: User) -> Make:
-    """make(name, state, minutes ago, ...) -> a job that was handed over then."""
+    """make(name, state, minutes ago, ...) -> a job submitted at that time."""
 
     def create_submitted_job(
         name: str, state: str = job_states.RUNNING, ago: float = 5, **fields: Any

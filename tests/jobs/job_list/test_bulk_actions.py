@@ -1,4 +1,4 @@
-"""Several jobs at once: which are cancelled, what is told of the rest, and one audit entry for each."""
+"""Cancelling several jobs: which are cancelled, the message about the others, and one audit entry per job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the jobs list can be narrowed by, and the menu of its orders."""
+"""Filters of the job list, and its sort menu."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 
 def parse_facet(html: str, key: str) -> list[str]:
-    """The words of a facet: what it is set to, then its choices."""
+    """Return the labels of a facet: its current value, then its choices."""
     found = re.search(rf'id="facet-{key}">(.*?)</details>', html, re.DOTALL)
     words = re.findall(r"<b>([^<]+)|item[^>]*>([^<]+)<", found[1]) if found else []
     return [now or choice for now, choice in words]

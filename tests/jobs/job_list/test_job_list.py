@@ -1,4 +1,4 @@
-"""The jobs list: what the address asks for, what a row shows, and how few queries it takes."""
+"""The job list: query parameters, rows, and the number of database queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing runs in a real browser: while the list renews itself, by keyboard, and without JavaScript."""
+"""Selecting runs in a real browser: during refreshes, by keyboard, and without JavaScript."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 @pytest.fixture
 def runs(project: Project, tuner: User) -> Callable[..., list[TuningJob]]:
-    """runs(n, going=1) -> n jobs, the newest first, of which the newest go on."""
+    """runs(n, going=1) -> n jobs, newest first; the newest `going` ones are running."""
 
     def make(n: int, going: int = 0) -> list[TuningJob]:
         base = TuningJob.objects.count()

@@ -1,4 +1,4 @@
-"""The order of the jobs list is that of what its rows show, whatever JSON holds, on either database."""
+"""The job list is sorted by the displayed values for any JSON, on both databases."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def zoo(project: Project, tuner: User) -> list[TuningJob]:
 
 
 def get_loss(job: TuningJob, which: str) -> float | None:
-    """A summary is written by metrics, in numbers; whatever else stands there is no loss."""
+    """Return a loss of the summary; metrics writes numbers, and anything else isn't a loss."""
     value = (job.summary.get(which) or {}).get("value")
     return tuning_job_resource.parse_float(value) if value not in ("NaN", "null") else None
 

@@ -1,4 +1,4 @@
-"""Taking a tuned adapter away, from the real engine."""
+"""Download of a tuned adapter from the real engine."""
 
 from __future__ import annotations
 

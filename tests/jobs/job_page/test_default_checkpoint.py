@@ -1,4 +1,4 @@
-"""Which checkpoint is the default: asked, said to the service, followed by the job; or refused in words."""
+"""Default checkpoint: confirmation, the call to the service, the job's new endpoint, and rejections."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def build_url(job: TuningJob, checkpoint: str) -> str:
 
 
 def post_default(browser: Client, job: TuningJob, checkpoint: str = "1", **options: Any) -> str:
-    """The page at which the choice ends, as one line."""
+    """Set the default checkpoint and return the resulting page as one line."""
     return " ".join(browser.post(build_url(job, checkpoint), follow=True, **options).content.decode().split())
 
 

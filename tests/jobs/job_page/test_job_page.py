@@ -1,4 +1,4 @@
-"""A job's pages: head, cancel, and the state nobody knows."""
+"""A job's pages: head, cancellation, and unknown states."""
 
 from __future__ import annotations
 

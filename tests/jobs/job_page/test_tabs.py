@@ -1,4 +1,4 @@
-"""The Details and Dataset tabs: nothing that the service answers is kept from the reader."""
+"""The Details and Dataset tabs show every field of the service's response."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ Read = Callable[[TuningJob, str], str]
 
 
 def load_captured_job() -> dict[str, Any]:
-    """The last answer of a whole job, as Google's own client took it."""
+    """Return the last response of a complete job, captured from Google's own client."""
     exchanges = json.loads((CAPTURES / "genai-2.34.0.tunings.get.json").read_text())["exchanges"]
     answer: dict[str, Any] = exchanges[-1]["response"]["body"]
     assert answer["state"] == "JOB_STATE_SUCCEEDED" and answer["tunedModel"]["checkpoints"]
@@ -163,7 +163,7 @@ def iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def extract_visible_text(page: str) -> str:
-    """What a page says, its titles and times included."""
+    """Return the text of a page, including titles and times."""
     kept = re.sub(r'<time datetime="([^"]*)"', r" \1 <x", page)
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", kept)))
 
@@ -179,7 +179,7 @@ def extract_main(page: str) -> str:
 def test_every_field_of_the_resource_is_on_one_of_the_two_tabs(
     job: TuningJob, read: Read, remote: dict[str, Any]
 ) -> None:
-    """Outside the fold that has everything anyway."""
+    """The raw response, which contains every field anyway, doesn't count."""
     job.update_from_remote({**remote, "name": job.name})
     details = extract_main(read(job, "details")).partition('id="answer-title"')[0]
     both = extract_visible_text(details) + extract_visible_text(extract_main(read(job, "data")))

@@ -1,4 +1,4 @@
-"""The tasks against the real engine: a job is created once, watched, cancelled, and found again."""
+"""The tasks with the real engine: a job is created once, polled, cancelled, and found by its label."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
 
 
 def poll_until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
-    """Polls as the beat would, only without its pauses."""
+    """Poll like the beat, without its pauses."""
     deadline = time.monotonic() + seconds
     while not holds(job):
         assert time.monotonic() < deadline, (job.state, job.last_error)
@@ -82,7 +82,8 @@ def test_a_refusal_stores_the_field(ready: TuningJob) -> None:
 
 
 def test_a_created_job_with_a_lost_answer_is_linked_not_created_again(ready: TuningJob) -> None:
-    """The answer is thrown away after the engine took the request; the next one would be a second job."""
+    """The response is dropped after the engine has accepted the request; a second request would create a
+    second job."""
     assert submission.claim(ready)
     created = ready.project.vertex().create_tuning_job(ready.location, ready.request)
     ready.refresh_from_db()
@@ -97,7 +98,8 @@ def test_a_created_job_with_a_lost_answer_is_linked_not_created_again(ready: Tun
 def test_a_draft_can_continue_from_a_tuned_model(
     ready: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
-    """Tuned, picked in step 1 with its first checkpoint, tuned on: the next version under the same name."""
+    """A tuned model is chosen in step 1 with its first checkpoint; tuning it creates the next version of the
+    model."""
     tasks.submit_ready()
     ready.refresh_from_db()
     poll_until(ready, lambda job: job.is_final, 240)

@@ -1,4 +1,4 @@
-"""One list for many jobs; the rows keep what is known when nobody answers."""
+"""Polling by lists; the rows keep their data if the service doesn't respond."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_a_long_queue_time_is_reported(project: Project, tuner: User) -> None:
 
 
 def test_an_older_list_does_not_overwrite_a_newer_read(project: Project, tuner: User) -> None:
-    """Between the question and its answer somebody chose another default checkpoint."""
+    """Another default checkpoint is set between the list request and its response."""
     job, other = make_known_job(project, tuner, 1), make_known_job(project, tuner, 2)
     old, new = (
         remote_job(1, job_states.SUCCEEDED, tunedModel={"endpoint": f"{PLACE}/endpoints/{n}"}) for n in (1, 2)

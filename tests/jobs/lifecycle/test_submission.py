@@ -1,4 +1,4 @@
-"""Exactly one remote job: every row of the outcome table, the search after a lost answer, cancel."""
+"""Exactly one remote job: every outcome of the create call, the search after a lost response, and cancel."""
 
 from __future__ import annotations
 

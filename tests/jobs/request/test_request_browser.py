@@ -1,4 +1,4 @@
-"""The request's panel in a real browser, with JavaScript and without."""
+"""The request panel in a real browser, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [
 def signed_in(
     live_server: LiveServer, tuner: User, browser_of: Callable[[User], Client]
 ) -> Callable[[Page], None]:
-    """Gives a page the tuner's session."""
+    """signed_in(page): give the page the tuner's session."""
 
     def sign_in(page: Page) -> None:
         client = browser_of(tuner)
@@ -44,7 +44,7 @@ def build_url(live_server: LiveServer, name: str, job: TuningJob) -> str:
 
 
 def take_screenshot(page: Page, name: str) -> None:
-    """A picture for whoever wants to see: LOOK names a folder."""
+    """Save a screenshot if the environment variable LOOK names a folder."""
     if folder := os.environ.get("LOOK"):
         page.screenshot(path=f"{folder}/{name}.png", full_page="-page" in name)
 

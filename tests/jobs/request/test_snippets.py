@@ -1,4 +1,4 @@
-"""The texts of a request: what they carry; that shells and the engine take them as they stand."""
+"""Code samples of a request: their content, and that shells and the engine accept them unchanged."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_target_uses_the_host_of_the_region(location: str, url: str) -> None:
 
 @pytest.fixture(scope="module")
 def fake_curl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A curl that prints what it was given."""
+    """A curl that prints its arguments and input."""
     folder = tmp_path_factory.mktemp("bin")
     curl = folder / "curl"
     curl.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"; case \" $* \" in *' @- '*) cat;; esac\n")
@@ -232,7 +232,7 @@ def test_engine_token_comes_from_the_environment(fake_curl: Path) -> None:
 
 @pytest.fixture
 def full(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
-    """A draft with every field that the engine takes with a base model; it has no keys of customers'."""
+    """A draft with every field that the engine supports for a base model (no customer-managed key)."""
     fields = {name: value for name, value in vars(FULL).items() if name not in {"training", "validation"}}
     return TuningJob.objects.create(
         project=project,

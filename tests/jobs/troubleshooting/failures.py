@@ -1,4 +1,4 @@
-"""Known failures, worded as the services word them, each with the recipe that it is to have.
+"""Known failures with the services' messages, each with its expected fix.
 
 The engine's wordings are its own. Of Google's, these were seen from the real service: the adapter size,
 "should be a GCS object of type JSONL", the unsupported modality, the valid role, "Resource exhausted", the
@@ -29,7 +29,7 @@ def make_dataset(name: str, examples: int) -> Dataset:
 
 
 def make_job(backend: str = "google", **fields: Any) -> TuningJob:
-    """A job that was refused; nothing of it is stored."""
+    """Return an unsaved job that was rejected."""
     project = Project(
         slug="p", project_id="my-project", backend=backend, regions=["us-central1", "europe-west4"]
     )
@@ -45,20 +45,20 @@ def make_job(backend: str = "google", **fields: Any) -> TuningJob:
 
 
 def make_refusal(message: str, *fields: str, kind: type[VertexError] = errors.BadRequest, **more: Any) -> Any:
-    """As launch.refuse keeps it; each of `fields` is a path that the message is about."""
+    """Return a rejected call as submission.mark_refused stores it, with violations of the given `fields`."""
     code = {errors.BadRequest: 400, errors.PermissionDenied: 403, errors.TooManyRequests: 429}.get(kind)
     violations = tuple(Violation(path, message) for path in fields)
     return serialize(kind(message, code=code, violations=violations, **more))
 
 
 def make_job_error(code: int, message: str) -> dict[str, Any]:
-    """A failed job's error; the code is gRPC's."""
+    """Return a failed job's error with a gRPC code."""
     return {"code": code, "message": message}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A fault of a job with `job`'s fields, and what the recipe is to be."""
+    """An error of a job with the fields `job`, and the expected fix."""
 
     fault: Any
     cause: str

@@ -1,4 +1,4 @@
-"""The note at a failed job, its button, and the copy that it leads to."""
+"""The note on a failed job's page, its button, and the fixed copy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
 
 @pytest.fixture
 def refused(draft: TuningJob) -> TuningJob:
-    """gemini-2.5-pro was asked for an adapter that it does not take, a year ago's catalogue said it would."""
+    """A rejected job: gemini-2.5-pro with an adapter size that only an older catalog allowed."""
     TuningJob.objects.filter(pk=draft.pk).update(
         submission=Submission.REFUSED, error=serialize(ADAPTER), base_model="gemini-2.5-pro", adapter_size=16
     )
@@ -62,14 +62,14 @@ def read_page(browser: Client, url: str) -> str:
 
 
 def post_fix(browser: Client, job: TuningJob) -> tuple[TuningJob, str]:
-    """The copy, and where the button leads."""
+    """Apply the fix and return the copy and the redirect's URL."""
     answer = browser.post(build_url("mend", job))
     assert answer.status_code == 302
     return TuningJob.objects.drafts().latest("pk"), answer.headers["Location"]
 
 
 def find_autofocused(page: str) -> list[str]:
-    """The names of the controls that ask for the cursor."""
+    """Return the names of the controls with autofocus."""
     tags = re.findall(r"<(?:input|select|textarea|a|button)\b[^>]*\bautofocus\b[^>]*>", page)
     return [found[1] for tag in tags if (found := re.search(r'name="([^"]+)"', tag))]
 

@@ -1,4 +1,4 @@
-"""Known failures: cause, field, cure, and what the button changes; and what is not known stays unsaid."""
+"""Known failures: cause, field, fix and the button's changes. Unknown errors get no explanation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_known_failure_has_its_cause_and_fix(row: Row) -> None:
 
 @CASES
 def test_every_sentence_of_a_fix_is_translated(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever does not pass through gettext lacks the marks."""
+    """gettext is patched to mark its results, so that untranslated text is found."""
     monkeypatch.setattr(translation._trans, "gettext", lambda text: f"«{text}»", raising=False)  # type: ignore[attr-defined]
     found = find_fix(row.fault, make_job(**row.job))
     assert found is not None
@@ -156,7 +156,7 @@ def test_the_nearest_model_is_of_the_same_kind(asked: str, backend: str, new: st
 
 
 def test_a_failed_job_offers_to_tune_again() -> None:
-    """The rows above are jobs that were refused; one that ran and failed has the same button."""
+    """The rows above are rejected jobs; a job that failed while running gets the same button."""
     job = make_job(submission=Submission.CREATED, state=FAILED)
     found = find_fix(make_job_error(13, "Internal error encountered."), job)
     assert found is not None and found.button == "Tune again"

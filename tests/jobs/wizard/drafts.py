@@ -1,4 +1,4 @@
-"""Drafts with anything in their fields, for property tests."""
+"""Drafts with arbitrary field values, for property tests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class File:
 
 @dataclass
 class Draft:
-    """What jobs.spec asks of a TuningJob."""
+    """The fields of a TuningJob that the request body uses."""
 
     tuned_model_display_name: str = ""
     description: str = ""
@@ -94,7 +94,7 @@ class Draft:
 
     @property
     def expected_fields(self) -> dict[str, Any]:
-        """What a paste of this draft's request has to give back: every field that the request carries."""
+        """The fields that an import of this draft's request has to return."""
         fields: dict[str, Any] = {
             "tuned_model_display_name": self.tuned_model_display_name,
             "description": self.description,
@@ -156,7 +156,7 @@ PLACES = st.sampled_from(
 
 
 def render_job(draft: Draft) -> str:
-    """As tuningJobs.get answers: the request, and what the service adds."""
+    """Return a response of tuningJobs.get: the request with the service's own fields."""
     added = {
         "name": f"projects/123456789012/locations/{draft.location}/tuningJobs/42",
         "state": "JOB_STATE_SUCCEEDED",

@@ -1,4 +1,4 @@
-"""Where the cursor really stands, in a browser: after a refusal's button, and after a wrong value."""
+"""Focus in a real browser: after the button of a fix, and after an invalid value."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page(
 
 @pytest.fixture
 def refused(draft: TuningJob) -> TuningJob:
-    """On Google, so that nothing is asked of an engine that is not there."""
+    """A rejected job on Google, so that no engine is needed."""
     Project.objects.filter(pk=draft.project_id).update(backend="google", regions=["us-central1"])
     refusal = errors.BadRequest("The adapter size is not supported for this base model.", code=400)
     fields: dict[str, Any] = {"base_model": "gemini-2.5-pro", "adapter_size": 16, "error": serialize(refusal)}

@@ -1,4 +1,4 @@
-"""What people and machines type that cannot be: named with its cure, kept as typed, never a broken page.
+"""Invalid input: it is kept and gets an error message that says what to do, never an error page.
 
 The wizard's and the addresses' cases of the corpus of bad input; those of JSONL lie in tests/jobs/datasets,
 those of the chat in tests/jobs/talk.
@@ -30,7 +30,7 @@ FAMILY = "👩‍👩‍👧‍👦"
 
 @pytest.fixture
 def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
-    """Raises nothing itself: a broken page would answer 500."""
+    """A client that returns 500 responses instead of raising the exception."""
     client = browser_of(tuner)
     client.raise_request_exception = False
     return client
@@ -292,7 +292,7 @@ STEPS = {
 def test_draft_of_another_project_returns_404(
     browser: Client, flash: TuningJob, name: str, slug: str
 ) -> None:
-    """Neither under its own address nor under one's own project's."""
+    """The draft is found neither in its own project nor in that of the user."""
     other = Project.objects.create(slug="other", name="Other", project_id="other", regions=["us-central1"])
     TuningJob.objects.filter(pk=flash.pk).update(project=other)
     url = reverse(f"jobs:{name}", args=[slug, flash.pk])

@@ -1,4 +1,4 @@
-"""Drafts: all of the project are listed, with owner and age; the owner changes them, others copy."""
+"""Drafts: all drafts of a project are listed; only the owner changes them, others copy them."""
 
 from __future__ import annotations
 

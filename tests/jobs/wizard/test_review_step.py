@@ -1,4 +1,4 @@
-"""The last step: what is missing in words with its field, what it takes, and one start."""
+"""Review step: missing values with links to their fields, the estimate, and a single start."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def update_job(job: TuningJob, **fields: Any) -> None:
 
 
 def create_finished_job(job: TuningJob, **fields: Any) -> TuningJob:
-    """An earlier run of the same settings: 3 epochs in two minutes."""
+    """Create an earlier run with the same settings: 3 epochs in two minutes."""
     earlier = TuningJob.objects.create(
         project=job.project,
         owner=job.owner,
@@ -279,7 +279,7 @@ def test_steps_work_without_javascript(browser: Client, draft: TuningJob) -> Non
 def test_concurrent_starts_create_one_job(
     draft: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:
-    """Both are led to it; it was handed over, and recorded, once."""
+    """Both requests are redirected to the job, which is submitted and audited once."""
     browsers = [browser_of(tuner) for _tab in range(2)]
     barrier, led = threading.Barrier(2), []
 

@@ -1,4 +1,4 @@
-"""Create tuned model: what may be typed, what is kept, what is sent."""
+"""The wizard: valid input, kept input, and the request that is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 2 of a draft: every way to a dataset, what is typed is kept, and what is refused says why."""
+"""Step 2 of the wizard: every source of datasets, kept input, and the reasons of rejections."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_every_source_is_a_plain_form(browser: Client, empty: TuningJob, dataset
 
 @pytest.mark.parametrize("way", ["upload", "existing", "library", "hold_out"])
 def test_each_source_has_a_url(browser: Client, draft: TuningJob, way: str) -> None:
-    """The way back from the browser page leads to it."""
+    """The Back link of the browser page uses this URL."""
     TuningJob.objects.filter(pk=draft.pk).update(validation_enabled=True)
     page = get_page(browser, draft, f"?replace=validation&for=validation&way={way}")
     assert re.search(rf'id="[\w-]+-validation" value="{way}" checked', page)

@@ -1,4 +1,4 @@
-"""Step 2 says which validation examples the training data gives away, and can leave them out."""
+"""Step 2 reports validation examples that are in the training data, and can remove them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def get_comparison(browser: Client, job: TuningJob) -> str:
 def create_unreadable_dataset(
     project: Any, owner: User, name: str, size: int = 9000, **report: Any
 ) -> Dataset:
-    """A dataset whose file no store has."""
+    """Create a dataset whose file doesn't exist in the storage."""
     return Dataset.objects.create(
         project=project,
         owner=owner,
@@ -142,7 +142,7 @@ def test_files_are_read_once(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_concurrent_comparisons_store_one_row(chosen: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other one is done while this one still reads."""
+    """The second comparison finishes while the first one is still reading."""
     training, validation = chosen.training, chosen.validation
     assert training and validation
     reading = leakage_results.find_leaks

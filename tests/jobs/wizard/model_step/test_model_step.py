@@ -1,4 +1,4 @@
-"""Step 1: every field, from where it goes on, what is kept at each change, and two tabs on one draft."""
+"""Step 1 of the wizard: every field, pre-tuned models, autosave, and two tabs with one draft."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def google(project: Project, draft: TuningJob) -> TuningJob:
 
 @pytest.fixture
 def parent(project: Project, tuner: User) -> TuningJob:
-    """A job that succeeded, with two checkpoints; the first one is served."""
+    """A succeeded job with two checkpoints; the first one is served."""
     place = "projects/local/locations/us-central1/endpoints"
     checkpoints = [
         {"checkpointId": "1", "epoch": "1", "step": "10", "endpoint": f"{place}/1"},
@@ -81,7 +81,7 @@ def get_hidden_value(page: str, name: str) -> str:
 
 
 def get_form_data(browser: Client, job: TuningJob) -> dict[str, str]:
-    """What a tab that just opened would send."""
+    """Return the form data of a newly opened tab."""
     raw = browser.get(address("model", job)).content.decode()
     carried = {
         name: html.unescape(get_hidden_value(raw, name))
@@ -92,7 +92,7 @@ def get_form_data(browser: Client, job: TuningJob) -> dict[str, str]:
 
 
 def send_change(browser: Client, job: TuningJob, tab: dict[str, str], **changed: str) -> str:
-    """htmx sends the form at a change; the tab then knows what the answer says."""
+    """Post a change like htmx, and update the tab's state from the response."""
     tab.update(changed)
     answer = browser.post(address("model", job), tab, headers={"HX-Request": "true"})
     assert answer.status_code == 200

@@ -61,7 +61,7 @@ def give_up(sentence: str) -> NoReturn:
 
 
 def lock_root(root: Path) -> int:
-    """Make the folder for its owner only, and keep every other engine out of it."""
+    """Create the folder, readable by its owner only, and lock out every other engine."""
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
     lock = os.open(root / "engine.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -112,7 +112,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def export_environment(root: Path, host: str, token_file: str) -> None:
-    """Hand on to the process that serves what the command line said."""
+    """Pass the command line's values on to the serving process."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "engine.settings"
     os.environ["ENGINE_ROOT"] = str(root)
     os.environ["ENGINE_TOKEN_FILE"] = token_file

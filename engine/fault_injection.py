@@ -7,9 +7,9 @@ The header `X-Engine-Fault` makes the answer to its request go wrong, in one way
     delay=2       wait so many seconds first
     cut=100       send only the first 100 bytes of the answer's body, then drop the connection
     drop=1        drop the connection without an answer
-    after=1       let the request be carried out first: with status or drop, an outcome nobody hears of
+    after=1       carry the request out first: with status or drop, the client does not learn the outcome
 
-Example: `X-Engine-Fault: drop=1; after=1` creates a tuning job and tells no one.
+Example: `X-Engine-Fault: drop=1; after=1` creates a tuning job and loses the answer.
 """
 
 import os

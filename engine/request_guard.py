@@ -1,4 +1,4 @@
-"""Who may come in: requests from this machine, or with the token; never a web page."""
+"""Access: requests from this machine, or with the token; never from a web page."""
 
 import hmac
 import os
@@ -15,7 +15,7 @@ HEALTH = "/healthz"
 
 
 class RequestGuard:
-    """Middleware. ENGINE_HOSTS: further Host names; ENGINE_TOKEN_FILE: what a caller must show.
+    """Middleware. ENGINE_HOSTS: further Host names; ENGINE_TOKEN_FILE: the token that callers must send.
 
     A page of another site reaches a server on this machine through the visitor's browser: with an Origin
     header, or under a Host name that only looks local after a change of its DNS entry.

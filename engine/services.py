@@ -1,4 +1,4 @@
-"""What lives as long as the engine's one process: root folder, queue, loaded models, objects."""
+"""What lives as long as the engine's only process: root folder, queue, loaded models, objects."""
 
 import os
 from functools import cache

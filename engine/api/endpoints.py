@@ -30,7 +30,7 @@ def list_endpoints(request: HttpRequest, place: Place) -> HttpResponse:
     models = {tuned.folder.id: tuned.job["model"] for tuned in there}
 
     def filter_fields(endpoint: Json) -> Json:
-        """What the documented filters call otherwise than the resource does."""
+        """Fields by the names of the documented filters, where those differ from the resource's."""
         id = endpoint["name"].rpartition("/")[2]
         return {"endpoint": id, "base_model_name": models[id[:-3]].rpartition("/")[2]}
 

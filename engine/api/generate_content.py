@@ -48,7 +48,7 @@ _slots = threading.BoundedSemaphore(MOST_WAITING)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What answers: a base, or an adapter on it."""
+    """The model that answers: a base, or an adapter on it."""
 
     resolved: ResolvedModel
     adapter: Path | None = None
@@ -81,7 +81,7 @@ def call_model(request: HttpRequest, place: Place, model: str, verb: str) -> Htt
 
 
 def call_model_without_project(request: HttpRequest, version: str, model: str, verb: str) -> HttpResponseBase:
-    """As clients with an API key ask, who name no project."""
+    """For clients with an API key, which name no project."""
     return dispatch_verb(request, resolve_model(f"publishers/google/models/{model}", model), verb)
 
 
@@ -145,7 +145,7 @@ def generate_chunks(target: Target, body: Json) -> GenerationChunks:
 
 
 def response_head(target: Target) -> Json:
-    """What every part of one answer repeats."""
+    """The fields that every chunk of one answer repeats."""
     return {
         "modelVersion": target.resolved.model_version,
         "createTime": message_reader.format_timestamp(time.time()),
@@ -201,7 +201,7 @@ def text_tokens(count: int) -> list[Json]:
 
 
 def stream_generate_content(request: HttpRequest, target: Target) -> StreamingHttpResponse:
-    """The first piece is awaited, so that what cannot be answered at all is refused with its status."""
+    """Wait for the first chunk, so that a request that cannot be answered gets an error status."""
     body = message_reader.read_message(request, "GenerateContentRequest")
     found = generate_chunks(target, body)
     begun = chain([next(found)], found)
@@ -212,7 +212,7 @@ def stream_generate_content(request: HttpRequest, target: Target) -> StreamingHt
 
 
 class StreamBody:
-    """A response's body that, when the client goes, ends the generation behind it."""
+    """A response body that stops the generation when the client disconnects."""
 
     def __init__(self, blocks: Iterator[str], source: GenerationChunks) -> None:
         self.blocks = blocks
@@ -225,7 +225,7 @@ class StreamBody:
 def iter_responses(head: Json, found: Iterator[GenerationChunk], count: int) -> Iterator[Json]:
     """A part for each piece; the last of the last candidate has all counts.
 
-    After the first byte an error cannot be a status any more: it comes as the last element.
+    After the first byte the status is sent, so an error becomes the last element.
     """
     ended: list[GenerationChunk] = []
     try:
@@ -251,7 +251,7 @@ def format_json_array(parts: Iterator[Json]) -> Iterator[str]:
 
 
 def count_tokens(request: HttpRequest, target: Target) -> HttpResponse:
-    """Billable are the characters that are not white space."""
+    """Billable characters are those that are not white space."""
     found = parse_messages(message_reader.read_message(request, "CountTokensRequest"))
     tokens = server().count_tokens(target.resolved.base, found)
     characters = sum(len("".join(message["content"].split())) for message in found)

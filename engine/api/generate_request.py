@@ -12,7 +12,7 @@ from engine.training.chat_template import Message
 Json = dict[str, Any]
 
 ROLES = {"": "user", "user": "user", "model": "assistant"}
-MOST_STOP_SEQUENCES = 5
+MOST_STOP_SEQUENCES = 5  # as in Gemini's generationConfig
 RANGES = (
     ("temperature", 0, 2),
     ("topP", 0, 1),
@@ -138,7 +138,7 @@ def _check_unsupported(body: Json, config: Json) -> Iterator[ApiError]:
 
 
 def _asks_for_thoughts(config: Json) -> bool:
-    """What switches thinking off, or to the least there is, asks for nothing."""
+    """Whether thinking is asked for; switching it off or to its minimum is not."""
     level = config.get("thinkingLevel", "MINIMAL")
     return bool(config.get("thinkingBudget") or config.get("includeThoughts")) or level not in THINKING_OFF
 

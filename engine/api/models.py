@@ -22,7 +22,7 @@ Json = dict[str, Any]
 MODEL_FIELDS = ("displayName", "description", "labels")
 VERSION_FIELDS = ("versionDescription", "labels", "defaultCheckpointId")
 ORDERS = ("display_name", "create_time", "update_time")
-LONGEST_NAME = 128
+LONGEST_NAME = 128  # as the reference page of Model says
 
 
 def list_models(request: HttpRequest, place: Place) -> HttpResponse:
@@ -37,7 +37,7 @@ def list_models(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _filter_fields(model: Json) -> Json:
-    """What the documented filters call otherwise than the resource does."""
+    """Fields by the names of the documented filters, where those differ from the resource's."""
     uri: str = model["baseModelSource"]["genieSource"]["baseModelUri"]
     return {"model": model["name"].rpartition("/")[2], "base_model_name": uri.rpartition("/")[2]}
 
@@ -139,7 +139,7 @@ def job_labels(tuned: TunedModel) -> dict[str, str]:
 
 
 def patch_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
-    """`models/ID@VERSION` changes what is the version's own, `models/ID` what is the model's.
+    """`models/ID@VERSION` changes the version's own fields, `models/ID` the model's.
 
     And there, as google-genai asks for it, the default checkpoint of the default version.
     """

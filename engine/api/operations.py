@@ -1,4 +1,4 @@
-"""Long-running operations, all of which are done when they are answered; they stay to be asked for."""
+"""Long-running operations: all are done when they are returned, and can be read again later."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Continuous tuning: the checkpoint of a tuned model that a job goes on from.
+"""Continuous tuning: the checkpoint of a tuned model that a job starts from.
 
 https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-use-continuous-tuning
 """

@@ -9,12 +9,12 @@ from engine.services import root
 
 _LOCATION = re.compile(r"[a-z]+(-[a-z]+\d+)?")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:_-]{0,99}", re.IGNORECASE)
-JOB_DIGITS = 19
+JOB_DIGITS = 19  # nanoseconds since 1970 have 19 digits until the year 2286
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Project ids are answered as they were sent: nothing here knows their numbers."""
+    """Project ids are returned as they were sent: the engine does not know project numbers."""
 
     version: str
     project: str

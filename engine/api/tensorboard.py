@@ -1,4 +1,4 @@
-"""The way to a job's metrics, as Vertex AI has it: experiment -> TensorBoard -> run (-> time_series.py).
+"""The path to a job's metrics, as in Vertex AI: experiment -> TensorBoard -> run (-> time_series.py).
 
 One TensorBoard per project and location, with an experiment per tuning job and one run in it.
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tensorboards
@@ -55,7 +55,7 @@ def list_executions(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def _find_job(place: Place, experiment: str) -> JobFolder | None:
-    """The job of an experiment, which begins to exist when the job does its first work."""
+    """The job of an experiment, which exists from the job's start on."""
     folder = (
         place.find_job(experiment.removeprefix(_EXPERIMENT)) if experiment.startswith(_EXPERIMENT) else None
     )

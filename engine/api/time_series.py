@@ -23,7 +23,7 @@ from engine.training.metrics_log import Point
 
 Json = dict[str, Any]
 
-MOST_SERIES = 20
+MOST_SERIES = 20  # as the reference page of batchRead says
 _NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _COMPARISONS = {
     ">": operator.gt,
@@ -133,7 +133,7 @@ def _data_point(point: Point) -> Json:
 def read_series(
     request: HttpRequest, place: Place, board: str, experiment: str, run: str, series: str
 ) -> HttpResponse:
-    """The points that `filter` keeps, evenly thinned to maxDataPoints where more were asked out of."""
+    """The points that match `filter`, thinned evenly to maxDataPoints."""
     _, points = _find_series(run_job(place, board, experiment, run), series)
     kept = _filter_points(points, request.GET.get("filter", ""))
     most = request.GET.get("maxDataPoints", "-1")
@@ -177,7 +177,7 @@ def _sort_points(points: list[Point], order_by: str) -> list[Point]:
 def export_series(
     request: HttpRequest, place: Place, board: str, experiment: str, run: str, series: str
 ) -> HttpResponse:
-    """Pages of points by ascending step, unless orderBy turns them round."""
+    """Pages of points by ascending step, or descending where orderBy asks for it."""
     body = message_reader.read_message(request, "ExportTensorboardTimeSeriesDataRequest")
     _, points = _find_series(run_job(place, board, experiment, run), series)
     kept = _sort_points(_filter_points(points, body.get("filter", "")), body.get("orderBy", ""))

@@ -1,10 +1,10 @@
-"""What a tuning job leaves behind: a version of a model, and an endpoint per checkpoint, as its folder tells.
+"""What a tuning job makes, read from its folder: a version of a model, and an endpoint per checkpoint.
 
     model      <id of the job that made version 1>0, and @version
     endpoint   <job id><checkpoint id, three digits>
 
-A job that goes on from a tuned model makes the model's next version (pre_tuned.py). What a caller changed or
-deleted since lies beside the job, in registry.json; what is the model's own, beside the job of version 1.
+A job that starts from a tuned model makes the model's next version (pre_tuned_models.py). A caller's later
+changes and deletions are in registry.json in the job's folder; the model's own fields, in that of version 1.
 """
 
 import threading
@@ -145,7 +145,7 @@ class TunedModel:
         ]
 
     def save_changes(self, **changed: Any) -> None:
-        """Write down what a caller changed; only while holding `changing`."""
+        """Save a caller's changes; only while holding `changes_lock`."""
         self.changes = replace(self.changes, **changed, updated=utc_now())
         changes = {name: getattr(self.changes, name) for name in RegistryChanges.__slots__}
         write_json(self.folder.path / "registry.json", changes)
@@ -189,7 +189,7 @@ def _versions(place: Place, model_id: str) -> list[TunedModel]:
 
 
 def pick_default_version(of_one_model: list[TunedModel]) -> TunedModel:
-    """The first, until it is deleted; then the newest there was at that time."""
+    """The first one, until it is deleted; then the newest at that time."""
     wanted = of_one_model[0].first_version.changes.default_version or "1"
     return next((tuned for tuned in of_one_model if tuned.version == wanted), of_one_model[0])
 

@@ -1,4 +1,4 @@
-"""The body of tuningJobs.create: what must hold of it, and what fills in the rest."""
+"""The body of tuningJobs.create: its checks and its defaults."""
 
 import math
 import re
@@ -20,8 +20,8 @@ from engine.training.plan import RANKS
 Json = dict[str, Any]
 
 SPEC = "tuning_job.supervised_tuning_spec"
-MAX_BYTES = 2**30
-MAX_BATCH_SIZE = 256
+MAX_BYTES = 2**30  # Google documents 1 GB for a training file
+MAX_BATCH_SIZE = 256  # beyond it memory is the limit on any machine this engine is for
 UNSUPPORTED_FIELDS = {
     "customBaseModel": (
         "custom_base_model",
@@ -40,7 +40,7 @@ UNSUPPORTED_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class ValidatedJob:
-    """What a job will train: a base model by the id that the caller knows it by, and what it goes on from."""
+    """What a job will train: a base model, by the caller's id for it, or a pre-tuned model to start from."""
 
     model: str
     resolved: ResolvedModel
@@ -48,7 +48,7 @@ class ValidatedJob:
 
     @property
     def adapter_size(self) -> str:
-        """That of a job that names none."""
+        """The adapter size of a job that names none."""
         if self.pre_tuned:
             return self.pre_tuned.adapter_size
         return {rank: name for name, rank in RANKS.items()}[self.resolved.adapter_size]
@@ -87,7 +87,7 @@ def _resolve_source(body: Json, parent: PreTunedModel | None) -> ValidatedJob | 
 
 
 def _check_model_support(body: Json, checked: ValidatedJob) -> None:
-    """What depends on the model: Gemini's have no batch size and no absolute rate."""
+    """Fields that depend on the model: Gemini models take no batch size and no absolute learning rate."""
     chosen, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
     for name, key in (("batch_size", "batchSize"), ("learning_rate", "learningRate")):
         if key in chosen and checked.resolved.stand_in_for:
@@ -127,7 +127,7 @@ def _check_names(body: Json) -> Iterator[Violation]:
 
 
 def _check_unsupported(body: Json) -> Iterator[Violation]:
-    """What a caller would rely on and this engine does not do is refused, never silently left out."""
+    """Refuse fields that a caller would rely on and the engine does not support, instead of ignoring them."""
     for key, (name, text) in UNSUPPORTED_FIELDS.items():
         if body.get(key):
             yield Violation(f"tuning_job.{name}", text)
@@ -194,7 +194,7 @@ def check_examples(model: str, training: int, validation: int | None) -> None:
 
 
 def max_validation_examples(model: str, training: int) -> int:
-    """As Google documents it: 256 for the first generations, then 5000; of late 30 % of a large set."""
+    """Google's documented limits: 256 for the first generations, then 5000; lately 30 % of a large set."""
     if re.search(r"gemini-1\.", model):
         return 256
     if "gemini-2.0" in model:
@@ -211,7 +211,7 @@ def count_examples(path: Path) -> int:
 
 
 def fill_defaults(body: Json, checked: ValidatedJob, training: int) -> Json:
-    """The body with the values that will hold for what it left open."""
+    """The body with defaults for the fields that it leaves out."""
     spec: Mapping[str, Any] = body["supervisedTuningSpec"]
     chosen = hyper_parameters(body)
     effective = {

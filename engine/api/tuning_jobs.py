@@ -24,10 +24,10 @@ from engine.services import root, runner, store
 
 Json = dict[str, Any]
 
-# A caller who lost the answer to a create finds the job by this label: a second one with it is refused.
+# A caller who lost the answer to a create call finds the job by this label; a second job with it is refused.
 SUBMISSION_LABEL = "studio-submission"
 
-UNIMPLEMENTED = 12
+UNIMPLEMENTED = 12  # google.rpc.Code
 
 _create_lock = threading.Lock()
 
@@ -114,7 +114,7 @@ def list_jobs(request: HttpRequest, place: Place) -> HttpResponse:
 
 
 def list_all_jobs(request: HttpRequest, version: str) -> HttpResponse:
-    """As clients with an API key ask, who name no project: those of all projects and locations."""
+    """For clients with an API key, which name no project: the jobs of all projects and locations."""
     resources = [
         tuning_job_resource(Place(version, folder.job["project"], folder.job["location"]), folder)
         for folder in reversed(JobFolder.all(root()))
@@ -127,7 +127,7 @@ def get_tuning_job(request: HttpRequest, place: Place, job: str) -> HttpResponse
 
 
 def cancel_tuning_job(request: HttpRequest, place: Place, job: str) -> HttpResponse:
-    """Ask for the end; the job says when it has come. A second request changes nothing."""
+    """Request cancellation; the job's state says when it is done. A second request changes nothing."""
     message_reader.read_message(request, "Empty")
     folder = place.job(job)
     state = folder.state["state"]
@@ -159,7 +159,7 @@ def tuning_job_resource(place: Place, folder: JobFolder) -> Json:
 
 
 def _request_fields(request: Json, version: str) -> Json:
-    """What was asked for; v1 has no words for some of what v1beta1 takes."""
+    """The request's fields; v1 has no fields for some that v1beta1 takes."""
     if version == "v1beta1":
         return request
     spec: Json = request["supervisedTuningSpec"]
@@ -200,7 +200,7 @@ def _evaluation_runs(folder: JobFolder) -> list[Json]:
 
 
 def _progress_fields(folder: JobFolder, state: Json) -> Json:
-    """What only v1beta1 tells: the stage of the work, and the epochs and steps that are done."""
+    """Fields of v1beta1 only: the stage, and the epochs and steps that are done."""
     if state["state"] == "JOB_STATE_PENDING":
         return {"tuningJobState": "TUNING_JOB_STATE_WAITING_FOR_CAPACITY"}
     progress, answer = folder.progress, {}

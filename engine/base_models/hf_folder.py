@@ -1,4 +1,4 @@
-"""What a plain Hugging Face model folder tells of itself, in base.json's form, and the settings that suit it.
+"""A plain Hugging Face model folder described in base.json's form, with settings that suit it.
 
 The recommended settings are conventions by size, not measurements: large models take small learning rates.
 """
@@ -25,18 +25,18 @@ LARGE, MEDIUM = 100_000_000, 10_000_000
 
 
 class BaseModelError(ValueError):
-    """Why an entry of ENGINE_BASES is no base model: names it and says what to do."""
+    """An entry of ENGINE_BASES is not a base model; the message names it and says what to do."""
 
 
 def entries() -> list[str]:
-    """What ENGINE_BASES names; no id of Hugging Face holds the separator."""
+    """The entries of ENGINE_BASES; no Hugging Face id contains the separator."""
     return [entry for entry in os.environ.get("ENGINE_BASES", "").split(os.pathsep) if entry]
 
 
 def locate_folder(entry: str, *, download: bool = False) -> Path:
     """The folder of an entry: itself, or where Hugging Face's cache keeps the repository of that id.
 
-    Raises: NoBase
+    Raises: BaseModelError
     """
     if Path(entry).is_dir():
         return Path(entry)
@@ -62,9 +62,9 @@ def locate_folder(entry: str, *, download: bool = False) -> Path:
 
 
 def describe_folder(folder: Path, id: str) -> dict[str, Any]:
-    """The folder as a base.json of ours would tell of it.
+    """The folder as one of our base.json files would describe it.
 
-    Raises: NoBase
+    Raises: BaseModelError
     """
     weights = sorted(folder.glob("*.safetensors"))
     if not (folder / "config.json").exists() or not weights:
@@ -105,7 +105,7 @@ def _has_chat_template(folder: Path) -> bool:
 
 
 def _read_context_length(config: dict[str, Any]) -> int:
-    """Models that read images as well keep what is said of text one level deeper."""
+    """Models that also read images keep the text settings one level deeper."""
     places = (config, config.get("text_config") or {})
     return next(
         (int(place[key]) for place in places for key in CONTEXT_KEYS if place.get(key)), DEFAULT_CONTEXT
@@ -127,7 +127,7 @@ def _file_version(path: Path) -> tuple[int, int]:
 
 @cache
 def _hash_weights(weights: tuple[tuple[Path, int, int], ...]) -> str:
-    """Of all files one after the other: gigabytes take seconds, so this is kept until one of them changes."""
+    """Hash all files in order. Gigabytes take seconds, so the result is cached until one of them changes."""
     digest = hashlib.sha256()
     for path, *_ in weights:
         with path.open("rb") as file:

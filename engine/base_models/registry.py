@@ -117,7 +117,7 @@ class ResolvedModel:
 
 
 def list_base_models() -> list[LocalBaseModel]:
-    """The base that comes with the engine, and those that ENGINE_BASES names and that are there.
+    """The built-in base, and those of ENGINE_BASES that exist.
 
     One whose id is that of an earlier one takes its place.
     """
@@ -142,7 +142,7 @@ def _iter_built_in() -> Iterator[LocalBaseModel]:
 
 def _iter_configured() -> Iterator[LocalBaseModel]:
     for entry in hf_folder.entries():
-        with suppress(hf_folder.BaseModelError):  # `prepare` told of it; the other bases go on answering
+        with suppress(hf_folder.BaseModelError):  # prepare_base_models has reported it
             yield _load_entry(entry)
 
 
@@ -152,9 +152,9 @@ def _load_entry(entry: str, *, download: bool = False) -> LocalBaseModel:
 
 
 def prepare_base_models() -> None:
-    """Before the first question: download what is only an id, and look at every base once.
+    """Download the bases that are given as ids, and read every base once, before the first request.
 
-    Raises: NoBase
+    Raises: BaseModelError
     """
     for entry in hf_folder.entries():
         _load_entry(entry, download=True)

@@ -1,6 +1,6 @@
 """Adapters as objects: gs://studio-adapters/JOB/CHECKPOINT/FILE, read-only, together what PEFT loads.
 
-They are put into the store when somebody asks for them, as further links to the files of the checkpoint.
+They enter the store on first request, as hard links to the checkpoint's files.
 """
 
 import re
@@ -16,7 +16,7 @@ _publish_lock = threading.Lock()
 
 
 def publish_adapters(name: str) -> None:
-    """Have every adapter in the bucket whose objects begin with `name`: those of one job, if it names one."""
+    """Put every adapter into the bucket whose objects begin with `name`: one job's, if it names a job."""
     job = name.partition("/")[0]
     named = re.fullmatch(rf"\d{{{JOB_DIGITS}}}", job)
     with _publish_lock:

@@ -25,14 +25,14 @@ import google_crc32c
 from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.queue.atomic_files import read_json, sync_to_disk, write_json
 
-BLOCK = 2**20
+BLOCK = 2**20  # bytes: larger reads are no faster
 SAMPLES = Path(__file__).parents[1] / "samples"
 SAMPLES_BUCKET = "cloud-samples-data"
 # The four addresses of the reference page: two folders, each with both files.
 SAMPLES_FOLDERS = ("ai-platform/generative_ai/", "ai-platform/generative_ai/gemini-1_5/text/")
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-_LONGEST_FILE_NAME = 200
+_LONGEST_FILE_NAME = 200  # file systems allow 255 bytes; a hash and suffixes are added
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class UploadMetadata:
-    """What a client says of the bytes that it sends."""
+    """What a client says about the bytes that it sends."""
 
     bucket: str
     name: str
@@ -169,7 +169,7 @@ class ObjectStore:
 def _build_object(
     upload: UploadMetadata, before: StoredObject | None, size: int, crc32c: str, md5: str
 ) -> StoredObject:
-    """The object to be; generations are microseconds, and grow even when the clock does not."""
+    """The new object; generations are microseconds, and grow even when the clock does not."""
     now = time.time()
     generation = max(int(now * 1e6), before.generation + 1 if before else 0)
     return StoredObject(

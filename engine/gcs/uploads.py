@@ -1,4 +1,4 @@
-"""Bytes on their way into an object: one multipart body, or a resumable session of several requests.
+"""Uploads: one multipart body, or a resumable session of several requests.
 
 https://cloud.google.com/storage/docs/uploads-downloads. Nothing here holds a whole file in memory.
 """
@@ -27,7 +27,7 @@ from engine.protojson import lenient_json
 from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.queue.atomic_files import read_json, write_json
 
-SESSION_LIFETIME = 7 * 86400
+SESSION_LIFETIME = 7 * 86400  # seconds: a week, as in Cloud Storage
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
@@ -36,7 +36,7 @@ class ByteStream(Protocol):
 
 
 def save_stream(stream: ByteStream, path: Path, position: int = 0) -> None:
-    """Write what is left of the stream into the file, from `position` on."""
+    """Write the rest of the stream to the file, from `position` on."""
     with path.open("r+b" if path.exists() else "wb") as file:
         file.seek(position)
         while block := stream.read(BLOCK):
@@ -181,7 +181,7 @@ class UploadSession:
         return StoredObject(**made) if made else None
 
     def append_chunk(self, stream: ByteStream, span: ContentRange) -> StoredObject | None:
-        """Store what comes; the object, once all is there. A gap is left for the client to fill."""
+        """Store a chunk; return the object once it is complete. The client has to fill a gap."""
         done = self.find_finished_object()
         if done:
             return done
@@ -194,7 +194,7 @@ class UploadSession:
         return self._store_object() if span.whole or span.total == self.received_bytes else None
 
     def _store_object(self) -> StoredObject:
-        """Two requests may bring the last bytes at once: the second gets what the first made."""
+        """Two requests may send the last bytes at once: the second gets the object that the first made."""
         with self._finishing:
             done = self.find_finished_object()
             if done:

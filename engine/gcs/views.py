@@ -1,4 +1,4 @@
-"""Cloud Storage's JSON API, as far as an upload and a read of datasets need it.
+"""The part of Cloud Storage's JSON API that uploading and reading datasets needs.
 
 https://cloud.google.com/storage/docs/json_api/v1
 """
@@ -276,7 +276,7 @@ def _read_metadata(request: HttpRequest) -> Json:
 
 
 def _body_stream(request: HttpRequest) -> ByteStream:
-    """The body as it comes in; Django's own reader would take a body of unknown length for an empty one."""
+    """The raw body; Django's own reader takes a body of unknown length for an empty one."""
     stream: ByteStream = request.META["wsgi.input"]
     return stream
 

@@ -1,4 +1,4 @@
-"""The text of an answer while its tokens come in, without decoding all of it again for each of them."""
+"""The text of an answer as its tokens arrive, without decoding all of it again for each token."""
 
 from __future__ import annotations
 

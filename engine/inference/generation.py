@@ -17,7 +17,7 @@ from engine.training.chat_template import ChatTemplate
 
 
 class Generation:
-    """An answer being written; it can rest between two calls of `go_on` while another is."""
+    """An answer being written; it can pause between two calls of `generate_for` while another is written."""
 
     def __init__(self, chat: ChatTemplate, prompt: Sequence[int], options: Options, room: int) -> None:
         """At most `room` tokens fit behind the prompt."""
@@ -39,7 +39,7 @@ class Generation:
         self.finish_reason: str | None = None
 
     def generate_for(self, model: Any, seconds: float) -> None:
-        """Write for about as long, at least one token."""
+        """Write for about that long, at least one token."""
         until = time.monotonic() + seconds
         with torch.inference_mode():
             while self.finish_reason is None:
@@ -84,7 +84,7 @@ class Generation:
         self._cache = None
 
     def take_chunk(self) -> GenerationChunk:
-        """What is new since the last time and certain to stay."""
+        """The text that is new since the last call and can no longer change."""
         sure = self._text
         if self.finish_reason is None:
             sure = self._decoding.sure

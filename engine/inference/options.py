@@ -1,4 +1,4 @@
-"""What a request asks of an answer, and what an answer comes in."""
+"""The options of a request, and the chunks of an answer."""
 
 from __future__ import annotations
 

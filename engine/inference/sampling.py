@@ -31,7 +31,7 @@ def sample_token(
 
 
 def apply_penalties(logprobs: Tensor, options: Options, said: Mapping[int, int]) -> Tensor:
-    """Less for what was said already: once for having been said, and again for each time it was."""
+    """Lower the scores of tokens that occurred: once for occurring, and again for each time they did."""
     if not said or not (options.presence_penalty or options.frequency_penalty):
         return logprobs
     tokens = torch.tensor(list(said))

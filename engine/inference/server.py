@@ -1,4 +1,4 @@
-"""Answers of bases and adapters in memory. torch is loaded with the first question, not with this module."""
+"""Answers of bases and adapters in memory. The first request imports torch, not this module."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class ModelServer:
 
     @contextmanager
     def _hold_model(self) -> Iterator[None]:
-        """Wait for the model behind those who wait already: whoever just had it cannot slip in again."""
+        """Wait for the model in order of arrival: the last user cannot take it again out of turn."""
         with self._next:
             self._model.acquire()
         try:

@@ -1,4 +1,4 @@
-"""What this service refuses, in the two shapes that Google's APIs use."""
+"""Errors, in the two shapes that Google's APIs use."""
 
 import errno
 import logging
@@ -117,7 +117,7 @@ def route_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 class ErrorMiddleware:
-    """Middleware that turns whatever a view raises into an answer."""
+    """Middleware that turns exceptions of views into error responses."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -133,7 +133,7 @@ class ErrorMiddleware:
 
 
 def as_api_error(exception: Exception) -> ApiError:
-    """The refusal to answer with; what was not foreseen is logged, and told without its details."""
+    """The error to answer with; an unexpected one is logged, and answered without details."""
     if isinstance(exception, ApiError):
         return exception
     log.error("Unexpected error", exc_info=exception)

@@ -24,7 +24,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _OPERATORS = {"=", "!=", ":", *_COMPARISONS}
-MAX_DEPTH = 50
+MAX_DEPTH = 50  # parentheses: deeper filters would exhaust Python's stack
 
 
 def compile_filter(text: str) -> Predicate:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from engine.protojson.errors import Violation
 
-MAX_LABELS = 64
+MAX_LABELS = 64  # as Google Cloud allows for each resource
 
 
 def find_violations(labels: Mapping[str, str], field: str) -> Iterator[Violation]:

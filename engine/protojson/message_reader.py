@@ -19,7 +19,7 @@ from engine.protojson.enums import ENUMS
 from engine.protojson.errors import JSON, ApiError, Violation, invalid_argument
 from engine.protojson.schema import MESSAGES, ONEOFS
 
-MAX_BODY = 32 * 2**20
+MAX_BODY = 32 * 2**20  # bytes: more than a chat at a model's longest context, and 16 at once fit in memory
 _PACKAGE = "type.googleapis.com/google.cloud.aiplatform.v1."
 _UNSET = object()
 

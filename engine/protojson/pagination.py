@@ -65,7 +65,7 @@ def paginate(
     id: Callable[[Resource], str] = _name,
     keeps: Predicate = bool,
 ) -> Resource:
-    """Kept is what follows the page before: whether its last resource would still be kept is no matter."""
+    """Return what follows the previous page, even if its last resource no longer matches."""
     size = parse_page_size(query.get("pageSize", ""), default, most)
     start = _decode_page_token(query.get("pageToken", ""), list(map(id, resources)))
     left = [resource for resource in resources[start:] if keeps(resource)]

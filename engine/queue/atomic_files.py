@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever dies in between."""
+"""Files that are either complete or absent, even if a process dies in between."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill; when the block ends well, all of it is on disk and appears as `path` at once."""
+    """A folder to fill; when the block succeeds, it is on disk and appears as `path` at once."""
     temporary = path.with_name(path.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -52,7 +52,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Have the file, or the folder's list of names, reach the disk."""
+    """Flush the file, or the folder's list of names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

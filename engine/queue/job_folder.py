@@ -2,11 +2,11 @@
 
 Every file has one writer and is replaced as a whole, so that any of them may die at any moment.
 
-    job.json          what was asked for                      written once, at creation
+    job.json          the request                             written once, at creation
     training.jsonl    the data as it was at creation; validation.jsonl where there is one
-    pre_tuned.safetensors   the adapter that the job goes on from, where it does
+    pre_tuned.safetensors   the adapter that the job starts from, if any
     state.json        where the job stands                    the runner
-    cancel            an empty file: somebody wants the end   the API
+    cancel            an empty file: cancellation requested   the API
     progress.json     heartbeat, step, effective settings     the trainer
     stats.json        supervisedTuningDataStats               the trainer
     metrics.jsonl     the points of the six series            the trainer
@@ -14,7 +14,7 @@ Every file has one writer and is replaced as a whole, so that any of them may di
     checkpoints/1/    an adapter, as Vertex exports it        the trainer
     result.json       how the training ended                  the trainer, last
     trainer.log       what the trainer printed
-    reserve           bytes to give back where the disk is full
+    reserve           bytes to free when the disk is full
 """
 
 import shutil
@@ -26,7 +26,7 @@ from typing import Any
 from engine.queue.atomic_files import new_folder, read_json, write_json
 from engine.training import metrics_log
 
-RESERVE = 2**16
+RESERVE = 2**16  # bytes: result.json and state.json fit many times
 FINAL_STATES = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
 
 
@@ -136,7 +136,7 @@ class JobFolder:
         write_json(self.path / "result.json", {"outcome": outcome, **reason})
 
     def free_disk_space(self) -> None:
-        """Give up what only a training that goes on needs: on a full disk, room to tell why it ended."""
+        """Delete what only a running training needs: on a full disk, room for the reason why it ended."""
         shutil.rmtree(self.path / "save", ignore_errors=True)
         (self.path / "reserve").unlink(missing_ok=True)
 

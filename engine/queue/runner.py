@@ -1,4 +1,4 @@
-"""The queue: starts, watches, cancels and takes up again the trainers, each a process of its own."""
+"""The queue: starts, watches, cancels and restarts trainers, each a process of its own."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import psutil
 from engine.queue.job_folder import JobFolder, utc_now
 from engine.queue.trainer_process import SPARE_TIMEOUT, SpareKeeper
 
-CANCELLED, INTERNAL = 1, 13
-POLL = 0.25
-RETRY_AFTER = 5.0
-MAX_RESTARTS = 3
+CANCELLED, INTERNAL = 1, 13  # google.rpc.Code
+POLL = 0.25  # seconds: a cancel or an end is noticed at once for a person, and costs little
+RETRY_AFTER = 5.0  # seconds: a full disk or a broken file needs somebody to act
+MAX_RESTARTS = 3  # without progress: then the cause is the job, not chance
 STARTUP_TIMEOUT = 300.0  # to import torch and load the base, and for a first step of unknown length
-TIMES_SLOWEST = 3
+TIMES_SLOWEST = 3  # the slowest step so far times this: a busy machine is not taken for a hang
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="runner", daemon=True)
 
     def start(self) -> None:
-        """Take up what is unfinished on disk, and wait for more."""
+        """Resume the unfinished jobs on disk, and wait for more."""
         self._woken.set()
         self._thread.start()
 
     def wake(self) -> None:
-        """Tell that a job was created or a cancel asked for."""
+        """Notice now that a job was created or a cancellation requested."""
         self._woken.set()
 
     def warm_up(self) -> None:
@@ -96,7 +96,7 @@ class Runner:
         return [folder for folder in JobFolder.all(self._root) if not folder.is_finished]
 
     def _watch_trainers(self) -> bool:
-        """Look after each trainer; whether a slot became free."""
+        """Watch each trainer; return whether a slot became free."""
         over = {id: reason for id, trainer in self._trainers.items() if (reason := trainer.watch())}
         for id, reason in over.items():
             record_outcome(self._trainers[id].folder, reason)
@@ -139,7 +139,7 @@ class Trainer:
             raise
 
     def watch(self) -> str | None:
-        """Cancel it where that is wanted, end it where it is silent; how it ended, None while it runs."""
+        """Cancel it if requested, kill it if silent; return how it ended, None while it runs."""
         if self._process.poll() is not None:
             return _describe_exit(self._process.returncode, self.folder)
         if self.folder.is_cancel_requested:
@@ -179,7 +179,7 @@ class Trainer:
 
 
 def record_outcome(folder: JobFolder, ending: str = "") -> None:
-    """Write down how a job ended; where the trainer died without a word, leave it to be started again."""
+    """Record how a job ended; if the trainer died without a result, leave it to be restarted."""
     result = folder.result
     match result.get("outcome"):
         case "SUCCEEDED":
@@ -228,7 +228,7 @@ def _kill_leftover(folder: JobFolder) -> None:
 
 
 def _process_start_time(pid: int) -> float | None:
-    """When the process started: with it, a number that was given to another process is told apart."""
+    """When the process started, which tells it from a later process with the same id."""
     try:
         started: float = psutil.Process(pid).create_time()
     except psutil.Error:

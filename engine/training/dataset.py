@@ -18,7 +18,7 @@ ROLES = {"user": "user", "model": "assistant", "assistant": "assistant", "system
 
 
 class UnusableExample(ValueError):
-    """Why an example cannot be learned from: names the place and says what to do."""
+    """An example cannot be used for training; the message names the place and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def parse_example(line: bytes) -> list[Message]:
     """The messages of one line, in Gemini's form or in the older form with `messages`.
 
-    Raises: Unusable
+    Raises: UnusableExample
     """
     example = _load_json(line)
     if "messages" in example and "contents" not in example:
@@ -188,7 +188,7 @@ def _check_turns(messages: list[Message]) -> None:
 def encode_example(messages: list[Message], chat: ChatTemplate, limit: int) -> list[TokenSequence]:
     """The conversation's tokens, those of the model's turns as targets, none of them cut.
 
-    Raises: Unusable
+    Raises: UnusableExample
     """
     if sum(len(message["content"]) for message in messages) > limit * chat.longest_token:
         raise UnusableExample(

@@ -1,4 +1,4 @@
-"""What Vertex tells of a job's training data: `tuningDataStats.supervisedTuningDataStats`.
+"""What Vertex reports about a job's training data: `tuningDataStats.supervisedTuningDataStats`.
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs#SupervisedTuningDataStats
 """
@@ -41,7 +41,7 @@ def supervised_tuning_data_stats(dataset: Dataset, steps: int) -> dict[str, Any]
 
 
 def _count_tokens(example: Example) -> tuple[int, int]:
-    """How many tokens an example gives to read, and how many to learn."""
+    """The number of input tokens of an example, and of target tokens."""
     learned = sum(sum(sequence.target) for sequence in example.sequences)
     return len(example.sequences[-1]) - learned, learned
 

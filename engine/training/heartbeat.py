@@ -1,4 +1,4 @@
-"""The trainer's signs of life, and its ear for a stop."""
+"""The trainer's heartbeat, and its check for a stop request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from engine.queue.job_folder import JobFolder
 
-WRITE_EVERY = 1.0
-PR_SET_PDEATHSIG = 1
+WRITE_EVERY = 1.0  # seconds: often enough for a patience of 30 s, and few writes
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class StopRequested(Exception):
-    """Somebody wants the training to end now."""
+    """The training is asked to end now."""
 
 
 class Heartbeat:
@@ -37,9 +37,9 @@ class Heartbeat:
         self._write_progress()
 
     def beat(self, **changes: Any) -> None:
-        """Tell that work goes on.
+        """Report that work continues.
 
-        Raises: Stopped
+        Raises: StopRequested
         """
         if self._asked_to_stop() or self._folder.is_cancel_requested or is_orphaned():
             raise StopRequested

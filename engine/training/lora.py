@@ -39,7 +39,7 @@ def add_adapter(model: Any, base: LocalBaseModel, rank: int) -> PeftModel:
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
-    # Where the base lies on this machine would mean nothing to whoever loads the adapter elsewhere.
+    # A path on this machine means nothing where the adapter is loaded elsewhere.
     adapted.peft_config["default"].base_model_name_or_path = base.id
     return adapted
 
@@ -56,7 +56,7 @@ def read_weights(model: PeftModel, file: Path) -> None:
 
 
 def export_adapter(model: PeftModel, folder: Path) -> None:
-    """What `PeftModel.from_pretrained` loads."""
+    """Write the files that `PeftModel.from_pretrained` loads."""
     write_weights(model, folder)
     config = model.peft_config["default"]
     config.inference_mode = True

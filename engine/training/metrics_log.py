@@ -25,7 +25,7 @@ def read_points(path: Path) -> Iterator[Point]:
 
 
 def truncate_after(path: Path, step: int) -> None:
-    """Forget every point after `step`, and a torn last line."""
+    """Delete every point after `step`, and a torn last line."""
     lines = [line for line in _read_whole_lines(path) if json.loads(line)["step"] <= step]
     write_bytes(path, b"".join(lines))
 

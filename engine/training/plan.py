@@ -1,4 +1,4 @@
-"""What a job will do, worked out before its first step: sizes, learning rate, evaluations, checkpoints."""
+"""What a job will do, computed before its first step: sizes, learning rate, evaluations, checkpoints."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RANKS = {
     "ADAPTER_SIZE_SIXTEEN": 16,
     "ADAPTER_SIZE_THIRTY_TWO": 32,
 }
-MOST_EVALUATIONS = 40
-MOST_CHECKPOINTS = 10
+MOST_EVALUATIONS = 40  # enough for a curve; with more epochs each is evaluated only at its end
+MOST_CHECKPOINTS = 10  # as Vertex AI exports at most
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Save points: all that a training needs to go on as if it had never stopped."""
+"""Save points: everything that a training needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.queue.atomic_files import new_folder
 from engine.queue.job_folder import JobFolder
 from engine.training.lora import WEIGHTS, read_weights, write_weights
 
-MAX_SAVE_POINTS = 2
+MAX_SAVE_POINTS = 2  # the newest, and one to fall back on by hand
 
 
 def write(folder: JobFolder, step: int, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:

@@ -30,8 +30,8 @@ from engine.training.lora import add_adapter, export_adapter, load_base, read_we
 from engine.training.plan import Plan
 
 SEED = 20_26  # of a job that names none
-MAX_GRADIENT_NORM = 1.0
-EVALUATION_BATCH = 32
+MAX_GRADIENT_NORM = 1.0  # the usual value: one odd batch cannot throw the adapter off
+EVALUATION_BATCH = 32  # no gradients are stored, so more fit in memory than in training
 SAVE_EVERY = 5.0  # seconds of work that a crash may cost
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED = 3, 8
 
@@ -74,7 +74,7 @@ def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) ->
 
 
 def explain_exhaustion(error: Exception) -> str | None:
-    """What the machine ran out of, and the cure; None where it is something else."""
+    """Which resource ran out, and what to do; None for another error."""
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return "The disk of the engine is full: free some space, then tune again." if full else None
@@ -86,7 +86,7 @@ def explain_exhaustion(error: Exception) -> str | None:
 def tune(folder: JobFolder, pulse: Heartbeat) -> None:
     """Read the data, make a plan, train.
 
-    Raises: TrainingFailed, Stopped
+    Raises: TrainingFailed, StopRequested
     """
     base = _find_base(folder.job["base"])
     chat, loaded = ChatTemplate(base.folder), load_base(base)
@@ -129,7 +129,7 @@ def _read_examples(path: Path, chat: ChatTemplate, base: LocalBaseModel, pulse: 
 
 @dataclass(slots=True)
 class Training:
-    """Everything the loop has in its hands."""
+    """The state of the training loop."""
 
     folder: JobFolder
     base: LocalBaseModel
@@ -238,6 +238,6 @@ def compute_metrics(which: str, loss: float, correct: int, count: int) -> dict[s
 
 
 def check_finite(value: float, what: str) -> None:
-    """Raises: TrainingFailed, where it is no number any more"""
+    """Raises: TrainingFailed, if it is NaN or infinite"""
     if not math.isfinite(value):
         raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")

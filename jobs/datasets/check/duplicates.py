@@ -27,7 +27,7 @@ class DuplicateFinder:
 
     def __init__(self) -> None:
         self._clear_pending()
-        self.kept: list[Rows] = []
+        self.batches: list[Rows] = []
         self.count = 0
 
     def _clear_pending(self) -> None:
@@ -37,33 +37,33 @@ class DuplicateFinder:
         """Add examples by line number and by the hashes of their prompts and answers."""
         if self.count >= MAX_EXAMPLES:
             return
-        for held, more in ((self.lines, lines), (self.prompts, prompts), (self.answers, answers)):
-            held.frombytes(np.asarray(more, np.int64).tobytes())
+        for column, values in ((self.lines, lines), (self.prompts, prompts), (self.answers, answers)):
+            column.frombytes(np.asarray(values, np.int64).tobytes())
         if len(self.lines) >= PENDING:
             self.flush()
 
     def flush(self) -> None:
         self.count += len(self.lines)
         answers = np.array(self.answers, np.int64).astype(np.uint32)
-        self.kept.append((np.array(self.prompts, np.int64), answers, np.array(self.lines, np.uint32)))
+        self.batches.append((np.array(self.prompts, np.int64), answers, np.array(self.lines, np.uint32)))
         self._clear_pending()
 
     def iter_duplicates(self) -> Iterator[tuple[str, int, int]]:
         """Yield (code, line, the first line that it repeats), ordered by code and line."""
         self.flush()
         shares = -(-self.count // SORTED)
-        pairs = [find_repeats(select_share(self.kept, shares, number)) for number in range(shares)]
+        pairs = [find_repeats(select_share(self.batches, shares, number)) for number in range(shares)]
         for code, place in (("duplicate", 0), ("prompt_conflict", 1)):
             both = np.concatenate([np.zeros((0, 2), np.uint32), *(pair[place] for pair in pairs)])
             for line, first in both[np.argsort(both[:, 0])]:
                 yield code, int(line), int(first)
 
 
-def select_share(kept: list[Rows], shares: int, number: int) -> Rows:
+def select_share(batches: list[Rows], shares: int, number: int) -> Rows:
     """Return the rows whose prompts are in share `number` of `shares`."""
-    chosen = [rows[0].view(np.uint64) % np.uint64(shares) == number for rows in kept]
+    chosen = [rows[0].view(np.uint64) % np.uint64(shares) == number for rows in batches]
     prompts, answers, lines = (
-        np.concatenate([rows[column][mask] for rows, mask in zip(kept, chosen, strict=True)])
+        np.concatenate([rows[column][mask] for rows, mask in zip(batches, chosen, strict=True)])
         for column in range(3)
     )
     return prompts, answers, lines

@@ -153,20 +153,20 @@ def contents_problems(contents: Any, turns: list[Turn]) -> Iterator[Finding]:
     elif not contents:
         yield error("contents", "contents_empty")
     else:
-        for index, said in enumerate(turns):
-            yield from turn_problems(f"contents[{index}]", said)
-        if all(said.role in ROLES for said in turns):
+        for index, turn in enumerate(turns):
+            yield from turn_problems(f"contents[{index}]", turn)
+        if all(turn.role in ROLES for turn in turns):
             yield from order_problems(turns)
 
 
-def turn_problems(field: str, said: Turn) -> Iterator[Finding]:
-    if not isinstance(said.raw, dict):
-        yield error(field, "turn_not_object", kind=name_json_type(said.raw))
+def turn_problems(field: str, turn: Turn) -> Iterator[Finding]:
+    if not isinstance(turn.raw, dict):
+        yield error(field, "turn_not_object", kind=name_json_type(turn.raw))
         return
-    if said.role not in ROLES:
-        yield role_problem(f"{field}.role", said.raw.get("role"))
-    yield from unknown_fields(f"{field}.", said.raw, TURN_FIELDS)
-    parts = said.raw.get("parts")
+    if turn.role not in ROLES:
+        yield role_problem(f"{field}.role", turn.raw.get("role"))
+    yield from unknown_fields(f"{field}.", turn.raw, TURN_FIELDS)
+    parts = turn.raw.get("parts")
     if parts and not isinstance(parts, list):
         yield error(f"{field}.parts", "parts_not_list", kind=name_json_type(parts))
         return

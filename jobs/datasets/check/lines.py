@@ -66,7 +66,7 @@ def lines(chunks: Iterable[bytes]) -> Iterator[Line]:
 
 def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
     """Yield all lines of the file. A byte order mark stays at the start of the first block."""
-    number, held, skipping = 1, b"", False
+    number, pending, skipping = 1, b"", False
     for gathered in gather(chunks):
         if skipping:
             _rest, newline, gathered = gathered.partition(b"\n")
@@ -75,17 +75,17 @@ def blocks(chunks: Iterable[bytes]) -> Iterator[Block]:
             number, skipping = number + 1, False
         end = gathered.rfind(b"\n") + 1
         if not end:
-            whole, held = b"", held + gathered
+            whole, pending = b"", pending + gathered
         else:
-            whole, held = b"".join((held, memoryview(gathered)[:end])), gathered[end:]
+            whole, pending = b"".join((pending, memoryview(gathered)[:end])), gathered[end:]
         for block in split_long_lines(number, whole):
             yield block
             number += block.count
-        if len(held) > LINE_LIMIT:
-            yield truncate_line(number, held)
-            held, skipping = b"", True
-    if held:
-        yield Block(number, held, 1)
+        if len(pending) > LINE_LIMIT:
+            yield truncate_line(number, pending)
+            pending, skipping = b"", True
+    if pending:
+        yield Block(number, pending, 1)
 
 
 def gather(chunks: Iterable[bytes]) -> Iterator[bytes]:

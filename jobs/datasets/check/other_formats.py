@@ -111,10 +111,10 @@ def extract_text(part: Any) -> str:
     raise LossyConversion
 
 
-def build_example(said: list[RoleTexts]) -> dict[str, Any]:
+def build_example(messages: list[RoleTexts]) -> dict[str, Any]:
     system: list[str] = []
     turns: list[RoleTexts] = []
-    for role, texts in said:
+    for role, texts in messages:
         if role == "system":
             if turns:  # a later instruction doesn't apply to the turns before it
                 raise LossyConversion

@@ -116,8 +116,8 @@ class Report:
         return cls(**known)
 
 
-def _parse_samples(kept: list[dict[str, Any]]) -> Iterator[Sample]:
-    for item in kept:
+def _parse_samples(items: list[dict[str, Any]]) -> Iterator[Sample]:
+    for item in items:
         messages = tuple(Message(**message) for message in item["messages"])
         yield Sample(item["line"], item["system"], messages)
 
@@ -126,11 +126,11 @@ def _convert_character_counts(data: dict[str, Any]) -> dict[str, Any]:
     """Convert an older report, which counted characters, at four characters a token. It had lengths of two
     significant digits, and no turns."""
     lengths = sorted((int(size), count) for size, count in data.get("lengths", {}).items())
-    held = [size for size, count in lengths for _ in range(count)]
+    sizes = [size for size, count in lengths for _ in range(count)]
     count, total = data.get("examples", 0), data.get("characters", 0) // 4
 
     def find_quantile(share: float) -> int:
-        return held[min(len(held) - 1, int(share * len(held)))] // 4 if held else 0
+        return sizes[min(len(sizes) - 1, int(share * len(sizes)))] // 4 if sizes else 0
 
     tokens = Distribution(
         count=count,

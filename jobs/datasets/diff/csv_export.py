@@ -54,11 +54,11 @@ def iter_removed_rows(found: Matches, before: Source, answers: IO[bytes], length
     `lengths`."""
     wanted = np.sort(np.concatenate([found.removed, found.edited[:, 0]]))
     places = iter(order_by_before(found))
-    for line, said in iter_texts(before(), map(int, wanted)):
+    for line, texts in iter_texts(before(), map(int, wanted)):
         if contains_line(found.removed, line):
-            yield "removed", line, 0, said.system, format_prompt(said), said.answer, ""
+            yield "removed", line, 0, texts.system, format_prompt(texts), texts.answer, ""
         else:
-            lengths[next(places)] = answers.write(said.answer.encode("utf-8", "replace"))
+            lengths[next(places)] = answers.write(texts.answer.encode("utf-8", "replace"))
 
 
 def iter_newer_rows(found: Matches, after: Source, answers: IO[bytes], lengths: Ints) -> Iterator[Row]:
@@ -67,14 +67,14 @@ def iter_newer_rows(found: Matches, after: Source, answers: IO[bytes], lengths: 
     starts[order] = np.cumsum(lengths[order]) - lengths[order]
     wanted = np.sort(np.concatenate([found.added, found.edited[:, 1]]))
     edits = iter(zip(found.edited[:, 0], starts, lengths, strict=True))
-    for line, said in iter_texts(after(), map(int, wanted)):
+    for line, texts in iter_texts(after(), map(int, wanted)):
         if contains_line(found.added, line):
-            yield "added", 0, line, said.system, format_prompt(said), "", said.answer
+            yield "added", 0, line, texts.system, format_prompt(texts), "", texts.answer
         else:
             first, start, length = map(int, next(edits))
             answers.seek(start)
             old = answers.read(length).decode()
-            yield "edited", first, line, said.system, format_prompt(said), old, said.answer
+            yield "edited", first, line, texts.system, format_prompt(texts), old, texts.answer
 
 
 def contains_line(ascending: Ints, line: int) -> bool:
@@ -82,11 +82,11 @@ def contains_line(ascending: Ints, line: int) -> bool:
     return place < len(ascending) and int(ascending[place]) == line
 
 
-def format_prompt(said: ExampleTexts) -> str:
+def format_prompt(texts: ExampleTexts) -> str:
     """A single question as it is, or several turns with their roles."""
-    if len(said.prompt) == 1:
-        return said.prompt[0].text
-    return "\n".join(map(format_message, said.prompt))
+    if len(texts.prompt) == 1:
+        return texts.prompt[0].text
+    return "\n".join(map(format_message, texts.prompt))
 
 
 def format_message(message: Message) -> str:

@@ -76,8 +76,8 @@ class Side:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Side:
-        kept = [Problem(**{**item, "excerpt": tuple(item["excerpt"])}) for item in data["problems"]]
-        return cls(data["examples"], data["broken"], kept)
+        problems = [Problem(**{**item, "excerpt": tuple(item["excerpt"])}) for item in data["problems"]]
+        return cls(data["examples"], data["broken"], problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,14 +176,14 @@ def build_diff(
     )
 
 
-def change(before: int, after: int, said: ExampleTexts, old: str = "", new: str = "") -> Change:
-    shown = said.shorten()
+def change(before: int, after: int, texts: ExampleTexts, old: str = "", new: str = "") -> Change:
+    short = texts.shorten()
     return Change(
         before,
         after,
-        shown.system,
-        shown.prompt,
-        shown.earlier,
+        short.system,
+        short.prompt,
+        short.earlier,
         excerpt_answer(old, 0),
         excerpt_answer(new, 0),
     )

@@ -123,11 +123,11 @@ def add_block(found: Fingerprints, block: Block, spelling: LineTemplate) -> None
 def add_line(found: Fingerprints, number: int, content: bytes) -> None:
     if not content.strip(b" \t\r"):
         return
-    said = parse_conversation(content)
-    if isinstance(said, Finding):
-        found.add_broken(problem(number, said))
+    conversation = parse_conversation(content)
+    if isinstance(conversation, Finding):
+        found.add_broken(problem(number, conversation))
         return
-    found.add_examples([number], measure_example(said))
+    found.add_examples([number], measure_example(conversation))
 
 
 def parse_conversation(content: bytes) -> Conversation | Finding:
@@ -140,14 +140,14 @@ def parse_conversation(content: bytes) -> Conversation | Finding:
     return next(errors, conversation)
 
 
-def measure_example(said: Conversation) -> ExampleColumns:
-    prompt, answer = hash_example(canonicalize(said))
-    answered = sum(count_text_bytes(turn) for turn in said.turns if turn.role == "model")
+def measure_example(conversation: Conversation) -> ExampleColumns:
+    prompt, answer = hash_example(canonicalize(conversation))
+    answered = sum(count_text_bytes(turn) for turn in conversation.turns if turn.role == "model")
     columns = (
-        said.size - answered,
+        conversation.size - answered,
         answered,
-        count_text_bytes(said.turns[-1]),
-        len(said.turns),
+        count_text_bytes(conversation.turns[-1]),
+        len(conversation.turns),
         prompt,
         answer,
     )
@@ -158,16 +158,16 @@ def count_text_bytes(turn: Turn) -> int:
     return len(turn.text.encode())
 
 
-def canonicalize(said: Conversation) -> dict[str, Any]:
+def canonicalize(conversation: Conversation) -> dict[str, Any]:
     """Return the example without fields that no model reads, and in one spelling."""
-    value = said.value
-    plain = {"systemInstruction": {"parts": [{"text": said.system}]}} if said.system else {}
+    value = conversation.value
+    plain = {"systemInstruction": {"parts": [{"text": conversation.system}]}} if conversation.system else {}
     beside = {
         name: value.get(name, value.get(other))
         for name, other in CONFIG_FIELDS
         if value.get(name, value.get(other))
     }
-    contents = [{"role": turn.role, "parts": list(merge_text_parts(turn))} for turn in said.turns]
+    contents = [{"role": turn.role, "parts": list(merge_text_parts(turn))} for turn in conversation.turns]
     return {**plain, **beside, "contents": contents}
 
 

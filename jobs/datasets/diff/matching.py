@@ -79,8 +79,8 @@ def pair_equal_keys(before: tuple[Ints, ...], after: tuple[Ints, ...]) -> tuple[
     news = np.bincount(group[~is_old], minlength=len(olds))
     rank = np.arange(total) - (np.cumsum(olds + news) - olds - news)[group]
     rank[~is_old] -= olds[group[~is_old]]
-    taken = rank < np.minimum(olds, news)[group]
-    return order[taken & is_old], order[taken & ~is_old] - count
+    is_matched = rank < np.minimum(olds, news)[group]
+    return order[is_matched & is_old], order[is_matched & ~is_old] - count
 
 
 def mark_group_starts(keys: list[Ints]) -> NDArray[np.bool_]:

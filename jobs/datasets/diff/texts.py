@@ -29,10 +29,12 @@ class ExampleTexts:
     earlier: int = 0
 
     @classmethod
-    def from_conversation(cls, said: Conversation) -> ExampleTexts:
-        *before, last = said.turns
+    def from_conversation(cls, conversation: Conversation) -> ExampleTexts:
+        *before, last = conversation.turns
         return cls(
-            said.system, tuple(Message(turn.role, render_turn(turn)) for turn in before), render_turn(last)
+            conversation.system,
+            tuple(Message(turn.role, render_turn(turn)) for turn in before),
+            render_turn(last),
         )
 
     def shorten(self) -> ExampleTexts:
@@ -65,9 +67,9 @@ def iter_texts(chunks: Iterable[bytes], wanted: Iterable[int]) -> Iterator[tuple
         if line.number != next_one:
             continue
         content = line.content.removeprefix(BOM) if line.number == 1 else line.content
-        said = parse_conversation(content)
-        if not isinstance(said, Finding):
-            yield line.number, ExampleTexts.from_conversation(said)
+        conversation = parse_conversation(content)
+        if not isinstance(conversation, Finding):
+            yield line.number, ExampleTexts.from_conversation(conversation)
         next_one = next(waiting, 0)
         if not next_one:
             return

@@ -24,13 +24,13 @@ def diff_words(old: str, new: str) -> list[Piece]:
     make `new`, without the added ones `old`."""
     pieces: list[Piece] = []
     out, put = "", ""
-    for same, taken, given in iter_segments(WORDS.findall(old), WORDS.findall(new)):
+    for same, removed, added in iter_segments(WORDS.findall(old), WORDS.findall(new)):
         # A space between two changed words is part of one change.
         if same and (not same.isspace() or not (out or put)):
             pieces += [*make_pieces(out, put), ("same", same)]
             out, put = "", ""
         else:
-            out, put = out + same + taken, put + same + given
+            out, put = out + same + removed, put + same + added
     return pieces + make_pieces(out, put)
 
 
@@ -40,8 +40,8 @@ def iter_segments(old: list[str], new: list[str]) -> Iterator[tuple[str, str, st
         yield from diff_middle(old, new)
         return
     for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        taken, given = "".join(old[start:end]), "".join(new[first:last])
-        yield (taken, "", "") if tag == "equal" else ("", taken, given)
+        removed, added = "".join(old[start:end]), "".join(new[first:last])
+        yield (removed, "", "") if tag == "equal" else ("", removed, added)
 
 
 def count_equal_pairs(old: list[str], new: list[str]) -> int:
@@ -55,9 +55,9 @@ def diff_middle(old: list[str], new: list[str]) -> Iterator[tuple[str, str, str]
     start = count_common_prefix(old, new)
     rest = (old[start:], new[start:])
     end = count_common_prefix(*map(reversed, rest))
-    taken, given = (words[: len(words) - end] for words in rest)
+    removed, added = (words[: len(words) - end] for words in rest)
     yield "".join(old[:start]), "", ""
-    yield "", "".join(taken), "".join(given)
+    yield "", "".join(removed), "".join(added)
     yield "".join(old[len(old) - end :]), "", ""
 
 

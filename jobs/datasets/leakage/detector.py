@@ -222,8 +222,8 @@ def parse_example(line: int, value: dict[str, Any]) -> Example | None:
         return None
     *turns, answer = conversation.turns
     asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    said = [conversation.system, *map(serialize_turn, turns)]
-    return Example(line, digest([*said, serialize_turn(answer)]), digest(said), asked[: LONGEST + 1])
+    parts = [conversation.system, *map(serialize_turn, turns)]
+    return Example(line, digest([*parts, serialize_turn(answer)]), digest(parts), asked[: LONGEST + 1])
 
 
 def serialize_turn(turn: Turn) -> tuple[str, ...]:
@@ -232,8 +232,8 @@ def serialize_turn(turn: Turn) -> tuple[str, ...]:
     return (turn.role, turn.text, *beside)
 
 
-def digest(said: list[Any]) -> bytes:
-    return hashlib.blake2b(repr(said).encode(), digest_size=16).digest()
+def digest(parts: list[Any]) -> bytes:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
 def index_by_key(keys: Iterable[Any]) -> dict[Any, list[int]]:

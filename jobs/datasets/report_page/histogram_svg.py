@@ -25,12 +25,13 @@ class Bar:
 def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[Bar]:
     """Return a bar per range (left, right, count); with `wanted`, ranges are merged into so many equal
     ones."""
-    held = [entry for entry in ranges if entry[2] > 0]
-    if not held:
+    nonempty = [entry for entry in ranges if entry[2] > 0]
+    if not nonempty:
         return []
-    held = rebin_ranges(held, wanted) if wanted and len(held) > wanted else sorted(held)[:MAX_BARS]
-    highest = max(count for _left, _right, count in held)
-    width = WIDTH / len(held)
+    merges = wanted and len(nonempty) > wanted
+    nonempty = rebin_ranges(nonempty, wanted) if merges else sorted(nonempty)[:MAX_BARS]
+    highest = max(count for _left, _right, count in nonempty)
+    width = WIDTH / len(nonempty)
     return [
         Bar(
             x=round(index * width + GAP / 2, 1),
@@ -41,7 +42,7 @@ def bars(ranges: Sequence[tuple[float, float, float]], wanted: int = 0) -> list[
             right=right,
             count=int(count),
         )
-        for index, (left, right, count) in enumerate(held)
+        for index, (left, right, count) in enumerate(nonempty)
     ]
 
 

@@ -50,10 +50,10 @@ def plan_split(chunks: Iterable[bytes], percent: int, seed: int) -> SplitPlan:
     if len(distinct) < 2:
         raise TooFew
     total = int(counts.sum())
-    taken = choose_lines(counts, count_held_out(total, percent))
-    held = int(counts[taken].sum())
-    last = int(taken[-1])
-    skipped = np.setdiff1d(np.arange(last), taken)
+    places = choose_lines(counts, count_held_out(total, percent))
+    held = int(counts[places].sum())
+    last = int(places[-1])
+    skipped = np.setdiff1d(np.arange(last), places)
     return SplitPlan(seed, int(distinct[last]), frozenset(distinct[skipped].tolist()), total - held, held)
 
 
@@ -70,14 +70,14 @@ def count_held_out(total: int, percent: int) -> int:
 
 def choose_lines(counts: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """Return the ascending places of the distinct lines to hold out; the least repeated line if none fits."""
-    taken, left = [], wanted
+    places, left = [], wanted
     for place, count in enumerate(counts.tolist()):
         if count <= left:
-            taken.append(place)
+            places.append(place)
             left -= count
         if not left:
             break
-    return np.array(taken or [int(counts.argmin())])
+    return np.array(places or [int(counts.argmin())])
 
 
 def hash_lines(lines: Iterable[bytes], seed: int) -> NDArray[np.uint64]:

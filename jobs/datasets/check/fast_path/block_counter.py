@@ -83,15 +83,15 @@ def collect_plain_lines(block: Block, spelling: LineTemplate) -> tuple[BlockCoun
     for number, line in enumerate(block.lines, block.number):
         try:
             value = loads(line)
-            said, own = extract_plain_texts(value)
+            line_texts, own = extract_plain_texts(value)
         except NOT_PLAIN:
             others.append((number, line))
             continue
         numbers.append(number)
-        texts += said
+        texts += line_texts
         keys += own
-        kind = FIRST if said[1] else SYSTEM
-        kinds += bytes([kind]) + LATER_ROW * (len(said) // 2 - 1)
+        kind = FIRST if line_texts[1] else SYSTEM
+        kinds += bytes([kind]) + LATER_ROW * (len(line_texts) // 2 - 1)
         if kind in unlearned:
             unlearned.remove(kind)
             spelling.learn(line, value)

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from tests.browser import launch_chromium, open_watched_page
 from tests.engine.tiny_base import example, write_base
 from tests.stack import Person, Stack, wait_until
 
 PASSWORD = "a long enough password"
-expect.set_options(timeout=30_000)  # the stack trains beside the browser
 
 
 @contextmanager

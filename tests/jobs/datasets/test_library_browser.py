@@ -67,7 +67,7 @@ def test_problems_expand_and_uri_is_copied(
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     expect(page.get_by_text("Line 81")).to_be_visible()
     page.get_by_role("button", name="Copy URI").click()
-    assert page.evaluate("navigator.clipboard.readText()") == dataset.uri
+    wait_until(page, lambda: page.evaluate("navigator.clipboard.readText()") == dataset.uri)
 
 
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)

@@ -274,17 +274,17 @@ def test_pointer_and_arrow_keys_show_values_on_all_charts(
     assert size
     page.mouse.move(size["x"] + size["width"] * 0.2, size["y"] + size["height"] * 0.7)
     reading = page.locator(".reading")
-    assert reading.locator(".reading-row").count() == 5
+    expect(reading.locator(".reading-row")).to_have_count(5)
     values = [float(text) for text in reading.locator(".num").all_inner_texts()]
     assert values == sorted(values, reverse=True)
-    assert page.locator(".cross").count() == 2
+    expect(page.locator(".cross")).to_have_count(2)
     page.mouse.move(5, 5)
-    assert not reading.is_visible()
+    expect(reading).to_be_hidden()
     chart.focus()
     page.keyboard.press("ArrowRight")
     first = reading.locator(".reading-head").inner_text()
     page.keyboard.press("ArrowRight")
-    assert reading.locator(".reading-head").inner_text() != first
+    expect(reading.locator(".reading-head")).not_to_have_text(first)
 
 
 def test_runs_are_added_by_search(visit: Callable[..., Page], project: Project) -> None:

@@ -194,18 +194,18 @@ def test_chip_shows_live_paused_and_ended(visit: Callable[..., Page], project: P
     job = create_job_with_points(project, make_series())
     page = visit(job)
     chip = page.locator("[data-chip]")
-    assert chip.inner_text().startswith("Live · ")
+    expect(chip).to_contain_text("Live · ")
     page.locator("[data-pause]").click()
-    assert chip.inner_text() == "Paused"
+    expect(chip).to_have_text("Paused")
     TuningJob.objects.update(state="JOB_STATE_SUCCEEDED")
     Feed.objects.update(due_at=None)
-    page.wait_for_timeout(4500)
+    page.wait_for_timeout(4500)  # longer than it would take to ask again
     assert chip.inner_text() == "Paused"
     page.locator("[data-pause]").click()
     page.wait_for_selector("[data-chip] >> text=Ended")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(5000)
+    page.wait_for_timeout(5000)  # likewise
     assert asked == []
 
 
@@ -215,7 +215,7 @@ def test_first_point_replaces_the_placeholder(visit: Callable[..., Page], projec
     page.get_by_text("Charts appear when tuning starts.").first.wait_for()
     point_store.merge_points(job.pk, {LOSS: Points.from_arrays([1, 2], [START, START + 1], [4.0, 3.9])})
     page.wait_for_selector("[data-chart=loss].drawn .scatterlayer .trace", timeout=9000)
-    assert not page.get_by_text("Charts appear when tuning starts.").first.is_visible()
+    expect(page.get_by_text("Charts appear when tuning starts.").first).to_be_hidden()
 
 
 def test_table_replaces_the_chart(visit: Callable[..., Page], project: Project) -> None:
@@ -223,10 +223,10 @@ def test_table_replaces_the_chart(visit: Callable[..., Page], project: Project) 
     panel = page.locator("[data-panel=loss]")
     panel.get_by_label("Show as table").click()
     panel.locator("table tbody tr").first.wait_for()
-    assert panel.locator("tbody tr").count() == 30
-    assert not panel.locator("[data-chart]").is_visible()
+    expect(panel.locator("tbody tr")).to_have_count(30)
+    expect(panel.locator("[data-chart]")).to_be_hidden()
     panel.get_by_label("Show as table").click()
-    assert panel.locator("[data-chart]").is_visible()
+    expect(panel.locator("[data-chart]")).to_be_visible()
 
 
 @pytest.mark.parametrize("format", ["png", "svg"])
@@ -286,8 +286,8 @@ def test_setting_the_better_default_checkpoint_updates_the_page(
     dialog.get_by_role("button", name="Set as default").click()
     page.get_by_text("Checkpoint 3 is now the default.").wait_for()
     page.wait_for_selector("#monitor-facts")
-    assert default.locator("td").first.inner_text() == "3"
-    assert facts.get_by_role("link", name="Set checkpoint").count() == 0
+    expect(default.locator("td").first).to_have_text("3", use_inner_text=True)
+    expect(facts.get_by_role("link", name="Set checkpoint")).to_have_count(0)
     assert [asked.method for asked in board.double.asked] == ["PATCH", "GET"]
 
 

@@ -80,6 +80,16 @@ def test_links_lead_to_existing_files(document: Path) -> None:
     assert not [link for link in links if not (document.parent / link).exists()]
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_named_paths_exist(document: Path) -> None:
+    """docs/first-change.md names the test that its reader writes."""
+    rooms = "|".join([*CODE, "templates", "static", "tests", "docs", ".ci"])
+    named = set(re.findall(rf"`((?:{rooms})/[\w./-]*)`", document.read_text())) - {
+        "tests/studio/test_money.py"
+    }
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
 def test_documented_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     documented = {name for file in DOCUMENTS for name in re.findall(r"`make ([a-z-]+)", file.read_text())}

@@ -16,9 +16,9 @@ class StudioConfig(AppConfig):
 
 def make_default_project(using: str, **kwargs: Any) -> None:
     """Create the project "Local engine" in a new installation."""
-    from studio.models import Project
+    from studio.models import FIRST_PROJECT_NAME, Project
 
     if settings.ENGINE and not Project.objects.using(using).exists():
         Project.objects.using(using).create(
-            slug="local", name="Local engine", project_id="local", regions=["us-central1"]
+            slug="local", name=FIRST_PROJECT_NAME, project_id="local", regions=["us-central1"]
         )

@@ -21,6 +21,10 @@ class Backend(models.TextChoices):
     GOOGLE = "google", _("Vertex AI")
 
 
+# The name of the project that a new installation begins with, as its row holds it in every language.
+FIRST_PROJECT_NAME = "Local engine"
+
+
 class Role(models.TextChoices):
     VIEWER = "viewer", _("Viewer")
     TUNER = "tuner", _("Tuner")
@@ -62,6 +66,11 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def title(self) -> str:
+        """The name that pages show: that of the first project is in the reader's language."""
+        return str(Backend.ENGINE.label) if self.name == FIRST_PROJECT_NAME else self.name
 
     @property
     def on_engine(self) -> bool:

@@ -54,6 +54,11 @@ class DraftSummary:
         return [reason for part in self.obstacles.values() for reason in part]
 
     @property
+    def has_usable_data(self) -> bool:
+        """Return whether step 2 is done: the training data, and validation data if enabled, can be used."""
+        return bool(self.job.training) and not (self.obstacles["training"] or self.obstacles["validation"])
+
+    @property
     def changed_fields(self) -> list[str]:
         """Names of the advanced options that differ from the recommendation."""
         return list(self.changes)

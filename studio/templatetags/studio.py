@@ -14,7 +14,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from studio.formats import format_duration, format_relative_time
+from studio.formats import format_duration, format_relative_time, join_list
 from studio.operation.static_bundles import list_bundle_urls
 from studio.pages.markdown import render_markdown
 
@@ -61,6 +61,7 @@ def ago(moment: datetime | None) -> SafeString | str:
 
 
 register.filter("duration", format_duration)
+register.filter("join_list", join_list)
 register.filter("markdown", render_markdown)
 
 

@@ -77,7 +77,10 @@
     const cancel = part("[data-cancel]");
     const going = [...picked.values()].filter(Boolean).length;
     if (cancel) cancel.hidden = !going;
-    if (going && cancel) cancel.querySelector("span").textContent = fillTemplate(cancel.dataset.cancel, going);
+    if (going && cancel) {
+      const { cancel: many, cancelOne } = cancel.dataset;
+      cancel.querySelector("span").textContent = going === 1 ? cancelOne : fillTemplate(many, going);
+    }
     const status = document.getElementById("picked");
     if (status.textContent !== said && (n || status.textContent)) status.textContent = said;
   }

@@ -22,11 +22,8 @@ from tests.paths import ROOT
 from tests.stack import Person, Stack, wait_until
 
 PASSWORD = "a long enough password"
-QUESTIONS = [
-    "Where can I use this card at an ATM?",
-    "How young can I be to open my own account?",
-    "I want a new PIN",
-]
+# One alone: the sample data has single turns, and with a history the tiny base confuses them.
+QUESTIONS = ["Where can I use this card at an ATM?"]
 SIZES = {1440: 900, 390: 844}
 README_PICTURES = {
     "jobs": "list",

@@ -73,8 +73,8 @@ ALLOWED = {
     "metrics.compare": "studio.** jobs jobs.datasets jobs.job_list metrics metrics.charts",
     "metrics.compare.page": "metrics.compare.charts",
     "metrics.compare.runs": "metrics.compare.charts.run_style",
-    "metrics.compare.charts": "metrics metrics.charts metrics.compare",
-    "metrics.charts": "metrics",
+    "metrics.compare.charts": "metrics metrics.charts metrics.compare studio.plotly_figures",
+    "metrics.charts": "metrics studio.plotly_figures",
     "metrics.diagnosis": "metrics jobs",
     # Reached over HTTP only.
     "engine": "engine.**",

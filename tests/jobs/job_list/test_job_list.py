@@ -114,7 +114,7 @@ def test_a_draft_is_seen_by_its_owner_only(
     make("theirs", state="", submission=Submission.DRAFT, owner=person(Role.TUNER, "other"))
     html = page()
     assert parse_row_names(html) == ["mine"]
-    assert re.findall(r'href="([^"]+)">Drafts <span class="num">(\d+)<', html) == [
+    assert re.findall(r'href="([^"]+)">\s*Drafts\s*<span class="num">(\d+)<', html) == [
         ("/p/local/jobs/drafts/", "2")
     ]
 
@@ -227,7 +227,7 @@ def test_every_job_but_a_draft_can_be_selected(
     make("draft", state="", submission=Submission.DRAFT)
     html = page()
     boxes = re.findall(
-        r'id="pick-(\d+)" form="pick" name="run" value="(\d+)" data-pick( data-cancels)?', html
+        r'id="pick-(\d+)" form="pick" name="run"\s+value="(\d+)" data-pick( data-cancels)?', html
     )
     assert boxes == [(str(over.pk),) * 2 + ("",), (str(going.pk),) * 2 + (" data-cancels",)]
     assert '<form id="pick" method="get" action="/p/local/compare/">' in html

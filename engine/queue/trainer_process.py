@@ -31,7 +31,7 @@ def build_environment() -> dict[str, str]:
     return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
 
 
-def launch(argument: str, stdin: int | socket.socket, output: int | BinaryIO) -> subprocess.Popen[bytes]:
+def launch(argument: str, stdin: int, output: int | BinaryIO) -> subprocess.Popen[bytes]:
     """Start a trainer. The kernel ends it with the calling thread: one that lives as long as the engine."""
     return subprocess.Popen(
         [sys.executable, "-m", TRAINER, argument],
@@ -52,7 +52,7 @@ class Spare:
         self._channel, theirs = socket.socketpair()
         try:
             with theirs:
-                self.process = launch("--spare", theirs, STDERR)
+                self.process = launch("--spare", theirs.fileno(), STDERR)
         except OSError:
             self._channel.close()
             raise

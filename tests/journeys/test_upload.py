@@ -177,7 +177,7 @@ def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line:
     line.hold_after(3 * MEGABYTE)  # long enough on the way for a pace to be told, and never through
     upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text(
-        re.compile(r"Uploading \d+ %, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
+        re.compile(r"Uploading \d+%, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")
     )
     expect(page.get_by_text("Upload in progress.")).to_be_visible()
     expect(page.locator("#validation-enabled")).to_be_disabled()

@@ -185,7 +185,7 @@ def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line:
     expect(page.locator("#training [data-told]")).to_have_text("Upload cancelled. Nothing was stored.")
     line.release()
     page.reload()
-    expect(page.get_by_text("Tuning dataset not chosen")).to_be_visible()
+    expect(page.get_by_text("Tuning dataset not chosen", exact=True)).to_be_visible()
     line.hold_after(MEGABYTE)
     upload_file(page, large)
     expect(page.locator("#training progress")).not_to_have_attribute("value", "0")
@@ -263,7 +263,7 @@ def test_dataset_step_without_javascript(visit: Callable[..., Page], dataset: Ca
     validation.get_by_label("Percentage to hold out").fill("25")
     validation.get_by_role("button", name="Hold out").click()
     expect(page.locator("#training")).to_contain_text(
-        "30 for training, 10 held out for validation (25 %, seed 0)"
+        "30 for training, 10 held out for validation (25%, seed 0)"
     )
     training = page.locator("#training")
     folder = re.search(r"/datasets/([^/]+)/", training.inner_text())[1]  # type: ignore[index]

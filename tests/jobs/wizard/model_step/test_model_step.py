@@ -213,7 +213,7 @@ def test_advanced_options_open_at_the_field_to_fix(browser: Client, google: Tuni
 
 def test_other_methods_are_disabled_with_a_reason(browser: Client, draft: TuningJob) -> None:
     page = get_page(browser, draft)
-    disabled = re.findall(r'name="method" id="method-(\w+)" disabled.*?Not available: ', page)
+    disabled = re.findall(r'name="method" id="method-(\w+)" disabled.*?Not available: ', page, re.DOTALL)
     assert disabled == ["preference", "reinforcement", "distillation"]
 
 

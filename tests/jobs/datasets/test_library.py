@@ -142,7 +142,7 @@ def test_library_is_paginated(make: Make, page: Callable[..., str], monkeypatch:
     for number in range(3):
         make(f"{number}.jsonl")
     assert (list_names(page()), list_names(page("?page=2"))) == (["2.jsonl", "1.jsonl"], ["0.jsonl"])
-    assert "1–2 / 3" in page() and 'href="?page=2"' in page()
+    assert "1–2 of 3" in page() and 'href="?page=2"' in page()
 
 
 @pytest.mark.parametrize("rows", [1, 50])

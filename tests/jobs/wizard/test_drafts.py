@@ -118,8 +118,8 @@ def test_list_is_ordered_by_last_change_in_constant_queries(
     draft.update_draft(tuned_model_display_name="touched last")
     with django_assert_max_num_queries(11):
         page = owner.get(DRAFTS).content.decode()
-    assert page.index("touched last") < page.index("intents") and "1–50 / 61" in page
-    assert "51–61 / 61" in owner.get(f"{DRAFTS}?page=2").content.decode()
+    assert page.index("touched last") < page.index("intents") and "1–50 of 61" in page
+    assert "51–61 of 61" in owner.get(f"{DRAFTS}?page=2").content.decode()
 
 
 def test_empty_list_says_no_drafts(owner: Client) -> None:

@@ -190,7 +190,7 @@ def test_activity_lists_newest_entries_first(
     with django_assert_max_num_queries(12):
         page = page_text(browser.get(reverse("activity", args=["local"])))
     assert page.index("the last") < page.index("run 59") < page.index("run 12")
-    assert "run 10<" not in page and "1–50 / 61" in page
+    assert "run 10<" not in page and "1–50 of 61" in page
     assert "Started a job" in page and "something.new" in page
     assert "run 0<" in page_text(browser.get(reverse("activity", args=["local"]) + "?page=2"))
 

@@ -568,7 +568,7 @@ def test_long_folder_is_paginated(
     for _page in range(3):
         page = browse(browser, empty, **query)
         seen += re.findall(r'name="uri" value="gs://browse-pages/long/(\d).jsonl"', page)
-        more = re.search(r'page=([^"]+)" hx-get', page)
+        more = re.search(r'page=([^"]+)"\s+hx-get', page)
         query["page"] = unquote(more[1]) if more else ""
     assert seen == ["0", "1", "2", "3", "4"] and not more
 

@@ -105,6 +105,6 @@ def test_decoding_cost_is_linear_in_the_answer(chat: ChatTemplate, monkeypatch: 
         decoded.append(len(tokens))
         return text(self, tokens)
 
-    monkeypatch.setattr(ChatTemplate, "text", count_tokens)
+    monkeypatch.setattr(ChatTemplate, "decode_tokens", count_tokens)
     decode_stepwise(chat, [chat._tokenizer.get_vocab()["a"]] * 1000)
     assert sum(decoded) <= 4 * 1000

@@ -24,7 +24,7 @@ from studio.vertex.errors import (
     PermissionDenied,
     VertexError,
 )
-from studio.vertex.storage import BLOCK, GsUri, Storage, parse_gs_uri
+from studio.vertex.storage import BLOCK, QUICK, GsUri, Storage, parse_gs_uri
 from tests.studio.vertex.double import (
     Answer,
     FakeVertexServer,
@@ -343,7 +343,10 @@ def test_failing_stat_raises_without_retry(
     assert len(double.asked) == 1
 
 
-def test_read_survives_a_short_outage(storage: Storage, double: FakeVertexServer) -> None:
+def test_read_survives_a_short_outage(
+    storage: Storage, double: FakeVertexServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK)  # as patient as the product
     double.queue_answers(
         error_answer(503, "backendError"), Answer(reset=True), json_answer(make_object(b"1"))
     )

@@ -1,175 +1,136 @@
-"""Trainer processes: one started for its job, or a spare that has imported torch and waits for one."""
+"""A trainer process, watched from outside: restarted after it died or went silent, and its outcome."""
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
+import signal
 import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
-from typing import Any, BinaryIO
 
 import psutil
 
-from engine.queue.job_folder import JobFolder
-from engine.training.spare import is_ready, send_job
+from engine.queue.job_folder import JobFolder, utc_now
+from engine.queue.spare_trainer import SpareKeeper
 
-TRAINER = "engine.training"
-STDERR = 2
-# Long enough to look through a draft's review or a run's result; a spare holds about 360 MB meanwhile.
-SPARE_TIMEOUT = 600.0
-
-log = logging.getLogger(__name__)
-
-
-def build_environment() -> dict[str, str]:
-    """A trainer's environment, as it is for a process that starts now."""
-    # Threads that spin while they wait make a step many times as long where others want the cores too.
-    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "ENGINE_PID": str(os.getpid())}
+CANCELLED, INTERNAL = 1, 13  # google.rpc.Code
+RETRY_AFTER = 5.0  # seconds: a full disk or a broken file needs somebody to act
+MAX_RESTARTS = 3  # without progress: then the cause is the job, not chance
+STARTUP_TIMEOUT = 300.0  # to import torch and load the base, and for a first step of unknown length
+TIMES_SLOWEST = 3  # the slowest step so far times this: a busy machine is not taken for a hang
 
 
-def launch(argument: str, stdin: int, output: int | BinaryIO) -> subprocess.Popen[bytes]:
-    """Start a trainer. The kernel ends it with the calling thread: one that lives as long as the engine."""
-    return subprocess.Popen(
-        [sys.executable, "-m", TRAINER, argument],
-        cwd=Path(__file__).parents[2],
-        env=build_environment(),
-        stdin=stdin,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-    )
+class Trainer:
+    """One job's trainer process: started, watched by its heartbeat, cancelled, killed where it is silent."""
 
-
-class Spare:
-    """A waiting trainer, seen from the engine. Until it has a job it prints to the engine's own log."""
-
-    def __init__(self) -> None:
-        self._environment = build_environment()
-        self._channel, theirs = socket.socketpair()
+    def __init__(self, folder: JobFolder, spare: SpareKeeper, patience: float, grace: float) -> None:
+        self.folder = folder
+        self._patience = patience
+        self._grace = grace
+        self._kill_at: float | None = None
+        self._heartbeat = folder.progress.get("heartbeat")
+        self._heard, self._allowed = time.monotonic(), STARTUP_TIMEOUT
+        folder.write_state("RUNNING", startTime=folder.state.get("startTime") or utc_now())
+        self._process = spare.launch_trainer(folder)
         try:
-            with theirs:
-                self.process = launch("--spare", theirs.fileno(), STDERR)
+            folder.write_state(
+                "RUNNING", pid=self._process.pid, pidStarted=_process_start_time(self._process.pid)
+            )
         except OSError:
-            self._channel.close()
+            self._kill()
             raise
 
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
+    def watch(self) -> str | None:
+        """Cancel it if requested, kill it if silent; return how it ended, None while it runs."""
+        if self._process.poll() is not None:
+            return _describe_exit(self._process.returncode, self.folder)
+        if self.folder.is_cancel_requested:
+            self._cancel()
+        self._read_heartbeat()
+        if (silence := time.monotonic() - self._heard) > self._allowed:
+            self._kill()
+            return f"was silent for {silence:.0f} seconds"
+        return None
 
-    def give_job(self, folder: JobFolder, log_file: BinaryIO) -> bool:
-        """Make it the trainer of this job; False where it is gone, or its environment is no longer ours."""
-        if self._environment != build_environment():
-            return False
-        try:
-            send_job(self._channel, folder.path, log_file.fileno())
-        except OSError:
-            return False
-        self._channel.close()
-        return True
+    def _cancel(self) -> None:
+        if self._kill_at is None:
+            self.folder.write_state("CANCELLING")
+            self._process.terminate()
+            self._kill_at = time.monotonic() + self._grace
+        elif time.monotonic() > self._kill_at:
+            self._process.kill()
 
-    def end(self) -> None:
-        self._channel.close()
-        self.process.kill()
-        self.process.wait()
-
-    def is_ready(self) -> bool:
-        return is_ready(self._channel)
-
-    def measure_memory(self) -> int:
-        """Bytes of memory that it holds; 0 where it is gone."""
-        try:
-            return int(psutil.Process(self.process.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-
-class SpareKeeper:
-    """At most one spare, from a `request` on until ten minutes have passed without a job."""
-
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
-        self._lock = threading.Lock()
-        self._spare: Spare | None = None
-        self._deadline: float | None = None  # None where nobody has asked
-        self.is_requested = False  # since the last job started
-
-    def request(self) -> None:
-        """Tell that a job may come soon; from any thread. `update` does the rest."""
-        with self._lock:
-            self._deadline, self.is_requested = time.monotonic() + self._timeout, True
-
-    def record_job_end(self) -> None:
-        """Where one job was announced, another may follow it."""
-        with self._lock:
-            if self._deadline is not None:
-                self._deadline = time.monotonic() + self._timeout
-
-    def update(self, is_useful: bool, is_idle: bool) -> float | None:
-        """Start or end the spare, as is due; seconds until it has to end, None where there is none.
-
-        `is_useful`: the next job would start with it. `is_idle`: no job trains.
-        """
-        with self._lock:
-            now = time.monotonic()
-            if self._spare and not self._spare.is_alive():
-                status = self._spare.process.returncode
-                log.warning("The spare trainer ended with status %s; jobs start without it.", status)
-                self._spare.end()
-                self._drop()
-            if self._deadline is None:
-                return None
-            if now >= self._deadline:
-                self._expire(is_idle)
-            elif is_useful and not self._spare:
-                self._launch_spare()
-            return max(0.0, self._deadline - now) if self._spare and self._deadline else None
-
-    def launch_trainer(self, folder: JobFolder) -> subprocess.Popen[bytes]:
-        """The job's process: the spare where there is one, else a new one."""
-        with self._lock, (folder.path / "trainer.log").open("ab") as log_file:
-            spare, self._spare, self.is_requested = self._spare, None, False
-            if spare:
-                memory = spare.measure_memory()
-                if spare.give_job(folder, log_file):
-                    log.info("Job %s starts in the spare trainer (%.0f MB).", folder.id, memory / 1e6)
-                    return spare.process
-                spare.end()
-            return launch(str(folder.path.absolute()), subprocess.DEVNULL, log_file)
-
-    def describe(self) -> dict[str, Any] | None:
-        """The spare's memory, and whether it is ready; None where there is none. From any thread."""
-        with self._lock:
-            if not self._spare or not self._spare.is_alive():
-                return None
-            return {"ready": self._spare.is_ready(), "memoryBytes": self._spare.measure_memory()}
+    def _read_heartbeat(self) -> None:
+        """By our own clock: the one that stamps heartbeats may be set back or forth."""
+        progress = self.folder.progress
+        if progress.get("heartbeat") != self._heartbeat:
+            self._heartbeat, self._heard = progress["heartbeat"], time.monotonic()
+            slowest = progress["slowest"]  # 0 until a first piece of work is done
+            self._allowed = max(self._patience, TIMES_SLOWEST * slowest) if slowest else STARTUP_TIMEOUT
 
     def stop(self) -> None:
-        with self._lock:
-            if self._spare:
-                self._spare.end()
-            self._drop()
-
-    def _launch_spare(self) -> None:
+        self._process.terminate()
         try:
-            self._spare = Spare()
-        except OSError as error:
-            log.warning("No spare trainer could start: %s", error)
-            self._drop()
+            self._process.wait(self._grace)
+        except subprocess.TimeoutExpired:
+            self._kill()
 
-    def _expire(self, is_idle: bool) -> None:
-        """While a job trains the request stays, so that the job's end brings a new spare."""
-        if self._spare:
-            minutes, memory = self._timeout / 60, self._spare.measure_memory() / 1e6
-            log.info("The spare trainer ends after %.0f minutes without a job (%.0f MB).", minutes, memory)
-            self._spare.end()
-            self._spare = None
-        if is_idle:
-            self._drop()
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
-    def _drop(self) -> None:
-        """Wait for the next request; a spare that cannot start is not tried again and again."""
-        self._spare, self._deadline, self.is_requested = None, None, False
+
+def record_outcome(folder: JobFolder, ending: str = "") -> None:
+    """Record how a job ended; if the trainer died without a result, leave it to be restarted."""
+    result = folder.result
+    match result.get("outcome"):
+        case "SUCCEEDED":
+            _finish(folder, "SUCCEEDED")
+        case "FAILED":
+            _finish(folder, "FAILED", {"code": result["code"], "message": result["message"]})
+        case _ if folder.is_cancel_requested:
+            message = "The job was cancelled. The adapters exported before that are kept."
+            _finish(folder, "CANCELLED", {"code": CANCELLED, "message": message})
+        case _:
+            _count_restart(folder, ending)
+
+
+def _finish(folder: JobFolder, state: str, error: dict[str, object] | None = None) -> None:
+    folder.write_state(state, endTime=utc_now(), error=error, pid=None, pidStarted=None)
+
+
+def _count_restart(folder: JobFolder, ending: str) -> None:
+    """Restarts count only as long as no new save point shows progress."""
+    state, step = folder.state, max(folder.save_points(), default=0)
+    restarts = 1 + (state.get("restarts", 0) if state.get("savedStep", 0) == step else 0)
+    if restarts > MAX_RESTARTS:
+        message = (
+            f"The trainer ended {restarts} times without progress after step {step}. Last time it {ending}."
+        )
+        _finish(folder, "FAILED", {"code": INTERNAL, "message": message})
+    else:
+        folder.write_state("RUNNING", restarts=restarts, savedStep=step, pid=None, pidStarted=None)
+
+
+def _describe_exit(status: int, folder: JobFolder) -> str:
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name} (often: the machine was out of memory)"
+    lines = (folder.path / "trainer.log").read_text(errors="replace").split("\n")
+    said = [line for line in lines if line.strip()][-1:]
+    return f"ended with status {status}, saying {said[0]!r}" if said else f"ended with status {status}"
+
+
+def kill_leftover(folder: JobFolder) -> None:
+    """A trainer whose engine died, on systems where it does not die with it."""
+    state = folder.state
+    if "pid" in state and _process_start_time(state["pid"]) == state["pidStarted"]:
+        process = psutil.Process(state["pid"])
+        process.kill()
+        process.wait()
+
+
+def _process_start_time(pid: int) -> float | None:
+    """When the process started, which tells it from a later process with the same id."""
+    try:
+        started: float = psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+    return started

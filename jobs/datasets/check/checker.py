@@ -14,11 +14,12 @@ from itertools import chain
 
 from jobs.datasets.check.distributions import LengthStats
 from jobs.datasets.check.duplicates import DuplicateFinder
-from jobs.datasets.check.example import FORMATS, Conversation, check_conversation
+from jobs.datasets.check.example import Conversation, check_conversation
 from jobs.datasets.check.excerpt import cut_text, excerpt_head
 from jobs.datasets.check.fast_path.block_counter import count_block
 from jobs.datasets.check.fast_path.columns import ExampleBuffer, hash_example
 from jobs.datasets.check.fast_path.line_template import LineTemplate
+from jobs.datasets.check.formats import FORMATS
 from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.check.other_formats import convert_example

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.datasets.check.formats import detect_format
 from jobs.datasets.check.report import Finding
 
 KNOWN = {"contents", "systemInstruction", "system_instruction", "tools", "toolConfig", "tool_config"} | {
@@ -28,8 +29,6 @@ PAYLOADS = {
 }
 TURN_FIELDS = {"role", "parts"}
 PART_FIELDS = {"text", "videoMetadata", "video_metadata", "thought", "thoughtSignature", "thought_signature"}
-FORMATS = ("openai_messages", "legacy_messages", "legacy_text_pairs", "prompt_completion")
-"""Formats other than Gemini's, by the code of their problem."""
 FILE_URI = re.compile(r"(?:gs|https?)://[^\s]+")
 
 
@@ -113,21 +112,6 @@ def error(field: str, code: str, **params: Any) -> Finding:
 def name_json_type(value: Any) -> str:
     names = {list: "list", dict: "object", str: "text", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")
-
-
-def detect_format(value: dict[str, Any]) -> str | None:
-    """Recognize the formats of other services and the older ones of Vertex AI; None for Gemini's and unknown
-    ones."""
-    if "contents" in value:
-        return None
-    if isinstance(messages := value.get("messages"), list):
-        roles = {str(message.get("role")) for message in messages if isinstance(message, dict)}
-        return "openai_messages" if "assistant" in roles else "legacy_messages"
-    if {"input_text", "output_text"} <= value.keys():
-        return "legacy_text_pairs"
-    if {"prompt", "completion"} <= value.keys():
-        return "prompt_completion"
-    return None
 
 
 def unknown_fields(place: str, value: dict[str, Any], known: Iterable[str]) -> Iterator[Finding]:

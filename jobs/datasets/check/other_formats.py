@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.datasets.check.example import Conversation, check_conversation, detect_format
+from jobs.datasets.check.example import Conversation, check_conversation
+from jobs.datasets.check.formats import detect_format
 
 RoleTexts = tuple[str, list[str]]
 """One of Gemini's roles, or "system", with its texts."""

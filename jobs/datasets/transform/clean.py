@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from orjson import dumps, loads
 
 from jobs.datasets.check.checker import detect_non_text
-from jobs.datasets.check.example import FORMATS, Conversation, check_conversation, detect_format
+from jobs.datasets.check.example import Conversation, check_conversation
 from jobs.datasets.check.fast_path.columns import hash_example
 from jobs.datasets.check.fast_path.plain_example import NOT_PLAIN, count_raw_keys, extract_plain_texts
+from jobs.datasets.check.formats import FORMATS, detect_format
 from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, lines
 from jobs.datasets.check.other_formats import convert_example

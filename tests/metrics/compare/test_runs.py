@@ -141,7 +141,7 @@ def test_settings_show_what_differs_from_the_baseline(
 def test_setting_shows_recommended_values(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:
     rows = {str(row.label): row for row in load_comparison(project, tuner, jobs.values()).settings}
     requested = [cell.requested for cell in rows["Learning rate multiplier"].cells]
-    assert asked == ["recommended", "recommended", "", "recommended", "recommended"]
+    assert requested == ["recommended", "recommended", "", "recommended", "recommended"]
 
 
 def test_table_sorts_by_column(project: Project, tuner: User, jobs: dict[str, TuningJob]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.queue.job_folder import JobFolder
 from engine.queue.runner import Runner
-from engine.queue.trainer_process import Spare, SpareKeeper
+from engine.queue.spare_trainer import Spare, SpareKeeper
 from tests.engine.job_folders import values, weights
 from tests.engine.queue.test_runner import Act, MakeJob, find_trainer, read_state, wait_for
 from tests.engine.queue.test_runner import act as act
@@ -164,13 +164,13 @@ def test_each_request_keeps_the_spare_for_longer(act: Act, keeper: SpareKeeper) 
 def test_spare_that_cannot_start_is_not_tried_again_until_the_next_request(
     act: Act, keeper: SpareKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.queue.trainer_process.TRAINER", "no.such.module")
+    monkeypatch.setattr("engine.queue.spare_trainer.TRAINER", "no.such.module")
     keeper.request()
     keeper.update(is_useful=True, is_idle=True)
     wait_for(lambda: keeper.describe() is None)
     assert keeper.update(is_useful=True, is_idle=True) is None
     assert keeper.update(is_useful=True, is_idle=True) is None
-    monkeypatch.setattr("engine.queue.trainer_process.TRAINER", "tests.engine.queue.acting_trainer")
+    monkeypatch.setattr("engine.queue.spare_trainer.TRAINER", "tests.engine.queue.acting_trainer")
     keeper.request()
     assert keeper.update(is_useful=True, is_idle=True)
     assert keeper.describe()

@@ -1,7 +1,7 @@
 """Every route x every kind of person, generated from the URL configuration.
 
-What is expected of a route is read from the rule that its view carries (`needs`, set by studio.people.access), so a
-route without a rule fails here, and so does a view that does not keep its rule.
+What is expected of a route is read from the rule that its view carries (`needs`, set by
+studio.people.access), so a route without a rule fails here, and so does a view that breaks its rule.
 """
 
 from __future__ import annotations

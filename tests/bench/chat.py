@@ -175,7 +175,8 @@ def measure_switching(
             seconds["again" if round else "first"].append(told.first)
     first, again = (statistics.median(each) * 1000 for each in seconds.values())
     yield f"{len(endpoints)} tuned models, one after the other: first token after {again:.1f} ms"
-    yield f"(the first time {first:.1f} ms); used three times each in turn, {count_loads(base, adapters)} loads"
+    loads = count_loads(base, adapters)
+    yield f"(the first time {first:.1f} ms); used three times each in turn, {loads} loads"
     assert count_loads(base, adapters) == len(adapters), "Adapters are loaded again."
 
 

@@ -51,7 +51,8 @@ class Visits:
         acts = ", ".join(f"{name} {statistics.median(each):.0f} ms" for name, each in self.acted.items())
         rounds = " ".join(f"{one:.0f}" for one in self.drawn_times())
         return (
-            f"drawn {statistics.median(self.drawn_times()):.0f} ms ({rounds}), settled {median_of('settled'):.0f}, "
+            f"drawn {statistics.median(self.drawn_times()):.0f} ms ({rounds}), settled "
+            f"{median_of('settled'):.0f}, "
             f"{median_of('kilobytes'):.0f} kB, {median_of('requests'):.0f} requests, "
             f"longest task {median_of('longest_task'):.0f} ms; {acts}"
         )
@@ -67,7 +68,8 @@ def measure(rounds: int = ROUNDS, workloads: Sequence[str] = ("W1", "W2")) -> It
         ratios.append(f"{name} {median_ratio(ours.drawn_times(), theirs.drawn_times()):.2f}")
         short += [f"{name}: {what}" for what in find_shortcomings(ours, theirs, large=name == "W2")]
         for deed, each in ours.acted.items():
-            yield f"{name} {deed}: {median_ratio(each, theirs.acted['smoothing']):.2f} of TensorBoard's smoothing"
+            ratio = median_ratio(each, theirs.acted["smoothing"])
+            yield f"{name} {deed}: {ratio:.2f} of TensorBoard's smoothing"
     yield f"drawn in this part of TensorBoard's time: {', '.join(ratios)}; at most {MOST_DRAWN} is asked for"
     assert not short, "; ".join(short)
 

@@ -84,7 +84,7 @@ def test_the_selection_survives_a_list_refresh(
     expect(find_checkbox(page, going)).to_be_focused()
     expect(find_selection_bar(page)).to_contain_text("2 selected")
     expect(find_selection_bar(page).get_by_role("button", name="Compare 2")).to_be_enabled()
-    expect(find_selection_bar(page).get_by_role("button", name="Cancel jobs (1)")).to_be_visible()
+    expect(find_selection_bar(page).get_by_role("button", name="Cancel 1 job")).to_be_visible()
     assert page.locator(".table-wrap").evaluate("element => element.scrollLeft") == 60
     assert page.evaluate(BOX, f"job-{other.pk}") == top, "nothing has moved"
     TuningJob.objects.filter(pk=going.pk).update(state="JOB_STATE_SUCCEEDED")
@@ -190,7 +190,7 @@ def test_bulk_cancel_names_the_running_jobs(
     going, also, _over = runs(3, going=2)
     page = visit(LIST)
     page.locator("#pick-all").check()
-    find_selection_bar(page).get_by_role("button", name="Cancel jobs (2)").click()
+    find_selection_bar(page).get_by_role("button", name="Cancel 2 jobs").click()
     for job in (going, also):
         expect(page.locator("form li", has_text=str(job))).to_contain_text("Running")
     expect(page.locator("main")).to_contain_text("Not affected")

@@ -61,7 +61,8 @@ def test_values_hold_every_training_point_in_single_precision(browser: Client, p
 
 
 def test_new_smoothing_sends_only_the_lines(browser: Client, project: Project) -> None:
-    query = f"?runs={join_ids([create_run(project, 'r8'), create_run(project, 'lr2')])}&metrics=train_total_loss&smoothing=0.9"
+    runs = join_ids([create_run(project, "r8"), create_run(project, "lr2")])
+    query = f"?runs={runs}&metrics=train_total_loss&smoothing=0.9"
     figure = browser.get(compare_url("figures", project, query)).json()["charts"]["train_total_loss"]
     asked = f"{query}&drawn={figure['points']}"
     said = browser.get(compare_url("figures", project, asked)).json()

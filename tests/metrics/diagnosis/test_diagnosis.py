@@ -92,7 +92,8 @@ BLOWN = np.where(AT > 240, 0.5 + (AT - 240) / 60, TRAINING)
 NAN = float("nan")
 
 OVERFITTING = (
-    "Overfitting began at step 200 (epoch 2.00). Validation loss has risen from 0.417 to 0.600 since then, while"
+    "Overfitting began at step 200 (epoch 2.00). Validation loss has risen from 0.417 to 0.600 "
+    "since then, while"
     " training loss kept falling."
 )
 OVERFITTING_JA = (
@@ -126,11 +127,13 @@ CASES = {
     "a valley, the default is the last": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint (the default) is 0.183 higher"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint (the "
+            "default) is 0.183 higher"
             f" (+44%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイント（デフォルト）の検証損失は、それより 0.183"
+            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} "
+            "最後のチェックポイント（デフォルト）の検証損失は、それより 0.183"
             f" 高くなっています（+44%）。 {NO_MORE_JA}"
         ],
         kinds=("overfitting", "kept"),
@@ -139,11 +142,13 @@ CASES = {
     "a valley, the default is neither": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint is 0.183 higher (+44%). Validation loss at"
+            f"{OVERFITTING} {CLOSEST.format(2)} Validation loss at the last checkpoint is 0.183 "
+            "higher (+44%). Validation loss at"
             f" checkpoint 3 (the default) is 0.085 higher (+20%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
+            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントの検証損失は、"
+            "それより 0.183 高くなって"
             "います（+44%）。 デフォルトのチェックポイント 3 の検証損失は、それより 0.085 高くなっています"
             f"（+20%）。 {NO_MORE_JA}"
         ],
@@ -154,10 +159,12 @@ CASES = {
     "a valley, the default is the best": Case(
         VALLEY,
         [
-            f"{OVERFITTING} {DEFAULT.format(2)} Validation loss at the last checkpoint is 0.183 higher (+44%). {NO_MORE}"
+            f"{OVERFITTING} {DEFAULT.format(2)} Validation loss at the last checkpoint is 0.183 "
+            f"higher (+44%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントの検証損失は、それより 0.183 高くなって"
+            f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントの検証損失は、"
+            "それより 0.183 高くなって"
             f"います（+44%）。 {NO_MORE_JA}"
         ],
         run=make_run(2),
@@ -172,11 +179,13 @@ CASES = {
     "spikes, which make nothing before the lowest equal to it": Case(
         SPIKY,
         [
-            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} Validation loss at the last checkpoint is 0.091 higher (+72%)."
+            f"{PLATEAU.format(5, 100)} {CLOSEST.format(1)} Validation loss at the last "
+            "checkpoint is 0.091 higher (+72%)."
             f" {NO_MORE}"
         ],
         [
-            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} 最後のチェックポイントの検証損失は、それより 0.091"
+            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} "
+            "最後のチェックポイントの検証損失は、それより 0.091"
             f" 高くなっています（+72%）。 {NO_MORE_JA}"
         ],
         run=make_run(over=False, default=None, kept=2),
@@ -257,7 +266,8 @@ CASES = {
     "training diverges while it runs": Case(
         None,
         [
-            "Training loss has diverged, from 0.525 at step 240 to 3.008. Cancel the job, then tune again with"
+            "Training loss has diverged, from 0.525 at step 240 to 3.008. Cancel the job, then "
+            "tune again with"
             " a lower learning rate multiplier."
         ],
         [
@@ -272,13 +282,14 @@ CASES = {
         np.where(CHECKS > 240, 3 * LEVEL, LEVEL),
         [
             f"Validation loss has diverged, from 0.408 at step 240 to 1.200. {LOWER}",
-            "Checkpoint 2 has a lower validation loss than the default checkpoint. Validation loss at the last checkpoint (the default) is"
-            " 0.783 higher (+188%).",
+            "Checkpoint 2 has a lower validation loss than the default checkpoint. Validation "
+            "loss at the last"
+            " checkpoint (the default) is 0.783 higher (+188%).",
         ],
         [
             f"検証損失が発散しました（ステップ 240 の 0.408 から 1.200 へ）。 {LOWER_JA}",
-            "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。 最後のチェックポイント"
-            "（デフォルト）の検証損失は、それより 0.783 高くなっています（+188%）。",
+            "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。 "
+            "最後のチェックポイント（デフォルト）の検証損失は、それより 0.783 高くなっています（+188%）。",
         ],
         training=np.full(STEPS, 0.5),
         kinds=("diverged", "kept"),

@@ -17,10 +17,13 @@ MOST_SECONDS = 3600
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        with run_engine(Path(folder) / "root", ENGINE_BASES=str(STUDIO_TINY)) as engine:
-            for multiplier in MULTIPLIERS:
-                record_run(engine, multiplier)
+    bases = str(STUDIO_TINY)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        run_engine(Path(folder) / "root", ENGINE_BASES=bases) as engine,
+    ):
+        for multiplier in MULTIPLIERS:
+            record_run(engine, multiplier)
 
 
 def record_run(engine: Engine, multiplier: float) -> None:

@@ -15,9 +15,7 @@ from tests.browser import launch_chromium, open_watched_page
 
 @pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
-    """The driver keeps an event loop in this thread, beside which Django refuses its database unless told."""
-    with pytest.MonkeyPatch.context() as patch, launch_chromium() as found:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    with launch_chromium() as found:
         yield found
 
 

@@ -311,5 +311,5 @@ def test_top_tokens_are_sorted_by_probability() -> None:
 
 
 def test_torch_is_not_loaded_before_the_first_request() -> None:
-    code = "import sys, engine.serve, engine.runner, engine.folder; sys.exit('torch' in sys.modules)"
+    code = "import sys, engine.inference.server, engine.queue.runner; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

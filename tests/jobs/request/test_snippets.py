@@ -26,6 +26,7 @@ from jobs.request_import import reader
 from studio.models import Project
 from studio.vertex.auth import Place
 from tests.engine.running_engine import Engine
+from tests.html import squeeze_html
 from tests.jobs.wizard.drafts import DRAFTS, ENGINE, NASTY, PLACES, Draft, File, make_target, render_job
 
 WAYS: list[Callable[..., Snippet]] = [snippets.rest, snippets.curl]
@@ -268,12 +269,16 @@ def test_curl_snippet_creates_the_requested_job(full: TuningJob, on_engine: Engi
 def test_request_page_shows_every_snippet(client: Client, tuner: User, draft: TuningJob) -> None:
     client.force_login(tuner)
     address_ = reverse("jobs:request", args=[draft.project.slug, draft.pk])
-    page = client.get(address_).content.decode()
+    page = squeeze_html(client.get(address_).content.decode())
     for snippet in RequestPanel(draft).snippets:
         assert f'id="request-{snippet.key}"' in page
     assert 'value="rest" autocomplete="off" checked' in page
-    assert 'value="curl" autocomplete="off" checked' in client.get(f"{address_}?as=curl").content.decode()
-    assert 'value="rest" autocomplete="off" checked' in client.get(f"{address_}?as=x").content.decode()
+    assert 'value="curl" autocomplete="off" checked' in squeeze_html(
+        client.get(f"{address_}?as=curl").content.decode()
+    )
+    assert 'value="rest" autocomplete="off" checked' in squeeze_html(
+        client.get(f"{address_}?as=x").content.decode()
+    )
 
 
 @pytest.mark.django_db

@@ -24,9 +24,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Its driver keeps an event loop in this thread, where Django would refuse the database."""
-    with pytest.MonkeyPatch.context() as patch, launch_chromium() as browser:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with launch_chromium() as browser:
         yield browser
 
 

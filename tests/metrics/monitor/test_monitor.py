@@ -22,6 +22,7 @@ from metrics import point_store
 from metrics.models import Feed
 from metrics.point_store import Points
 from studio.models import Project, Role
+from tests.html import squeeze_html
 from tests.metrics.charts.curves import EPOCHS, STEPS, create_job_with_points, make_remote_job, make_series
 from tests.metrics.charts.test_figures import decode_numbers
 
@@ -40,7 +41,7 @@ def monitor_url(name: str, job: TuningJob, *more: str) -> str:
 
 def page_text(answer: HttpResponse) -> str:
     assert answer.status_code == 200
-    return " ".join(answer.content.decode().split())
+    return squeeze_html(answer.content.decode())
 
 
 def response_text(answer: Any) -> str:

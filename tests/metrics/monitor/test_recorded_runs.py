@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from jobs.models import TuningJob
 from studio.models import Project
+from tests.html import squeeze_html
 from tests.metrics.charts.curves import create_dataset, create_job_with_points
 from tests.metrics.compare.test_figures import decode_numbers
 from tests.metrics.recorded import MULTIPLIERS, load_recording
@@ -131,7 +132,8 @@ def test_loss_chart_labels_match_the_csv(browser: Client, jobs: list[TuningJob],
 def test_checkpoint_table_and_notes_match_the_csv(browser: Client, jobs: list[TuningJob], at: int) -> None:
     job = jobs[at]
     evaluation, train = (read_csv(browser, job)[metric] for metric in (EVAL, TRAIN))
-    page = browser.get(reverse("metrics:monitor", args=["local", job.pk])).content.decode()
+    page = browser.get(reverse("metrics:monitor", args=["local", job.pk]))
+    page = squeeze_html(page.content.decode())
     table = page[page.index("checkpoints") :]
     best = find_lowest(evaluation)[1]
     for checkpoint in job.checkpoints:

@@ -20,6 +20,7 @@ from jobs.datasets.leakage.detector import Leaks
 from jobs.datasets.models import Dataset
 from jobs.models import Overlap, TuningJob
 from tests.engine.running_engine import Engine
+from tests.html import squeeze_html
 from tests.studio.vertex.double import FakeVertexServer, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
@@ -68,7 +69,7 @@ def chosen(browser: Client, draft: TuningJob, on_engine: Engine) -> TuningJob:
 
 
 def get_page(browser: Client, job: TuningJob) -> str:
-    return browser.get(address("dataset", job)).content.decode()
+    return squeeze_html(browser.get(address("dataset", job)).content.decode())
 
 
 def get_comparison(browser: Client, job: TuningJob) -> str:

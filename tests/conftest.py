@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -22,6 +22,9 @@ from studio.models import Membership, Project, Role
 from studio.vertex.storage import QUICK
 from tests.engine.running_engine import Engine, run_engine
 from tests.engine.tiny_base import write_base
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A fixture that brings a real part with it, and the marker of every test that uses it.
 MARKERS_OF_FIXTURES = {
@@ -45,6 +48,15 @@ for name, examples in (("few", 25), ("more", 100), ("most", 400)):
         ],
     )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    """The one browser of a process: Playwright's driver allows no second one beside it."""
+    from tests.browser import launch_chromium
+
+    with launch_chromium() as browser:
+        yield browser
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -10,13 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser import launch_chromium, open_watched_page
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with launch_chromium() as found:
-        yield found
+from tests.browser import open_watched_page
 
 
 @pytest.fixture

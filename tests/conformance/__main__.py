@@ -27,6 +27,7 @@ from tests.conformance.discovery import Discovery
 from tests.conformance.recorder import Exchange, record_exchanges
 from tests.conformance.table import Client
 from tests.engine.running_engine import run_engine
+from tests.paths import ROOT
 
 LIMIT = 600
 """Seconds for one client."""
@@ -86,7 +87,7 @@ def run(client: Client, python: Path, url: str) -> Iterator[Result]:
     try:
         done = subprocess.run(
             command,
-            cwd=environments.REPOSITORY,
+            cwd=ROOT,
             env={**os.environ, **shown.build_environment(url)},
             capture_output=True,
             text=True,

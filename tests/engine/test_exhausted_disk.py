@@ -67,7 +67,7 @@ MOMENTS = [
     (metrics_log.PointWriter, "add", 1, 0),  # nothing is there yet that could be given up
     (metrics_log.PointWriter, "add", 16, 2),  # an evaluation
     (save_points, "write", 3, 3),
-    (Training, "checkpoint", 9, 2),
+    (Training, "export_checkpoint", 9, 2),
     (JobFolder, "write_progress", 1, 0),
     (JobFolder, "write_stats", 1, 0),
     (JobFolder, "write_result", 1, 4),

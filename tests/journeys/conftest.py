@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from tests.browser import launch_chromium, open_watched_page
+from tests.browser import open_watched_page
 from tests.engine.tiny_base import example, write_base
 from tests.stack import Person, Stack, wait_until
 
@@ -59,9 +59,8 @@ def admin(stack: Stack) -> Person:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launch_chromium() as browser:
-        yield browser
+def browser(chrome: Browser) -> Browser:
+    return chrome
 
 
 @pytest.fixture

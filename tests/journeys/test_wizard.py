@@ -90,7 +90,7 @@ def choose_data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
         keys.press("Space")
     chooser.value.set_files(file)
     keys.enter(training.get_by_role("button", name="Upload", exact=True))
-    expect(training.locator(".file .clip").first).to_have_text("typed.jsonl")
+    expect(training.locator(".file .clip:not([data-name])").first).to_have_text("typed.jsonl")
     keys.tab_to(page.get_by_label("Enable model validation"))
     keys.press("Space")
     keys.choose(validation.get_by_label("Upload file to Cloud Storage"), "hold_out")

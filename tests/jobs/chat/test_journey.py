@@ -14,16 +14,10 @@ from pytest_django.live_server_helper import LiveServer
 from jobs.chat import sse
 from jobs.chat.models import Conversation, Turn
 from jobs.models import TuningJob
-from tests.browser import launch_chromium, open_watched_page
+from tests.browser import open_watched_page
 from tests.jobs.chat.conftest import Endpoint, build_response
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -33,8 +27,8 @@ def session(live_server: LiveServer, tuner: User, browser_of: Callable[[User], C
 
 
 @pytest.fixture
-def page(browser: Browser, live_server: LiveServer, session: dict[str, str]) -> Iterator[Page]:
-    with open_watched_page(browser, base_url=live_server.url) as page:
+def page(chrome: Browser, live_server: LiveServer, session: dict[str, str]) -> Iterator[Page]:
+    with open_watched_page(chrome, base_url=live_server.url) as page:
         page.context.add_cookies([session])
         yield page
 
@@ -112,7 +106,7 @@ def full_server() -> Iterator[Callable[[], None]]:
 
 
 def test_a_full_server_is_reported_and_retried(
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     session: dict[str, str],
     conversation: Conversation,
@@ -121,7 +115,7 @@ def test_a_full_server_is_reported_and_retried(
 ) -> None:
     """On a page that nobody watches: a browser notes every 503 in its console."""
     endpoint.set_answer("at last")
-    context = browser.new_context(base_url=live_server.url, locale="en-US")
+    context = chrome.new_context(base_url=live_server.url, locale="en-US")
     context.add_cookies([session])
     page = context.new_page()
     page.goto(f"/p/local/chats/{conversation.pk}/")

@@ -12,7 +12,6 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.report_page.page import ReportPage
 from tests.axe import grave_problems
 from tests.jobs.datasets.check.lines import COMMA, GOOD, example, line
-from tests.visits import chrome as chrome
 from tests.visits import visit as visit
 
 pytestmark = [

@@ -13,7 +13,6 @@ from playwright.sync_api import Locator, Page, Route, expect
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from tests.axe import COLOURS, grave_problems
-from tests.visits import chrome as chrome
 from tests.visits import visit as visit
 
 pytestmark = [

@@ -16,7 +16,6 @@ from pytest_django.live_server_helper import LiveServer
 from jobs.models import TuningJob
 from jobs.request.panel import RequestPanel
 from tests.browser import open_watched_page
-from tests.visits import chrome as chrome
 
 pytestmark = [
     pytest.mark.journey,

@@ -17,27 +17,20 @@ from jobs.lifecycle.stored_errors import serialize
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from studio.vertex import errors
-from tests.browser import launch_chromium
 
 pytestmark = [pytest.mark.journey, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
 def page(
     request: pytest.FixtureRequest,
-    browser: Browser,
+    chrome: Browser,
     live_server: LiveServer,
     tuner: User,
     browser_of: Callable[[User], Client],
 ) -> Iterator[Page]:
     session = browser_of(tuner).cookies["sessionid"].value
-    context = browser.new_context(base_url=live_server.url, java_script_enabled=request.param, locale="en-US")
+    context = chrome.new_context(base_url=live_server.url, java_script_enabled=request.param, locale="en-US")
     context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
     yield context.new_page()  # not a watched one: a refused form is answered 422, which the console notes
     context.close()

@@ -25,7 +25,6 @@ from tests.browser import open_watched_page
 from tests.metrics.charts.curves import START
 from tests.metrics.compare.runs import create_run, create_team, join_ids
 from tests.metrics.monitor.test_monitor_browser import until
-from tests.visits import chrome as chrome
 
 pytestmark = [
     pytest.mark.journey,

@@ -27,7 +27,6 @@ from tests.metrics.charts.test_figures import traces_by_name
 from tests.metrics.monitor.page_reader import Board
 from tests.metrics.monitor.test_monitor import make_ended_job
 from tests.studio.vertex.double import json_answer
-from tests.visits import chrome as chrome
 
 LOSS, EVAL = "/train_total_loss", "/eval_total_loss"
 pytestmark = [

@@ -13,6 +13,7 @@ from studio.vertex import errors
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError, Violation
+from tests.stack import wait_until
 from tests.studio.vertex.conftest import CANARY
 from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 
@@ -90,7 +91,7 @@ def test_unclear_outcome_is_unknown_and_the_post_is_not_retried(
         hasty.create_tuning_job("us-central1", {"baseModel": "m"})
     assert type(caught.value) is errors.OutcomeUnknown
     assert caught.value.request_sent
-    time.sleep(0.05)
+    wait_until(lambda: double.asked, 10)
     assert len(double.asked) == 1
 
 
@@ -99,6 +100,7 @@ def test_errors_never_contain_the_token(hasty: Vertex, double: FakeVertexServer,
     double.queue_answers(UNKNOWN[case] if case in UNKNOWN else REFUSALS[case][0])
     with pytest.raises(VertexError) as caught:
         hasty.create_tuning_job("us-central1", {})
+    wait_until(lambda: double.asked, 10)  # a client that does not wait may be faster than the server
     assert double.asked[0].headers["authorization"] == f"Bearer {CANARY}"
     shown = str(caught.value) + repr(caught.value) + "".join(traceback.format_exception(caught.value))
     assert CANARY not in shown

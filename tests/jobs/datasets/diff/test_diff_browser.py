@@ -21,7 +21,6 @@ from tests.axe import grave_problems
 from tests.jobs.datasets.check.lines import COMMA, example, line
 from tests.jobs.datasets.test_library_browser import SIDEWAYS, wait_until
 from tests.jobs.job_page.test_tabs import FULL
-from tests.visits import chrome as chrome
 from tests.visits import visit as visit
 
 pytestmark = [
@@ -125,7 +124,7 @@ def test_compare_form_leads_from_report_to_changes(
     page = visit(pair[1].get_absolute_url())
     page.get_by_label("Compare with").select_option(label=None, index=1)
     page.get_by_role("button", name="Compare").click()
-    expect(page.get_by_role("heading", name="What changed")).to_be_visible()
+    expect(page.get_by_role("heading", name="Changes", exact=True)).to_be_visible()
     expect(page.locator("ins", has_text="confirm").first).to_be_visible()
 
 

@@ -202,6 +202,14 @@ def test_unchanged_figures_return_304(browser: Client, project: Project) -> None
     )
 
 
+def test_every_language_has_its_own_etag(browser: Client, project: Project) -> None:
+    """Also where a run is too young for a finding, so that only the words in the charts differ."""
+    young = {LOSS: Points.from_arrays([1, 2, 3], [2e9, 2e9 + 1, 2e9 + 2], [3.0, 2.0, 1.0])}
+    url = monitor_url("figures", create_job_with_points(project, young))
+    etags = {browser.get(url, headers={"Accept-Language": language})["ETag"] for language in ("en", "ja")}
+    assert len(etags) == 2
+
+
 @pytest.mark.parametrize("what", ["a point", "a correction", "a checkpoint", "the end", "an error"])
 def test_every_change_gives_a_new_etag(browser: Client, project: Project, what: str) -> None:
     job = create_job_with_points(project, make_series(), remote=make_remote_job(checkpoints=2))

@@ -1,7 +1,7 @@
 """Invalid input: it is kept and gets an error message that says what to do, never an error page.
 
 The wizard's and the addresses' cases of the corpus of bad input; those of JSONL lie in tests/jobs/datasets,
-those of the chat in tests/jobs/talk.
+those of the chat in tests/jobs/chat.
 """
 
 from __future__ import annotations

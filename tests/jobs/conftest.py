@@ -13,7 +13,6 @@ from jobs.datasets.models import Dataset
 from jobs.models import TuningJob
 from studio.models import Project
 from studio.vertex import job_states
-from studio.vertex.client import Vertex
 from tests.engine.running_engine import Engine
 from tests.studio.vertex.double import FakeVertexServer, run_server
 
@@ -52,7 +51,6 @@ def draft(project: Project, tuner: User, dataset: Dataset) -> TuningJob:
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertexServer]:
     """A fake service at the engine's address. The client's retry of a GET is made fast."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
-    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(2.0, 1.5)))
     with run_server() as double:
         settings.ENGINE_URL = double.url
         yield double

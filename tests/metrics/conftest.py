@@ -11,7 +11,6 @@ from pytest_django import Settings
 from jobs.models import Submission, TuningJob
 from metrics.models import Feed
 from studio.models import Project
-from studio.vertex.client import Vertex
 from tests.metrics.charts.curves import create_dataset, make_remote_job
 from tests.metrics.monitor.page_reader import Board
 from tests.studio.vertex.double import run_server
@@ -21,7 +20,6 @@ from tests.studio.vertex.double import run_server
 def board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     """In the engine's place. It refuses to be asked while a transaction of the code under test is open."""
     monkeypatch.setattr("studio.vertex.client.PAUSE", 0.01)
-    monkeypatch.setattr(Project, "vertex", lambda self: Vertex(self.place(), timeout=(5.0, 2.0)))
     with run_server() as double:
         settings.ENGINE_URL = double.url
         yield Board(double, connections["default"])

@@ -65,10 +65,14 @@ def test_other_jobs_ask_for_no_ticks(
     assert (countdowns, starting.is_starting) == ([], False)
 
 
-def test_hurry_ends_after_two_minutes(starting: TuningJob, countdowns: list[float]) -> None:
-    TuningJob.objects.update(submitted_at=timezone.now() - timedelta(seconds=119))
-    assert TuningJob.objects.starting(timezone.now()).get().is_starting
-    TuningJob.objects.update(submitted_at=timezone.now() - timedelta(seconds=121))
+def test_hurry_ends_after_two_minutes(
+    starting: TuningJob, countdowns: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    TuningJob.objects.update(submitted_at=now - timedelta(seconds=119))
+    assert TuningJob.objects.starting(now).get().is_starting
+    TuningJob.objects.update(submitted_at=now - timedelta(seconds=121))
     tasks.follow_starts()
     starting.refresh_from_db()
     assert (countdowns, starting.is_starting) == ([], False)

@@ -94,6 +94,10 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
+MORE = [build_response("more ")] * 100_000
+"""More than the buffers of a connection hold, so that sending it tells whether anybody still listens."""
+
+
 @pytest.fixture
 def endpoint(settings: Settings) -> Iterator[Endpoint]:
     """The endpoint behind the engine's address, for projects on the engine."""
@@ -103,7 +107,7 @@ def endpoint(settings: Settings) -> Iterator[Endpoint]:
     Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     settings.ENGINE_URL = f"http://127.0.0.1:{server.server_port}"
     yield endpoint
-    for step in endpoint.steps:
+    for step in endpoint.steps[:10]:
         if isinstance(step, Event):
             step.set()
     server.shutdown()

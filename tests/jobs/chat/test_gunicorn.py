@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -18,9 +19,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from jobs.chat.models import Conversation, Turn
-from studio.run.preflight import find_free_port
 from studio.run.processes import bind_to_parent
-from tests.jobs.chat.conftest import Endpoint, build_response
+from tests.jobs.chat.conftest import MORE, Endpoint, build_response
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = Turn.State
@@ -31,7 +31,8 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
     """The studio in a separate process, using this test's database."""
     if connection.vendor != "sqlite":
         pytest.skip("the server's process is given the test's database as a file")
-    address = f"127.0.0.1:{find_free_port()}"
+    listener = socket.create_server(("127.0.0.1", 0))
+    address, place = f"fd://{listener.fileno()}", f"127.0.0.1:{listener.getsockname()[1]}"
     database = f"sqlite:///{connection.settings_dict['NAME']}"
     command = ["-m", "gunicorn", "studio.wsgi", "-b", address, "--threads", "4", "-w", "1", "-c", "/dev/null"]
     environment = {
@@ -44,23 +45,15 @@ def server(endpoint: Endpoint, settings: Settings, admin_exists: User) -> Iterat
         bind_to_parent([sys.executable, *command, "--no-control-socket"]),
         cwd=django_settings.BASE_DIR,
         env={**os.environ, **environment},
+        pass_fds=[listener.fileno()],
     )
+    listener.close()  # from now on the server's alone
     try:
-        yield wait_for_server(f"http://{address}")
+        requests.get(f"http://{place}/sign-in/", timeout=120)  # the first answer loads everything
+        yield f"http://{place}"
     finally:
         process.terminate()
-        process.wait(20)
-
-
-def wait_for_server(url: str) -> str:
-    for _ in range(300):
-        try:
-            requests.get(f"{url}/sign-in/", timeout=60)  # the first answer loads everything
-        except requests.ConnectionError:
-            time.sleep(0.1)
-        else:
-            return url
-    raise AssertionError("gunicorn does not answer")
+        process.wait(60)
 
 
 @pytest.fixture
@@ -72,7 +65,7 @@ def reader(tuner: User, browser_of: Callable[[User], Client]) -> requests.Sessio
 
 
 def wait_for_state(turn: Turn, state: str) -> None:
-    for _ in range(100):
+    for _ in range(600):
         turn.refresh_from_db()
         if turn.state == state:
             return
@@ -82,14 +75,14 @@ def wait_for_state(turn: Turn, state: str) -> None:
 
 def open_stream(server: str, reader: requests.Session, turn: Turn) -> requests.Response:
     path = f"{turn.conversation.get_absolute_url()}turns/{turn.pk}/stream/"
-    return reader.get(server + path, stream=True, timeout=20)
+    return reader.get(server + path, stream=True, timeout=60)
 
 
 def test_text_is_streamed_and_a_leaving_reader_closes_a_silent_endpoint(
     server: str, reader: requests.Session, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     go_on = Event()
-    endpoint.steps = [build_response("one "), go_on, *[build_response("more ") for _ in range(2000)]]
+    endpoint.steps = [build_response("one "), go_on, *MORE]
     turn = conversation.ask("hello")
     assert turn
     response = open_stream(server, reader, turn)
@@ -102,4 +95,4 @@ def test_text_is_streamed_and_a_leaving_reader_closes_a_silent_endpoint(
     wait_for_state(turn, State.STOPPED)
     assert (turn.reply, turn.error) == ("one ", {"kind": "Left"})
     go_on.set()
-    assert endpoint.hung_up.wait(10)
+    assert endpoint.hung_up.wait(60)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from jobs.chat import sse
 from jobs.chat.models import SILENCE_TIMEOUT, Conversation, Turn
 from studio.models import Role
-from tests.jobs.chat.conftest import CUT, ENDPOINT, Endpoint, build_response
+from tests.jobs.chat.conftest import CUT, ENDPOINT, MORE, Endpoint, build_response
 
 pytestmark = pytest.mark.sql
 
@@ -70,7 +70,7 @@ def test_an_answer_is_streamed_and_stored_with_its_metadata(
     turn.refresh_from_db()
     assert (turn.state, turn.reply, turn.finish_reason) == (State.COMPLETE, "pending_top_up", "STOP")
     assert turn.usage["totalTokenCount"] == 38
-    assert turn.seconds is not None and 0 < turn.seconds < 10
+    assert turn.seconds is not None and 0 < turn.seconds < 100
     assert endpoint.paths == [f"/v1/{ENDPOINT}:streamGenerateContent?alt=sse"]
     shown = browser.get(build_url("conversation", conversation)).content.decode()
     assert "33 input · 5 output tokens" in shown
@@ -286,10 +286,10 @@ def test_stop_keeps_the_text_and_closes_the_call(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     go_on = Event()
-    endpoint.steps = [build_response("one "), go_on, *[build_response("more ") for _ in range(2000)]]
+    endpoint.steps = [build_response("one "), go_on, *MORE]
     turn = post_question(browser, conversation)
     blocks = iter_blocks(browser, turn)
-    assert any("one " in block for block in [next(blocks), next(blocks)])
+    assert any("one " in block for block in blocks)
     assert browser.post(build_url("stop", conversation, turn.pk), headers=HTMX).status_code == 204
     rest = list(blocks)
     assert rest[-1].startswith("event: end\n")
@@ -298,7 +298,7 @@ def test_stop_keeps_the_text_and_closes_the_call(
     assert (turn.state, turn.reply) == (State.STOPPED, "one ")
     assert turn.seconds is not None
     go_on.set()
-    assert endpoint.hung_up.wait(5)
+    assert endpoint.hung_up.wait(60)
     assert "Stopped" in browser.get(build_url("conversation", conversation)).content.decode()
 
 
@@ -307,7 +307,7 @@ def test_a_leaving_reader_stops_the_answer_and_keeps_the_text(
     browser: Client, conversation: Conversation, endpoint: Endpoint
 ) -> None:
     go_on = Event()
-    endpoint.steps = [build_response("one "), go_on, *[build_response("more ") for _ in range(2000)]]
+    endpoint.steps = [build_response("one "), go_on, *MORE]
     turn = post_question(browser, conversation)
     response = browser.get(build_url("stream", conversation, turn.pk))
     blocks = iter(response)
@@ -318,7 +318,7 @@ def test_a_leaving_reader_stops_the_answer_and_keeps_the_text(
     turn.refresh_from_db()
     assert (turn.state, turn.reply, turn.error) == (State.STOPPED, "one ", {"kind": "Left"})
     go_on.set()
-    assert endpoint.hung_up.wait(5)
+    assert endpoint.hung_up.wait(60)
     shown = browser.get(build_url("conversation", conversation)).content.decode()
     assert "The page was closed before the answer was complete." in shown
 
@@ -402,7 +402,7 @@ def test_a_busy_worker_answers_503_with_retry_after(
 def wait_for_all_slots() -> None:
     """Wait until streams of earlier tests have released their slots."""
     gc.collect()
-    taken = [sse.slots.acquire(timeout=20) for _ in range(sse.MAX_STREAMS)]
+    taken = [sse.slots.acquire(timeout=60) for _ in range(sse.MAX_STREAMS)]
     for _slot in filter(None, taken):
         sse.slots.release()
     assert all(taken)

@@ -7,11 +7,11 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +21,7 @@ from tests.paths import CAPTURES
 @dataclass
 class Answer:
     """`cut` closes the connection before the announced end, `reset` before any answer, `pause` waits before
-    the answer, `drip` between its bytes, `chunks` streams its parts."""
+    the answer, `until` for its event, `drip` between its bytes, `chunks` streams its parts."""
 
     status: int = 200
     body: Any = b""
@@ -29,8 +29,9 @@ class Answer:
     cut: bool = False
     reset: bool = False
     pause: float = 0.0
+    until: Event | None = None
     drip: float = 0.0
-    chunks: list[bytes] | None = None
+    chunks: Iterable[bytes] | None = None
 
     @property
     def content(self) -> bytes:
@@ -112,10 +113,15 @@ class _Handler(BaseHTTPRequestHandler):
         double.asked.append(asked)
         answer = double.answers.popleft() if double.answers else double.otherwise(asked)
         time.sleep(answer.pause)
+        if answer.until:
+            answer.until.wait(60)
         if answer.reset:
             self._hang_up()
-        else:
+            return
+        try:
             self._send(answer)
+        except OSError:  # whoever asked has gone
+            self.close_connection = True
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815
 
@@ -145,12 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def _drip(self, answer: Answer) -> None:
-        try:
-            for byte in answer.content:
-                self.wfile.write(bytes([byte]))
-                time.sleep(answer.drip)
-        except OSError:
-            self.close_connection = True
+        for byte in answer.content:
+            self.wfile.write(bytes([byte]))
+            time.sleep(answer.drip)
 
     def _hang_up(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

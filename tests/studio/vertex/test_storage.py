@@ -346,7 +346,7 @@ def test_failing_stat_raises_without_retry(
 def test_read_survives_a_short_outage(
     storage: Storage, double: FakeVertexServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK)  # as patient as the product
+    monkeypatch.setattr("studio.vertex.storage.QUICK", QUICK.with_timeout(60))
     double.queue_answers(
         error_answer(503, "backendError"), Answer(reset=True), json_answer(make_object(b"1"))
     )

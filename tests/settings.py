@@ -24,3 +24,5 @@ STORAGES = {
 # WhiteNoise warns of a folder that is not there, in every client of every test.
 STATIC_ROOT.mkdir()  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# There is none to reach, and a broker that is down is given up at once.
+CELERY_BROKER_TRANSPORT_OPTIONS = {**CELERY_BROKER_TRANSPORT_OPTIONS, "max_retries": 0}  # noqa: F405

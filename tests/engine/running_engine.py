@@ -94,7 +94,7 @@ def run_engine(root: Path, *arguments: str, **environment: str) -> Iterator[Engi
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -108,10 +108,10 @@ def _read_address(process: subprocess.Popen[str]) -> str:
     line = process.stdout.readline()
     assert " at http://" in line, line
     url = line.split(" at ")[1].strip()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
-            requests.get(f"{url}/healthz", timeout=5).raise_for_status()
+            requests.get(f"{url}/healthz", timeout=60).raise_for_status()
         except requests.ConnectionError:
             time.sleep(0.05)
         else:

@@ -26,17 +26,27 @@ def main(folder: JobFolder) -> None:
         case "works":
             work(0.3)
             folder.write_result("SUCCEEDED")
+        case "works when told":
+            while not (folder.path / "go on").exists():
+                work(0.1)
+            folder.write_result("SUCCEEDED")
+        case "stops once":
+            if not (folder.path / "stopped").exists():
+                (folder.path / "stopped").touch()
+                beat(0)
+                os.kill(os.getpid(), signal.SIGSTOP)
+            folder.write_result("SUCCEEDED")
         case "refuses":
             folder.write_result("FAILED", code=3, message="There is nothing to learn.")
         case "works on":
             signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-            work(60)
+            work(600)
         case "hears nothing":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            work(60)
+            work(600)
         case "falls silent":
             beat(0)
-            time.sleep(60)
+            time.sleep(600)
         case "crashes":
             print("Traceback\nValueError: no such thing", file=sys.stderr)
             sys.exit(1)

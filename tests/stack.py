@@ -7,20 +7,22 @@ browser that has no JavaScript: it reads a page, fills its form in, and sends it
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
 
-from studio.run.preflight import find_free_port
 from studio.run.processes import bind_to_parent
 from tests.paths import ROOT
 
@@ -39,12 +41,21 @@ def wait_until(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -
         time.sleep(every)
 
 
+def find_port() -> int:
+    """A free one below those that the kernel gives to outgoing connections, which could take it until the
+    stack has started, or while it starts again."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("no port is free")
+
+
 class Stack:
     """`start` returns when the product says that it is up; `url` is its address, `link` the first admin's."""
 
     def __init__(self, state: Path, **environment: str) -> None:
         self.state = state
-        self.port = find_free_port()
+        self.port = find_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.link = ""
         self.environment = environment
@@ -95,7 +106,7 @@ class Stack:
         """As Ctrl-C does."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(60)
+            self.process.wait(120)
         if self.process and self.process.stdout:
             self.process.stdout.close()
 
@@ -113,13 +124,13 @@ class Stack:
         assert hit, f"nothing of the stack matches {words!r}: {self.processes()}"
         for pid in hit:
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not set(hit) & {pid for pid, _ in iter_processes()}, seconds=10)
+        wait_until(lambda: not set(hit) & {pid for pid, _ in iter_processes()}, seconds=60)
         return hit
 
     def kill_everything(self) -> None:
         self.kill("")
         assert self.process
-        self.process.wait(10)
+        self.process.wait(60)
 
     def __enter__(self) -> Stack:
         return self.start()

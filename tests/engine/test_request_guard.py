@@ -88,7 +88,7 @@ def start_engine(*arguments: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 
@@ -108,12 +108,12 @@ def test_second_engine_on_the_same_root_or_port_exits_with_a_message(engine: Eng
 @pytest.mark.engine
 def test_stop_is_quick_and_ends_the_trainer(base_folder: Path, tmp_path: Path) -> None:
     with run_engine(tmp_path / "root") as engine:
-        job = engine.tune(epochs=500)
+        job = engine.tune(epochs=5000)
         engine.wait(job, ("JOB_STATE_RUNNING",))
         engine.process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
-        assert engine.process.wait(10) == 0
-        assert time.monotonic() - begun < 6
+        assert engine.process.wait(60) == 0
+        assert time.monotonic() - begun < 30
         assert not find_trainers(tmp_path)
     with run_engine(tmp_path / "root") as engine:
         assert engine.wait(job, ("JOB_STATE_RUNNING",))["name"] == job["name"]

@@ -18,7 +18,7 @@ from tests.journeys.conftest import list_remote_jobs
 from tests.stack import Person, Stack, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.journey]
-EXAMPLES, EPOCHS, BATCH = 160, 15, 4
+EXAMPLES, EPOCHS, BATCH = 160, 30, 4  # long enough to be killed on its way, also by a test that has to wait
 STEPS = EXAMPLES // BATCH * EPOCHS
 
 
@@ -69,7 +69,7 @@ class Run:
 def start(admin: Person, stack: Stack, dataset: Callable[..., Path]) -> Callable[[str], Run]:
     def begin(name: str) -> Run:
         run = Run(admin, stack, name, dataset("train.jsonl", EXAMPLES), dataset("validation.jsonl", 8))
-        wait_until(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=90)
+        wait_until(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=240)
         assert run.has_text("Running")
         return run
 
@@ -81,7 +81,7 @@ def whole(stack: Stack) -> Callable[[Run, str], None]:
     """whole(run, name): it ended well, there is one remote job, no point is missing or doubled."""
 
     def check(run: Run, name: str) -> None:
-        wait_until(lambda: run.has_text("Succeeded"), seconds=150)
+        wait_until(lambda: run.has_text("Succeeded"), seconds=400)
         assert len(list_remote_jobs(stack, name)) == 1
         wait_until(lambda: run.points().get("/train_total_loss", [])[-1:] == [STEPS], seconds=60)
         for metric, steps in run.points().items():
@@ -105,7 +105,7 @@ def test_run_survives_a_killed_process(
     name = f"without {victim.split()[-1]}"
     run = start(name)
     hit = stack.kill(victim)
-    wait_until(lambda: set(stack.processes(victim)) - set(hit), seconds=60)
+    wait_until(lambda: set(stack.processes(victim)) - set(hit), seconds=120)
     whole(run, name)
 
 

@@ -18,9 +18,9 @@ from tests.stack import Person, Stack, wait_until
 
 pytestmark = pytest.mark.journey
 NAME = "watched from the first point"
-LOOKS = 4
+LOOKS = 10
 """Answers of the page's own polling in which a step must arrive: the worker reads every 5 s, the page every
-4 s, so that two intervals of the slower one are three looks; the first may have been on its way already."""
+4 s, so that two intervals of the slower one are three looks; the others are for a worker that has to wait."""
 DRAWN = """() => {
   const box = document.querySelector("[data-chart=loss]");
   return (box?._fullData || []).map(one => ({

@@ -34,20 +34,26 @@ class Line:
         self.cut_at: int | None = None
         self.hold_at: int | None = None
         self.slow = Event()
+        self.mended = Event()
+        self.keeps_waiting = False
         Thread(target=self.accept, daemon=True).start()
 
     @property
     def is_cut(self) -> bool:
         return self.cut_at is not None and self.sent >= self.cut_at
 
-    def cut_after(self, size: int) -> None:
-        self.sent, self.cut_at = 0, size
+    def cut_after(self, size: int, keeps_waiting: bool = False) -> None:
+        """Refuse new connections from then on, or have them wait until `mend`."""
+        self.mended.clear()
+        self.sent, self.cut_at, self.keeps_waiting = 0, size, keeps_waiting
 
     def mend(self) -> None:
         self.sent, self.cut_at = 0, None
+        self.mended.set()
 
     def hold_after(self, size: int) -> None:
-        """Pass on no more than `size` bytes of a connection, slowly, until `release` or an abort."""
+        """Pass on `size` bytes of a connection slowly, and then one block a second, until `release` or an
+        abort: enough for a pace to be told, and too little for a part to get through."""
         self.slow.set()
         self.hold_at = size
 
@@ -58,7 +64,8 @@ class Line:
     def wait_while_held(self, source: socket.socket, carried: int) -> None:
         leaving = select.poll()
         leaving.register(source, select.POLLRDHUP)
-        while self.hold_at is not None and carried >= self.hold_at:
+        until = time.monotonic() + 1
+        while self.hold_at is not None and carried >= self.hold_at and time.monotonic() < until:
             if leaving.poll(50):
                 raise ConnectionResetError
 
@@ -66,7 +73,9 @@ class Line:
         with suppress(OSError):
             while True:
                 near, _ = self.listener.accept()
-                if self.is_cut:
+                if self.is_cut and self.keeps_waiting:
+                    self.mended.wait()
+                elif self.is_cut:
                     near.close()
                     continue
                 far = socket.create_connection(self.target)
@@ -165,7 +174,7 @@ def test_interrupted_upload_reports_and_resumes(visit: Callable[..., Page], line
 
 def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
-    line.cut_after(10 * MEGABYTE)
+    line.cut_after(10 * MEGABYTE, keeps_waiting=True)
     upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text("Connection lost. Retrying…")
     line.mend()
@@ -174,7 +183,7 @@ def test_short_interruption_is_retried_silently(visit: Callable[..., Page], line
 
 def test_upload_can_be_cancelled_and_restarted(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
-    line.hold_after(3 * MEGABYTE)  # long enough on the way for a pace to be told, and never through
+    line.hold_after(3 * MEGABYTE)
     upload_file(page, large)
     expect(page.locator("#training [data-told]")).to_have_text(
         re.compile(r"Uploading \d+%, [\d.]+ .?B of 1[\d.]+ MB, [\d.]+ .B/s, about \d+ (s|min) left")

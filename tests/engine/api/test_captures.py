@@ -168,7 +168,7 @@ def test_captured_cancels_are_answered_alike(engine: Engine, name: str) -> None:
         for one in exchanges(name)
         if one["request"]["target"].endswith(":cancel") or ":cancel?" in one["request"]["target"]
     )
-    job = engine.tune(epochs=500)
+    job = engine.tune(epochs=5000)
     parent = r"projects/\w+/locations/[\w-]+/tuningJobs/\d+"
     response = replay_request(engine, request, lambda text: re.sub(parent, job["name"], text))
     assert (response.status_code, response.json()) == (200, {})

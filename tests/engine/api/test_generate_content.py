@@ -280,7 +280,7 @@ def test_missing_model_or_endpoint_returns_404(engine: Engine, tuned: dict[str, 
 
 
 def test_endpoint_of_a_future_checkpoint_is_not_ready(engine: Engine) -> None:
-    job = engine.tune(epochs=500)
+    job = engine.tune(epochs=5000)
     endpoint = f"{PROJECT}/endpoints/{job['name'].rpartition('/')[2]}010"
     response = engine.post(f"{endpoint}:generateContent", HELLO)
     engine.post(f"v1/{job['name']}:cancel")

@@ -202,7 +202,7 @@ def test_deleting_the_parent_does_not_affect_the_job(engine: Engine) -> None:
     """The job keeps the weights that it begins with."""
     first = engine.wait(engine.tune())
     model = first["tunedModel"]["model"].removesuffix("@1")
-    busy = engine.tune(epochs=500)
+    busy = engine.tune(epochs=5000)
     waiting = continue_tuning(engine, {"tunedModelName": model})
     undeploy_and_delete_endpoints(engine, first)
     engine.call("DELETE", f"v1/{model}").raise_for_status()

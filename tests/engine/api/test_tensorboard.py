@@ -155,7 +155,7 @@ def test_missing_resource_returns_404(engine: Engine, path: str) -> None:
 
 
 def test_pending_job_has_no_experiment(engine: Engine) -> None:
-    first, second = engine.tune(epochs=500), engine.tune()
+    first, second = engine.tune(epochs=5000), engine.tune()
     number = second["name"].rpartition("/")[2]
     assert engine.get(f"{CONTEXTS}/tuning-experiment-{number}").status_code == 404
     for job in (second, first):

@@ -35,7 +35,7 @@ def test_v1beta1_adds_progress_fields(engine: Engine, tuned: dict[str, Any]) -> 
 
 
 def test_v1beta1_reports_stage_and_progress_of_a_running_job(engine: Engine) -> None:
-    job, waiting = engine.tune(epochs=500), engine.tune()
+    job, waiting = engine.tune(epochs=5000), engine.tune()
     deadline = time.monotonic() + 120
     while not (found := engine.get(f"v1beta1/{job['name']}").json()).get("tuningJobMetadata"):
         assert time.monotonic() < deadline
@@ -92,7 +92,7 @@ def test_enum_number_is_returned_as_its_name(engine: Engine) -> None:
 
 
 def test_cancel_ends_a_running_job_and_is_refused_for_a_finished_one(engine: Engine) -> None:
-    job = engine.tune(epochs=500)
+    job = engine.tune(epochs=5000)
     engine.wait(job, ("JOB_STATE_RUNNING",))
     assert engine.call("POST", f"v1/{job['name']}:cancel").json() == {}
     ended = engine.wait(job)
@@ -102,7 +102,7 @@ def test_cancel_ends_a_running_job_and_is_refused_for_a_finished_one(engine: Eng
 
 
 def test_pending_job_is_cancelled_without_running(engine: Engine) -> None:
-    first, second = engine.tune(epochs=500), engine.tune()
+    first, second = engine.tune(epochs=5000), engine.tune()
     assert engine.post(f"v1/{second['name']}:cancel", {}).json() == {}
     ended = engine.wait(second)
     assert ended["state"] == "JOB_STATE_CANCELLED"
@@ -111,7 +111,7 @@ def test_pending_job_is_cancelled_without_running(engine: Engine) -> None:
 
 
 def test_job_data_stay_as_they_were_at_creation(engine: Engine) -> None:
-    first = engine.tune(epochs=500)
+    first = engine.tune(epochs=5000)
     job = engine.tune(examples=6)
     path = "storage/v1/b/data/o/train-6.jsonl"
     assert engine.call("DELETE", path).status_code == 204
@@ -326,7 +326,7 @@ def test_lists_are_filtered_and_paged_newest_first(engine: Engine) -> None:
 def test_paging_continues_after_a_job_no_longer_matching_the_filter(engine: Engine) -> None:
     place = "v1/projects/changing/locations/europe-west4/tuningJobs"
     uri = engine.upload_examples("small.jsonl", 4)
-    blocking = engine.tune(epochs=500)
+    blocking = engine.tune(epochs=5000)
     body = {"baseModel": "studio-tiny", "supervisedTuningSpec": {"trainingDatasetUri": uri}}
     oldest, newest = (engine.post(place, body).json() for _ in range(2))
     asked = {"pageSize": 1, "filter": "state=JOB_STATE_PENDING"}

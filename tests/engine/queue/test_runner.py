@@ -295,8 +295,8 @@ time.sleep(600)
 def test_killing_engine_and_trainer_loses_nothing(
     make_job: MakeJob, start: Callable[..., Runner], tmp_path: Path
 ) -> None:
-    """A real training of 300 steps: first its engine is killed, then itself, and it ends all the same."""
-    folder = make_job(epochs=100)
+    """A real training of 600 steps: first its engine is killed, then itself, and it ends all the same."""
+    folder = make_job(epochs=200)
     engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "root")], cwd=ROOT)
     wait_for(lambda: folder.read_points(since_step=20), 120)
     process = find_trainer(folder)
@@ -314,8 +314,8 @@ def test_killing_engine_and_trainer_loses_nothing(
     wait_for(lambda: folder.is_finished, 120)
     assert (read_state(folder), folder.state["restarts"]) == ("SUCCEEDED", 1)
     for name in ("total_loss", "fraction_of_correct_next_step_preds", "num_predictions"):
-        assert list(series(folder, f"/train_{name}")) == list(range(1, 301))
-        assert list(series(folder, f"/eval_{name}")) == list(range(0, 301, 3))
+        assert list(series(folder, f"/train_{name}")) == list(range(1, 601))
+        assert list(series(folder, f"/eval_{name}")) == list(range(0, 601, 3))
     assert len(folder.checkpoints()) == 10
 
 

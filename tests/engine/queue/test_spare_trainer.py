@@ -24,6 +24,8 @@ from tests.engine.queue.test_runner import start as start
 from tests.engine.running_engine import run_engine
 from tests.paths import ROOT
 
+pytestmark = pytest.mark.engine
+
 Start = Callable[..., Runner]
 
 
@@ -261,7 +263,6 @@ def test_spare_dies_with_the_engine(base_folder: Path, tmp_path: Path) -> None:
     wait_for(lambda: is_gone(spare))
 
 
-@pytest.mark.engine
 def test_spare_trains_to_the_same_bits_as_a_new_process(
     make_job: MakeJob, trained: JobFolder, start: Start
 ) -> None:
@@ -284,7 +285,6 @@ def test_spare_trains_to_the_same_bits_as_a_new_process(
     assert warm.progress["steps"] == cold.progress["steps"]
 
 
-@pytest.mark.engine
 def test_warm_up_call_starts_a_spare_and_health_tells_its_memory(base_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "token"
     with run_engine(tmp_path / "root", "--token-file", str(file)) as engine:

@@ -17,6 +17,8 @@ from engine.training.dataset import (
 )
 from tests.engine.tiny_base import TEMPLATE, example, write_base, write_lines
 
+pytestmark = pytest.mark.engine
+
 # Writes an answer otherwise once another turn follows it, as models do that think before their last answer.
 THINKS_LAST = TEMPLATE.replace(
     "{{ message['content'] }}",

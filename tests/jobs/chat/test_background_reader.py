@@ -18,7 +18,7 @@ def test_silence_yields_ticks() -> None:
     go_on = Event()
 
     def slow() -> Iterator[int]:
-        go_on.wait(10)
+        go_on.wait(60)
         yield 1
 
     with closing(BackgroundReader(slow, tick=0.01)) as pump:
@@ -52,7 +52,7 @@ def test_closing_closes_the_source_at_its_next_item() -> None:
         try:
             while True:
                 yield 1
-                go_on.wait(10)
+                go_on.wait(60)
         finally:
             closed.set()
 
@@ -61,4 +61,4 @@ def test_closing_closes_the_source_at_its_next_item() -> None:
     pump.close()
     assert not closed.is_set()
     go_on.set()
-    assert closed.wait(5)
+    assert closed.wait(60)

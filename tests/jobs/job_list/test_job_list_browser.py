@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from jobs.models import Submission, TuningJob
 from studio.models import Project
 from tests.axe import COLOURS, grave_problems
+from tests.stack import wait_until
 from tests.visits import visit as visit
 
 pytestmark = [
@@ -102,6 +103,7 @@ def test_an_open_menu_survives_a_list_refresh(
     with page.expect_request(ASKED):
         pass
     page.locator("#facet-sort summary").click()
+    wait_until(lambda: page.wait_for_timeout(50) or asked)
     with page.expect_response(ASKED):
         asked.pop().continue_()
     expect(page.locator("#facet-sort")).to_have_attribute("open", "")
@@ -217,7 +219,7 @@ def test_without_javascript_the_form_compares_and_cancels(
     for job in (going, over):
         find_checkbox(page, job).check()
     page.get_by_role("button", name="Compare selected").click()
-    assert page.url.endswith(f"/p/local/compare/?runs={going.pk},{over.pk}")
+    expect(page).to_have_url(re.compile(rf"/p/local/compare/\?runs={going.pk},{over.pk}$"))
 
 
 def list_visits() -> list[Any]:

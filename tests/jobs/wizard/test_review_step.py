@@ -284,7 +284,7 @@ def test_concurrent_starts_create_one_job(
     barrier, led = threading.Barrier(2), []
 
     def click(browser: Client) -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         led.append(browser.post(address("start", draft)).headers["Location"])
         connection.close()
 
@@ -292,7 +292,7 @@ def test_concurrent_starts_create_one_job(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert led == [address("detail", draft)] * 2
     assert TuningJob.objects.count() == 1
     assert AuditEntry.objects.filter(action="tuning_job.start").count() == 1

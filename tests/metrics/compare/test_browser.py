@@ -91,7 +91,7 @@ def test_spike_of_one_step_is_drawn(visit: Callable[..., Page], project: Project
     )
     assert len(drawn) < 1100
     assert drawn[str(W2.spike_step)] == SPIKE
-    assert "up to 9.750" in page.locator("[data-panel=train_total_loss] [data-outside]").inner_text()
+    expect(page.locator("[data-panel=train_total_loss] [data-outside]")).to_contain_text("up to 9.750")
 
 
 def test_link_reproduces_every_change_for_a_colleague(visit: Callable[..., Page], project: Project) -> None:
@@ -110,6 +110,7 @@ def test_link_reproduces_every_change_for_a_colleague(visit: Callable[..., Page]
     until(page, lambda: "x=1:2.5" in page.url)
     page.locator(f"[data-run='{jobs[2].pk}'] .menu summary").click()
     page.get_by_role("link", name="Set as baseline").click()
+    page.wait_for_url(re.compile(f"baseline={jobs[2].pk}"))
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
     mine = state(page)
     assert mine["shown"] == [f"r{job.pk}" for job in jobs if job is not jobs[3]]
@@ -117,9 +118,9 @@ def test_link_reproduces_every_change_for_a_colleague(visit: Callable[..., Page]
     link = page.locator("[data-link]").get_attribute("data-copy") or ""
     theirs = visit(link[link.index("?") :])
     assert state(theirs) == mine
-    assert theirs.locator("[data-controls] input[name=smoothing]").input_value() == "0.6"
-    assert theirs.locator(f"[data-run='{jobs[2].pk}']").get_by_text("Baseline").first.is_visible()
-    assert not theirs.get_by_label("Differences only").is_checked()
+    expect(theirs.locator("[data-controls] input[name=smoothing]")).to_have_value("0.6")
+    expect(theirs.locator(f"[data-run='{jobs[2].pk}']").get_by_text("Baseline").first).to_be_visible()
+    expect(theirs.get_by_label("Differences only")).not_to_be_checked()
     # and what the colleague does from there changes nothing here
     theirs.locator(f"[data-run='{jobs[0].pk}'] [data-toggle]").click()
     until(theirs, lambda: len(state(theirs)["shown"]) == 3)
@@ -140,6 +141,13 @@ PATHS = """() => {
 }"""
 
 
+COUNT_READ = """() => {
+  window.curvesRead = 0;
+  const { decodeNumbers } = studioPlot;
+  studioPlot.decodeNumbers = packed => (window.curvesRead++, decodeNumbers(packed));
+}"""
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_smoothed_lines_are_previewed_before_plotly_draws(
     visit: Callable[..., Page], project: Project, held: bool
@@ -148,13 +156,15 @@ def test_smoothed_lines_are_previewed_before_plotly_draws(
     jobs = [create_run(project, "r8") for _number in range(9)]
     page = visit("", drawn="")
     asked: list[str] = []
-    come: list[str] = []
+    values: list[Route] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("requestfinished", lambda request: come.append(request.url))
+    page.route("**/values/**", lambda route: values.append(route))
     page.goto(f"{page.url}?runs={join_ids(jobs)}")
     page.wait_for_selector("[data-chart=train_total_loss].drawn .scatterlayer .trace")
-    until(page, lambda: any("/values/" in url for url in come))
-    page.evaluate("new Promise(done => setTimeout(done, 250))")  # and the page has read them
+    until(page, lambda: values)
+    page.evaluate(COUNT_READ)
+    values.pop().continue_()
+    until(page, lambda: page.evaluate("window.curvesRead >= 9"))
     waiting: list[Route] = []
     if held:
         page.route("**/figures/**", lambda route: waiting.append(route))
@@ -219,16 +229,17 @@ def test_one_click_hides_and_a_double_click_isolates(visit: Callable[..., Page],
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs)}")
     toggle = page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]")
+    page.wait_for_selector("[data-chart=train_total_loss].drawn .scatterlayer .trace")
     toggle.click()
-    assert f"r{jobs[1].pk}" not in state(page)["shown"]
-    assert toggle.get_attribute("aria-pressed") == "false"
+    until(page, lambda: f"r{jobs[1].pk}" not in state(page)["shown"])
+    expect(toggle).to_have_attribute("aria-pressed", "false")
     toggle.click()
-    assert len(state(page)["shown"]) == 5
+    until(page, lambda: len(state(page)["shown"]) == 5)
     toggle.dblclick()
-    assert state(page)["shown"] == [f"r{jobs[1].pk}"]
-    assert state(page, "train_total_loss")["shown"] == [f"r{jobs[1].pk}"]
+    until(page, lambda: state(page)["shown"] == [f"r{jobs[1].pk}"])
+    until(page, lambda: state(page, "train_total_loss")["shown"] == [f"r{jobs[1].pk}"])
     toggle.dblclick()
-    assert len(state(page)["shown"]) == 5
+    until(page, lambda: len(state(page)["shown"]) == 5)
 
 
 def test_unchanged_charts_are_not_redrawn(visit: Callable[..., Page], project: Project) -> None:
@@ -257,8 +268,8 @@ def test_colours_stay_when_a_run_is_taken_out(visit: Callable[..., Page], projec
     before = page.evaluate(colours)
     page.locator(f"[data-run='{jobs[1].pk}'] .menu summary").click()
     page.get_by_role("link", name="Remove from comparison").click()
+    page.wait_for_url(re.compile(f"runs={jobs[0].pk},,{jobs[2].pk}"))
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
-    assert f"runs={jobs[0].pk},,{jobs[2].pk}" in page.url
     after = page.evaluate(colours)
     assert after == {key: colour for key, colour in before.items() if key != f"r{jobs[1].pk}"}
 
@@ -292,8 +303,8 @@ def test_runs_are_added_by_search(visit: Callable[..., Page], project: Project) 
     page.get_by_role("link", name="Add run").click()
     page.get_by_role("searchbox", name="Find runs").fill("lr2")
     page.locator("#found a", has_text="lr2").click()
+    page.wait_for_url(re.compile(f"runs={join_ids(jobs[:3])}&axis=epoch"))
     page.wait_for_selector("[data-chart=eval_total_loss].drawn .scatterlayer .trace")
-    assert f"runs={join_ids(jobs[:3])}&axis=epoch" in page.url
 
 
 def test_without_javascript_everything_is_a_link(visit: Callable[..., Page], project: Project) -> None:
@@ -323,7 +334,7 @@ def test_axe_finds_no_serious_violation(
 def test_the_phone_never_scrolls_sideways(visit: Callable[..., Page], project: Project) -> None:
     jobs = create_team(project)
     page = visit(f"?runs={join_ids(jobs)}", viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    until(page, lambda: page.evaluate("document.documentElement.scrollWidth") <= 390)
 
 
 def test_effect_chart_hides_hidden_runs_and_zooms(visit: Callable[..., Page], project: Project) -> None:
@@ -337,4 +348,4 @@ def test_effect_chart_hides_hidden_runs_and_zooms(visit: Callable[..., Page], pr
     until(page, lambda: state(page, "effect")["x"] == [0.5, 1.5])
     page.locator(f"[data-run='{jobs[1].pk}'] [data-toggle]").click()
     until(page, lambda: len(state(page, "effect")["shown"]) == 5)
-    assert page.locator(".cross").count() == 0
+    expect(page.locator(".cross")).to_have_count(0)

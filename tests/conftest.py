@@ -31,6 +31,7 @@ MARKERS_OF_FIXTURES = {
     "db": "django_db",
     "engine": "engine",
     "trained": "engine",
+    "chat": "engine",
     "chrome": "journey",
     "stack": "journey",
 }
@@ -63,7 +64,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave a module unread if all of it is left out: importing torch takes longer than many tests."""
     if collection_path.suffix != ".py":
         return None
-    marked = re.search(r"^pytestmark = pytest\.mark\.(\w+)$", collection_path.read_text(), re.MULTILINE)
+    marked = re.search(r"^pytestmark = \[?\s*pytest\.mark\.(\w+)", collection_path.read_text(), re.MULTILINE)
     return (marked is not None and f"not {marked[1]}" in config.option.markexpr) or None
 
 

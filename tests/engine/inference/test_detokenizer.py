@@ -16,6 +16,8 @@ from engine.inference.detokenizer import Detokenizer
 from engine.training.chat_template import ChatTemplate
 from tests.engine.tiny_base import write_base
 
+pytestmark = pytest.mark.engine
+
 WORDS = ["▁", "▁▁", "▁a", "▁日", "a", "b", "\ufffd", "é", "日本", '"', "_", "."]
 
 

@@ -34,7 +34,7 @@ def vertex(place: Place, monkeypatch: pytest.MonkeyPatch) -> Vertex:
 @pytest.fixture
 def hasty(place: Place) -> Vertex:
     """A client that soon gives up."""
-    return Vertex(place, timeout=(1.0, 0.3), generate_timeout=(1.0, 0.3))
+    return Vertex(place, timeout=(0.3, 0.3), generate_timeout=(0.3, 0.3))
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def free_figure() -> Figure:
 def cost_figure(estimate: Estimate, model: BaseModel) -> Figure:
     label = _("Cost")
     if model.price is None:
-        nothing = _("No price is set for %(model)s. An operator can set one.") % {"model": model.id}
+        nothing = _("No price is set for %(model)s. An installation admin can set one.") % {"model": model.id}
         return Figure(label, _("unknown"), nothing)
     if estimate.dollars is None:
         return Figure(label, _("unknown"), _("The token count of this dataset is unknown."))

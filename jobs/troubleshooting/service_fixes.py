@@ -137,7 +137,7 @@ def fix_credentials(case: FailureCase) -> Fix | None:
     if case.on_engine:
         return None
     cause = _("Google Cloud rejected this project’s service account.")
-    action = _("An admin can renew the key in Settings.")
+    action = _("An installation admin can renew the key in Settings.")
     return Fix(cause, action, button=get_retry_label(case), link=SETTINGS, link_words=_("Open Settings"))
 
 
@@ -156,7 +156,7 @@ def fix_full_disk(case: FailureCase) -> Fix:
 
 def fix_dead_trainer(case: FailureCase) -> Fix:
     cause = _("Training stopped several times without making progress.")
-    action = _("The line below shows how it last ended. Fix that, then tune again.")
+    action = _("The line below shows how it last stopped. Fix the cause, then tune again.")
     return Fix(cause, action, button=get_retry_label(case))
 
 
@@ -166,7 +166,7 @@ def fix_cancelled_job(case: FailureCase) -> Fix:
 
 
 def fix_internal_error(case: FailureCase) -> Fix:
-    cause = _("A service error ended the job. No problem with the request is known.")
+    cause = _("A service error ended the job. No problem with the request was found.")
     action = (
         _("Tune again. If it fails again, see its log in the engine’s folder.")
         if case.on_engine

@@ -98,17 +98,17 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     errors.OutcomeUnknown: (
         _("No response arrived."),
         _("It’s unknown whether this was done."),
-        _("Check the current state in a moment before you try again."),
+        _("Wait a moment, then check the current state before you try again."),
     ),
     errors.BadRequest: (
-        _("The service did not accept these values."),
+        _("The service didn’t accept these values."),
         _("Nothing was started."),
-        _("Change what the line below names, then try again."),
+        _("Change the value named below, then try again."),
     ),
     errors.Unauthenticated: (
         _("Google Cloud rejected this project’s service account."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
-        _("An admin can renew the key in Settings."),
+        _("An installation admin can renew the key in Settings."),
     ),
     errors.PermissionDenied: (
         _("This project’s service account is missing a permission."),
@@ -122,7 +122,7 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     ),
     errors.Conflict: (
         _("This already exists, or someone changed it in the meantime."),
-        _("Nothing was changed this time."),
+        _("Nothing was changed."),
         _("Check the current state before you try again."),
     ),
     errors.TooManyRequests: (
@@ -133,12 +133,12 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     errors.Refused: (
         _("The service rejected this request."),
         _("Nothing was changed."),
-        _("The line below is the service’s own explanation."),
+        _("The service’s own explanation is below."),
     ),
     errors.CredentialsFailed: (
         _("This project has no usable Google credentials."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
-        _("An admin can set a credentials file in Settings, or sign in on the server with gcloud."),
+        _("An installation admin can set a credentials file in Settings, or sign in on the server with gcloud."),
     ),
     errors.StreamBroken: (
         _("The response was cut off."),
@@ -147,7 +147,7 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     ),
     VertexError: (
         _("The service couldn’t do this."),
-        _("The line below is the service’s own explanation."),
+        _("The service’s own explanation is below."),
         "",
     ),
 }

@@ -57,7 +57,7 @@ def test_nothing_is_estimated_without_data() -> None:
     )
     assert words["Cost"] == (
         "unknown",
-        "No price is set for gemini-2.5-flash. An operator can set one.",
+        "No price is set for gemini-2.5-flash. An installation admin can set one.",
     )
     assert "Steps" not in words
 

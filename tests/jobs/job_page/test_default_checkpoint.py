@@ -22,7 +22,7 @@ from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
 pytestmark = pytest.mark.django_db
 MODEL = f"{PLACE}/models/110@1"
 REFUSED = {
-    "en": "The service did not accept these values.",
+    "en": "The service didn’t accept these values.",
     "ja": "サービスがこれらの値を受け付けませんでした。",
 }
 

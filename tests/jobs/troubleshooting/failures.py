@@ -388,7 +388,7 @@ ROWS = {
     "credentials": Row(
         make_refusal("The key is no longer valid.", kind=errors.CredentialsFailed),
         "Google Cloud rejected this project’s service account.",
-        "An admin can renew the key in Settings.",
+        "An installation admin can renew the key in Settings.",
         button="Tune again",
         link="settings",
     ),
@@ -579,7 +579,7 @@ ROWS = {
             "The trainer ended 4 times without progress after step 0. Last time it ended with status 1.",
         ),
         "Training stopped several times without making progress.",
-        "The line below shows how it last ended. Fix that, then tune again.",
+        "The line below shows how it last stopped. Fix the cause, then tune again.",
         button="Tune again",
         job=ON_ENGINE,
     ),
@@ -649,13 +649,13 @@ ROWS = {
     ),
     "internal": Row(
         make_job_error(13, "Internal error encountered."),
-        "A service error ended the job. No problem with the request is known.",
+        "A service error ended the job. No problem with the request was found.",
         "Tune again. If it fails again, contact Google support with the job name.",
         button="Tune again",
     ),
     "unavailable": Row(
         make_job_error(14, "The service is currently unavailable."),
-        "A service error ended the job. No problem with the request is known.",
+        "A service error ended the job. No problem with the request was found.",
         "Tune again. If it fails again, see its log in the engine’s folder.",
         button="Tune again",
         job=ON_ENGINE,

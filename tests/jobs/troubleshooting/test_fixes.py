@@ -79,13 +79,13 @@ def test_a_refused_job_shows_the_reason_and_offers_the_fix(
     browser: Client, refused: TuningJob, tab: str
 ) -> None:
     page = read_page(browser, build_url(tab, refused))
-    assert "This job was not accepted." in page
+    assert "This job wasn’t accepted." in page
     assert (
         "Adapter size 16 isn’t supported by gemini-2.5-pro. Use 8, the largest supported size below" in page
     )
     assert f'action="{build_url("mend", refused)}"' in page and ">Use 8</button>" in page
     assert "400 · The adapter size is not supported for this base model." in page
-    assert "The service did not accept these values." not in page
+    assert "The service didn’t accept these values." not in page
 
 
 def test_the_button_makes_a_fixed_copy_and_focuses_the_field(
@@ -188,7 +188,7 @@ def test_a_transient_failure_offers_to_tune_again(browser: Client, draft: Tuning
 def test_an_unknown_failure_shows_the_services_message(browser: Client, refused: TuningJob) -> None:
     set_error(refused, errors.BadRequest("The moon <b>is</b> wrong.", code=400))
     page = read_page(browser, build_url("detail", refused))
-    assert "The service did not accept these values." in page and "The moon &lt;b&gt;is&lt;/b&gt;" in page
+    assert "The service didn’t accept these values." in page and "The moon &lt;b&gt;is&lt;/b&gt;" in page
     assert build_url("mend", refused) not in page
     set_error(refused, {"code": 3, "message": "New words."}, submission="created", state="JOB_STATE_FAILED")
     page = read_page(browser, build_url("detail", refused))

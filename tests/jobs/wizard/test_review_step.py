@@ -196,7 +196,7 @@ def test_unsuccessful_jobs_give_no_time_estimate(browser: Client, draft: TuningJ
 def test_cost_requires_a_configured_price(browser: Client, flash: TuningJob, settings: Settings) -> None:
     update_job(flash, epoch_count=3)
     page = get_review_text(browser, flash)
-    assert "No price is set for gemini-2.5-flash. An operator can set one." in page
+    assert "No price is set for gemini-2.5-flash. An installation admin can set one." in page
     assert "is billed there" in page and "free" not in page
     settings.PRICES = prices.parse_prices("gemini-2.5-flash=500", "2026-11-01")
     page = get_review_text(browser, flash)

@@ -127,8 +127,8 @@ class DatasetTab:
     def files(self) -> list[DataFile]:
         spec = get_object(self.job.remote or self.job.request, "supervisedTuningSpec")
         named = [
-            (_("Training"), self.job.training, spec.get("trainingDatasetUri")),
-            (_("Validation"), self.job.validation, spec.get("validationDatasetUri")),
+            (_("Training dataset"), self.job.training, spec.get("trainingDatasetUri")),
+            (_("Validation dataset"), self.job.validation, spec.get("validationDatasetUri")),
         ]
         return [
             DataFile(title, str(uri or (dataset and dataset.uri)), ReportPage(dataset) if dataset else None)

@@ -54,7 +54,10 @@
   });
 
   document.addEventListener("keydown", event => {
-    if (event.key === "Escape") closeMenus();
+    if (event.key === "Escape") {
+      closeMenus();
+      for (const tip of document.querySelectorAll(".tip:is(:hover, :focus-within)")) tip.dataset.hushed = "";
+    }
     const typing = event.target.matches("input, textarea, select");
     if (event.key === "/" && !typing) {
       const search = document.querySelector("[data-search]");
@@ -67,6 +70,13 @@
       event.target.form.requestSubmit();
     }
   });
+
+  for (const type of ["focusout", "mouseout"]) {
+    document.addEventListener(type, event => {
+      const tip = event.target.closest(".tip");
+      if (tip && !tip.contains(event.relatedTarget)) delete tip.dataset.hushed;
+    });
+  }
 
   // A link to a field focuses it, and opens the section that contains it.
   function focusField() {

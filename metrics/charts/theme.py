@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from metrics.charts.controls import Axis
 from studio.plotly_figures import Json, css_var, font
 
-END_LABEL_ROOM = 112
-"""Pixels that end labels need beside a line that reaches the edge: "Validation 0.431" at 11 pixels."""
+END_LABEL_ROOM = 124
+"""Pixels that end labels need beside a line that reaches the edge: "トレーニング 0.431" at 11 pixels."""
 CLOCK_ONLY_SECONDS = 24 * 3600
 """A clock axis shorter than a day shows hours and minutes; on a longer one the same hour comes again."""
 

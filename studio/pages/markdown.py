@@ -45,8 +45,8 @@ def sanitize_html(html: str) -> SafeString:
         attributes=ATTRIBUTES,
         attribute_filter=filter_attribute,
         link_rel="noopener nofollow",
-        # A code block scrolls sideways, so the keyboard must be able to reach it.
-        set_tag_attribute_values={"pre": {"tabindex": "0"}},
+        # What scrolls sideways must be within reach of the keyboard.
+        set_tag_attribute_values={tag: {"tabindex": "0"} for tag in ("pre", "table")},
     )
     return mark_safe(cleaned)  # noqa: S308 (nh3 has just made it safe)
 

@@ -161,7 +161,7 @@ def test_warnings_are_listed_and_do_not_block_the_start(
     dataset.save()
     update_job(flash, base_model="gemini-1.5-flash-002")
     page = get_review_text(browser, flash)
-    assert page.count("You can start; 32 warnings") == 2 and 'id="start">' in page
+    assert page.count("Ready to start, with 32 warnings") == 2 and 'id="start">' in page
     link = f'href="{address("dataset", flash)}#training">train.jsonl'
     assert f"{link}: at least 100 examples are recommended; this file has 20." in page
     assert page.count(f"{link}, line 3: ") == 2 and ">28 more in train.jsonl<" in page
@@ -172,7 +172,7 @@ def test_file_problems_are_blockers_not_warnings(browser: Client, draft: TuningJ
     dataset.report = {**dataset.report, "errors": 1, "problems": [PROBLEM]}
     dataset.save()
     page = get_review_text(browser, draft)
-    assert "1 problem in train.jsonl." in page and "You can start" not in page
+    assert "1 problem in train.jsonl." in page and "Ready to start" not in page
 
 
 def test_engine_is_free_and_time_comes_from_finished_jobs(browser: Client, draft: TuningJob) -> None:

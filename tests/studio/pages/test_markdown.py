@@ -100,7 +100,7 @@ def test_lists_nest_and_keep_their_numbers() -> None:
 def test_table_has_no_inline_style() -> None:
     html = render_markdown("| a | b |\n|:-:|--:|\n| 1 | 2 |").replace("\n", "")
     assert html == (
-        "<table><thead><tr><th>a</th><th>b</th></tr></thead>"
+        '<table tabindex="0"><thead><tr><th>a</th><th>b</th></tr></thead>'
         "<tbody><tr><td>1</td><td>2</td></tr></tbody></table>"
     )
 

@@ -12,7 +12,7 @@ from studio.pages.markdown import MAX_BRACKETS, MAX_CHARACTERS, render_markdown,
 
 ALLOWED_TAG = re.compile(
     r"</?(?:p|br|hr|strong|em|code|blockquote|ul|li|h[3-6]|table|thead|tbody|tr|th|td)>"
-    r'|<ol(?: start="\d+")?>|</ol>|<pre tabindex="0">|</pre>|</a>'
+    r'|<ol(?: start="\d+")?>|</ol>|<(?:pre|table) tabindex="0">|</pre>|</a>'
     r'|<a(?: href="(?:https?|mailto):[^"<>]*")? rel="noopener nofollow">'
 )
 ATTACKS = [

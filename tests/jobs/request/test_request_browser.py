@@ -103,6 +103,24 @@ def test_arrow_keys_switch_snippets(
         expect(page.locator("#request-rest")).to_be_hidden()
 
 
+def test_label_is_explained_on_focus_and_hover_until_escape(
+    chrome: Browser, live_server: LiveServer, signed_in: Callable[[Page], None], draft: TuningJob
+) -> None:
+    with open_watched_page(chrome) as page:
+        signed_in(page)
+        page.goto(build_url(live_server, "jobs:request", draft))
+        label, tooltip = page.get_by_role("button", name="studio-submission"), page.locator("#tip-submission")
+        expect(label).to_have_accessible_description("Prevents creating the job twice if the connection drops.")
+        expect(tooltip).to_be_hidden()
+        label.focus()
+        expect(tooltip).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(tooltip).to_be_hidden()
+        page.keyboard.press("Tab")
+        label.hover()
+        expect(tooltip).to_be_visible()
+
+
 @pytest.mark.parametrize("width,theme", make_size_params())
 def test_request_page_and_import_work_without_javascript(
     chrome: Browser,

@@ -80,5 +80,6 @@ def syntax_error(text: str, position: int) -> Unreadable:
             % place
         )
     return Unreadable(
-        _("Invalid JSON at line %(line)d, column %(column)d, near “%(near)s”. Fix it, then try again.") % place
+        _("Invalid JSON at line %(line)d, column %(column)d, near “%(near)s”. Fix it, then try again.")
+        % place
     )

@@ -197,7 +197,9 @@ def fix_location(case: FailureCase) -> Fix:
     others = [region for region in offered if region != job.location]
     cause = _("%(model)s can’t be tuned in %(region)s.") % {"model": case.model_id, "region": job.location}
     if not others:
-        action = _("Choose a region where this model can be tuned. A project admin can add regions in Settings.")
+        action = _(
+            "Choose a region where this model can be tuned. A project admin can add regions in Settings."
+        )
         return Fix(cause, action, "location", button=_("Choose another region"))
     recipe = Fix(cause, _("Use %(region)s.") % {"region": others[0]}, button=format_use_label(others[0]))
     return change_one_field(case, "location", others[0], recipe, cause)

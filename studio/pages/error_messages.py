@@ -138,7 +138,9 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     errors.CredentialsFailed: (
         _("This project has no usable Google credentials."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
-        _("An installation admin can set a credentials file in Settings, or sign in on the server with gcloud."),
+        _(
+            "An installation admin can set a credentials file in Settings, or sign in on the server with gcloud."
+        ),
     ),
     errors.StreamBroken: (
         _("The response was cut off."),

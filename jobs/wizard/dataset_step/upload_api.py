@@ -103,7 +103,9 @@ def describe_error(refused: resumable_upload.UploadRefused) -> str:
         case resumable_upload.UploadGone():
             return str(UPLOAD_GONE)
         case resumable_upload.DiskFull():
-            return _("The server doesn’t have room for this file. Ask an installation admin to free up space.")
+            return _(
+                "The server doesn’t have room for this file. Ask an installation admin to free up space."
+            )
         case resumable_upload.TooManyUploads():
             return _("Your other uploads are still in progress. Cancel them first, or wait ten minutes.")
         case _other:

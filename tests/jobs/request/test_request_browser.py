@@ -110,7 +110,9 @@ def test_label_is_explained_on_focus_and_hover_until_escape(
         signed_in(page)
         page.goto(build_url(live_server, "jobs:request", draft))
         label, tooltip = page.get_by_role("button", name="studio-submission"), page.locator("#tip-submission")
-        expect(label).to_have_accessible_description("Prevents creating the job twice if the connection drops.")
+        expect(label).to_have_accessible_description(
+            "Prevents creating the job twice if the connection drops."
+        )
         expect(tooltip).to_be_hidden()
         label.focus()
         expect(tooltip).to_be_visible()

@@ -625,7 +625,7 @@ def test_missing_list_permission_is_explained(
 
 def test_browser_shows_storage_errors(browser: Client, empty: TuningJob, service: FakeVertexServer) -> None:
     service.otherwise = lambda asked: Answer(400, "what?")
-    assert "did not accept" in browse(browser, empty, at="gs://bucket/")
+    assert "didn’t accept" in browse(browser, empty, at="gs://bucket/")
 
 
 def test_started_draft_redirects_to_the_job(browser: Client, draft: TuningJob, tuner: User) -> None:

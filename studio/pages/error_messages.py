@@ -139,7 +139,8 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
         _("This project has no usable Google credentials."),
         _("Jobs keep running there, but Tuning Studio can’t see them or start new ones."),
         _(
-            "An installation admin can set a credentials file in Settings, or sign in on the server with gcloud."
+            "An installation admin can set a credentials file in Settings, "
+            "or sign in on the server with gcloud."
         ),
     ),
     errors.StreamBroken: (

@@ -10,6 +10,9 @@ window.studioPlot = (() => {
   const NARROW = 480; // pixels of width below which labels at the ends of lines leave no room for the lines
   let loading;
 
+  /** The network or the server failed. Any other error is a mistake in the page's own code. */
+  class LoadError extends Error {}
+
   function loadPlotly(url) {
     loading ??= new Promise((resolve, reject) => {
       document.head.append(Object.assign(document.createElement("meta"), GUARD));
@@ -18,7 +21,7 @@ window.studioPlot = (() => {
       script.onload = resolve;
       script.onerror = () => {
         loading = undefined;
-        reject(new TypeError("Plotly could not be loaded"));
+        reject(new LoadError("Plotly could not be loaded"));
       };
       document.head.append(script);
     });
@@ -38,5 +41,5 @@ window.studioPlot = (() => {
     return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, replaceTokens(value, token)]));
   }
 
-  return { CONFIG, NARROW, loadPlotly, resolveTokens: figure => replaceTokens(figure, readTokens()), readTokens };
+  return { CONFIG, NARROW, LoadError, loadPlotly, resolveTokens: figure => replaceTokens(figure, readTokens()), readTokens };
 })();

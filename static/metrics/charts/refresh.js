@@ -33,7 +33,7 @@ window.StudioBoard = class {
       this.failures = 0;
       await this.applyResponse(answer, asked);
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
+      if (!(error instanceof studioPlot.LoadError)) reportError(error);
       this.failures += 1;
     }
     this.updateChip();
@@ -42,10 +42,14 @@ window.StudioBoard = class {
 
   async fetch(query) {
     const known = query === this.drawn ? { "If-None-Match": this.etag } : {};
-    const answer = await fetch(`${this.root.dataset.figures}?${query}`, { headers: known, ...this.fetchOptions() });
+    const answer = await fetch(`${this.root.dataset.figures}?${query}`, { headers: known, ...this.fetchOptions() }).catch(StudioBoard.failLoading);
     if (answer.redirected) location.reload(); // to the sign-in page, because the session has ended
-    if (answer.redirected || (answer.status !== 304 && !answer.ok)) throw new TypeError(`the server answered ${answer.status}`);
+    if (answer.redirected || (answer.status !== 304 && !answer.ok)) throw new studioPlot.LoadError(`the server answered ${answer.status}`);
     return answer;
+  }
+
+  static failLoading(error) {
+    throw new studioPlot.LoadError(error.message);
   }
 
   fetchOptions() {
@@ -55,7 +59,7 @@ window.StudioBoard = class {
   async applyResponse(answer, query) {
     this.readAt = Date.parse(answer.headers.get("Last-Modified")) / 1000 || null;
     if (answer.status === 304) return this.onUnchanged();
-    const said = await answer.json();
+    const said = JSON.parse(await answer.text().catch(StudioBoard.failLoading));
     this.etag = answer.headers.get("ETag");
     this.drawn = query;
     this.every = said.every;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,15 +47,22 @@ RANGE = "name => document.querySelector(`[data-chart=${name}]`)._fullLayout.xaxi
 
 
 @pytest.fixture
+def meant() -> tuple[str, ...]:
+    """Words of the errors that a test provokes."""
+    return ()
+
+
+@pytest.fixture
 def visit(
     chrome: Browser,
     live_server: LiveServer,
     tuner: User,
     browser_of: Callable[[User], Client],
+    meant: tuple[str, ...],
 ) -> Iterator[Callable[..., Page]]:
     """visit(job, query) -> the job's page in a watched one, its loss chart drawn unless told."""
     session = browser_of(tuner).cookies["sessionid"].value
-    with open_watched_page(chrome) as page:
+    with open_watched_page(chrome, meant=meant) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
         def go(job: TuningJob, query: str = "", drawn: bool = True) -> Page:
@@ -206,6 +214,26 @@ def test_chip_shows_live_paused_and_ended(visit: Callable[..., Page], project: P
     page.on("request", lambda request: "/figures/" in request.url and asked.append(request.url))
     page.wait_for_timeout(5000)  # likewise
     assert asked == []
+
+
+@pytest.mark.parametrize("meant", [("ERR_FAILED",)])
+def test_lost_connection_warns_in_the_chip_and_recovers(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(create_job_with_points(project, make_series()))
+    chip = page.locator("[data-chip]")
+    expect(chip).to_contain_text("Live · ")
+    page.route(re.compile("/figures/"), lambda route: route.abort())
+    expect(chip).to_have_class("st st-chip st-warn")
+    page.unroute_all()
+    expect(chip).to_have_class("st st-chip st-run")
+
+
+@pytest.mark.parametrize("meant", [("reading 'broken'",)])
+def test_mistake_in_the_page_itself_is_reported(visit: Callable[..., Page], project: Project) -> None:
+    page = visit(create_job_with_points(project, make_series()))
+    page.evaluate("void (studioPlot.draw = () => undefined.broken)")
+    with page.expect_event("pageerror") as error:
+        page.get_by_label("Smoothing").last.fill("0.5")
+    assert "reading 'broken'" in str(error.value)
 
 
 def test_first_point_replaces_the_placeholder(visit: Callable[..., Page], project: Project) -> None:

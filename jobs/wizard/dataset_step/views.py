@@ -32,33 +32,34 @@ def edit_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
 
 @require_POST
 @require_role(Role.TUNER)
-def choose_existing_file(request: Request, project: Project, pk: int) -> HttpResponse:
-    """Choose an existing file in Cloud Storage."""
+def choose_dataset(request: Request, project: Project, pk: int, way: str) -> HttpResponse:
+    """Choose a dataset: `way` is `existing` for a file in Cloud Storage, or `library`."""
     job = draft_or_404(request, project, pk)
     if not job.is_draft:
         return conflicts.redirect_to_started_job(request, job)
     try:
-        uri = clean_form(ExistingFileForm(request.POST))["uri"]
-        with translate_storage_errors(project):
-            dataset = ingest.ingest_existing(project, request.user, uri)
+        dataset = (
+            find_in_storage(request, project) if way == "existing" else find_in_library(request, project)
+        )
     except Refusal as refusal:
-        return render_refusal(request, job, "existing", refusal)
+        return render_refusal(request, job, way, refusal)
     draft_datasets.attach_dataset(job, get_purpose(request), dataset)
     return redirect_to_dataset_step(job, get_purpose(request))
 
 
-@require_POST
-@require_role(Role.TUNER)
-def choose_from_library(request: Request, project: Project, pk: int) -> HttpResponse:
-    job = draft_or_404(request, project, pk)
-    if not job.is_draft:
-        return conflicts.redirect_to_started_job(request, job)
+def find_in_storage(request: Request, project: Project) -> Dataset:
+    """Return the file at the form's path as a dataset. Raise Refusal if it can't be read."""
+    uri = clean_form(ExistingFileForm(request.POST))["uri"]
+    with translate_storage_errors(project):
+        return ingest.ingest_existing(project, request.user, uri)
+
+
+def find_in_library(request: Request, project: Project) -> Dataset:
+    """Return the dataset that the form names. Raise Refusal if it isn't in the library."""
     dataset = find_dataset(project, request.POST.get("dataset", ""))
     if dataset is None:
-        refusal = Refusal(_("This dataset is no longer in the library. Choose another one."))
-        return render_refusal(request, job, "library", refusal)
-    draft_datasets.attach_dataset(job, get_purpose(request), dataset)
-    return redirect_to_dataset_step(job, get_purpose(request))
+        raise Refusal(_("This dataset is no longer in the library. Choose another one."))
+    return dataset
 
 
 @require_POST

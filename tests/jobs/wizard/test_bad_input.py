@@ -39,7 +39,7 @@ def browser(tuner: User, browser_of: Callable[[User], Client]) -> Client:
 @pytest.fixture
 def flash(project: Project, draft: TuningJob) -> TuningJob:
     """A draft on Google, where the models differ in their limits."""
-    Project.objects.filter(pk=project.pk).update(backend="google", regions=["us-central1", "europe-west4"])
+    Project.objects.filter(pk=project.pk).update(backend="google", regions=["us-central1", "asia-northeast1"])
     TuningJob.objects.filter(pk=draft.pk).update(base_model="gemini-2.5-flash")
     draft.refresh_from_db()
     return draft
@@ -94,6 +94,7 @@ def test_names_in_any_language_are_saved_and_escaped(
     assert answer.status_code == 302
     flash.refresh_from_db()
     assert flash.tuned_model_display_name == name
+    assert "<img src=x" not in decode_page(browser.get(address("dataset", flash)))
     flash.start(tuner)
     flash.refresh_from_db()
     for url in (address("detail", flash), reverse("jobs:list", args=["local"])):
@@ -121,10 +122,13 @@ WRONG = {
     "rate 0": ("learning_rate_multiplier", "0", "Enter a number above 0."),
     "rate -1": ("learning_rate_multiplier", "-1", "Enter a number above 0."),
     "rate Inf": ("learning_rate_multiplier", "Inf", "Enter a number, such as 0.5."),
+    "rate Infinity": ("learning_rate_multiplier", "Infinity", "Enter a number, such as 0.5."),
     "rate 1e999": ("learning_rate_multiplier", "1e999", "Enter a number, such as 0.5."),
     "rate NaN": ("learning_rate_multiplier", "NaN", "Enter a number, such as 0.5."),
+    "region of other models": ("location", "asia-northeast1", "can’t be tuned in that region."),
     "region not listed": ("location", "mars-north1", "gemini-2.5-flash can’t be tuned in that region."),
     "region with a path": ("location", "../us-central1", "gemini-2.5-flash can’t be tuned in that region."),
+    "model of the engine": ("base_model", "studio-tiny", "can’t be tuned in this project."),
     "model with a path": ("base_model", "../../gemini-2.5-flash", "can’t be tuned in this project."),
 }  # fmt: skip
 
@@ -152,6 +156,13 @@ def test_invalid_value_shows_an_error_at_its_field(
     assert getattr(flash, field) == before
     right = {"epoch_count": 7, "learning_rate_multiplier": 0.25, "tuned_model_display_name": "mine"}
     assert all(name == field or getattr(flash, name) == kept for name, kept in right.items())
+
+
+def test_adapter_size_of_another_model_is_rejected(browser: Client, flash: TuningJob) -> None:
+    values = make_form_data(base_model="gemini-2.5-pro", adapter_size="16")
+    answer = browser.post(address("model", flash), values)
+    assert answer.status_code == 422
+    assert "gemini-2.5-pro supports adapter sizes 1, 2, 4, 8." in decode_page(answer)
 
 
 def test_first_invalid_field_gets_autofocus(browser: Client, flash: TuningJob) -> None:
@@ -315,7 +326,13 @@ ADDRESSES = {
     "a bucket of 300 characters": f"gs://{'b' * 300}/x.jsonl",
     "no bucket": "gs:///x.jsonl",
     "a NUL": "gs://bucket/\x00.jsonl",
+    "another ending": "gs://bucket/x.csv",
+    "1100 characters": f"gs://bucket/{'x' * 1100}.jsonl",
+    "nothing": "",
 }
+URI_ERRORS = (
+    "Enter a file path|This isn’t a file path|must end in .jsonl|Null characters|at most 1100 characters"
+)
 
 
 @pytest.mark.sql
@@ -329,7 +346,7 @@ def test_invalid_uri_is_rejected_without_a_request(
     page = decode_page(answer)
     assert answer.status_code == 422
     assert not service.asked
-    assert re.search("This isn’t a file path|has to end in .jsonl|Null characters", page)
+    assert re.search(URI_ERRORS, page)
     tag = find_control(page[page.index(f'id="{purpose}"') :], "uri")
     assert escape(uri.strip()).replace("\x00", "") in tag.replace("\x00", "")
     draft.refresh_from_db()

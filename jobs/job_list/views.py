@@ -35,6 +35,8 @@ def list_jobs(request: Request, project: Project) -> HttpResponse:
     context = {
         "filters": filters,
         "page": page,
+        "earlier": filters.query(page=page.number - 1),
+        "later": filters.query(page=page.number + 1),
         "counts": counts,
         "segments": build_status_segments(filters, counts),
         "facets": facets(everything, filters, request.user),

@@ -21,9 +21,13 @@ def list_drafts(request: Request, project: Project) -> HttpResponse:
     own = drafts.filter(owner=request.user)
     mine = "mine" in request.GET
     rows = (own if mine else drafts).with_related().defer("remote", "summary").order_by("-updated_at", "-pk")
+    page = Paginator(rows, filters.PAGE_SIZE).get_page(request.GET.get("page"))
+    kept = "mine&" if mine else ""
     context = {
         "mine": mine,
         "counts": {"all": drafts.count(), "mine": own.count()},
-        "page": Paginator(rows, filters.PAGE_SIZE).get_page(request.GET.get("page")),
+        "page": page,
+        "earlier": f"{kept}page={page.number - 1}",
+        "later": f"{kept}page={page.number + 1}",
     }
     return render(request, "jobs/wizard/drafts.html", context)

@@ -41,7 +41,8 @@ def project_home(request: Request, project: Project) -> HttpResponse:
 def activity(request: Request, project: Project) -> HttpResponse:
     entries = project.auditentry_set.select_related("actor")
     page = Paginator(entries, ENTRIES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "studio/projects/activity.html", {"page": page})
+    context = {"page": page, "earlier": f"page={page.number - 1}", "later": f"page={page.number + 1}"}
+    return render(request, "studio/projects/activity.html", context)
 
 
 @require_http_methods(["GET", "POST"])

@@ -75,7 +75,7 @@ ALLOWED = {
     "metrics.compare.runs": "metrics.compare.charts.run_style",
     "metrics.compare.charts": "metrics metrics.charts metrics.compare studio.plotly_figures",
     "metrics.charts": "metrics studio.plotly_figures",
-    "metrics.diagnosis": "metrics jobs",
+    "metrics.diagnosis": "metrics jobs studio.formats",
     # Reached over HTTP only.
     "engine": "engine.**",
 }

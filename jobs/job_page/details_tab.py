@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from jobs.models import parse_timestamp
 from jobs.troubleshooting.error_details import STATUS_BY_CODE
 from jobs.tuning_job_resource import get_object, parse_int
-from studio.formats import format_count
+from studio.formats import format_count, join_list
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -98,7 +98,7 @@ def model_fields(job: TuningJob) -> Iterator[Field]:
     yield Field(_("Version"), job.tuned_model.partition("@")[2])
     yield Field(_("Description"), job.remote.get("description") or job.description)
     labels = get_object(job.remote or job.request, "labels")
-    yield Field(_("Labels"), ", ".join(f"{key}={value}" for key, value in labels.items()), "id")
+    yield Field(_("Labels"), join_list(f"{key}={value}" for key, value in labels.items()), "id")
 
 
 def explain_missing_endpoint(job: TuningJob) -> str:

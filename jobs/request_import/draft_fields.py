@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from jobs.request.body import SUBMISSION_LABEL
 from jobs.request_import.tokens import Unreadable
 from jobs.wizard.model_step.fields import MAX_EPOCHS
+from studio.formats import join_list
 from studio.storable import make_storable
 from studio.vertex.auth import LOCATION
 from studio.vertex.catalog import ADAPTER_SIZES
@@ -277,7 +278,7 @@ def parse_adapter_size(pasted: ImportedRequest, value: Any) -> int | None:
         return ADAPTER_SIZES[value.upper()]
     number = parse_number(value)
     if number not in ADAPTER_SIZES.values():
-        sizes = ", ".join(map(str, sorted(ADAPTER_SIZES.values())))
+        sizes = join_list(sorted(ADAPTER_SIZES.values()))
         pasted.messages.append(
             _("Ignored adapterSize %(value)s: allowed values are %(sizes)s.")
             % {"value": shorten_value(value), "sizes": sizes}

@@ -16,6 +16,7 @@ from jobs.request_import.curl import ExtractedRequest, extract_curl_request
 from jobs.request_import.draft_fields import ImportedRequest, parse_body, shorten_value
 from jobs.request_import.json_body import parse_json_object
 from jobs.request_import.tokens import Unreadable
+from studio.formats import join_list
 
 __all__ = ["ImportedRequest", "Unreadable", "parse_request"]
 
@@ -94,4 +95,4 @@ def describe_unset_variables(unset: tuple[str, ...]) -> str:
         "%(names)s isn’t set in the pasted text and stays as written.",
         "%(names)s aren’t set in the pasted text and stay as written.",
         len(names),
-    ) % {"names": ", ".join(names)}
+    ) % {"names": join_list(names)}

@@ -21,6 +21,7 @@ from jobs.preflight import find_base_model, list_tuning_regions
 from jobs.request_import import reader
 from jobs.wizard.dataset_step.pending_files import add_pending_file
 from jobs.wizard.drafts import UNPROCESSABLE, create_blank_draft
+from studio.formats import join_list
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -110,7 +111,7 @@ def format_field_list(fields: list[str]) -> str:
     names = [name.removeprefix("supervisedTuningSpec.").removeprefix("hyperParameters.") for name in fields]
     left = len(names) - MAX_ITEMS_SHOWN
     more = [ngettext("and %(n)s more", "and %(n)s more", left) % {"n": left}] if left > 0 else []
-    return ", ".join([*names[:MAX_ITEMS_SHOWN], *more])
+    return join_list([*names[:MAX_ITEMS_SHOWN], *more])
 
 
 def iter_unsupported_values(job: TuningJob, pasted: reader.ImportedRequest) -> Iterator[str]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from jobs.models import TuningJob
 from jobs.status import RunProgress, describe_alerts, get_run_progress, status_of
-from studio.formats import format_rough_duration
+from studio.formats import format_rough_duration, join_sentences
 from studio.pages.list_query import ListQuery
 from studio.templatetags.studio import icon
 
@@ -59,7 +59,7 @@ def alerts(job: TuningJob) -> SafeString:
     words = describe_alerts(job)
     if not words:
         return SafeString("")
-    label = " ".join(map(str, words))
+    label = join_sentences(words)
     return format_html(
         '<span class="alerts" title="{}">{}<span class="visually-hidden">{}</span></span>',
         *(label, icon("warning"), label),

@@ -22,7 +22,7 @@ from jobs.wizard.dataset_step.leakage import LeakageCheck
 from jobs.wizard.draft_summary import DatasetSection, DraftSummary
 from jobs.wizard.drafts import draft_or_404
 from studio.celery import send_on_commit
-from studio.formats import format_count, join_sentences
+from studio.formats import format_count, join_list, join_sentences
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
@@ -103,7 +103,7 @@ class Review:
         else:
             yield ReviewRow(_("Checkpoints"), _("every epoch"), kept)
         yield ReviewRow(_("Description"), job.description, edit("description"))
-        labels = ", ".join(f"{key}={value}" for key, value in job.labels.items())
+        labels = join_list(f"{key}={value}" for key, value in job.labels.items())
         yield ReviewRow(_("Labels"), labels, edit("labels"), "id")
         yield ReviewRow(_("Service account"), job.service_account, edit("service_account"), "id")
         yield ReviewRow(_("Encryption"), job.kms_key_name, edit("kms_key_name"), "id")

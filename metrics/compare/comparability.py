@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from jobs.datasets.models import Dataset
 from metrics.compare.runs import RunLine
-from studio.formats import format_count
+from studio.formats import format_count, join_list, join_sentences
 
 MAX_NAMES = 4
 """Names of runs in a sentence; more are counted, since a sentence of fifty names is not read."""
@@ -68,7 +68,7 @@ def _warn_other_data(others: Sequence[RunLine], baseline: RunLine) -> Iterator[C
         for lines in files.values()
     ]
     used.append(_("Baseline: %(file)s.") % {"file": describe_dataset(baseline.job.validation)})
-    yield ComparabilityWarning(title, " ".join(used), collect_job_ids(others))
+    yield ComparabilityWarning(title, join_sentences(used), collect_job_ids(others))
 
 
 def _warn_other_base_model(others: Sequence[RunLine], baseline: RunLine) -> Iterator[ComparabilityWarning]:
@@ -101,7 +101,7 @@ def join_run_names(lines: Sequence[RunLine]) -> str:
     if len(names) > MAX_NAMES:
         more = _("%(n)d more") % {"n": len(names) - MAX_NAMES + 1}
         names = [*names[: MAX_NAMES - 1], more]
-    return _(", ").join(names)
+    return join_list(names)
 
 
 def describe_dataset(dataset: Dataset | None) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from jobs.datasets.models import Dataset
 from jobs.tuning_job_resource import HyperParameter, get_object
 from metrics.compare.runs import RunLine, dataset_content
+from studio.formats import join_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def format_count(value: float | None) -> Value:
 def format_labels(line: RunLine) -> Value:
     found = get_object(line.job.remote or line.job.request, "labels")
     own = {key: value for key, value in found.items() if key != "studio-submission"}
-    return Value(", ".join(f"{key}={value}" for key, value in sorted(own.items())))
+    return Value(join_list(f"{key}={value}" for key, value in sorted(own.items())))
 
 
 def format_pre_tuned_model(line: RunLine) -> Value:

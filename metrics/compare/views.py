@@ -9,7 +9,7 @@ import json
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
 from django.utils.http import http_date, quote_etag
 from django.views.decorators.gzip import gzip_page
@@ -129,8 +129,10 @@ def curves_csv(request: Request, project: Project) -> StreamingHttpResponse:
 @require_GET
 @require_role(Role.VIEWER)
 def runs_csv(request: Request, project: Project) -> StreamingHttpResponse:
-    """Return a row for each run: unrounded numbers, then settings."""
+    """Return a row for each run: unrounded numbers, then settings. Programs read it, so it is in English for
+    every reader."""
     compare = load_comparison(request, project)
-    header = csv_export.build_runs_header(compare.settings)
+    with translation.override("en"):
+        header = csv_export.build_runs_header(compare.settings)
     rows = csv_export.iter_runs_rows(compare.table.rows, compare.lines, compare.settings)
     return stream_csv("compare-runs.csv", header, rows)

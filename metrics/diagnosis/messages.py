@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,6 +25,7 @@ from metrics.diagnosis.findings import (
     StillFalling,
 )
 from metrics.metric_names import EVAL_LOSS
+from studio.formats import join_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,13 @@ def _iter_course_notes(
         said = course_note(course)
         told = kept and (kept.default or kept.last or not isinstance(course, StillFalling))
         parts = [said.text, *(describe_checkpoints(kept) if kept and told else []), advise_epochs(course)]
-        yield Note(said.title, join_sentences(parts), said.tone, said.icon, said.again, default=default)
+        yield Note(said.title, join_as_html(parts), said.tone, said.icon, said.again, default=default)
     elif better:
         title = format_sentence(
             _("Checkpoint %(id)s has a lower validation loss than the default checkpoint."),
             id=render_checkpoint_id(better.best),
         )
-        yield Note(title, join_sentences(describe_checkpoints(better)[1:]), "", "info", default=default)
+        yield Note(title, join_as_html(describe_checkpoints(better)[1:]), "", "info", default=default)
 
 
 def advise_epochs(course: Overfitting | Plateau | StillFalling) -> str:
@@ -227,8 +228,8 @@ def format_sentence(template: str, **values: SafeString) -> SafeString:
     return mark_safe(conditional_escape(template) % values)  # noqa: S308
 
 
-def join_sentences(parts: Sequence[str]) -> SafeString:
-    return format_html_join(" ", "{}", ((part,) for part in parts if part))
+def join_as_html(parts: Sequence[str]) -> SafeString:
+    return mark_safe(join_sentences(map(conditional_escape, parts)))  # noqa: S308
 
 
 def render_cited(text: str, source: str) -> SafeString:

@@ -17,6 +17,7 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.report_page import distribution_chart
 from jobs.datasets.report_page.histogram_svg import Bar, bars
 from jobs.datasets.statistics import format_range, format_statistic, list_statistics
+from studio.formats import join_sentences
 
 if TYPE_CHECKING:
     from jobs.datasets.check.report import Distribution
@@ -115,7 +116,7 @@ class ReportPage:
     def conversion(self) -> str:
         """What would be converted: 412 lines use OpenAI's chat format and can be converted."""
         known = self.report.convertible.items()
-        return " ".join(
+        return join_sentences(
             ngettext(
                 "%(n)d line uses %(format)s and can be converted.",
                 "%(n)d lines use %(format)s and can be converted.",

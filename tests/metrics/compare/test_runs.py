@@ -214,3 +214,4 @@ def test_warnings_are_translated_to_japanese(
         [note] = load_comparison(project, tuner, jobs.values()).warnings
     assert "検証" in note.title
     assert "banking77-v2.jsonl" in note.text
+    assert "、" in note.text and "。 " not in note.text

@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from jobs.models import TuningJob
 from metrics import point_store
+from metrics.compare import csv_export
 from studio.models import Project, Role
 from tests.metrics.compare.runs import create_run, create_team, join_ids
 from tests.metrics.compare.test_figures import decode_numbers
@@ -207,6 +208,27 @@ def test_hidden_runs_are_not_in_the_csv(browser: Client, project: Project) -> No
         browser.get(compare_url("curves", project, f"?runs={join_ids(jobs)}&hidden={jobs[0].pk}"))
     )
     assert {row["job"] for row in rows} == {str(job.pk) for job in jobs[1:]}
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_csv_heads_and_settings_are_english_for_every_reader(
+    browser: Client, project: Project, language: str
+) -> None:
+    jobs = create_team(project)
+    browser.cookies["django_language"] = language
+    page = browser.get(compare_url("page", project, f"?runs={join_ids(jobs)}")).content.decode()
+    assert f'lang="{language}"' in page
+    query = f"?runs={join_ids(jobs)}"
+    rows = read_csv_rows(browser.get(compare_url("runs", project, query)))
+    assert [*rows[0]] == [
+        *csv_export.RUNS_HEADER,
+        *("Base model", "Training dataset", "Validation dataset", "Number of epochs", "Adapter size"),
+        *("Learning rate multiplier", "Export last checkpoint only", "Steps", "Examples"),
+        *("Billable tokens", "Region"),
+    ]
+    assert {row["Export last checkpoint only"] for row in rows} == {"No"}
+    curves = read_csv_rows(browser.get(compare_url("curves", project, query)))
+    assert [*curves[0]] == csv_export.CURVES_HEADER
 
 
 def test_search_offers_runs_not_yet_compared(browser: Client, project: Project) -> None:

@@ -23,6 +23,7 @@ from metrics.diagnosis.messages import Note, build_notes
 from metrics.metric_names import EVAL_LOSS, TRAIN_LOSS
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
+from studio.formats import join_sentences
 
 STEPS, EPOCHS, EVERY = 400, 4, 20
 AT = np.arange(1, STEPS + 1)
@@ -97,7 +98,7 @@ OVERFITTING = (
     " training loss kept falling."
 )
 OVERFITTING_JA = (
-    "ステップ 200（エポック 2.00）から過学習が始まりました。 それ以降、トレーニング損失は下がり続けています"
+    "ステップ 200（エポック 2.00）から過学習が始まりました。それ以降、トレーニング損失は下がり続けています"
     "が、検証損失は 0.417 から 0.600 に上がりました。"
 )
 NO_MORE = "More epochs are unlikely to help."
@@ -111,8 +112,8 @@ FALLING = (
     " epochs may help."
 )
 FALLING_JA = (
-    "検証損失は、最後まで下がり続けていました。 最後の数回の評価で 0.659 から 0.574 に下がりました。"
-    " エポック数を増やすと改善する可能性があります。"
+    "検証損失は、最後まで下がり続けていました。最後の数回の評価で 0.659 から 0.574 に下がりました。"
+    "エポック数を増やすと改善する可能性があります。"
 )
 PLATEAU = "Validation loss hasn’t improved noticeably in the last {} evaluations, since step {}."
 PLATEAU_JA = "検証損失は、ステップ {1} 以降の {0} 回の評価で目立って改善していません。"
@@ -132,9 +133,9 @@ CASES = {
             f" (+44%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} "
+            f"{OVERFITTING_JA}{CLOSEST_JA.format(2)}"
             "最後のチェックポイント（デフォルト）の検証損失は、それより 0.183"
-            f" 高くなっています（+44%）。 {NO_MORE_JA}"
+            f" 高くなっています（+44%）。{NO_MORE_JA}"
         ],
         kinds=("overfitting", "kept"),
         default="2",
@@ -147,10 +148,10 @@ CASES = {
             f" checkpoint 3 (the default) is 0.085 higher (+20%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {CLOSEST_JA.format(2)} 最後のチェックポイントの検証損失は、"
+            f"{OVERFITTING_JA}{CLOSEST_JA.format(2)}最後のチェックポイントの検証損失は、"
             "それより 0.183 高くなって"
-            "います（+44%）。 デフォルトのチェックポイント 3 の検証損失は、それより 0.085 高くなっています"
-            f"（+20%）。 {NO_MORE_JA}"
+            "います（+44%）。デフォルトのチェックポイント 3 の検証損失は、それより 0.085 高くなっています"
+            f"（+20%）。{NO_MORE_JA}"
         ],
         run=make_run(3),
         kinds=("overfitting", "kept"),
@@ -163,9 +164,9 @@ CASES = {
             f"higher (+44%). {NO_MORE}"
         ],
         [
-            f"{OVERFITTING_JA} {DEFAULT_JA.format(2)} 最後のチェックポイントの検証損失は、"
+            f"{OVERFITTING_JA}{DEFAULT_JA.format(2)}最後のチェックポイントの検証損失は、"
             "それより 0.183 高くなって"
-            f"います（+44%）。 {NO_MORE_JA}"
+            f"います（+44%）。{NO_MORE_JA}"
         ],
         run=make_run(2),
         kinds=("overfitting", "kept"),
@@ -173,7 +174,7 @@ CASES = {
     "flat noise": Case(
         NOISY,
         [f"{PLATEAU.format(18, 40)} {DEFAULT.format(4)} {NO_MORE}"],
-        [f"{PLATEAU_JA.format(18, 40)} {DEFAULT_JA.format(4)} {NO_MORE_JA}"],
+        [f"{PLATEAU_JA.format(18, 40)}{DEFAULT_JA.format(4)}{NO_MORE_JA}"],
         kinds=("plateau", "kept"),
     ),
     "spikes, which make nothing before the lowest equal to it": Case(
@@ -184,9 +185,9 @@ CASES = {
             f" {NO_MORE}"
         ],
         [
-            f"{PLATEAU_JA.format(5, 100)} {CLOSEST_JA.format(1)} "
+            f"{PLATEAU_JA.format(5, 100)}{CLOSEST_JA.format(1)}"
             "最後のチェックポイントの検証損失は、それより 0.091"
-            f" 高くなっています（+72%）。 {NO_MORE_JA}"
+            f" 高くなっています（+72%）。{NO_MORE_JA}"
         ],
         run=make_run(over=False, default=None, kept=2),
         kinds=("plateau", "kept"),
@@ -194,14 +195,14 @@ CASES = {
     "a plateau while it runs": Case(
         LEVEL[:18],
         [f"{PLATEAU.format(4, 280)} {CLOSEST.format(3)} {NO_MORE}"],
-        [f"{PLATEAU_JA.format(4, 280)} {CLOSEST_JA.format(3)} {NO_MORE_JA}"],
+        [f"{PLATEAU_JA.format(4, 280)}{CLOSEST_JA.format(3)}{NO_MORE_JA}"],
         run=make_run(**GOING, kept=3),
         kinds=("plateau", "kept"),
     ),
     "ties: the earliest counts": Case(
         TIED,
         [f"{PLATEAU.format(4, 120)} {NO_MORE}"],
-        [f"{PLATEAU_JA.format(4, 120)} {NO_MORE_JA}"],
+        [f"{PLATEAU_JA.format(4, 120)}{NO_MORE_JA}"],
         run=make_run(**GOING, kept=0),
         kinds=("plateau",),
     ),
@@ -211,7 +212,7 @@ CASES = {
         ["No validation curve. No validation dataset was set, so only training curves are shown."],
         [
             "検証曲線はありません。"
-            " 検証データセットが指定されていないため、トレーニングの曲線だけを表示しています。"
+            "検証データセットが指定されていないため、トレーニングの曲線だけを表示しています。"
         ],
         validated=False,
         kinds=("no_evaluation",),
@@ -223,7 +224,7 @@ CASES = {
             " Test the checkpoints instead."
         ],
         [
-            "サービスに検証損失の記録がありません。 どのチェックポイントが最良かはトレーニング損失からは"
+            "サービスに検証損失の記録がありません。どのチェックポイントが最良かはトレーニング損失からは"
             "判断できません。テストして比べてください。"
         ],
         kinds=("no_evaluation",),
@@ -233,7 +234,7 @@ CASES = {
         FALL,
         ["Training loss is NaN or infinite at 2 steps. The first gap in the curve is at step 51.", FALLING],
         [
-            "2 個のステップで、トレーニング損失が NaN または無限大です。 その箇所で曲線が途切れます。"
+            "2 個のステップで、トレーニング損失が NaN または無限大です。その箇所で曲線が途切れます。"
             "最初はステップ 51 です。",
             FALLING_JA,
         ],
@@ -244,7 +245,7 @@ CASES = {
         replace_values(VALLEY[:6], at1=NAN),
         ["Validation loss is NaN or infinite at 1 step. The first gap in the curve is at step 40."],
         [
-            "1 個のステップで、検証損失が NaN または無限大です。 その箇所で曲線が途切れます。"
+            "1 個のステップで、検証損失が NaN または無限大です。その箇所で曲線が途切れます。"
             "最初はステップ 40 です。"
         ],
         run=make_run(**GOING),
@@ -257,8 +258,8 @@ CASES = {
             f"Validation loss has been NaN or infinite since step 220. {LOWER}",
         ],
         [
-            f"トレーニング損失は、ステップ 201 から NaN または無限大になっています。 {LOWER_JA}",
-            f"検証損失は、ステップ 220 から NaN または無限大になっています。 {LOWER_JA}",
+            f"トレーニング損失は、ステップ 201 から NaN または無限大になっています。{LOWER_JA}",
+            f"検証損失は、ステップ 220 から NaN または無限大になっています。{LOWER_JA}",
         ],
         training=replace_values(TRAINING, from200=NAN),
         kinds=("not_a_number", "not_a_number", "kept"),
@@ -271,7 +272,7 @@ CASES = {
             " a lower learning rate multiplier."
         ],
         [
-            "トレーニング損失が発散しました（ステップ 240 の 0.525 から 3.008 へ）。 ジョブをキャンセルし、"
+            "トレーニング損失が発散しました（ステップ 240 の 0.525 から 3.008 へ）。ジョブをキャンセルし、"
             "学習率の乗数を下げて再チューニングしてください。"
         ],
         training=BLOWN,
@@ -287,8 +288,8 @@ CASES = {
             " checkpoint (the default) is 0.783 higher (+188%).",
         ],
         [
-            f"検証損失が発散しました（ステップ 240 の 0.408 から 1.200 へ）。 {LOWER_JA}",
-            "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。 "
+            f"検証損失が発散しました（ステップ 240 の 0.408 から 1.200 へ）。{LOWER_JA}",
+            "チェックポイント 2 の検証損失は、デフォルトのチェックポイントより低くなっています。"
             "最後のチェックポイント（デフォルト）の検証損失は、それより 0.783 高くなっています（+188%）。",
         ],
         training=np.full(STEPS, 0.5),
@@ -309,8 +310,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_curve_produces_its_notes(case: Case, language: str) -> None:
     with translation.override(language):
-        said = [strip_tags(f"{note.title} {note.text}") for note in case.notes]
+        said = [strip_tags(join_sentences([note.title, note.text])) for note in case.notes]
     assert said == (case.en if language == "en" else case.ja)
+    assert not any("。 " in note.text for note in case.notes)
     assert tuple(found.kind for found in case.findings) == case.kinds
     assert [note.default for note in case.notes if note.default] == ([case.default] if case.default else [])
 

@@ -17,11 +17,12 @@ from typing import Any
 
 from engine.queue.atomic_files import read_json
 
-BLOCK = 2**20
+BLOCK = 2**20  # bytes of a weight file that are hashed at a time
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 DEFAULT_CONTEXT = 2048  # where the model does not say
 REPOSITORY = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?")
 LARGE, MEDIUM = 100_000_000, 10_000_000
+"""Parameters. The more a model has, the smaller its recommended learning rate."""
 
 
 class BaseModelError(ValueError):

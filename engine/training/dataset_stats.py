@@ -13,6 +13,7 @@ import numpy as np
 from engine.training.dataset import Dataset, Example
 
 SHOWN_EXAMPLES, SHOWN_CHARACTERS, SHOWN_DROPPED, BUCKETS = 3, 400, 20, 6
+"""Bounds of what each read of the job returns. Vertex AI's sample answers have five or six buckets."""
 ROLES = {"user": "user", "assistant": "model"}
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 TEXT_LIMIT = 100_000
-"""Bytes of one text: about 25,000 tokens, more than anyone types, while every turn sends all of them
-again."""
+"""Bytes of one text: about 25,000 tokens at 4 bytes each. A choice: every turn sends the texts before it
+again, so a long text is paid for with each answer."""
 MAX_STOP_SEQUENCES = 5
 """Vertex AI's limit."""
 MAX_SEED = 2**31 - 1

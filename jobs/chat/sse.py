@@ -17,7 +17,8 @@ from jobs.chat.models import Turn
 MAX_STREAMS = 8
 """Of a worker's 12 threads, so that 4 are left for pages."""
 RETRY_AFTER = 3
-"""Seconds: a short answer takes about this long, so a slot is likely to be free."""
+"""Seconds until the browser asks again, as Retry-After and as the stream's `retry`. A choice: short for a
+reader who waits, and at most one more request in three seconds from each page."""
 slots = threading.BoundedSemaphore(MAX_STREAMS)
 
 

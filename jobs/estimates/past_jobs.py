@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
 
 MAX_PAST_JOBS = 20
-"""Enough for a stable median, and recent enough to reflect the service's current pace."""
+"""The newest finished jobs. A choice: one odd job among twenty hardly moves the median, and older jobs say
+less about the service's pace today."""
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
 COLUMNS = {

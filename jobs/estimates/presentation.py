@@ -14,6 +14,7 @@ from studio.formats import HOUR, MINUTE, format_count, format_iso_date, format_m
 from studio.vertex.catalog import BaseModel
 
 CENT = 0.01
+"""Costs are shown to the cent, so a smaller one would read $0.00."""
 
 
 @dataclass(frozen=True, slots=True)

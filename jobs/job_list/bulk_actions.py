@@ -16,7 +16,7 @@ from studio.models import Project, Role
 from studio.people.access import Request, require_role
 
 MIN_COMPARED, MAX_COMPARED = 2, 50
-"""Numbers of runs that the compare page accepts; its charts aren't readable with more than 50 lines."""
+"""Numbers of runs that the compare page accepts; 50 is the largest comparison in docs/benchmarks.md."""
 
 
 @require_http_methods(["GET", "POST"])

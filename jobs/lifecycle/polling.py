@@ -27,7 +27,8 @@ START_POLL_INTERVAL = timedelta(seconds=1)
 """For jobs just started on the engine: the user waits for the first point, and the engine is on this
 machine."""
 YOUNG_JOB_AGE = timedelta(minutes=5)
-"""Most rejected jobs fail within the first minutes, while the user is still around."""
+"""A job this new is polled as often as a list that somebody watches: if the service rejects it, that shows
+soon. The length is a choice, not a measurement."""
 WATCHED_FOR = timedelta(seconds=30)
 """An idle open page asks every 30 s (ACTIVE_REFRESH_SECONDS with active jobs)."""
 FULL_READ_INTERVAL = timedelta(hours=1)
@@ -36,7 +37,8 @@ CLAIM_DURATION = timedelta(seconds=60)
 """Longer than a list takes; the list of a worker that dies is read by another one after a minute."""
 BREAKER_FAILURES = 5
 BREAKER_PAUSE = timedelta(seconds=30)
-"""After five failures in a row the service is down rather than busy, so it is asked less often."""
+"""The random pause after a failure can be as short as a second. From the fifth failure in a row on it is at
+least this long, so that a service that is down is asked at most twice a minute."""
 MAX_MISSED_POLLS = 2
 """Lists are eventually consistent, so one list without a job proves nothing."""
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ ATTRIBUTES = {"a": {"href"}, "ol": {"start"}}
 LINK = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 # The page has its own h1 and an h2 for each answer, so an answer's headings begin at h3.
 HEADING_SHIFT = 2
-SMALLEST_HEADING = 6
+SMALLEST_HEADING = 6  # HTML has none below h6
 # 300 kB of prose take about a second. The longest answer of a Gemini model (65,536 tokens) is about 250 kB of
 # English; a longer text is shown as it is.
 MAX_CHARACTERS = 300_000

@@ -37,8 +37,8 @@ GENERATE_TIMEOUT = (5.0, 120.0)
 """A model may think for a while before its first word."""
 # Seconds; random below that, so that many clients do not come back at the same moment.
 PAUSE = 0.5
-# Keeps the query string of batchRead below 8 kB, a common limit of servers and proxies.
 SERIES_PER_READ = 20
+"""batchRead refuses more: "Maximum of 20 TensorboardTimeSeries to read."."""
 SAMPLED_FROM = 1000
 """From this many points on, batchRead returns a random sample."""
 MOST_POINTS = 10_000

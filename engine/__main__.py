@@ -52,7 +52,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8090, help="port to listen on; 0 for any that is free")
     parser.add_argument("--root", required=True, help="folder for jobs and objects")
-    parser.add_argument("--token-file", help="file with the token that callers must show; made when missing")
+    parser.add_argument("--token-file", help="file with the token that callers must send; created if missing")
     return parser.parse_args(arguments)
 
 
@@ -68,7 +68,7 @@ def lock_root(root: Path) -> int:
     deadline = time.monotonic() + LOCK_TIMEOUT
     while not try_lock(lock):
         if time.monotonic() > deadline:
-            give_up(f"Another engine is working in {root}: stop it, or name another --root.")
+            give_up(f"Another engine is using {root}. Stop it, or pass a different --root.")
         time.sleep(0.1)
     return lock
 
@@ -84,7 +84,7 @@ def try_lock(file: int) -> bool:
 def prepare_token_file(host: str, token_file: str | None) -> str:
     if token_file is None:
         if not is_loopback(host):
-            give_up(f"{host} can be reached from other machines: name a --token-file as well.")
+            give_up(f"{host} is reachable from other machines. Pass --token-file as well.")
         return ""
     path = Path(token_file)
     if not path.exists():
@@ -92,7 +92,7 @@ def prepare_token_file(host: str, token_file: str | None) -> str:
         with os.fdopen(file, "w") as new:
             new.write(secrets.token_urlsafe(32))
     if not path.read_text().strip():
-        give_up(f"The token file {path} is empty: delete it, and a new token is made.")
+        give_up(f"The token file {path} is empty. Delete it, and the next start creates a new token.")
     return str(path.resolve())
 
 

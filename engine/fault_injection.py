@@ -51,7 +51,7 @@ def parse_faults(header: str) -> dict[str, float]:
 
 def force_status(request: HttpRequest, code: int) -> HttpResponse:
     names = {http: name for name, (http, _) in reversed(STATUSES.items())}
-    text = f"A fault was asked for: {code}."
+    text = f"Injected fault: {code}."
     if code in names:
         return error_response(request, ApiError(names[code], text))
     return HttpResponse(f"<!DOCTYPE html><title>Error {code}</title><p>{text}", status=code)

@@ -34,11 +34,13 @@ class RequestGuard:
 
     def check_request(self, request: HttpRequest) -> ApiError | None:
         if parse_host_name(request.headers.get("Host", "")) not in self.hosts:
-            return ApiError("PERMISSION_DENIED", "Unknown Host header. Name it in ENGINE_HOSTS to allow it.")
+            return ApiError("PERMISSION_DENIED", "Unknown Host header. Add it to ENGINE_HOSTS to allow it.")
         if "Origin" in request.headers:
             return ApiError("PERMISSION_DENIED", "Requests from web pages are not allowed.")
         if self.token and request.path != HEALTH and not self.has_valid_token(request):
-            message = "Request had invalid authentication credentials. Expected the engine's token as Bearer."
+            message = (
+                "Request had invalid authentication credentials. Send the engine's token as a Bearer token."
+            )
             return ApiError("UNAUTHENTICATED", message)
         return None
 

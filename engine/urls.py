@@ -41,7 +41,7 @@ def by_method(views: dict[str, View]) -> View:
         view = views.get(str(request.method))
         if view is None:
             raise ApiError(
-                "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here: {', '.join(views)} is."
+                "METHOD_NOT_ALLOWED", f"{request.method} is not allowed here. Use {', '.join(views)}."
             )
         return view(request, **ids)
 

@@ -95,7 +95,9 @@ def patch_endpoint(request: HttpRequest, place: Place, endpoint: str) -> HttpRes
 
 def _check_split(wanted: Json | None, current: Json) -> None:
     if wanted and wanted != current.get("trafficSplit"):
-        text = f"traffic_split can only be {current.get('trafficSplit', {})}: one checkpoint an endpoint."
+        text = (
+            f"traffic_split must be {current.get('trafficSplit', {})}. Each endpoint serves one checkpoint."
+        )
         raise invalid_argument(text, "endpoint.traffic_split")
 
 

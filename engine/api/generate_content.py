@@ -63,13 +63,15 @@ def resolve_endpoint(place: Place, endpoint: str) -> Target:
     name = place.resource_name("endpoints", endpoint)
     checkpoint = tuned.find_checkpoint(checkpoint_id)
     if checkpoint is None:
-        message = f"The Endpoint {name} is not ready: its checkpoint {checkpoint_id} is still to be trained."
+        message = (
+            f"The Endpoint {name} is not ready. Its checkpoint {checkpoint_id} has not been trained yet."
+        )
         raise ApiError("FAILED_PRECONDITION", message)
     if checkpoint_id in tuned.changes.undeployed:
         raise ApiError("FAILED_PRECONDITION", f"The Endpoint {name} has no deployed model.")
     resolved = resolve_base_model(tuned.job["model"])
     if resolved is None:
-        message = f"The base model {tuned.job['model']} of this endpoint is not installed any more."
+        message = f"The base model {tuned.job['model']} of this endpoint is no longer installed."
         raise ApiError("FAILED_PRECONDITION", message)
     return Target(resolved, checkpoint.folder)
 
@@ -102,7 +104,7 @@ def resolve_model(name: str, model: str) -> Target:
 
 def malformed_model_name(name: str) -> ApiError:
     return invalid_argument(
-        f"The Model name `{name}` is malformed. Call a tuned model by its endpoint, "
+        f"The Model name `{name}` is malformed. To call a tuned model, use its endpoint: "
         "projects/PROJECT/locations/LOCATION/endpoints/ENDPOINT."
     )
 

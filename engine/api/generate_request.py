@@ -63,7 +63,7 @@ def _parse_turn(content: Json, number: int) -> Message:
     text = _join_text(content, path)
     if not text:
         raise invalid_argument(
-            "Unable to submit request because it must have a text parameter: add text to the parts.",
+            "Unable to submit request because it must have a text parameter. Add text to the parts.",
             f"{path}.parts",
         )
     return Message(role=role, content=text)
@@ -79,7 +79,7 @@ def _part_text(part: Json, path: str) -> str:
     others = [name for name in part if name not in ("text", "thought", "thoughtSignature")]
     if others:
         raise invalid_argument(
-            f"Unable to submit request: {others[0]} is not supported by this model; send text.", path
+            f"Unable to submit request: {others[0]} is not supported by this model. Send text instead.", path
         )
     return "" if part.get("thought") else str(part.get("text", ""))
 
@@ -111,7 +111,7 @@ def _check_values(body: Json, config: Json) -> Iterator[ApiError]:
     if config.get("maxOutputTokens", 1) < 1:
         yield _config_error("maxOutputTokens", "must be at least 1")
     if "logprobs" in config and not config.get("responseLogprobs"):
-        yield _config_error("logprobs", "can only be set where response_logprobs is true")
+        yield _config_error("logprobs", "can only be set if response_logprobs is true")
     if len(config.get("stopSequences", [])) > MOST_STOP_SEQUENCES:
         yield _config_error("stopSequences", f"can have at most {MOST_STOP_SEQUENCES} entries")
     for violation in labels.find_violations(body.get("labels", {}), "labels"):
@@ -121,20 +121,20 @@ def _check_values(body: Json, config: Json) -> Iterator[ApiError]:
 
 def _check_unsupported(body: Json, config: Json) -> Iterator[ApiError]:
     if config.get("responseMimeType", "text/plain") != "text/plain":
-        yield _config_error("responseMimeType", "can only be text/plain with this model")
+        yield _config_error("responseMimeType", "must be text/plain for this model")
     if _asks_for_thoughts(config.get("thinkingConfig", {})):
-        text = "is not supported by this model, it does not think: leave it out, or set thinking_budget to 0"
+        text = "is not supported because this model does not think. Leave it out, or set thinking_budget to 0"
         yield _config_error("thinkingConfig", text)
     if any(kind not in ("TEXT", 1) for kind in config.get("responseModalities", [])):
-        yield _config_error("responseModalities", "can only be TEXT with this model")
+        yield _config_error("responseModalities", "must be TEXT for this model")
     for name in UNSUPPORTED_CONFIG_FIELDS:
         if config.get(name):
-            yield _config_error(name, "is not supported by this model: leave it out")
+            yield _config_error(name, "is not supported by this model. Leave it out")
     if body.get("tools"):
-        yield invalid_argument("tools are not supported by this model: leave them out.", "tools")
+        yield invalid_argument("tools are not supported by this model. Leave them out.", "tools")
     for name in UNSUPPORTED_FIELDS:
         if body.get(name):
-            yield invalid_argument(f"{name} is not supported by this model: leave it out.", name)
+            yield invalid_argument(f"{name} is not supported by this model. Leave it out.", name)
 
 
 def _asks_for_thoughts(config: Json) -> bool:

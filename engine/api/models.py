@@ -162,10 +162,10 @@ def patch_model(request: HttpRequest, place: Place, model: str) -> HttpResponse:
 
 def _check_level(tuned: TunedModel, wanted: Json, of_version: bool) -> None:
     if of_version and (wrong := set(wanted) - set(VERSION_FIELDS)):
-        text = f"{_join_names(wrong)} belongs to the model: change it by the name {tuned.model_name}."
+        text = f"{_join_names(wrong)} belongs to the model. Update {tuned.model_name} instead."
         raise ApiError("FAILED_PRECONDITION", text)
     if not of_version and "versionDescription" in wanted:
-        text = f"version_description belongs to a version: change it by the name {tuned.version_name}."
+        text = f"version_description belongs to a version. Update {tuned.version_name} instead."
         raise ApiError("FAILED_PRECONDITION", text)
 
 
@@ -175,7 +175,9 @@ def _join_names(names: set[str]) -> str:
 
 def check_etag(body: Json, current: Json) -> None:
     if body.get("etag") not in (None, "", current["etag"]):
-        raise ApiError("ABORTED", f"The etag of {current['name']} is another by now: read it again first.")
+        raise ApiError(
+            "ABORTED", f"The etag of {current['name']} is out of date. Read the resource again, then retry."
+        )
 
 
 def check_names(wanted: Json, root: str) -> None:
@@ -212,7 +214,7 @@ def delete_model(request: HttpRequest, place: Place, model: str) -> HttpResponse
     """Every version. The adapters' weights go as well; the tuning jobs stay listed, as they do at Google."""
     if "@" in model:
         raise invalid_argument(
-            f"Delete a version by {place.resource_name('models', model)}:deleteVersion.", "name"
+            f"To delete a version, call {place.resource_name('models', model)}:deleteVersion.", "name"
         )
     with changes_lock:
         found = TunedModel.of_model(place, model).versions()
@@ -225,12 +227,12 @@ def delete_model(request: HttpRequest, place: Place, model: str) -> HttpResponse
 
 def delete_version(request: HttpRequest, place: Place, model: str) -> HttpResponse:
     if "@" not in model:
-        raise invalid_argument("Name the version to delete: models/MODEL@VERSION:deleteVersion.", "name")
+        raise invalid_argument("Specify the version to delete: models/MODEL@VERSION:deleteVersion.", "name")
     with changes_lock:
         tuned = TunedModel.of_model(place, model)
         others = [other for other in tuned.versions() if other.version != tuned.version]
         if not others:
-            text = f"{tuned.version_name} is the only version of its Model: delete the Model instead."
+            text = f"{tuned.version_name} is the only version of its Model. Delete the Model instead."
             raise ApiError("FAILED_PRECONDITION", text)
         _check_undeployed(tuned)
         if pick_default_version(tuned.versions()).version == tuned.version:

@@ -69,7 +69,8 @@ def find_pre_tuned(place: Place, body: Json) -> PreTunedModel | None:
     if checkpoint is None:
         ids = ", ".join(found.checkpoint_id for found in tuned.checkpoints)
         raise _field_error(
-            "checkpoint_id", f"{tuned.version_name} has no checkpoint {checkpoint_id}, only: {ids}."
+            "checkpoint_id",
+            f"{tuned.version_name} has no checkpoint {checkpoint_id}. Available checkpoints: {ids}.",
         )
     return PreTunedModel(tuned, checkpoint)
 
@@ -77,7 +78,9 @@ def find_pre_tuned(place: Place, body: Json) -> PreTunedModel | None:
 def _find_tuned_model(place: Place, name: str) -> TunedModel:
     leading = place.resource_name("models", "")
     if not name.startswith(leading) or "/" in name.removeprefix(leading):
-        text = f"tuned_model_name should be {leading}MODEL, with @VERSION where it is not the default one."
+        text = (
+            f"tuned_model_name must be {leading}MODEL, or MODEL@VERSION for a version other than the default."
+        )
         raise _field_error("tuned_model_name", text)
     try:
         return TunedModel.of_model(place, name.removeprefix(leading))

@@ -156,9 +156,7 @@ def _filter_points(points: list[Point], text: str) -> list[Point]:
     for part in re.split(r"\s+AND\s+", text.strip()) if text.strip() else ():
         match = re.fullmatch(r"step\s*(>=|<=|>|<|=)\s*(\d+)", part)
         if match is None:
-            raise invalid_argument(
-                f"Invalid filter: {text!r}. Write for example: step > 12 AND step <= 20", "filter"
-            )
+            raise invalid_argument(f"Invalid filter: {text!r}. Example: step > 12 AND step <= 20", "filter")
         keep, bound = _COMPARISONS[match.group(1)], int(match.group(2))
         points = [point for point in points if keep(point["step"], bound)]
     return points
@@ -184,7 +182,7 @@ def export_series(
     size = parse_page_size(str(body.get("pageSize", "")), default=1000, most=10_000)
     token = body.get("pageToken", "0")
     if not token.isdecimal():
-        raise invalid_argument("The page token is invalid: export again from the start.", "page_token")
+        raise invalid_argument("The page token is invalid. Start the export again without it.", "page_token")
     start = int(token)
     answer: Json = {"timeSeriesDataPoints": [_data_point(point) for point in kept[start : start + size]]}
     return message_reader.json_response(

@@ -25,15 +25,15 @@ MAX_BATCH_SIZE = 256  # beyond it memory is the limit on any machine this engine
 UNSUPPORTED_FIELDS = {
     "customBaseModel": (
         "custom_base_model",
-        "custom_base_model is not supported: put the model's folder into ENGINE_BASES, and name it.",
+        "custom_base_model is not supported. Add the model's folder to ENGINE_BASES and set base_model.",
     ),
     "outputUri": (
         "output_uri",
-        "output_uri is not supported for this base model: leave it out, and call the tuned model's endpoint.",
+        "output_uri is not supported for this base model. Leave it out and call the tuned model's endpoint.",
     ),
     "encryptionSpec": (
         "encryption_spec.kms_key_name",
-        "Customer-managed encryption keys are not supported for this base model: leave encryption_spec out.",
+        "Customer-managed encryption keys are not supported for this base model. Leave encryption_spec out.",
     ),
 }
 
@@ -78,7 +78,7 @@ def _resolve_source(body: Json, parent: PreTunedModel | None) -> ValidatedJob | 
     model = parent.base_model if parent else body.get("baseModel", "")
     resolved = resolve_base_model(model) if model else None
     if parent and not (resolved and parent.matches_base(resolved.base)):
-        text = f"{parent.tuned.version_name} was tuned on another build of {model} than this engine has now."
+        text = f"{parent.tuned.version_name} was tuned on another build of {model} than this engine has."
         raise combine_violations([Violation(f"{pre_tuned.FIELD}.tuned_model_name", text)])
     if model and resolved is None:
         text = f"Base model {model} is not supported."
@@ -96,7 +96,7 @@ def _check_model_support(body: Json, checked: ValidatedJob) -> None:
             )
     asked = chosen.get("adapterSize", "")
     if asked in RANKS and checked.pre_tuned and asked != checked.adapter_size:
-        text = f"The pre-tuned model has {checked.adapter_size}: leave adapter_size out."
+        text = f"The pre-tuned model has {checked.adapter_size}. Leave adapter_size out."
         raise invalid_argument(text, f"{path}.adapter_size")
     if asked in RANKS and RANKS[asked] not in checked.resolved.adapter_sizes:
         text = "The adapter size is not supported for this base model."
@@ -112,7 +112,7 @@ def _check_method(body: Json) -> Iterator[Violation]:
     if "preTunedModel" not in body and not body.get("baseModel"):
         yield Violation("tuning_job.base_model", "base_model is required.")
     if "supervisedTuningSpec" not in body:
-        text = "supervised_tuning_spec is required: supervised tuning is the one method that is supported."
+        text = "supervised_tuning_spec is required. Only supervised tuning is supported."
         yield Violation(SPEC, text)
 
 
@@ -122,7 +122,7 @@ def _check_names(body: Json) -> Iterator[Violation]:
         yield Violation("tuning_job.tuned_model_display_name", text)
     yield from labels.find_violations(body.get("labels", {}), "tuning_job.labels")
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", body.get("serviceAccount") or "a@b"):
-        text = "service_account should be the email address of a service account."
+        text = "service_account must be the email address of a service account."
         yield Violation("tuning_job.service_account", text)
 
 
@@ -146,7 +146,7 @@ def _check_evaluation(body: Json) -> Iterator[Violation]:
     prefix = config.get("outputConfig", {}).get("gcsDestination", {}).get("outputUriPrefix", "")
     if not prefix.startswith("gs://"):
         path = f"{field}.output_config.gcs_destination.output_uri_prefix"
-        yield Violation(path, "output_uri_prefix should be a Cloud Storage address, gs://BUCKET/FOLDER.")
+        yield Violation(path, "output_uri_prefix must be a Cloud Storage path such as gs://BUCKET/FOLDER.")
     if not 1 <= config.get("autoraterConfig", {}).get("samplingCount", 1) <= 32:
         yield Violation(f"{field}.autorater_config.sampling_count", "sampling_count must be from 1 to 32.")
 
@@ -205,7 +205,7 @@ def max_validation_examples(model: str, training: int) -> int:
 def count_examples(path: Path) -> int:
     """The lines that are not blank."""
     if path.stat().st_size > MAX_BYTES:
-        raise ApiError("INVALID_ARGUMENT", "A dataset can have at most 1 GB.")
+        raise ApiError("INVALID_ARGUMENT", "A dataset can be at most 1 GB. Use a smaller file.")
     with path.open("rb", buffering=BLOCK) as file:
         return sum(1 for line in file if line.strip())
 

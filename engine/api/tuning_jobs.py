@@ -104,7 +104,7 @@ def _find_object(uri: str) -> StoredObject | None:
 
 def _missing_object(field: str, uri: str) -> Violation:
     return Violation(
-        f"{tuning_job_validation.SPEC}.{field}", f"The object {uri} does not exist: upload it first."
+        f"{tuning_job_validation.SPEC}.{field}", f"The object {uri} does not exist. Upload it first."
     )
 
 
@@ -132,7 +132,7 @@ def cancel_tuning_job(request: HttpRequest, place: Place, job: str) -> HttpRespo
     folder = place.job(job)
     state = folder.state["state"]
     if state in FINAL_STATES:
-        message = f"The tuning job has already finished: its state is {state}."
+        message = f"The tuning job has already finished with state {state}."
         raise ApiError("FAILED_PRECONDITION", message)
     folder.request_cancel()
     runner().wake()
@@ -192,9 +192,7 @@ def _result_fields(place: Place, folder: JobFolder, state: Json) -> Iterator[tup
 
 def _evaluation_runs(folder: JobFolder) -> list[Json]:
     """An evaluation that was asked for is kept with the job, and each checkpoint says that it was not run."""
-    text = (
-        "This engine runs no evaluation of evaluation_config: the loss on validation_dataset_uri is measured."
-    )
+    text = "This engine does not support evaluation_config. It measures the loss on validation_dataset_uri."
     error = {"code": UNIMPLEMENTED, "message": text}
     return [{"checkpointId": found.checkpoint_id, "error": error} for found in folder.checkpoints()]
 

@@ -42,7 +42,7 @@ def locate_folder(entry: str, *, download: bool = False) -> Path:
     if Path(entry).is_dir():
         return Path(entry)
     if not REPOSITORY.fullmatch(entry):
-        raise BaseModelError(f"ENGINE_BASES names {entry}: there is no such folder.")
+        raise BaseModelError(f"ENGINE_BASES names {entry}, but there is no such folder.")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -55,9 +55,8 @@ def locate_folder(entry: str, *, download: bool = False) -> Path:
     except (OSError, HfHubHTTPError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise BaseModelError(
-            f"ENGINE_BASES names {entry}: there is no such folder, and the model of that id at Hugging Face "
-            f"is not in the cache and could not be downloaded ({reason}). Download it elsewhere, and name "
-            "its folder."
+            f"ENGINE_BASES names {entry}, which is not a folder, and no Hugging Face model that is cached or "
+            f"can be downloaded ({reason}). Download it elsewhere and name its folder."
         ) from error
     return Path(folder)
 
@@ -69,11 +68,9 @@ def describe_folder(folder: Path, id: str) -> dict[str, Any]:
     """
     weights = sorted(folder.glob("*.safetensors"))
     if not (folder / "config.json").exists() or not weights:
-        raise BaseModelError(f"{folder} holds no model: config.json and *.safetensors are needed.")
+        raise BaseModelError(f"{folder} contains no model. It needs config.json and *.safetensors.")
     if not _has_chat_template(folder):
-        raise BaseModelError(
-            f"{folder} has no chat template: use a model made for chat, or add chat_template.jinja."
-        )
+        raise BaseModelError(f"{folder} has no chat template. Use a chat model, or add chat_template.jinja.")
     parameters = sum(map(_count_parameters, weights))
     return {
         "id": re.sub(r"[^\w.-]", "-", id.partition("@")[0].rpartition("/")[2]),

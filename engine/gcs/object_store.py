@@ -193,7 +193,7 @@ def check_bucket(bucket: str) -> str:
 
 def check_name(name: str) -> str:
     if not 1 <= len(name.encode()) <= 1024 or name in (".", "..") or re.search(r"[\r\n\0]", name):
-        raise invalid_argument("Invalid object name: use 1 to 1024 bytes of UTF-8 without line breaks.")
+        raise invalid_argument("Invalid object name. Use 1 to 1024 bytes of UTF-8 without line breaks.")
     return name
 
 

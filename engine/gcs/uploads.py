@@ -161,7 +161,7 @@ class UploadSession:
     @classmethod
     def find(cls, store: ObjectStore, upload_id: str) -> "UploadSession":
         if not re.fullmatch(r"[0-9a-f]{32}", upload_id) or not (_sessions_folder(store) / upload_id).is_dir():
-            raise not_found("No such upload session: it has ended, or it never began.")
+            raise not_found("No such upload session. It may have ended. Start a new upload.")
         return cls(store, _sessions_folder(store) / upload_id)
 
     @property
@@ -189,7 +189,7 @@ class UploadSession:
             save_stream(stream, self.data, span.start)
         if span.total is not None and self.received_bytes > span.total:
             raise invalid_argument(
-                f"The upload has {self.received_bytes} bytes, but was said to have {span.total}."
+                f"The upload has {self.received_bytes} bytes, but its declared total is {span.total}."
             )
         return self._store_object() if span.whole or span.total == self.received_bytes else None
 

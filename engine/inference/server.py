@@ -42,8 +42,8 @@ class ModelServer:
         """
         prompt = self._load_chat(base).encode_prompt(messages)
         if len(prompt) >= base.context_tokens:
-            limit = f"{base.id} takes at most {base.context_tokens:,} with the answer"
-            raise ValueError(f"The prompt has {len(prompt):,} tokens; {limit}. Shorten it.")
+            limit = f"{base.id} accepts at most {base.context_tokens:,}, including the answer"
+            raise ValueError(f"The prompt has {len(prompt):,} tokens; {limit}. Shorten the prompt.")
         if adapter and read_json(adapter / "checkpoint.json").get("baseSha256") != base.sha256:
             raise ValueError(f"This model was tuned on another build of {base.id}. Tune it again.")
         return self._stream_chunks(base, adapter, prompt, options)

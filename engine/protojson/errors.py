@@ -111,7 +111,7 @@ def error_response(request: HttpRequest, error: ApiError) -> HttpResponse:
 def route_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     text = (
         f"The address {request.path} does not exist on this server. "
-        "Resources lie under /v1/projects/PROJECT/locations/LOCATION: give your client both."
+        "Resources are under /v1/projects/PROJECT/locations/LOCATION. Set both in your client."
     )
     return error_response(request, not_found(text))
 

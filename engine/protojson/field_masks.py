@@ -21,7 +21,7 @@ def resolve_update_mask(mask: str, body: Json, current: Json, changeable: Collec
         elif isinstance(held := found.get(name) or current.get(name, {}), dict):
             found[name] = _set_entry(held, entry, body.get(name, {}))
         else:
-            raise invalid_argument(f"{to_snake_case(name)} has no fields of its own.", "update_mask")
+            raise invalid_argument(f"{to_snake_case(name)} has no subfields.", "update_mask")
     return found
 
 
@@ -33,7 +33,7 @@ def _parse_paths(mask: str, body: Json, changeable: Collection[str]) -> Iterator
         if first not in names:
             able = ", ".join(map(to_snake_case, changeable))
             raise invalid_argument(
-                f"{to_snake_case(first)} cannot be changed: only {able} can.", "update_mask"
+                f"{to_snake_case(first)} cannot be changed. Only {able} can be.", "update_mask"
             )
         yield names[first], to_snake_case(entry)
 

@@ -52,7 +52,7 @@ class _FilterParser:
 
     def _syntax_error(self) -> Exception:
         return invalid_argument(
-            f"Invalid filter: {self._text!r}. Write field=value, joined by AND or OR.", "filter"
+            f"Invalid filter: {self._text!r}. Use field=value, combined with AND or OR.", "filter"
         )
 
     def _peek(self) -> str:

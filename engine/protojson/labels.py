@@ -14,7 +14,7 @@ def find_violations(labels: Mapping[str, str], field: str) -> Iterator[Violation
     for key, value in labels.items():
         if not (_is_label(key) and key[:1].isalpha() and (_is_label(value) or not value)):
             text = (
-                f"Invalid label {key!r}: {value!r}. Keys and values have at most 63 lowercase letters, "
+                f"Invalid label {key!r}: {value!r}. Keys and values can have at most 63 lowercase letters, "
                 "digits, underscores and dashes; a key starts with a letter."
             )
             yield Violation(field, text)

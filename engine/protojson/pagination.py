@@ -96,7 +96,7 @@ def _decode_page_token(token: str, ids: list[str]) -> int:
         last = ""
     if last not in ids:
         raise invalid_argument(
-            "The page token is invalid, or has expired: list again from the start.", "page_token"
+            "The page token is invalid or has expired. List again without it.", "page_token"
         )
     return ids.index(last) + 1
 
@@ -108,7 +108,7 @@ def sort_resources(resources: list[Resource], order_by: str, orders: tuple[str, 
         if name not in orders or part[1:] not in ([], ["asc"], ["desc"]):
             able = ", ".join(orders)
             raise invalid_argument(
-                f"Invalid order_by: {order_by!r}. Order by {able}, with desc behind.", "order_by"
+                f"Invalid order_by: {order_by!r}. Order by {able}, optionally followed by desc.", "order_by"
             )
         field = re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name)
         resources = sorted(

@@ -112,10 +112,10 @@ def _count_restart(folder: JobFolder, ending: str) -> None:
 
 def _describe_exit(status: int, folder: JobFolder) -> str:
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name} (often: the machine was out of memory)"
+        return f"was killed by {signal.Signals(-status).name} (often because the machine was out of memory)"
     lines = (folder.path / "trainer.log").read_text(errors="replace").split("\n")
     said = [line for line in lines if line.strip()][-1:]
-    return f"ended with status {status}, saying {said[0]!r}" if said else f"ended with status {status}"
+    return f"ended with status {status}: {said[0]!r}" if said else f"ended with status {status}"
 
 
 def kill_leftover(folder: JobFolder) -> None:

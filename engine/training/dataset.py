@@ -111,20 +111,20 @@ def _load_json(line: bytes) -> dict[str, Any]:
     try:
         example = json.loads(line.decode())
     except UnicodeDecodeError:
-        raise UnusableExample("The line is not UTF-8: save the file as UTF-8.") from None
+        raise UnusableExample("The line is not valid UTF-8. Save the file as UTF-8.") from None
     except RecursionError:
-        raise UnusableExample("The line is nested too deep.") from None
+        raise UnusableExample("The line is nested too deeply.") from None
     except ValueError as error:
-        raise UnusableExample(f"The line is not JSON: {error}.") from None
+        raise UnusableExample(f"The line is not valid JSON: {error}.") from None
     if not isinstance(example, dict):
-        raise UnusableExample("The line is not a JSON object: write one {...} a line.")
+        raise UnusableExample("The line is not a JSON object. Write one {...} per line.")
     return example
 
 
 def _enumerate_items(example: dict[str, Any], key: str) -> list[tuple[int, Any]]:
     items = example.get(key)
     if not isinstance(items, list) or not items:
-        raise UnusableExample(f"{key} is missing or empty: list the messages of the conversation there.")
+        raise UnusableExample(f"{key} is missing or empty. It must list the messages of the conversation.")
     return list(enumerate(items))
 
 
@@ -140,7 +140,7 @@ def _parse_old_message(message: Any, where: str) -> Message:
 def _parse_role(message: Any, where: str, allowed: Sequence[str]) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     if not isinstance(role, str) or role.lower() not in allowed:
-        raise UnusableExample(f"{where}.role is {json.dumps(role)}: use {' or '.join(allowed[-2:])}.")
+        raise UnusableExample(f"{where}.role is {json.dumps(role)}. Use {' or '.join(allowed[-2:])}.")
     return ROLES[role.lower()]
 
 
@@ -148,7 +148,7 @@ def _join_parts(content: Any, where: str) -> str:
     parts = content.get("parts") if isinstance(content, dict) else None
     parts = [parts] if isinstance(parts, dict) else parts
     if not isinstance(parts, list) or not parts:
-        raise UnusableExample(f"{where}.parts is missing or empty: give it a text.")
+        raise UnusableExample(f"{where}.parts is missing or empty. Add a text part.")
     return _require_text(
         "".join(_part_text(part, f"{where}.parts[{n}]") for n, part in enumerate(parts)), where
     )
@@ -157,7 +157,7 @@ def _join_parts(content: Any, where: str) -> str:
 def _part_text(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, dict) else None
     if not isinstance(text, str):
-        raise UnusableExample(f"{where} has no text: this engine learns from text only.")
+        raise UnusableExample(f"{where} has no text. This engine learns from text only.")
     return text
 
 
@@ -168,7 +168,7 @@ def _require_text(text: Any, where: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise UnusableExample(
-            f"{where} holds half of a character (a lone surrogate): write it out whole."
+            f"{where} contains half of a character (a lone surrogate). Write the whole character."
         ) from None
     return text
 
@@ -176,13 +176,13 @@ def _require_text(text: Any, where: str) -> str:
 def _check_turns(messages: list[Message]) -> None:
     turns = [message["role"] for message in messages[messages[0]["role"] == "system" :]]
     if "system" in turns:
-        raise UnusableExample("A system message stands inside the conversation: let it be the first.")
+        raise UnusableExample("A system message appears inside the conversation. Put it first.")
     if not turns or turns[0] != "user":
-        raise UnusableExample("The conversation must start with a message of the user.")
+        raise UnusableExample("The conversation must start with a user message.")
     if turns[-1] != "assistant":
-        raise UnusableExample("The conversation must end with a message of the model, the one to learn.")
+        raise UnusableExample("The conversation must end with a model message, the one to learn.")
     if any(one == next_one for one, next_one in pairwise(turns)):
-        raise UnusableExample("Two messages of one role follow each other: user and model must take turns.")
+        raise UnusableExample("Two messages in a row have the same role. User and model must take turns.")
 
 
 def encode_example(messages: list[Message], chat: ChatTemplate, limit: int) -> list[TokenSequence]:
@@ -192,14 +192,14 @@ def encode_example(messages: list[Message], chat: ChatTemplate, limit: int) -> l
     """
     if sum(len(message["content"]) for message in messages) > limit * chat.longest_token:
         raise UnusableExample(
-            f"The example has far more than the {limit:,} tokens that the base model takes. Shorten it."
+            f"The example has far more than the {limit:,} tokens that the base model accepts. Shorten it."
         )
     whole = _encode_all_turns(messages, chat)
     sequences = [whole] if whole else [_encode_last_turn(part, chat) for part in _iter_prefixes(messages)]
     longest = max(map(len, sequences))
     if longest > limit:
         raise UnusableExample(
-            f"The example has {longest:,} tokens; the base model takes at most {limit:,}. Shorten it."
+            f"The example has {longest:,} tokens; the base model accepts at most {limit:,}. Shorten it."
         )
     return sequences
 

@@ -77,9 +77,9 @@ def explain_exhaustion(error: Exception) -> str | None:
     """Which resource ran out, and what to do; None for another error."""
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return "The disk of the engine is full: free some space, then tune again." if full else None
+        return "The engine's disk is full. Free some space, then tune again." if full else None
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
+        return "The engine is out of memory. Use shorter examples or a smaller adapter size."
     return None
 
 
@@ -114,7 +114,7 @@ def tune(folder: JobFolder, pulse: Heartbeat) -> None:
 def _find_base(id: str) -> LocalBaseModel:
     found = [base for base in list_base_models() if base.id == id]
     if not found:
-        raise TrainingFailed(INVALID_ARGUMENT, f"The base model {id} is not on this engine any more.")
+        raise TrainingFailed(INVALID_ARGUMENT, f"The base model {id} is no longer on this engine.")
     return found[0]
 
 
@@ -122,7 +122,7 @@ def _read_examples(path: Path, chat: ChatTemplate, base: LocalBaseModel, pulse: 
     dataset = data.read_dataset(path, chat, base.context_tokens, pulse.beat)
     if not dataset.examples:
         reasons = " ".join(f"Line {line.index}: {line.reason}" for line in dataset.dropped[:3])
-        message = f"No example of {path.name} can be learned from. {reasons or 'The file is empty.'}"
+        message = f"No example in {path.name} can be used. {reasons or 'The file is empty.'}"
         raise TrainingFailed(INVALID_ARGUMENT, message)
     return dataset
 
@@ -240,4 +240,4 @@ def compute_metrics(which: str, loss: float, correct: int, count: int) -> dict[s
 def check_finite(value: float, what: str) -> None:
     """Raises: TrainingFailed, if it is NaN or infinite"""
     if not math.isfinite(value):
-        raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}: lower learningRateMultiplier.")
+        raise TrainingFailed(INVALID_ARGUMENT, f"{what} is {value}. Lower learningRateMultiplier.")

@@ -57,7 +57,7 @@ RULES = (
     # By message, in any field.
     make_rule(
         settings_fixes.fix_pre_tuned_adapter_size,
-        r"pre-tuned model has \w+: leave adapter_size out",
+        r"pre-tuned model has \w+[.:] leave adapter_size out",
         fields="adapter_size",
     ),
     make_rule(settings_fixes.fix_adapter_size, r"adapter size .*not (supported|allowed)"),
@@ -73,7 +73,10 @@ RULES = (
         settings_fixes.fix_unsupported_key, r"(CMEK|customer-managed encryption keys?)[^.]* not supported"
     ),
     make_rule(settings_fixes.fix_other_build, r"was tuned on another build of (?P<model>\S+) than"),
-    make_rule(settings_fixes.fix_base_model, r"base model (?P<model>\S+) is not on this engine any more"),
+    make_rule(
+        settings_fixes.fix_base_model,
+        r"base model (?P<model>\S+) is (no longer on this engine|not on this engine any more)",
+    ),
     make_rule(
         settings_fixes.fix_location,
         r"unsupported (location|region)|not (supported|available) in (the |this )?(location|region)",
@@ -91,7 +94,8 @@ RULES = (
         r"(?:model )?(?P<model>gemini-[\w.-]*\w) is (not supported|deprecated|retired|discontinued)",
     ),
     make_rule(
-        dataset_fixes.fix_no_usable_example, r"no example of \S+ can be learned from\. ?(?P<reasons>.*)"
+        dataset_fixes.fix_no_usable_example,
+        r"no example (of|in) \S+ can be (learned from|used)\. ?(?P<reasons>.*)",
     ),
     make_rule(
         dataset_fixes.fix_unsupported_modality,
@@ -127,15 +131,19 @@ RULES = (
         dataset_fixes.fix_too_many_validation_examples, r"too many|exceed|at most", fields="validation"
     ),
     make_rule(dataset_fixes.fix_no_usable_example, r"dataset has no examples"),
-    make_rule(dataset_fixes.fix_too_large_file, r"dataset can have at most 1 GB"),
+    make_rule(dataset_fixes.fix_too_large_file, r"dataset can (be|have) at most 1 GB"),
     make_rule(settings_fixes.fix_nan_loss, r"is -?(nan|inf)\b.*learningRateMultiplier"),
     make_rule(
-        settings_fixes.fix_out_of_memory, r"memory of the engine does not suffice|machine was out of memory"
+        settings_fixes.fix_out_of_memory,
+        r"memory of the engine does not suffice|(engine is|machine was) out of memory",
     ),
-    make_rule(service_fixes.fix_full_disk, r"disk of (the engine|this server) is full"),
+    make_rule(service_fixes.fix_full_disk, r"disk of (the engine|this server) is full|engine's disk is full"),
     make_rule(service_fixes.fix_dead_trainer, r"the trainer ended \d+ times without progress"),
     make_rule(service_fixes.fix_missing_endpoint, r"failed to create endpoint.*tuned model is uploaded"),
-    make_rule(settings_fixes.fix_pre_tuned_checkpoint, r"has no checkpoint \S+, only: (?P<listed>[^.]*)"),
+    make_rule(
+        settings_fixes.fix_pre_tuned_checkpoint,
+        r"has no checkpoint \S+ (only|available checkpoints): (?P<listed>[^.]*)",
+    ),
     make_rule(settings_fixes.fix_too_many_labels, r"at most 64", fields="labels"),
     # Quota, permissions and other conditions outside of the request.
     *(make_rule(service_fixes.fix_by_reason, status=known) for known in service_fixes.CONSOLE_PAGES),

@@ -99,7 +99,7 @@ def test_full_disk_fails_the_job_with_a_reason_and_keeps_the_adapters(
     monkeypatch.setattr(owner, name, fill_before_call)
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 8)
-    assert folder.result["message"].startswith("The disk of the engine is full: free some space")
+    assert folder.result["message"].startswith("The engine's disk is full. Free some space")
     assert weights(folder) == weights(trained)[:kept]
     for checkpoint in folder.checkpoints():
         load_adapter(base, checkpoint.folder)
@@ -119,7 +119,7 @@ def test_job_that_fills_the_disk_fails_in_the_queue(
     finally:
         runner.stop()
     assert (read_state(folder), folder.state["error"]["code"]) == ("FAILED", 8)
-    assert "disk of the engine is full" in folder.state["error"]["message"]
+    assert "The engine's disk is full." in folder.state["error"]["message"]
     assert 1 <= len(folder.checkpoints()) < 10
     load_adapter(base, folder.checkpoints()[-1].folder)
 
@@ -133,7 +133,7 @@ def test_example_too_large_for_memory_fails_the_job(
     job = make_job(train=[example("a " * 9_000, "b " * 900)] * 4, validation=0)
     assert kill_points.train_with(kill_points.limit_memory, job) == 0
     assert (job.result["outcome"], job.result["code"]) == ("FAILED", 8)
-    assert job.result["message"].startswith("The memory of the engine does not suffice: use shorter examples")
+    assert job.result["message"].startswith("The engine is out of memory. Use shorter examples")
 
 
 def test_loss_that_becomes_nan_keeps_earlier_adapters(
@@ -143,7 +143,7 @@ def test_loss_that_becomes_nan_keeps_earlier_adapters(
     monkeypatch.setattr(Plan, "learning_rate", lambda plan, step: rate(plan, step) if step < 7 else 1e30)
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 3)
-    assert "lower learningRateMultiplier" in folder.result["message"]
+    assert "Lower learningRateMultiplier" in folder.result["message"]
     assert weights(folder) == weights(trained)[:2]
 
 
@@ -161,5 +161,5 @@ def test_nan_gradient_is_never_exported(make_job: MakeJob, monkeypatch: pytest.M
 
     monkeypatch.setattr(measure, return_nan_gradient)
     run(folder)
-    assert folder.result["message"] == "The gradient's norm is nan: lower learningRateMultiplier."
+    assert folder.result["message"] == "The gradient's norm is nan. Lower learningRateMultiplier."
     assert folder.checkpoints() == []

@@ -94,13 +94,13 @@ def start_engine(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_public_host_requires_a_token_file(tmp_path: Path) -> None:
     ended = start_engine("--host", "0.0.0.0", "--port", "0", "--root", str(tmp_path))  # noqa: S104
-    assert (ended.returncode, "name a --token-file" in ended.stderr) == (1, True)
+    assert (ended.returncode, "Pass --token-file" in ended.stderr) == (1, True)
 
 
 def test_second_engine_on_the_same_root_or_port_exits_with_a_message(engine: Engine, tmp_path: Path) -> None:
     port = engine.url.rpartition(":")[2]
     second = start_engine("--port", "0", "--root", str(engine.root))
-    assert (second.returncode, "Another engine is working" in second.stderr) == (1, True)
+    assert (second.returncode, "Another engine is using" in second.stderr) == (1, True)
     taken = start_engine("--port", port, "--root", str(tmp_path / "other"))
     assert (taken.returncode, "Address already in use" in taken.stderr) == (1, True)
 

@@ -111,7 +111,7 @@ def test_other_adapter_size_than_the_parents_is_refused(
     error = engine.create(**body).json()["error"]
     assert error["details"][0]["fieldViolations"][0] == {
         "field": f"{SPEC}.hyper_parameters.adapter_size",
-        "description": "The pre-tuned model has ADAPTER_SIZE_FOUR: leave adapter_size out.",
+        "description": "The pre-tuned model has ADAPTER_SIZE_FOUR. Leave adapter_size out.",
     }
     spec["hyperParameters"]["adapterSize"] = "ADAPTER_SIZE_FOUR"
     job = engine.create(**body).json()
@@ -124,15 +124,15 @@ def test_other_adapter_size_than_the_parents_is_refused(
     [
         ("{model}@9", "", "tuned_model_name", "The Model {model}@9 does not exist."),
         ("{place}/models/777001", "", "tuned_model_name", "does not exist"),
-        ("my model", "", "tuned_model_name", "tuned_model_name should be {place}/models/MODEL"),
-        ("", "", "tuned_model_name", "tuned_model_name should be {place}/models/MODEL"),
+        ("my model", "", "tuned_model_name", "tuned_model_name must be {place}/models/MODEL"),
+        ("", "", "tuned_model_name", "tuned_model_name must be {place}/models/MODEL"),
         (
             "projects/other/locations/us-central1/models/1",
             "",
             "tuned_model_name",
-            "tuned_model_name should be {place}/models/MODEL",
+            "tuned_model_name must be {place}/models/MODEL",
         ),
-        ("{model}@1", "9", "checkpoint_id", "{model}@1 has no checkpoint 9, only: 1, 2."),
+        ("{model}@1", "9", "checkpoint_id", "{model}@1 has no checkpoint 9. Available checkpoints: 1, 2."),
     ],
 )
 def test_missing_model_or_checkpoint_is_refused(

@@ -157,13 +157,17 @@ def test_a_second_create_with_the_same_submission_is_refused(engine: Engine) -> 
             "at most 128 characters",
         ),
         ({"labels": {"Team": "a"}}, "tuning_job.labels", "Invalid label 'Team'"),
-        ({"serviceAccount": "me"}, "tuning_job.service_account", "should be the email address"),
+        ({"serviceAccount": "me"}, "tuning_job.service_account", "must be the email address"),
         (
             {"encryptionSpec": {"kms_key_name": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}},
             "tuning_job.encryption_spec.kms_key_name",
             "Customer-managed encryption keys are not supported",
         ),
-        ({"customBaseModel": "gs://b/m"}, "tuning_job.custom_base_model", "put the model's folder into"),
+        (
+            {"customBaseModel": "gs://b/m"},
+            "tuning_job.custom_base_model",
+            "Add the model's folder to ENGINE_BASES",
+        ),
         ({"outputUri": "gs://b/out"}, "tuning_job.output_uri", "output_uri is not supported"),
         ({"labels": {"team": "A b"}}, "tuning_job.labels", "Invalid label 'team'"),
     ],
@@ -227,7 +231,7 @@ def test_unused_fields_are_returned_unchanged_and_evaluations_are_reported_as_no
     ended = engine.wait(job)
     (evaluated,) = ended["evaluateDatasetRuns"]
     assert (evaluated["checkpointId"], evaluated["error"]["code"]) == ("1", 12)
-    assert "runs no evaluation" in evaluated["error"]["message"]
+    assert "does not support evaluation_config" in evaluated["error"]["message"]
     assert ended["state"] == "JOB_STATE_SUCCEEDED" and "gcsMetricsUri" not in ended
 
 

@@ -136,7 +136,9 @@ def test_answer_stops_at_the_context_limit(server: ModelServer, base: LocalBaseM
 def test_a_prompt_that_fills_the_context_is_refused_at_once(
     server: ModelServer, base: LocalBaseModel
 ) -> None:
-    with pytest.raises(ValueError, match=r"128 tokens; studio-tiny takes at most 128 with the answer"):
+    with pytest.raises(
+        ValueError, match=r"128 tokens; studio-tiny accepts at most 128, including the answer"
+    ):
         server.generate(base, None, [{"role": "user", "content": "x" * 125}], GREEDY)
 
 

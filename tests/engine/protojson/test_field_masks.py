@@ -39,8 +39,8 @@ def test_update_mask_selects_changes(mask: str, body: dict[str, Any], changed: d
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        ("createTime", "create_time cannot be changed: only display_name, description, labels can."),
-        ("displayName.x", "display_name has no fields of its own."),
+        ("createTime", "create_time cannot be changed. Only display_name, description, labels can be."),
+        ("displayName.x", "display_name has no subfields."),
     ],
 )
 def test_unchangeable_field_is_refused(mask: str, message: str) -> None:

@@ -144,7 +144,7 @@ def test_job_fails_after_its_trainer_crashes_four_times(act: Act, start: Callabl
     assert folder.state["error"]["code"] == 13
     message = folder.state["error"]["message"]
     assert message.startswith("The trainer ended 4 times without progress after step 0.")
-    assert "status 1, saying 'ValueError: no such thing'" in message
+    assert "status 1: 'ValueError: no such thing'" in message
 
 
 def test_a_trainer_that_makes_progress_may_crash_more_often(act: Act, start: Callable[..., Runner]) -> None:

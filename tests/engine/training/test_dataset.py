@@ -105,7 +105,9 @@ def test_a_template_that_hides_where_an_answer_begins_is_refused(
 def test_example_at_the_token_limit_is_kept_and_one_over_is_dropped(chat: ChatTemplate) -> None:
     size = len(encode_example(turns("hi", "yes"), chat, 100)[0])
     assert encode_example(turns("hi", "yes"), chat, size)
-    with pytest.raises(UnusableExample, match=f"has {size} tokens; the base model takes at most {size - 1}"):
+    with pytest.raises(
+        UnusableExample, match=f"has {size} tokens; the base model accepts at most {size - 1}"
+    ):
         encode_example(turns("hi", "yes"), chat, size - 1)
 
 
@@ -137,23 +139,23 @@ def test_texts_of_several_parts_are_joined() -> None:
 
 
 BROKEN = [
-    (b"{", "not JSON"),
-    (b'{"contents": [\xff]}', "not UTF-8"),
+    (b"{", "not valid JSON"),
+    (b'{"contents": [\xff]}', "not valid UTF-8"),
     (b"[" * 100_000, "too deep"),
     (b"[1]", "not a JSON object"),
     (b"{}", "contents is missing or empty"),
     (b'{"contents": []}', "contents is missing or empty"),
-    (b'{"contents": ["hi"]}', r"contents\[0\].role is null: use user or model"),
+    (b'{"contents": ["hi"]}', r"contents\[0\].role is null. Use user or model"),
     (b'{"contents": [{"role": "tool", "parts": [{"text": "a"}]}]}', r'role is "tool"'),
     (b'{"contents": [{"role": "user", "parts": []}]}', r"contents\[0\].parts is missing or empty"),
     (b'{"contents": [{"role": "user", "parts": [{"text": null}]}]}', r"parts\[0\] has no text"),
     (b'{"contents": [{"role": "user", "parts": [{"fileData": {}}]}]}', "learns from text only"),
     (b'{"contents": [{"role": "user", "parts": [{"text": " "}]}]}', r"contents\[0\] has no text"),
     (b'{"contents": [{"role": "user", "parts": [{"text": "\\ud800"}]}]}', "lone surrogate"),
-    (b'{"contents": [{"role": "user", "parts": [{"text": "a"}]}]}', "must end with a message of the model"),
-    (b'{"contents": [{"role": "model", "parts": [{"text": "a"}]}]}', "must start with a message of the user"),
+    (b'{"contents": [{"role": "user", "parts": [{"text": "a"}]}]}', "must end with a model message"),
+    (b'{"contents": [{"role": "model", "parts": [{"text": "a"}]}]}', "must start with a user message"),
     (b'{"messages": [{"role": "user", "content": 7}]}', r"messages\[0\].content has no text"),
-    (b'{"messages": [{"role": "system", "content": "a"}]}', "must start with a message of the user"),
+    (b'{"messages": [{"role": "system", "content": "a"}]}', "must start with a user message"),
 ]
 
 
@@ -179,7 +181,7 @@ def test_dropped_lines_have_number_and_reason_and_blank_lines_are_ignored(
     dataset = read_dataset(path, chat, 100)
     assert len(dataset.examples) == 3
     assert [line.index for line in dataset.dropped] == [2, 5]
-    assert "not JSON" in dataset.dropped[0].reason
+    assert "not valid JSON" in dataset.dropped[0].reason
     assert "at most 100" in dataset.dropped[1].reason
 
 

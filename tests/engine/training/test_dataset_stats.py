@@ -19,7 +19,7 @@ def test_sums_cover_only_the_usable_lines(chat: ChatTemplate, tmp_path: Path) ->
     assert stats["totalTuningCharacterCount"] == str(len("Say.hiyes") + 500 + len("no"))
     assert stats["totalTruncatedExampleCount"] == "1"
     assert stats["truncatedExampleIndices"] == ["2"]
-    assert "not JSON" in stats["droppedExampleReasons"][0]
+    assert "not valid JSON" in stats["droppedExampleReasons"][0]
     # One token per byte and per special token: the answers are yes and no, each with its end.
     assert stats["userOutputTokenDistribution"]["sum"] == "7"
     assert stats["userInputTokenDistribution"]["max"] == 500 + 3

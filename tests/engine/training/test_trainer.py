@@ -248,7 +248,7 @@ def test_data_without_a_usable_example_fails_with_file_line_and_reason(make_job:
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 3)
     message = folder.result["message"]
-    assert message.startswith("No example of training.jsonl can be learned from. Line 1: The example has 2")
+    assert message.startswith("No example in training.jsonl can be used. Line 1: The example has 2")
     assert "Line 2: contents is missing or empty" in message
 
 
@@ -257,16 +257,14 @@ def test_empty_validation_file_fails_with_a_reason(make_job: MakeJob) -> None:
     assert folder.validation_file is not None
     folder.validation_file.write_text("\n")
     run(folder)
-    assert (
-        folder.result["message"] == "No example of validation.jsonl can be learned from. The file is empty."
-    )
+    assert folder.result["message"] == "No example in validation.jsonl can be used. The file is empty."
 
 
 def test_nan_loss_fails_and_says_what_to_lower(make_job: MakeJob) -> None:
     folder = make_job(hyper_parameters={"learningRateMultiplier": 1e30})
     run(folder)
     assert (folder.result["outcome"], folder.result["code"]) == ("FAILED", 3)
-    assert "lower learningRateMultiplier" in folder.result["message"]
+    assert "Lower learningRateMultiplier" in folder.result["message"]
     assert all(value == value and abs(value) < 1e30 for _, _, value in values(folder.read_points()))
 
 
@@ -275,15 +273,15 @@ def test_missing_base_model_fails_and_is_named(make_job: MakeJob, monkeypatch: p
     monkeypatch.setenv("ENGINE_BASES", "")
     monkeypatch.setattr("engine.base_models.registry.BUILT_IN", Path("/nowhere"))
     run(folder)
-    assert "studio-tiny is not on this engine" in folder.result["message"]
+    assert "studio-tiny is no longer on this engine" in folder.result["message"]
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "disk of the engine is full"),
-        (MemoryError(), "memory of the engine does not suffice"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "memory of the engine does not suffice"),
+        (OSError(errno.ENOSPC, "No space left on device"), "engine's disk is full"),
+        (MemoryError(), "engine is out of memory"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "engine is out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory"),
     ],
 )

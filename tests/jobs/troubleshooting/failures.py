@@ -72,7 +72,7 @@ class Row:
 
 ON_ENGINE = {"backend": "engine", "base_model": "studio-tiny"}
 ADAPTER = "The adapter size is not supported for this base model."
-NO_KEY = "Customer-managed encryption keys are not supported for this base model: leave encryption_spec out."
+NO_KEY = "Customer-managed encryption keys are not supported for this base model. Leave encryption_spec out."
 JSONL = "should be a GCS object of type JSONL."
 UNREADABLE = (
     "service-1@gcp-sa-vertex-tune.iam.gserviceaccount.com does not have storage.objects.get access to the "
@@ -122,7 +122,7 @@ ROWS = {
     ),
     "adapter size of a pre-tuned model": Row(
         make_refusal(
-            "The pre-tuned model has ADAPTER_SIZE_FOUR: leave adapter_size out.",
+            "The pre-tuned model has ADAPTER_SIZE_FOUR. Leave adapter_size out.",
             f"{SPEC}.hyper_parameters.adapter_size",
         ),
         "A pre-tuned model keeps the adapter size it was tuned with.",
@@ -152,7 +152,7 @@ ROWS = {
     ),
     "dataset gone": Row(
         make_refusal(
-            "The object gs://data/train.jsonl does not exist: upload it first.",
+            "The object gs://data/train.jsonl does not exist. Upload it first.",
             f"{SPEC}.training_dataset_uri",
         ),
         "train.jsonl no longer exists at its path.",
@@ -218,7 +218,7 @@ ROWS = {
     "nothing to learn": Row(
         make_job_error(
             3,
-            "No example of train.jsonl can be learned from. Line 2: contents is missing or empty.",
+            "No example in train.jsonl can be used. Line 2: contents is missing or empty.",
         ),
         "train.jsonl has no examples that can be used for training. Line 2: contents is missing or empty.",
         "Fix its lines, or choose another file.",
@@ -227,14 +227,14 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "file too big": Row(
-        make_refusal("A dataset can have at most 1 GB."),
+        make_refusal("A dataset can be at most 1 GB. Use a smaller file."),
         "train.jsonl is larger than 1 GB.",
         "Remove some examples, or split the file.",
         "training",
         button="Choose another training file",
     ),
     "file too big, not in the library": Row(
-        make_refusal("A dataset can have at most 1 GB."),
+        make_refusal("A dataset can be at most 1 GB. Use a smaller file."),
         "The training dataset is larger than 1 GB.",
         "Remove some examples, or split the file.",
         "training",
@@ -260,7 +260,7 @@ ROWS = {
         job={"base_model": "gemini-1.5-pro-002", "location": "asia-northeast1", "adapter_size": 16},
     ),
     "a base that left the engine": Row(
-        make_job_error(3, "The base model qwen is not on this engine any more."),
+        make_job_error(3, "The base model qwen is no longer on this engine."),
         "qwen can’t be tuned here.",
         "Use studio-tiny, the closest current model.",
         "base_model",
@@ -445,7 +445,7 @@ ROWS = {
     ),
     "labels": Row(
         make_refusal(
-            "Invalid label 'Team': 'red'. Keys and values have at most 63 lowercase letters, digits, "
+            "Invalid label 'Team': 'red'. Keys and values can have at most 63 lowercase letters, digits, "
             "underscores and dashes; keys must start with a letter.",
             "tuning_job.labels",
         ),
@@ -522,7 +522,7 @@ ROWS = {
         button="Tune again",
     ),
     "loss is no number": Row(
-        make_job_error(3, "The train loss is nan: lower learningRateMultiplier."),
+        make_job_error(3, "The train loss is nan. Lower learningRateMultiplier."),
         "The loss diverged until it was no longer a number. The learning rate is too high.",
         "Lower the learning rate multiplier.",
         "learning_rate_multiplier",
@@ -531,7 +531,7 @@ ROWS = {
         job={"learning_rate_multiplier": 50.0, **ON_ENGINE},
     ),
     "gradient is no number": Row(
-        make_job_error(3, "The gradient's norm is inf: lower learningRateMultiplier."),
+        make_job_error(3, "The gradient's norm is inf. Lower learningRateMultiplier."),
         "The loss diverged until it was no longer a number. The learning rate is too high.",
         "Lower the learning rate multiplier.",
         "learning_rate_multiplier",
@@ -540,9 +540,7 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "out of memory": Row(
-        make_job_error(
-            8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
-        ),
+        make_job_error(8, "The engine is out of memory. Use shorter examples or a smaller adapter size."),
         "The engine ran out of memory.",
         "Use a smaller adapter size or shorter examples.",
         "adapter_size",
@@ -551,9 +549,7 @@ ROWS = {
         job={"adapter_size": 32, **ON_ENGINE},
     ),
     "out of memory with the smallest adapter": Row(
-        make_job_error(
-            8, "The memory of the engine does not suffice: use shorter examples or a smaller adapter size."
-        ),
+        make_job_error(8, "The engine is out of memory. Use shorter examples or a smaller adapter size."),
         "The engine ran out of memory.",
         "Shorten or split the longest examples.",
         "training",
@@ -564,7 +560,7 @@ ROWS = {
         make_job_error(
             13,
             "The trainer ended 4 times without progress after step 0. Last time it was killed by SIGKILL "
-            "(often: the machine was out of memory).",
+            "(often because the machine was out of memory).",
         ),
         "Training was killed several times. The usual cause is that the machine ran out of memory.",
         "Use a smaller adapter size or shorter examples.",
@@ -584,7 +580,7 @@ ROWS = {
         job=ON_ENGINE,
     ),
     "disk full": Row(
-        make_job_error(8, "The disk of the engine is full: free some space, then tune again."),
+        make_job_error(8, "The engine's disk is full. Free some space, then tune again."),
         "The engine’s disk is full.",
         "Free up some space, then tune again.",
         button="Tune again",
@@ -592,7 +588,7 @@ ROWS = {
     ),
     "no such checkpoint": Row(
         make_refusal(
-            "projects/local/locations/us-central1/models/1@1 has no checkpoint 9, only: 1, 2.",
+            "projects/l/locations/us-central1/models/1@1 has no checkpoint 9. Available checkpoints: 1, 2.",
             "tuning_job.pre_tuned_model.checkpoint_id",
         ),
         "The pre-tuned model doesn’t have checkpoint 9.",
@@ -637,7 +633,7 @@ ROWS = {
     ),
     "service account": Row(
         make_refusal(
-            "service_account should be the email address of a service account.",
+            "service_account must be the email address of a service account.",
             "tuning_job.service_account",
         ),
         "tuner isn’t accepted as a service account.",

@@ -1,4 +1,4 @@
-"""What axe-core finds wrong with a page for people who use it by keyboard or by ear."""
+"""The accessibility violations that axe-core finds on a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_axe_source() -> str:
 
 
 def grave_problems(page: Page, rules: dict[str, Any] = EVERY_RULE) -> list[str]:
-    """The serious and critical ones, one line each: rule, element, what is wrong."""
+    """Return the serious and critical violations, one line each: rule, element, problem."""
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(read_axe_source())
     found: list[list[str]] = page.evaluate(RUN, rules)

@@ -1,4 +1,4 @@
-"""Chromium as tests use it: Debian's build, quiet, and a page that notes whatever a user must never see."""
+"""Chromium for tests: Debian's build without background traffic, and a page that records errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ document.addEventListener("securitypolicyviolation", event =>
 
 
 def chromium_path() -> str:
-    """The installed Chromium; `make test` brings it where it is missing."""
+    """The installed Chromium; `make test` installs it if it is missing."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found

@@ -53,7 +53,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 @pytest.fixture(scope="session")
 def chrome() -> Iterator[Browser]:
-    """The one browser of a process: Playwright's driver allows no second one beside it."""
+    """The browser of a process: Playwright's driver allows only one at a time."""
     from tests.browser import launch_chromium
 
     with launch_chromium() as browser:
@@ -112,14 +112,14 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def engine(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """One engine for all tests: each brings its own jobs and objects."""
+    """One engine for all tests; each test creates its own jobs and objects."""
     with run_engine(tmp_path_factory.mktemp("engine") / "root") as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def tuned(engine: Engine) -> dict[str, Any]:
-    """A job that has succeeded, with two checkpoints."""
+    """A succeeded job with two checkpoints."""
     return engine.wait(engine.tune(epochs=2, tunedModelDisplayName="colours", labels={"team": "red"}))
 
 
@@ -135,7 +135,7 @@ def impatient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
-    """A page in Japanese leaves its language to the next test otherwise."""
+    """Reset the language, which a page in Japanese would leave to the next test."""
     with translation.override("en"):
         yield
 
@@ -145,7 +145,7 @@ def validated_figures() -> Iterator[None]:
     """Every figure that any test draws goes through Plotly's validation of each attribute."""
 
     def build_and_validate(*args: Any, **kwargs: Any) -> dict[str, Any]:
-        import plotly.graph_objects as go  # the first import takes a while, and most tests draw nothing
+        import plotly.graph_objects as go  # imported here because it is slow, and most tests draw nothing
 
         figure = build_figure(*args, **kwargs)
         go.Figure(figure)
@@ -159,7 +159,7 @@ def validated_figures() -> Iterator[None]:
 
 @pytest.fixture
 def admin_exists(db: None) -> User:
-    """The installation's first admin, so that the site is open."""
+    """The installation's first admin, who opens the site."""
     return get_user_model().objects.create_superuser(
         "root", password="long enough to pass", last_login=timezone.now()
     )
@@ -180,7 +180,7 @@ def project(admin_exists: User) -> Project:
 
 @pytest.fixture
 def person(project: Project) -> Callable[..., User]:
-    """person(role) -> a member of `project` with that role; person(None) -> a stranger to it."""
+    """person(role) -> a member of `project` with that role; person(None) -> someone who is not a member."""
 
     def make(role: Role | None = Role.TUNER, username: str = "") -> User:
         user = get_user_model().objects.create_user(

@@ -1,4 +1,4 @@
-"""Pages as tests compare them: without the spaces that only lay out a template's source."""
+"""Pages without the white space of the templates' layout, so that tests can compare them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things that tests read lie in the repository."""
+"""Paths in the repository that tests read."""
 
 from __future__ import annotations
 

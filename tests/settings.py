@@ -1,4 +1,4 @@
-"""The studio's own settings on state of their own: a folder, a database, and no broker to reach."""
+"""The studio's settings for tests: a state folder and a database of their own, and no broker."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# WhiteNoise warns of a folder that is not there, in every client of every test.
+# WhiteNoise warns about a missing folder in each test client.
 STATIC_ROOT.mkdir()  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # There is none to reach, and a broker that is down is given up at once.

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def wait_until(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
-    """The first true answer of `look`; fails with the last answer when none comes in time."""
+    """Return the first true answer of `look`; fail with the last one if none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
         answer = look()
@@ -103,7 +103,7 @@ class Stack:
         raise AssertionError("no one-time link was printed")
 
     def stop(self) -> None:
-        """As Ctrl-C does."""
+        """Stop it like Ctrl-C."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(120)
@@ -119,7 +119,7 @@ class Stack:
         }
 
     def kill(self, words: str) -> list[int]:
-        """kill -9 of all that matches; answers whom it hit, and checks that they are gone."""
+        """Send kill -9 to each match, check that it has ended, and return the matches."""
         hit = list(self.processes(words))
         assert hit, f"nothing of the stack matches {words!r}: {self.processes()}"
         for pid in hit:
@@ -167,7 +167,7 @@ def iter_processes() -> Iterator[tuple[int, str]]:
 
 
 def belongs_to(pid: int, state: Path) -> bool:
-    """By its environment, or by where it stands: Redis writes its title over its environment."""
+    """Find out by its environment, or by its folder: Redis overwrites its environment with its title."""
     process = Path("/proc") / str(pid)
     try:
         told = f"STATE_DIR={state}\0".encode() in (process / "environ").read_bytes() + b"\0"
@@ -177,7 +177,7 @@ def belongs_to(pid: int, state: Path) -> bool:
 
 
 class Person:
-    """Somebody at a browser without JavaScript."""
+    """A person with a browser without JavaScript."""
 
     def __init__(self, url: str) -> None:
         self.url = url

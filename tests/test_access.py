@@ -106,7 +106,7 @@ def turn(project: Project, user: User) -> Turn:
 
 
 def make_arguments(route: Route, project: Project, user: User) -> dict[str, Any]:
-    """A value for each keyword of the route, made in `project`; a new keyword needs a line here."""
+    """Return a value for each keyword of the route in `project`; a new keyword needs a line here."""
     values: dict[str, Any] = {}
     for keyword in route.keywords:
         match keyword:
@@ -170,7 +170,7 @@ def who(
 
 @pytest.fixture(autouse=True)
 def nothing_outside(settings: Any) -> None:
-    """No engine is asked: a closed port answers at once."""
+    """Use a closed port instead of an engine, since it refuses at once."""
     settings.ENGINE_URL = "http://127.0.0.1:9"
 
 
@@ -181,14 +181,14 @@ def form(route: Route, project: Project, user: User) -> dict[str, Any]:
 def visit_route(
     user: User | None, route: Route, values: dict[str, Any], form: dict[str, Any] | None = None
 ) -> HttpResponseBase:
-    """A GET, or else the POST that the route asks for."""
+    """Send a GET, or a POST if the route requires it."""
     client = Client(raise_request_exception=False)
     if user:
         client.force_login(user)
     address = reverse(route.name, kwargs=values)
     answer = client.get(address, form)
     answer = client.post(address, form) if answer.status_code == 405 else answer
-    answer.close()  # A stream would hold its place among the few that a process answers.
+    answer.close()  # A stream would occupy one of the few slots of a process.
     return answer
 
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile: what they name is there. (They are built where docker is.)"""
+"""docker-compose.yml and Dockerfile name what exists. They are built only where docker is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OURS = {name: service for name, service in SERVICES.items() if "build" in servic
 
 
 def list_commands() -> list[list[str]]:
-    """Every command line that runs our code, those inside `sh -c` as well."""
+    """Return each command line that runs our code, including those inside `sh -c`."""
     written = [shlex.split(service["command"]) for service in OURS.values() if "command" in service]
     inner = [
         shlex.split(part) for line in written if line[:2] == ["sh", "-c"] for part in line[2].split("&&")

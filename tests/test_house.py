@@ -1,4 +1,4 @@
-"""How the house is kept: the size of its rooms, and what its functions are called (CONTRIBUTING.md)."""
+"""The rules of CONTRIBUTING.md for the size of folders and files, and for names of functions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import cache
 from tests.paths import ROOT
 from tests.test_arrows import find_room, list_modules
 
-# What a person still overlooks at a glance; beyond it, a room is cut by noun.
+# As many as a person sees at a glance; a larger folder is split by noun.
 MODULES_PER_ROOM = 16
-# What fits on a screen. A function that grows beyond it has a second one in it.
+# What fits on a screen. A longer function contains a second one.
 LINES_PER_FUNCTION = 40
 # Code bases that are read easily have 26 to 48 % of one-word names; far above, names say too little.
 MOST_ONE_WORD_NAMES = 0.45
@@ -77,7 +77,7 @@ def test_most_names_have_more_than_one_word() -> None:
 
 
 def test_no_function_is_named_by_a_participle() -> None:
-    """Say what is done (find_job), or what it is (job), not that it was done (found)."""
+    """A name says what is done (find_job) or what it is (job), not that it was done (found)."""
     wrong = [
         f"{module}.{node.name}"
         for module, node in list_functions()
@@ -87,6 +87,6 @@ def test_no_function_is_named_by_a_participle() -> None:
 
 
 def test_every_test_folder_is_a_package() -> None:
-    """Two test modules of one name in folders that are none would hide each other."""
+    """Test modules of the same name in folders without __init__.py would hide each other."""
     folders = {file.parent for file in (ROOT / "tests").rglob("test_*.py")}
     assert not [str(folder) for folder in folders if not (folder / "__init__.py").exists()]

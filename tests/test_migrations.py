@@ -30,7 +30,7 @@ RENAMED_COLUMNS = {
     },
     "jobs_sweep": {"trouble": "last_error"},
 }
-# Django's own: they describe models and migrations, and change with them.
+# Django's tables: they describe models and migrations, and change with them.
 DESCRIPTIONS = {"auth_permission", "django_content_type", "django_migrations"}
 PAGES = """
 import json, sys
@@ -127,7 +127,7 @@ def connect(name: str) -> psycopg.Connection[Any]:
 
 @pytest.fixture
 def old_database(tmp_path: Path) -> Iterator[OldDatabase]:
-    """In the engine that these tests run on."""
+    """In the database engine of these tests."""
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         yield load_sqlite(tmp_path)
         return

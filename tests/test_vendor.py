@@ -1,4 +1,4 @@
-"""static/vendor: the files are the ones that VENDORED.md tells of, and none is there besides."""
+"""static/vendor contains exactly the files that VENDORED.md lists."""
 
 from __future__ import annotations
 

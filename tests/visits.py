@@ -1,4 +1,4 @@
-"""Pages of the live server in Chromium, beside the test's own database."""
+"""Pages of the live server in Chromium, with the test's database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def visit(
     tuner: User,
     browser_of: Callable[[User], Client],
 ) -> Iterator[Callable[[str], Page]]:
-    """visit(path) -> a watched page; a test's parameter are the options of its browser."""
+    """visit(path) -> a watched page; a test's parameters are the options of its browser."""
     session = browser_of(tuner).cookies["sessionid"].value
     with open_watched_page(chrome, **getattr(request, "param", {})) as page:
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])

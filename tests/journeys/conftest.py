@@ -22,7 +22,7 @@ PASSWORD = "a long enough password"
 
 @contextmanager
 def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]:
-    """A watched page of the admin's; a form that is refused with 422 is no trouble."""
+    """A watched page of the admin; a form that is rejected with 422 is not an error."""
     with open_watched_page(browser, refusals=(422,), **options) as page:
         page.set_default_timeout(30_000)
         cookies = [
@@ -33,7 +33,7 @@ def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]
 
 
 def list_remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
-    """What the engine itself lists under that display name."""
+    """The engine's jobs with that display name."""
     command = next(iter(stack.processes("-m engine --host").values()))
     port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
     listed = requests.get(
@@ -52,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def admin(stack: Stack) -> Person:
-    """The first admin, come in by the one-time link."""
+    """The first admin, who has joined with the one-time link."""
     person = Person(stack.url)
     person.send(stack.link, name="Aya", password=PASSWORD, repeated=PASSWORD)
     return person
@@ -84,7 +84,7 @@ def draft(admin: Person) -> str:
 
 @pytest.fixture(scope="session")
 def tuned(admin: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a job that left a model with two checkpoints."""
+    """The name of a succeeded job whose model has two checkpoints."""
     file = tmp_path_factory.mktemp("data") / "train.jsonl"
     file.write_text("".join(json.dumps(example(f"word {n}", "red")) + "\n" for n in range(8)))
     url = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url.removesuffix("model/")

@@ -1,4 +1,4 @@
-"""A person who has no mouse: they press keys, and see where they are."""
+"""A person who uses the keyboard only and sees where the focus is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Keyboard:
         self.press, self.type = page.keyboard.press, page.keyboard.type
 
     def tab_to(self, target: Locator, *, back: bool = False) -> None:
-        """Tab by Tab, until it has the focus; that must be seen there."""
+        """Press Tab until the element has the focus, and check that the focus is visible."""
         target.wait_for(state="attached")
         for _ in range(LONGEST_WAY):
             self.press("Shift+Tab" if back else "Tab")
@@ -37,13 +37,13 @@ class Keyboard:
         self.press("Enter")
 
     def write(self, target: Locator, text: str, *, back: bool = False) -> None:
-        """What stood there is selected first, as Tab does by itself in most browsers."""
+        """Select the old value first, as Tab does in most browsers."""
         self.tab_to(target, back=back)
         self.press("Control+a")
         self.type(text)
 
     def choose(self, target: Locator, value: str) -> None:
-        """An option of a list, or of a group of radio buttons, by the arrow."""
+        """Choose an option of a list or a group of radio buttons with the arrow keys."""
         self.tab_to(target)
         for _ in range(LONGEST_WAY):
             at = target.page.locator(":focus")

@@ -1,4 +1,4 @@
-"""axe-core finds nothing grave on any screen that leads to a tuned model: light and dark, en and ja."""
+"""axe-core finds no serious violation on any screen of a tuning: light and dark, en and ja."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DARK = "() => { const root = document.documentElement; root.dataset.theme = root
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft at /p/local/jobs/N/, filled in by its own forms."""
+    """A draft at /p/local/jobs/N/, filled in through its forms."""
 
     admin: Person
     url: str
@@ -51,7 +51,7 @@ class Draft:
 
     @property
     def dataset(self) -> str:
-        """The address of the report of what it trains on."""
+        """The address of the report on its training dataset."""
         found = re.search(rf"{HOME}datasets/\d+/", self.admin.get(f"{self.url}dataset/").text)
         assert found
         return found[0]
@@ -59,7 +59,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Desk:
-    """Drafts in every state that a page of the wizard can show."""
+    """Drafts in each state that a wizard page can show."""
 
     empty: Draft
     ready: Draft
@@ -102,7 +102,7 @@ def screen(show: Screen) -> Screen:
 
 
 def add_page_screen(name: str, address: Callable[[Desk], str]) -> None:
-    """A screen that needs nothing but its address."""
+    """A screen that needs only its address."""
     SCREENS[name] = lambda page, desk: go(page, address(desk))
 
 
@@ -225,6 +225,6 @@ def test_axe_finds_no_serious_violations(
     SCREENS[name](page, desk)
     expect(page.locator("html")).to_have_attribute("lang", language)
     assert not grave_problems(page), "light"
-    page.emulate_media(reduced_motion="reduce")  # or colours are looked at on their way
+    page.emulate_media(reduced_motion="reduce")  # or colors would be read while they change
     page.evaluate(DARK)
     assert not grave_problems(page, COLOURS), "dark"

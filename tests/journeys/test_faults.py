@@ -1,4 +1,4 @@
-"""kill -9 of whatever works on a run: the job goes on and ends, once, with every point once."""
+"""After kill -9 of any process of a run, the job goes on and ends once, with each point once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEPS = EXAMPLES // BATCH * EPOCHS
 
 
 class Run:
-    """One tuning job, started through the wizard's own forms."""
+    """One tuning job, started through the wizard's forms."""
 
     def __init__(self, admin: Person, stack: Stack, name: str, train: Path, validation: Path) -> None:
         self.admin, self.stack = admin, stack
@@ -57,7 +57,7 @@ class Run:
             return False
 
     def points(self) -> dict[str, list[int]]:
-        """{series: its steps in order}, from the page's own CSV."""
+        """Return {series: its steps in order} from the page's CSV."""
         rows = list(csv.DictReader(io.StringIO(self.admin.get(f"{self.url}monitor/points.csv").text)))
         series: dict[str, list[int]] = {}
         for row in rows:
@@ -78,7 +78,7 @@ def start(admin: Person, stack: Stack, dataset: Callable[..., Path]) -> Callable
 
 @pytest.fixture
 def whole(stack: Stack) -> Callable[[Run, str], None]:
-    """whole(run, name): it ended well, there is one remote job, no point is missing or doubled."""
+    """whole(run, name): the job succeeded, it exists once on the engine, and each point exists once."""
 
     def check(run: Run, name: str) -> None:
         wait_until(lambda: run.has_text("Succeeded"), seconds=400)
@@ -120,7 +120,7 @@ def test_run_survives_killing_everything(
 
 @pytest.fixture(autouse=True)
 def nothing_left_running(stack: Stack) -> Iterator[None]:
-    """Each test ends with an idle engine, so that the next one's job does not wait in line."""
+    """Leave the engine idle, so that the next test's job does not wait in the queue."""
     yield
     jobs = JobFolder.all(stack.state / "engine")
     wait_until(lambda: all(job.is_finished for job in jobs), seconds=60)

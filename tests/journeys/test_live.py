@@ -1,4 +1,4 @@
-"""A run is watched while it goes on: points arrive on the open page, and each person's view stays theirs."""
+"""A running job in two browsers: points arrive on the open page, and each person keeps their own view."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ZOOM = """() => Plotly.relayout(document.querySelector("[data-chart=loss]"),
 
 @pytest.fixture
 def running(admin: Person, stack: Stack, tmp_path: Path) -> Iterator[str]:
-    """The address of a job that trains for a good while; it is cancelled in the end."""
+    """The address of a long job, which is cancelled at the end."""
     lines = [json.dumps(example(f"word {n}", "red" if n % 2 else "green")) + "\n" for n in range(64)]
     url = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url.removesuffix("model/")
     settings = {"base_model": "studio-tiny", "location": "us-central1", "epoch_count": 400, "adapter_size": 4}
@@ -60,7 +60,7 @@ def running(admin: Person, stack: Stack, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def watcher(browser: Browser, admin: Person, running: str) -> Iterator[Callable[[], Page]]:
-    """watcher() -> one more person's open Monitor tab, its training curve drawn."""
+    """watcher() -> another person's open Monitor tab with a drawn training curve."""
     opened: list[Any] = []
 
     def look() -> Page:
@@ -81,12 +81,12 @@ def get_last_step(page: Page) -> int:
 
 
 def count_figure_requests(looks: list[str]) -> int:
-    """How often the page has asked for its figures."""
+    """How often the page has requested its figures."""
     return sum("/figures/" in address for address in looks)
 
 
 def get_engine_step(stack: Stack) -> int:
-    """The last step that the engine itself tells."""
+    """The last step that the engine reports."""
     command = next(iter(stack.processes("-m engine --host").values()))
     port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
     name = list_remote_jobs(stack, NAME)[0]["name"]
@@ -108,7 +108,7 @@ def test_live_points_keep_zoom_and_hidden_series(watcher: Callable[[], Page], st
         assert get_last_step(page) >= step, (get_last_step(page), step, looks)
         assert page.evaluate(RANGE) == [2, 40]
         assert page.evaluate(HIDDEN) == ["train"]
-    # the other person has neither, and sees the same points
+    # the other person has neither zoom nor hidden series, and sees the same points
     assert other.evaluate(RANGE) == before
     assert other.evaluate(HIDDEN) == []
     step = get_last_step(page)

@@ -1,4 +1,4 @@
-"""Step 1 in a browser: kept at every change, in two tabs, on from a tuned model, without JavaScript."""
+"""Step 1 in a browser: saving each change, two tabs, continuing from a tuned model, no JavaScript."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITE = """(box, value) => {
 
 
 def change_and_wait(page: Page, change: Callable[[], None]) -> None:
-    """Does it, and waits until it is kept."""
+    """Do something, and wait until it is saved."""
     with page.expect_response(lambda answer: answer.request.method == "POST" and "/model/" in answer.url):
         change()
 

@@ -1,4 +1,4 @@
-"""The thread through the whole product, in a browser on the real stack: wizard, curves, cancel, chat."""
+"""The main path in a browser on the real stack: wizard, curves, cancellation, chat."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAST_STEP = """() => document.querySelector("[data-chart=loss]")._fullData
 
 @pytest.fixture
 def page(browser: Browser, stack: Stack, admin: Person) -> Iterator[Page]:
-    """A signed-in watched page; a console error or a refused policy fails the test."""
+    """A signed-in watched page; a console error or a policy violation fails the test."""
     with open_watched_page(browser) as page:
         page.set_default_timeout(30_000)
         page.goto(f"{stack.url}/sign-in/")
@@ -79,7 +79,7 @@ def test_tuning_from_the_wizard_to_chat(page: Page, stack: Stack, dataset: Calla
     seen = wait_until(lambda: page.evaluate(EVAL_POINTS), every=0.5)
     expect(page.locator("#job-head .st-chip")).to_have_text("Succeeded", timeout=240_000)
     wait_until(lambda: page.evaluate(LAST_STEP) == 480)  # 12 x 160 examples in batches of 4
-    assert page.evaluate(EVAL_POINTS) >= seen  # on a fast computer all were there at the first look
+    assert page.evaluate(EVAL_POINTS) >= seen  # on a fast computer all points are there at once
     page.get_by_role("link", name="Details", exact=True).click()
     expect(page.locator(".facts")).to_contain_text("endpoints/")
     page.get_by_role("link", name="Dataset", exact=True).click()
@@ -108,7 +108,7 @@ def test_second_job_can_be_cancelled(page: Page, stack: Stack, dataset: Callable
 
 
 def test_first_admin_requires_the_one_time_link(stack: Stack, admin: Person) -> None:
-    """The link worked once; now the door is shut to it, and to whoever is not signed in."""
+    """The used link and pages without sign-in are refused."""
     assert requests.get(stack.link, timeout=30).status_code in {404, 410}
     answer = requests.get(f"{stack.url}/p/local/jobs/", timeout=30, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"].startswith("/sign-in/")) == (302, True)

@@ -1,4 +1,4 @@
-"""A dataset on its way from the browser: cut, cancelled, reloaded; and the whole step without JavaScript."""
+"""Uploads in a browser: interrupted, cancelled and reloaded; and the whole step without JavaScript."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEGABYTE = 1_000_000
 
 
 class Line:
-    """A TCP line to the web process: it can be slow, and be cut or held after some bytes from the browser."""
+    """A TCP proxy before the web process that can be slow, or cut or hold a connection after some bytes."""
 
     def __init__(self, port: int) -> None:
         self.target = ("127.0.0.1", port)
@@ -87,7 +87,10 @@ class Line:
                     if self.slow.is_set():
                         time.sleep(0.05)
                 sink.sendall(block)
-        for end in (source, sink):  # closed once both ways are over: a number may be somebody else's by then
+        for end in (
+            source,
+            sink,
+        ):  # closed when both directions have ended: the number may be in use again by then
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
@@ -101,7 +104,7 @@ def line(stack: Stack) -> Iterator[Line]:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 MB in 1,200 examples: more than one part."""
+    """12 MB in 1,200 examples, which is more than one part."""
     path = tmp_path_factory.mktemp("large") / "large.jsonl"
     lines = (example(f"word {n} {'long ' * 2000}", "red" if n % 2 else "green") for n in range(1200))
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -111,7 +114,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def visit(browser: Browser, line: Line, admin: Person) -> Iterator[Callable[..., Page]]:
-    """visit(**options) -> step 2 of a new draft, over the line."""
+    """visit(**options) -> step 2 of a new draft through the proxy."""
     contexts = []
 
     def open_page(**options: bool) -> Page:
@@ -149,7 +152,7 @@ def expect_dataset(page: Page, name: str, examples: str) -> None:
 def test_interrupted_upload_reports_and_resumes(visit: Callable[..., Page], line: Line, large: Path) -> None:
     page = visit()
     line.cut_after(5 * MEGABYTE)
-    line.slow.set()  # so that the browser has noticed by then how far it is
+    line.slow.set()  # so that the browser knows the progress by then
     upload_file(page, large)
     again = page.get_by_role("button", name="Try again")
     expect(again).to_be_visible()

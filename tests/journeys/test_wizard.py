@@ -21,12 +21,12 @@ ABORTED = ("htmx:afterRequest", "htmx:sendAbort")
 
 
 def expect_step(page: Page, name: str) -> None:
-    """Waits until that step of the wizard is the one on the screen."""
+    """Wait until the page shows that step of the wizard."""
     expect(page.locator(".steps [aria-current=step]")).to_contain_text(name)
 
 
 def fill_draft(admin: Person, draft: str, name: str, file: Path) -> str:
-    """The address of the review of a draft that may start."""
+    """The address of the review step of a draft that can start."""
     url = draft.removesuffix("model/")
     admin.send(
         draft, tuned_model_display_name=name, base_model="studio-tiny", location="us-central1", epoch_count=1
@@ -43,13 +43,13 @@ def count_jobs(page: Page, admin: Person, name: str) -> int:
 
 
 def expect_save(page: Page, part: str = "/model/") -> AbstractContextManager[object]:
-    """A `with` block that ends when what it changed is kept."""
+    """A `with` block that ends when its changes are saved."""
     return page.expect_response(lambda answer: answer.request.method == "POST" and part in answer.url)
 
 
 def test_wizard_by_keyboard(browser: Browser, admin: Person, dataset: Files) -> None:
     with signed_in(browser, admin) as page:
-        page.on("filechooser", lambda chooser: None)  # from now on no window opens for one
+        page.on("filechooser", lambda chooser: None)  # from now on no confirmation opens
         page.goto(f"{admin.url}/p/local/jobs/")
         keys = Keyboard(page)
         keys.enter(page.get_by_role("button", name="Create tuned model").first)
@@ -103,7 +103,7 @@ def choose_data_by_keyboard(page: Page, keys: Keyboard, file: Path) -> None:
 
 
 def test_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
-    """It takes the focus, keeps it, and gives it back."""
+    """The dialog takes the focus, keeps it and gives it back."""
     fill_draft(admin, draft, "for its file", dataset("shelved.jsonl", 20))
     other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
     with signed_in(browser, admin) as page:
@@ -125,7 +125,7 @@ def test_dialog_by_keyboard(browser: Browser, admin: Person, draft: str, dataset
 
 
 def test_dialog_shows_the_last_request(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
-    """Over a slow line, opened a second time, and with two places asked for."""
+    """With slow responses, opened twice, and with two folders requested."""
     fill_draft(admin, draft, "for its folder", dataset("kept.jsonl", 20))
     other = admin.send("/p/local/jobs/new/", page="/p/local/jobs/").url
     with signed_in(browser, admin, meant=ABORTED) as page:
@@ -187,7 +187,7 @@ def test_wizard_without_javascript(browser: Browser, admin: Person, dataset: Fil
 
 
 def upload_and_browse(page: Page, file: Path) -> None:
-    """Sends a file, and then chooses the very file that this left on Cloud Storage."""
+    """Upload a file, then choose the same file in Cloud Storage."""
     training = page.locator("#training")
     training.get_by_label("Select JSONL file").set_input_files(file)
     training.get_by_role("button", name="Upload", exact=True).click()
@@ -257,7 +257,7 @@ def go_back_to_the_beginning(page: Page) -> None:
 
 
 def test_two_tabs_of_one_draft(browser: Browser, admin: Person, draft: str, dataset: Files) -> None:
-    """Each changes something else; both stay. Then one starts it, and the other goes on typing."""
+    """Each tab changes another field, and both are kept. Then one starts the job while the other types."""
     with signed_in(browser, admin) as one:
         two = one.context.new_page()
         one.goto(draft)
@@ -314,7 +314,7 @@ def test_double_click_starts_one_job(
 def test_concurrent_starts_in_two_tabs_start_one_job(
     browser: Browser, stack: Stack, admin: Person, draft: str, dataset: Files
 ) -> None:
-    """Without JavaScript nothing holds the button back."""
+    """Without JavaScript the button is not disabled after a click."""
     review = fill_draft(admin, draft, "started twice", dataset("twice.jsonl", 20))
     with signed_in(browser, admin, java_script_enabled=False) as one:
         two = one.context.new_page()
@@ -328,7 +328,7 @@ def test_concurrent_starts_in_two_tabs_start_one_job(
 
 
 def expect_one_job(page: Page, stack: Stack, admin: Person, name: str) -> None:
-    """In the studio's list and in the engine's own, now and when it has ended."""
+    """There is one job in the studio and on the engine, now and after it has ended."""
     wait_until(lambda: list_remote_jobs(stack, name), seconds=60)
     wait_until(lambda: list_remote_jobs(stack, name)[0]["state"] == "JOB_STATE_SUCCEEDED", seconds=120)
     assert len(list_remote_jobs(stack, name)) == 1

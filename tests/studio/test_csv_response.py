@@ -1,4 +1,4 @@
-"""Every CSV export under hostile names: a spreadsheet program runs none of its cells."""
+"""CSV exports with hostile names: a spreadsheet program runs none of their cells."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def is_number(cell: str) -> bool:
 
 @pytest.fixture
 def runs(project: Project) -> list[TuningJob]:
-    """A run of each name, whose losses fall below zero."""
+    """A run of each name, with negative losses."""
     points = Points.from_arrays([1, 2], [START + 1, START + 2], [0.25, -0.5])
     return [
         create_job_with_points(project, {"/eval_total_loss": points}, tuned_model_display_name=name)
@@ -52,7 +52,7 @@ def runs(project: Project) -> list[TuningJob]:
 
 @pytest.fixture
 def make_dataset(project: Project, tuner: User, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Dataset]:
-    """make_dataset(name, content) -> a row of the library whose object holds that content."""
+    """make_dataset(name, content) -> a dataset of the library with that content."""
     contents: dict[str, bytes] = {}
     monkeypatch.setattr(Dataset, "open", lambda dataset: io.BytesIO(contents[dataset.uri]))
 
@@ -77,7 +77,7 @@ def make_dataset(project: Project, tuner: User, monkeypatch: pytest.MonkeyPatch)
 def exports(
     project: Project, runs: list[TuningJob], make_dataset: Callable[..., Dataset]
 ) -> dict[str, tuple[str, list[str]]]:
-    """By export: its address, and the names that it writes."""
+    """Return each export's address and the names in it."""
     loss = Points.from_arrays([1, 2], [START + 1, START + 2], [0.25, -0.5])
     watched = create_job_with_points(project, dict.fromkeys(NAMES, loss))
     compare = "?runs=" + ",".join(str(run.pk) for run in runs)

@@ -1,4 +1,4 @@
-"""The documents are true: pages, tree, links, commands and examples are those of today's code."""
+"""The documents match the code: pages, tree, links, commands and examples."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ TREE = set(iter_tree())
 
 
 def test_every_page_has_its_line() -> None:
-    """docs/pages.md has each route once, with its address and what it is for."""
+    """docs/pages.md has each route once, with its address and purpose."""
     rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| (\S.*) \|$", (ROOT / "docs/pages.md").read_text(), re.M)
     assert sorted((name, address) for name, address, _ in rows) == sorted(
         iter_routes(get_resolver().url_patterns)
@@ -64,7 +64,7 @@ def test_the_tree_names_existing_files() -> None:
 
 
 def test_the_tree_names_every_folder_of_modules() -> None:
-    """`engine/base` is data, and what made it."""
+    """`engine/base` is data and the code that built it."""
     folders = {
         file.parent
         for room in CODE
@@ -82,7 +82,7 @@ def test_links_lead_to_existing_files(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 def test_named_paths_exist(document: Path) -> None:
-    """docs/first-change.md names the test that its reader writes."""
+    """docs/first-change.md names a test that its reader writes."""
     rooms = "|".join([*CODE, "templates", "static", "tests", "docs", ".ci"])
     named = set(re.findall(rf"`((?:{rooms})/[\w./-]*)`", document.read_text())) - {
         "tests/studio/test_money.py"
@@ -97,7 +97,7 @@ def test_documented_make_targets_exist() -> None:
 
 
 def test_the_first_change_applies_to_the_code(tmp_path: Path) -> None:
-    """The example of docs/first-change.md is a patch of today's files, or it misleads whoever follows it."""
+    """The example in docs/first-change.md applies to the current files."""
     blocks = re.findall(r"^```diff\n(.*?)^```$", (ROOT / "docs/first-change.md").read_text(), re.M | re.S)
     assert len(blocks) == 2
     for block in blocks:
@@ -110,7 +110,7 @@ def test_the_first_change_applies_to_the_code(tmp_path: Path) -> None:
 
 
 def test_the_readme_shows_every_picture_and_none_is_large() -> None:
-    """A reader on a phone line loads all five."""
+    """The pictures are small enough for a slow connection."""
     shown = {ROOT / name for name in re.findall(r"\((docs/screenshots/[^)]+)\)", README)}
     assert shown == {*(ROOT / "docs/screenshots").iterdir()} and len(shown) == 5
     assert all(picture.stat().st_size < 250_000 for picture in shown)

@@ -1,4 +1,4 @@
-"""Lists and sentences are joined as the reader's language does it."""
+"""Lists and sentences are joined as in the reader's language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting has its row in docs/settings.md and its line in .env.example; what the settings promise."""
+"""Each setting has a row in docs/settings.md and a line in .env.example, and security settings are strict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERNAL = {"ENGINE_ROOT", "ENGINE_PID", "ENGINE_TOKEN_FILE"}
 
 
 def read_table(after: str) -> dict[str, str]:
-    """{variable: default} of the first table after a line of the document."""
+    """Return {variable: default} of the first table after a line of the document."""
     part = DOCUMENT.split(after, 1)[1].split("\n\n", 2)[1]
     rows = re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", part, re.MULTILINE)
     return {name: default.strip() for name, default in rows}
@@ -30,7 +30,7 @@ def find_variables(files: list[Path], pattern: str) -> set[str]:
 
 
 def test_the_table_lists_every_setting() -> None:
-    """What the engine reads as well stands in its table only."""
+    """A setting that the engine also reads is only in the engine's table."""
     read = find_variables([ROOT / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
     assert set(STUDIO) == read - set(ENGINE)
 

@@ -1,4 +1,4 @@
-"""/healthz tells which part does not answer, to anybody, and nothing else."""
+"""/healthz tells anyone which part does not respond, and nothing else."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_messages_arguments_and_tracebacks_are_filtered(text: str, monkeypatch: 
 
 
 def build_handler(stream: io.StringIO) -> logging.Handler:
-    """The handler of the configuration that every process of the studio uses, on a stream of the test's."""
+    """The handler that each process of the studio uses, on a stream of the test."""
     configuration = build_logging_config("INFO")["handlers"]["console"]
     assert configuration["filters"] == ["secrets"]
     handler = logging.StreamHandler(stream)

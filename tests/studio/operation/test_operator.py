@@ -1,4 +1,4 @@
-"""What an operator tells the studio because no service does: prices and quotas."""
+"""Settings that no service provides: prices and quotas."""
 
 from __future__ import annotations
 

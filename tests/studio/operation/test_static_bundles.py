@@ -1,4 +1,4 @@
-"""A deployment loads bundles that hold their parts, whole and in order; elsewhere pages load the parts."""
+"""Deployments load bundles that contain their parts in order; elsewhere pages load the parts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_collected_page_loads_the_hashed_bundle(collected: Path) -> None:
 
 
 def test_a_second_collection_follows_a_changed_part(collected: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bundle is made again although its own file is there already."""
+    """The bundle is built again although its file exists."""
     monkeypatch.setitem(BUNDLES, "metrics/compared.css", ["metrics/compare/compare.css"])
     call_command("collectstatic", interactive=False, verbosity=0)
     assert (collected / "metrics/compared.css").read_text() == join_parts("metrics/compared.css")
@@ -78,7 +78,7 @@ def test_bundle_names_differ_from_static_files() -> None:
 
 
 def test_templates_name_bundles_that_exist() -> None:
-    """And none links a bundle as if it were a file of `static/`."""
+    """No template links a bundle like a file in `static/`."""
     texts = [file.read_text() for file in (ROOT / "templates").rglob("*.html")]
     assert {name for text in texts for name in re.findall(r"{% bundle '([^']+)' %}", text)} == set(BUNDLES)
     assert not {name for text in texts for name in re.findall(r"{% static '([^']+)' %}", text)} & set(BUNDLES)

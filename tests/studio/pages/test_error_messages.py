@@ -1,4 +1,4 @@
-"""Each kind of failure has words of its own, in each language, for the engine and for Google Cloud."""
+"""Each kind of failure has its own message, in each language, for the engine and for Google Cloud."""
 
 from __future__ import annotations
 

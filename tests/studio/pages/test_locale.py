@@ -1,4 +1,4 @@
-"""Japanese: the catalogue is whole and compiled as written, and the pages use the console's own words."""
+"""Japanese: the catalog is complete and compiled, and the pages use the console's terms."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def compiled_texts(self) -> dict[Key, str]:
-        """What the .mo holds of it: nothing where a text is missing."""
+        """Return what the .mo file has for the entry: nothing if a text is missing."""
         if not all(self.texts):
             return {}
         if len(self.ids) == 1:
@@ -114,7 +114,7 @@ def test_compiled_catalogue_matches_its_source(language: str) -> None:
 
 
 def iter_python_texts(path: Path) -> Iterator[str]:
-    """Every text handed to a function of django.utils.translation, whatever it is called in the file."""
+    """Return each text passed to a function of django.utils.translation, under any imported name."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = {
         alias.asname or alias.name: "pgettext" in alias.name
@@ -205,7 +205,7 @@ def kim(person: Callable[..., User]) -> User:
 
 @pytest.fixture
 def read(kim: User) -> Reader:
-    """read(address) -> that page as Kim sees it, in Japanese."""
+    """read(address) -> that page in Japanese, as Kim sees it."""
     client = Client(headers={"accept-language": "ja"})
     client.force_login(kim)
 
@@ -328,7 +328,7 @@ NAMES = {
 
 
 def iter_visible_texts(page: str) -> Iterator[str]:
-    """What a person reads on a page: its text, and the attributes that are shown or spoken."""
+    """Return what a person reads on a page: its text, and attributes that are shown or spoken."""
     body = re.sub(r"<(script|style|code|pre)\b.*?</\1>", "", page, flags=re.DOTALL)
     spoken = re.findall(r' (?:title|aria-label|placeholder|data-(?:words|failed|busy))="([^"]*)"', body)
     yield from map(html.unescape, [*spoken, *re.split(r"<[^>]*>", body)])

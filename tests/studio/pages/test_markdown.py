@@ -1,4 +1,4 @@
-"""Answers of models as HTML: what Markdown may say, and what it can't do to the page."""
+"""Models' answers as HTML: the allowed Markdown, and markup that cannot harm the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The templates as source: lines that fit a screen, and comments that name what exists."""
+"""The templates' source: lines fit on a screen, and comments name classes that exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.paths import ROOT
 
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 LONGEST_LINE = 140
-# A template tag can't be broken, and a sentence in one can be long.
+# A template tag can't be split over lines, and its sentence can be long.
 MOST_LONG_LINES = 0.02
 NAMED_CLASS = re.compile(r"\b(?:jobs|metrics|studio)(?:\.[a-z_]+)+\.[A-Z]\w+")
 COMMENT = re.compile(r"{% comment %}(.*?){% endcomment %}", re.DOTALL)

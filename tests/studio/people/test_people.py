@@ -1,4 +1,4 @@
-"""How people come in: the first admin, one-time links, the members of a project."""
+"""How people join: the first admin, one-time links, members of a project."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_link_is_renewed_for_user_who_never_joined(
 def test_project_admin_cannot_take_over_an_account(
     project: Project, admin: User, tuner: User, admin_exists: User, browser_of: Browser
 ) -> None:
-    """A link lets its holder in as that person, whatever else the person may do elsewhere."""
+    """A link signs its holder in as that person, with all the person's roles elsewhere."""
     elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
     pending = invitations.create_invited_user("pending")
     Membership.objects.create(project=project, user=pending)

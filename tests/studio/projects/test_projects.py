@@ -1,4 +1,4 @@
-"""The frame's other pages: projects and their settings, activity, what is shown when something is wrong."""
+"""The frame's other pages: projects and their settings, activity, error pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Redis comes from, and what `make run` says where it comes from nowhere."""
+"""Where Redis comes from, and what `make run` says if there is none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.run import preflight
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty PATH, and nothing bundled; whoever runs the tests is root."""
+    """An empty PATH, no bundled Redis, and root as the user."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(preflight, "find_bundled_redis", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 0)
@@ -28,7 +28,7 @@ def add_program(folder: Path, name: str, script: str = "exit 0") -> Path:
 
 
 def type_at_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> list[str]:
-    """The questions that are asked; each is answered with `answer`."""
+    """The questions asked; each gets `answer`."""
     asked: list[str] = []
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or answer)

@@ -1,4 +1,4 @@
-"""`python -m studio.run` for real: it starts, refuses in one sentence, heals, and leaves nothing behind."""
+"""The real `python -m studio.run` starts, refuses in one sentence, recovers and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def get_health(stack: Stack) -> dict[str, Any]:
-    """/healthz, {} while the web process is away."""
+    """Return /healthz, or {} while the web process is down."""
     try:
         answer: dict[str, Any] = requests.get(f"{stack.url}/healthz", timeout=60).json()
     except requests.RequestException:
@@ -61,7 +61,7 @@ def copy_environment() -> dict[str, str]:
 
 
 def start_refused_run(state: Path, **environment: str) -> str:
-    """What a start that must fail says; it says one line and leaves with 1."""
+    """Return the message of a start that must fail: one line, with exit status 1."""
     done = subprocess.run(
         [sys.executable, "-m", "studio.run"],
         cwd=ROOT,
@@ -169,7 +169,7 @@ def test_killed_launcher_leaves_no_process_and_next_run_cleans_up(tmp_path: Path
     stack.start()
     assert not left.exists()
     stack.process.send_signal(signal.SIGTERM)
-    assert stack.process.wait(150) == 0  # each part may take its time to end, one after the other
+    assert stack.process.wait(150) == 0  # the parts end one after the other, each within its own time
     assert stack.processes() == {}
 
 

@@ -33,7 +33,7 @@ def vertex(place: Place, monkeypatch: pytest.MonkeyPatch) -> Vertex:
 
 @pytest.fixture
 def hasty(place: Place) -> Vertex:
-    """A client that soon gives up."""
+    """A client with short time limits."""
     return Vertex(place, timeout=(0.3, 0.3), generate_timeout=(0.3, 0.3))
 
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine that answers as told and remembers what it was asked."""
+"""A real HTTP server on this machine that sends queued answers and records requests."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def load_exchanges(capture: str) -> list[dict[str, Any]]:
 
 
 def replay_answer(exchange: dict[str, Any], url: str = "") -> Answer:
-    """The captured answer, to be played by the double at `url`."""
+    """The captured answer, for the double at `url`."""
     response = exchange["response"]
     body = response["body"]
     headers = {

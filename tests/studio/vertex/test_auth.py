@@ -26,7 +26,7 @@ ENGINE = Place(backend="engine", project_id="p", engine_url="http://127.0.0.1:1"
 
 
 class ReroutingAdapter(HTTPAdapter):
-    """Carries what is meant for Google to the double; `hosts` are the addresses it was meant for."""
+    """Sends requests for Google to the double; `hosts` are their original addresses."""
 
     def __init__(self, double: FakeVertexServer) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ def private_key() -> str:
 
 @pytest.fixture
 def key_file(tmp_path: Path, private_key: str, double: FakeVertexServer) -> Path:
-    """A service account's key whose token service is the double."""
+    """A service account key whose token service is the double."""
     path = tmp_path / "secret-place.json"
     content = {
         "type": "service_account",
@@ -256,7 +256,7 @@ def test_a_replaced_key_is_read_again(google: Place, key_file: Path) -> None:
 
 
 class TimeoutRecorder(HTTPAdapter):
-    """Remembers the time limit that each request goes out with."""
+    """Records the time limit of each request."""
 
     def __init__(self) -> None:
         super().__init__()

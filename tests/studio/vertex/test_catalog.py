@@ -1,4 +1,4 @@
-"""The catalogue is data that people edit: these hold it together."""
+"""The model catalog is edited by hand, so its consistency is tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same client against the engine itself: a job from its dataset to its answers, over real HTTP."""
+"""The client with the real engine: a job from its dataset to its answers over HTTP."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_job_succeeds_and_its_metrics_are_read(vertex: Vertex, tuned: dict[str, 
     steps = int(tuned["tuningDataStats"]["supervisedTuningDataStats"]["tuningStepCount"])
     assert [step for step, _, _ in curves["/train_total_loss"]] == list(range(1, steps + 1))
     assert curves["/eval_total_loss"][-1][0] == steps
-    # The other way of reading, which long series take, tells the same.
+    # Long series are read in another way, with the same result.
     for one in series:
         one["maxStep"] = 1000
     assert vertex.read_time_series(series) == curves

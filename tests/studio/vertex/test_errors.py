@@ -1,4 +1,4 @@
-"""Every way a call can fail, made to happen on a real connection, and what the caller then knows."""
+"""Each way a call can fail, on a real connection, and what the caller knows afterwards."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_errors_never_contain_the_token(hasty: Vertex, double: FakeVertexServer,
     double.queue_answers(UNKNOWN[case] if case in UNKNOWN else REFUSALS[case][0])
     with pytest.raises(VertexError) as caught:
         hasty.create_tuning_job("us-central1", {})
-    wait_until(lambda: double.asked, 10)  # a client that does not wait may be faster than the server
+    wait_until(lambda: double.asked, 10)  # without waiting, the client may be faster than the server
     assert double.asked[0].headers["authorization"] == f"Bearer {CANARY}"
     shown = str(caught.value) + repr(caught.value) + "".join(traceback.format_exception(caught.value))
     assert CANARY not in shown

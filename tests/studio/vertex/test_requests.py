@@ -1,4 +1,4 @@
-"""What leaves for Vertex AI equals what Google's own clients, and the reference page's curl, really sent."""
+"""Requests to Vertex AI equal those captured from Google's clients and the reference page's curl."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def strip_version(path: str) -> str:
 
 
 def assert_same_request(asked: ReceivedRequest, exchange: dict[str, Any]) -> None:
-    """Method, path after the version, query, and body as a value."""
+    """Return method, path after the version, query, and parsed body."""
     wanted = exchange["request"]
     query = [(name, value) for name, value in wanted["query"] if name != "$alt"]
     assert (asked.method, strip_version(asked.path)) == (wanted["method"], strip_version(wanted["path"]))
@@ -176,7 +176,7 @@ def test_metrics_are_found_like_in_googles_notebook(vertex: Vertex, double: Fake
     series = vertex.list_time_series(EXPERIMENT)
     assert_same_request(double.asked[0], context)
     assert_same_request(double.asked[2], listed)
-    # The SDK writes the project's id where the server's own name has its number: both are the same.
+    # The SDK writes the project's id where the server writes its number; both name the same project.
     children["request"]["path"] = children["request"]["path"].replace("myproject", "123456789012")
     assert_same_request(double.asked[1], children)
     assert [one["displayName"] for one in series] == [

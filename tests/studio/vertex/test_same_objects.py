@@ -1,4 +1,4 @@
-"""The same meant, the same sent: our requests for objects beside those of google-cloud-storage by itself."""
+"""Our object requests equal those that google-cloud-storage itself sends."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_object_requests_match_the_client_library(
 ) -> None:
     wanted = load_exchanges(case.capture)[case.request]["request"]
     double.otherwise = lambda asked: json_answer({"size": "1", "generation": "7"})
-    # What came back is no object that was sent, and is refused; only what was asked is looked at.
+    # The answer is not the sent object and is rejected; only the request is compared.
     with suppress(VertexError):
         case.act(storage)
     asked = next(one for one in double.asked if one.path == wanted["path"])
@@ -82,6 +82,6 @@ def captured_parts(wanted: Json) -> Any:
 
 
 def split_multipart(text: str) -> list[str]:
-    """The parts, without the boundary, which each client draws anew."""
+    """Return the parts without the boundary, which is random."""
     boundary = text.partition("\r\n")[0]
     return text.split(boundary)

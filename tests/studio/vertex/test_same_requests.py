@@ -34,7 +34,7 @@ SAMPLES = "gs://cloud-samples-data/ai-platform/generative_ai"
 
 @dataclass(frozen=True)
 class Case:
-    """A capture, which of its requests, our way to say it, and the fields that only the capture has."""
+    """A capture, the index of its request, our call, and the fields that only the capture has."""
 
     capture: str
     act: Callable[[Vertex], Any]
@@ -44,7 +44,7 @@ class Case:
 
 
 def build_job_body(base_model: str, training: str, **chosen: Any) -> Json:
-    """The body that the wizard's answers become."""
+    """The body built from the wizard's answers."""
     validation = chosen.pop("validation", None)
     defaults = {
         "tuned_model_display_name": "",
@@ -288,7 +288,7 @@ def test_requests_match_the_client_library(vertex: Vertex, double: FakeVertexSer
     wanted = load_exchanges(case.capture)[case.request]["request"]
     double.otherwise = lambda asked: json_answer({"name": "1"})
     with pytest.MonkeyPatch.context() as patch:
-        # What comes back to a stream is no stream; only what was asked is looked at.
+        # The answer is not a stream; only the request is compared.
         patch.setattr("studio.vertex.client.iter_responses", lambda response: iter(()))
         case.act(vertex)
     [asked] = double.asked
@@ -308,10 +308,10 @@ def comparable_query(query: list[Any]) -> list[tuple[str, str]]:
 
 
 def normalize_body(message: str, body: Any) -> Json:
-    """The body in its one form, without what means the same as nothing."""
+    """Return the normalized body without default values."""
     raw = body["_raw"] if isinstance(body, dict) and "_raw" in body else None
     read = normalize_message(message, lenient_json.parse_json(raw) if raw else body or {})
-    # Vertex AI ignores the role of an instruction, and reads the page's own USER as user.
+    # Vertex AI ignores the role of an instruction, and reads the reference page's USER as user.
     read.get("systemInstruction", {}).pop("role", None)
     for content in read.get("contents", []):
         content["role"] = content["role"].lower()
@@ -328,7 +328,7 @@ def drop_empty(value: Any) -> Any:
 
 
 def remove_field(body: Json, path: list[str]) -> None:
-    """Take the field out; it must be there, or the list of what is only theirs is too long."""
+    """Remove the field; it must exist, so that the case lists no field needlessly."""
     if len(path) > 1:
         remove_field(body[path[0]], path[1:])
     else:

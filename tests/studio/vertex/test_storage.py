@@ -1,4 +1,4 @@
-"""Objects: what Google's library asks for us; streams instead of whole files; errors of ours."""
+"""Objects: the requests of Google's library, streaming instead of whole files, and our errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def assert_same_request(asked: ReceivedRequest, exchange: dict[str, Any]) -> None:
-    """Method, path, and everything the query says but how to print."""
+    """Return method, path, and the query without output options."""
     wanted = exchange["request"]
     assert (asked.method, asked.path) == (wanted["method"], wanted["path"])
     query = dict(map(tuple, wanted["query"]))
@@ -65,7 +65,7 @@ def error_answer(code: int, reason: str) -> Answer:
 
 
 class GeneratedFile(io.RawIOBase):
-    """`size` bytes that are made while they are read; remembers the largest portion asked for."""
+    """`size` bytes generated while they are read; records the largest read."""
 
     def __init__(self, size: int) -> None:
         self.size, self.position, self.largest = size, 0, 0
@@ -122,7 +122,7 @@ def test_listing_has_folders_and_a_next_page(storage: Storage, double: FakeVerte
 
 
 def test_next_page_is_requested_by_its_token(storage: Storage, double: FakeVertexServer) -> None:
-    """A page may hold folders only; it is one request all the same."""
+    """A page with folders only is still one request."""
     double.queue_answers(
         json_answer({"prefixes": ["a/", "b/"], "nextPageToken": "a b+/="}),
         json_answer({"items": [make_object(b"", "z.jsonl")]}),
@@ -260,7 +260,7 @@ def test_errors_hide_the_upload_session_url(storage: Storage, double: FakeVertex
 
 
 def serve_ranges(content: bytes, generation: str) -> Callable[[ReceivedRequest], Answer]:
-    """Answers ranged reads of `content` as Cloud Storage does."""
+    """Answers range requests for `content` like Cloud Storage."""
 
     def answer_range(asked: ReceivedRequest) -> Answer:
         first, last = map(int, asked.headers["range"].removeprefix("bytes=").split("-"))

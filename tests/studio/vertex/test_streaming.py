@@ -1,4 +1,4 @@
-"""A streamed answer: piece by piece, to its end, or told apart from one that was cut."""
+"""Streamed answers: read piece by piece, and complete ones told apart from interrupted ones."""
 
 from __future__ import annotations
 

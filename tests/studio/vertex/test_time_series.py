@@ -1,4 +1,4 @@
-"""Points from answers: in order, one a step, zero where an answer leaves something out."""
+"""Points of answers: sorted, one per step, zero for missing fields."""
 
 from __future__ import annotations
 

@@ -224,8 +224,8 @@ CASES = {
             " Test the checkpoints instead."
         ],
         [
-            "サービスに検証損失の記録がありません。どのチェックポイントが最良かはトレーニング損失からは"
-            "判断できません。テストして比べてください。"
+            "サービスに検証損失が記録されていません。トレーニング損失からは、どのチェックポイントが最良か"
+            "判断できません。チェックポイントをテストして比べてください。"
         ],
         kinds=("no_evaluation",),
     ),
@@ -234,8 +234,8 @@ CASES = {
         FALL,
         ["Training loss is NaN or infinite at 2 steps. The first gap in the curve is at step 51.", FALLING],
         [
-            "2 個のステップで、トレーニング損失が NaN または無限大です。その箇所で曲線が途切れます。"
-            "最初はステップ 51 です。",
+            "2 個のステップで、トレーニング損失が NaN または無限大です。曲線が最初に途切れるのは"
+            "ステップ 51 です。",
             FALLING_JA,
         ],
         training=replace_values(TRAINING, at50=NAN, at70=float("inf")),
@@ -244,10 +244,7 @@ CASES = {
     "NaN in one evaluation": Case(
         replace_values(VALLEY[:6], at1=NAN),
         ["Validation loss is NaN or infinite at 1 step. The first gap in the curve is at step 40."],
-        [
-            "1 個のステップで、検証損失が NaN または無限大です。その箇所で曲線が途切れます。"
-            "最初はステップ 40 です。"
-        ],
+        ["1 個のステップで、検証損失が NaN または無限大です。曲線が最初に途切れるのはステップ 40 です。"],
         run=make_run(**GOING),
         kinds=("not_a_number", "kept"),
     ),

@@ -112,7 +112,7 @@ curl:
 	@.ci/need curl curl
 
 browser:
-	@.ci/need chromium chromium chromium-browser google-chrome
+	@.ci/need chromium-headless-shell chromium-headless-shell chromium chromium-browser google-chrome
 
 gettext:
 	@.ci/need gettext msgfmt

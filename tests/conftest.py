@@ -79,6 +79,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for server in ("engine", "stack"):
             if server in fixtures:
                 item.add_marker(pytest.mark.xdist_group(server))
+        if item.get_closest_marker("engine") and item.get_closest_marker("journey"):
+            raise pytest.UsageError(
+                f"{item.nodeid} is engine and journey: .ci/test would run it in neither part."
+            )
 
 
 class ServerScheduling(LoadScopeScheduling):

@@ -97,6 +97,7 @@ def test_public_host_requires_a_token_file(tmp_path: Path) -> None:
     assert (ended.returncode, "Pass --token-file" in ended.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_second_engine_on_the_same_root_or_port_exits_with_a_message(engine: Engine, tmp_path: Path) -> None:
     port = engine.url.rpartition(":")[2]
     second = start_engine("--port", "0", "--root", str(engine.root))

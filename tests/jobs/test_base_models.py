@@ -48,6 +48,7 @@ def test_a_model_added_to_the_engine_can_be_chosen(
     assert client.get(reverse("jobs:dataset", args=[project.slug, draft.pk])).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.engine
 def test_the_engine_tunes_every_model_it_lists(with_another: Engine) -> None:
     listed = with_another.get("v1beta1/publishers/google/models").json()["publisherModels"]

@@ -124,6 +124,7 @@ def test_query_parameters_of_gapic_clients_are_accepted(engine: Engine, tuned: d
     assert isinstance(engine.post(stream, QUESTION).json(), list)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["123456789012", "my-project"])
 def test_project_is_an_id_or_a_number_and_every_name_resolves(
     engine: Engine, spec: dict[str, Any], project: str

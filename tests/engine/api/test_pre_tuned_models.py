@@ -62,6 +62,7 @@ def test_continued_job_starts_at_the_loss_of_its_parent(
     assert after[4] != after[0]
 
 
+@pytest.mark.slow
 def test_job_can_start_from_an_earlier_checkpoint(engine: Engine, parent: dict[str, Any], model: str) -> None:
     asked = {"tuned_model_name": f"{model}@default", "checkpoint_id": "1"}
     job = engine.wait(continue_tuning(engine, asked, tunedModelDisplayName="another"))
@@ -159,6 +160,7 @@ def undeploy_and_delete_endpoints(engine: Engine, job: dict[str, Any]) -> None:
         engine.post(f"{endpoint}:undeployModel", {"deployedModelId": served}).raise_for_status()
 
 
+@pytest.mark.slow
 def test_versions_are_changed_and_deleted_individually(engine: Engine) -> None:
     first = engine.wait(engine.tune())
     model = first["tunedModel"]["model"].removesuffix("@1")
@@ -198,6 +200,7 @@ def test_versions_are_changed_and_deleted_individually(engine: Engine) -> None:
     assert engine.get(f"v1/{model}:listVersions").status_code == 404
 
 
+@pytest.mark.slow
 def test_deleting_the_parent_does_not_affect_the_job(engine: Engine) -> None:
     """The job keeps the weights that it begins with."""
     first = engine.wait(engine.tune())

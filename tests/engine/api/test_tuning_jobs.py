@@ -49,6 +49,7 @@ def test_v1beta1_reports_stage_and_progress_of_a_running_job(engine: Engine) -> 
         engine.post(f"v1/{one['name']}:cancel")
 
 
+@pytest.mark.slow
 def test_export_last_checkpoint_only_exports_one_checkpoint(engine: Engine) -> None:
     spec = {
         "trainingDatasetUri": engine.upload_examples("last.jsonl", 4),
@@ -110,6 +111,7 @@ def test_pending_job_is_cancelled_without_running(engine: Engine) -> None:
     engine.post(f"v1/{first['name']}:cancel")
 
 
+@pytest.mark.slow
 def test_job_data_stay_as_they_were_at_creation(engine: Engine) -> None:
     first = engine.tune(epochs=5000)
     job = engine.tune(examples=6)
@@ -210,6 +212,7 @@ def test_a_wrong_field_of_the_spec_is_named(engine: Engine, change: dict[str, An
     assert [found["field"] for found in error["details"][0]["fieldViolations"]] == [f"{SPEC}.{field}"]
 
 
+@pytest.mark.slow
 def test_unused_fields_are_returned_unchanged_and_evaluations_are_reported_as_not_run(
     engine: Engine,
 ) -> None:

@@ -213,6 +213,7 @@ def test_muon_makes_a_matrix_orthogonal() -> None:
         assert 0.5 < singular.min() <= singular.max() < 1.5
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_is_reproducible(
     tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,7 +260,7 @@ def test_a_full_disk_does_not_end_the_queue(
         write(self, state, **changes)
 
     monkeypatch.setattr(JobFolder, "write_state", fail_first_writes)
-    monkeypatch.setattr("engine.queue.trainer_process.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
     wait_for(lambda: read_state(folder) == "SUCCEEDED")
     assert next(calls) > 5
@@ -275,7 +275,7 @@ def test_unreadable_job_does_not_end_the_queue(
     folder, broken = act("works"), act("works")
     about = (broken.path / "job.json").read_bytes()
     (broken.path / "job.json").write_bytes(b"{")
-    monkeypatch.setattr("engine.queue.trainer_process.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("engine.queue.runner.RETRY_AFTER", 0.1)
     start()
     wait_for(lambda: "could not go on" in caplog.text)
     (broken.path / "job.json").write_bytes(about)

@@ -174,6 +174,7 @@ def test_a_viewer_cannot_set_the_default(
     assert browser_of(person(Role.VIEWER)).post(build_url(job, "1")).status_code == 403
 
 
+@pytest.mark.slow
 def test_on_the_engine_the_endpoint_of_the_job_changes(
     project: Project, tuner: User, browser: Client, on_engine: Engine
 ) -> None:

@@ -95,6 +95,7 @@ def test_a_created_job_with_a_lost_answer_is_linked_not_created_again(ready: Tun
     assert len(submission.list_jobs_with_label(ready)) == 1
 
 
+@pytest.mark.slow
 def test_a_draft_can_continue_from_a_tuned_model(
     ready: TuningJob, tuner: User, browser_of: Callable[[User], Client]
 ) -> None:

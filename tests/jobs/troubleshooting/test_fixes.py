@@ -292,6 +292,7 @@ def test_the_fixed_copy_of_a_refused_job_is_accepted_by_the_engine(
     copy.project.vertex().cancel_tuning_job(str(copy.name))
 
 
+@pytest.mark.slow
 def test_a_nan_loss_lowers_the_learning_rate(
     browser: Client, draft: TuningJob, tuner: User, on_real_data: Dataset
 ) -> None:

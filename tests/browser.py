@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-expect.set_options(timeout=30_000)  # trainers and other workers run beside the browser
+expect.set_options(timeout=90_000)  # trainers, other workers and other work run beside the browser
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -64,6 +64,7 @@ def open_watched_page(
     )
     context.add_init_script(NOTE_VIOLATIONS)
     page = context.new_page()
+    page.set_default_timeout(90_000)
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))

@@ -30,7 +30,7 @@ START_SECONDS = 150
 T = TypeVar("T")
 
 
-def wait_until(look: Callable[[], T], seconds: float = 60, every: float = 0.2) -> T:
+def wait_until(look: Callable[[], T], seconds: float = 120, every: float = 0.2) -> T:
     """Return the first true answer of `look`; fail with the last one if none comes in time."""
     deadline = time.monotonic() + seconds
     while True:
@@ -94,7 +94,7 @@ class Stack:
 
     def _first_link(self) -> str:
         """The one-time link follows the address on lines of its own, unless there is an admin already."""
-        if requests.get(f"{self.url}/sign-in/", timeout=30).status_code != 503:
+        if requests.get(f"{self.url}/sign-in/", timeout=120).status_code != 503:
             return ""
         assert self.process and self.process.stdout
         for line in self.process.stdout:
@@ -185,7 +185,7 @@ class Person:
         self.session.headers["Accept-Language"] = "en"
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        answer = self.session.get(urljoin(self.url, path), timeout=60, **options)
+        answer = self.session.get(urljoin(self.url, path), timeout=120, **options)
         assert answer.status_code < 400, f"{path}: {answer.status_code} {answer.text[:500]}"
         return answer
 

@@ -31,7 +31,7 @@ class Engine:
         self.session.trust_env = False
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, f"{self.url}/{path}", timeout=60, **options)
+        return self.session.request(method, f"{self.url}/{path}", timeout=120, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.call("GET", path, **options)
@@ -111,7 +111,7 @@ def _read_address(process: subprocess.Popen[str]) -> str:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
-            requests.get(f"{url}/healthz", timeout=60).raise_for_status()
+            requests.get(f"{url}/healthz", timeout=120).raise_for_status()
         except requests.ConnectionError:
             time.sleep(0.05)
         else:

@@ -24,7 +24,7 @@ PASSWORD = "a long enough password"
 def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]:
     """A watched page of the admin; a form that is rejected with 422 is not an error."""
     with open_watched_page(browser, refusals=(422,), **options) as page:
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         cookies = [
             {"name": name, "value": value, "url": admin.url} for name, value in admin.session.cookies.items()
         ]

@@ -90,7 +90,7 @@ def get_engine_step(stack: Stack) -> int:
     command = next(iter(stack.processes("-m engine --host").values()))
     port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
     name = list_remote_jobs(stack, NAME)[0]["name"]
-    told = requests.get(f"http://127.0.0.1:{port}/v1beta1/{name}", timeout=30).json()
+    told = requests.get(f"http://127.0.0.1:{port}/v1beta1/{name}", timeout=120).json()
     return int(told["tuningJobMetadata"].get("completedStepCount", 0))
 
 

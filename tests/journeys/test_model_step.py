@@ -18,6 +18,13 @@ WRITE = """(box, value) => {
 }"""
 
 
+# The page lets go of a press after three seconds, which a busy machine may take for one response.
+HOLD_EVERY_PRESS = """(() => {
+  const wait = window.setTimeout;
+  window.setTimeout = (act, pause, ...rest) => pause === 3000 ? 0 : wait(act, pause, ...rest);
+})()"""
+
+
 def change_and_wait(page: Page, change: Callable[[], None]) -> None:
     """Do something, and wait until it is saved."""
     with page.expect_response(lambda answer: answer.request.method == "POST" and "/model/" in answer.url):
@@ -50,6 +57,7 @@ def test_reload_keeps_the_input(browser: Browser, admin: Person, draft: str) -> 
 
 def test_response_during_a_click_does_not_cancel_it(browser: Browser, admin: Person, draft: str) -> None:
     with signed_in(browser, admin) as page:
+        page.add_init_script(HOLD_EVERY_PRESS)
         page.goto(draft)
         page.get_by_text("Advanced options").click()
         epochs, error = page.get_by_label("Number of epochs"), page.locator("#id_epoch_count_error")

@@ -27,7 +27,7 @@ LAST_STEP = """() => document.querySelector("[data-chart=loss]")._fullData
 def page(browser: Browser, stack: Stack, admin: Person) -> Iterator[Page]:
     """A signed-in watched page; a console error or a policy violation fails the test."""
     with open_watched_page(browser) as page:
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.goto(f"{stack.url}/sign-in/")
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(PASSWORD)
@@ -109,6 +109,6 @@ def test_second_job_can_be_cancelled(page: Page, stack: Stack, dataset: Callable
 
 def test_first_admin_requires_the_one_time_link(stack: Stack, admin: Person) -> None:
     """The used link and pages without sign-in are refused."""
-    assert requests.get(stack.link, timeout=30).status_code in {404, 410}
-    answer = requests.get(f"{stack.url}/p/local/jobs/", timeout=30, allow_redirects=False)
+    assert requests.get(stack.link, timeout=120).status_code in {404, 410}
+    answer = requests.get(f"{stack.url}/p/local/jobs/", timeout=120, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"].startswith("/sign-in/")) == (302, True)

@@ -22,6 +22,7 @@ from tests.stack import Person, Stack
 
 pytestmark = pytest.mark.journey
 MEGABYTE = 1_000_000
+SLOW = 1.3 * MEGABYTE  # a second
 
 
 class Line:
@@ -73,8 +74,17 @@ class Line:
                     near.close()
                     continue
                 far = socket.create_connection(self.target)
-                Thread(target=self.pump, args=(near, far, True), daemon=True).start()
-                Thread(target=self.pump, args=(far, near, False), daemon=True).start()
+                Thread(target=self.connect, args=(near, far), daemon=True).start()
+
+    def connect(self, near: socket.socket, far: socket.socket) -> None:
+        """Pass bytes on both ways, then close both ends. Only that resets the connection: a browser that is
+        still sending doesn't notice that the other side has ended."""
+        back = Thread(target=self.pump, args=(far, near, False), daemon=True)
+        back.start()
+        self.pump(near, far, True)
+        back.join()
+        near.close()
+        far.close()
 
     def pump(self, source: socket.socket, sink: socket.socket, up: bool) -> None:
         carried = 0
@@ -85,12 +95,9 @@ class Line:
                     carried += len(block)
                     self.wait_while_held(source, carried)
                     if self.slow.is_set():
-                        time.sleep(0.05)
+                        time.sleep(len(block) / SLOW)
                 sink.sendall(block)
-        for end in (
-            source,
-            sink,
-        ):  # closed when both directions have ended: the number may be in use again by then
+        for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
@@ -121,7 +128,7 @@ def visit(browser: Browser, line: Line, admin: Person) -> Iterator[Callable[...,
         context = browser.new_context(locale="en-US", **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(90_000)
         page.goto(f"{line.url}/sign-in/")
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill(PASSWORD)

@@ -75,7 +75,7 @@ def wait_for_state(turn: Turn, state: str) -> None:
 
 def open_stream(server: str, reader: requests.Session, turn: Turn) -> requests.Response:
     path = f"{turn.conversation.get_absolute_url()}turns/{turn.pk}/stream/"
-    return reader.get(server + path, stream=True, timeout=60)
+    return reader.get(server + path, stream=True, timeout=120)
 
 
 def test_text_is_streamed_and_a_leaving_reader_closes_a_silent_endpoint(

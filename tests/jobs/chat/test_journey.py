@@ -91,7 +91,7 @@ def test_slider_and_box_agree_and_errors_show_beside_their_field(
 def full_server() -> Iterator[Callable[[], None]]:
     """Occupy all stream slots, including those that an earlier page is still releasing; call it to free
     them."""
-    taken = [sse.slots.acquire(timeout=60) for _ in range(sse.MAX_STREAMS)]
+    taken = [sse.slots.acquire(timeout=120) for _ in range(sse.MAX_STREAMS)]
 
     def free() -> None:
         while taken:

@@ -402,7 +402,7 @@ def test_a_busy_worker_answers_503_with_retry_after(
 def wait_for_all_slots() -> None:
     """Wait until streams of earlier tests have released their slots."""
     gc.collect()
-    taken = [sse.slots.acquire(timeout=60) for _ in range(sse.MAX_STREAMS)]
+    taken = [sse.slots.acquire(timeout=120) for _ in range(sse.MAX_STREAMS)]
     for _slot in filter(None, taken):
         sse.slots.release()
     assert all(taken)

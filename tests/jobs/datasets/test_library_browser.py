@@ -28,7 +28,7 @@ DRAWN = """id => {
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
-def wait_until(page: Page, look: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_until(page: Page, look: Callable[[], Any], seconds: float = 120) -> Any:
     """Waits from outside: a condition that the page itself evaluates is refused by its policy."""
     for _ in range(round(seconds * 10)):
         if found := look():

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.filterwarnings("ignore:No directory at"),
 ]
-expect.set_options(timeout=30_000)
 LIST = "/p/local/jobs/"
 ASKED = re.compile(rf"{LIST}\?$")
 BOX = "id => document.getElementById(id).getBoundingClientRect().toJSON()"
@@ -64,7 +63,7 @@ def find_selection_bar(page: Page) -> Locator:
 def wait_for_refresh(page: Page) -> None:
     """Waits until the list has been swapped for a new one."""
     page.locator("#jobs").evaluate("element => (element.dataset.old = 'yes')")
-    expect(page.locator("#jobs:not([data-old])")).to_be_attached(timeout=30_000)
+    expect(page.locator("#jobs:not([data-old])")).to_be_attached()
 
 
 @pytest.mark.parametrize("visit", [{"viewport": {"width": 700, "height": 800}}], indirect=True)

@@ -38,7 +38,7 @@ def ready(project: Project, tuner: User, on_engine: Engine) -> TuningJob:
     return draft
 
 
-def poll_until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 90) -> None:
+def poll_until(job: TuningJob, holds: Callable[[TuningJob], bool], seconds: float = 240) -> None:
     """Poll like the beat, without its pauses."""
     deadline = time.monotonic() + seconds
     while not holds(job):

@@ -188,7 +188,7 @@ def fake_curl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_in_bash(text: str, fake: Path) -> tuple[list[str], str]:
     environment = {**os.environ, "PATH": f"{fake}:{os.environ['PATH']}", "ENGINE_TOKEN": "t0ken"}
-    done = subprocess.run(["bash", "-c", text], env=environment, capture_output=True, timeout=30, check=True)
+    done = subprocess.run(["bash", "-c", text], env=environment, capture_output=True, timeout=120, check=True)
     *arguments, stdin = done.stdout.decode().split("\0")
     return arguments, stdin
 
@@ -251,7 +251,7 @@ def test_curl_snippet_creates_the_requested_job(full: TuningJob, on_engine: Engi
     curl = next(snippet for snippet in RequestPanel(full).snippets if snippet.key == "curl")
     environment = {**os.environ, "no_proxy": "*"}
     done = subprocess.run(
-        ["bash", "-c", curl.text], env=environment, capture_output=True, text=True, timeout=60, check=True
+        ["bash", "-c", curl.text], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
     created = json.loads(done.stdout)
     assert "name" in created, created

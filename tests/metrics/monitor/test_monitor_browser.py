@@ -83,7 +83,7 @@ def read_x_range(page: Page, chart: str = "loss") -> list[float]:
     return page.evaluate(RANGE, chart)
 
 
-def until(page: Page, look: Callable[[], Any], seconds: float = 60) -> None:
+def until(page: Page, look: Callable[[], Any], seconds: float = 120) -> None:
     """Waits from outside: a condition that the page itself evaluates is refused by its policy."""
     for _ in range(round(seconds * 10)):
         if look():

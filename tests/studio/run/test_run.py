@@ -40,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def get_health(stack: Stack) -> dict[str, Any]:
     """Return /healthz, or {} while the web process is down."""
     try:
-        answer: dict[str, Any] = requests.get(f"{stack.url}/healthz", timeout=60).json()
+        answer: dict[str, Any] = requests.get(f"{stack.url}/healthz", timeout=120).json()
     except requests.RequestException:
         return {}
     return answer
@@ -80,7 +80,7 @@ def test_every_part_is_up_and_the_first_admin_gets_a_link(stack: Stack) -> None:
     parts = ["database", "broker", "worker", "beat", "engine"]
     wait_until(lambda: get_health(stack) == {"status": "ok", "parts": dict.fromkeys(parts, "ok")})
     assert all(stack.processes(words) for words in PARTS.values()), stack.processes()
-    assert requests.get(stack.link, timeout=60).status_code == 200
+    assert requests.get(stack.link, timeout=120).status_code == 200
 
 
 def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
@@ -93,12 +93,12 @@ def test_a_new_link_leads_to_the_running_address(stack: Stack) -> None:
         timeout=120,
     )
     assert told.stdout.startswith(f"{stack.url}/join/"), told
-    assert requests.get(told.stdout.strip(), timeout=60).status_code == 200
-    assert requests.get(stack.link, timeout=60).status_code == 410
+    assert requests.get(told.stdout.strip(), timeout=120).status_code == 200
+    assert requests.get(stack.link, timeout=120).status_code == 410
 
 
 def test_pages_return_503_before_the_first_admin(stack: Stack) -> None:
-    assert requests.get(f"{stack.url}/p/local/jobs/", timeout=60).status_code == 503
+    assert requests.get(f"{stack.url}/p/local/jobs/", timeout=120).status_code == 503
 
 
 def test_sockets_are_private_and_named_in_the_record(stack: Stack) -> None:

@@ -99,9 +99,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return ServerScheduling(config, log)
 
 
-def pytest_unconfigure() -> None:
-    """What keeps Python from ending once all tests are over is told as well, and ended."""
-    faulthandler.dump_traceback_later(60, exit=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Groups reach the scheduler as the end of a test's id; without it each worker starts every server."""
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    for item in session.items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError("pytest-xdist doesn't group tests with this version of pytest.")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """What keeps Python from ending once all tests are over is told as well, and ended. A worker may have to
+    wait for the others."""
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(60, exit=True)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Runner]]:
 
 
 @pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+def launches(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
     """Every trainer and spare since, in their order."""
     found: list[subprocess.Popen[bytes]] = []
 
@@ -71,7 +71,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+def state_changes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """(id of the job, state) as they are written, however short a state lasts."""
     found: list[tuple[str, str]] = []
     write = JobFolder.write_state
@@ -156,29 +156,29 @@ def test_a_trainer_that_makes_progress_may_crash_more_often(act: Act, start: Cal
 
 @pytest.mark.fault
 def test_silent_trainer_is_killed_and_the_job_fails(
-    act: Act, start: Callable[..., Runner], launched: list[subprocess.Popen[bytes]]
+    act: Act, start: Callable[..., Runner], launches: list[subprocess.Popen[bytes]]
 ) -> None:
     folder = act("falls silent")
     start(patience=0.3)
     wait_for(lambda: read_state(folder) == "FAILED")
-    assert [trainer.returncode for trainer in launched] == [-signal.SIGKILL] * 4
+    assert [trainer.returncode for trainer in launches] == [-signal.SIGKILL] * 4
     assert "was silent for" in folder.state["error"]["message"]
 
 
 @pytest.mark.fault
 def test_a_stopped_trainer_is_replaced(
-    act: Act, start: Callable[..., Runner], launched: list[subprocess.Popen[bytes]]
+    act: Act, start: Callable[..., Runner], launches: list[subprocess.Popen[bytes]]
 ) -> None:
     folder = act("stops once")
     start(patience=0.5)
     wait_for(lambda: folder.is_finished)
     assert read_state(folder) == "SUCCEEDED"
-    assert [trainer.returncode for trainer in launched] == [-signal.SIGKILL, 0]
+    assert [trainer.returncode for trainer in launches] == [-signal.SIGKILL, 0]
 
 
 @pytest.mark.parametrize("part", ["works on", "hears nothing"])
 def test_cancel_kills_a_trainer_that_ignores_it(
-    act: Act, start: Callable[..., Runner], part: str, written: list[tuple[str, str]]
+    act: Act, start: Callable[..., Runner], part: str, state_changes: list[tuple[str, str]]
 ) -> None:
     folder = act(part)
     runner = start(grace=0.3)
@@ -186,7 +186,7 @@ def test_cancel_kills_a_trainer_that_ignores_it(
     folder.request_cancel()
     runner.wake()
     wait_for(lambda: folder.is_finished)
-    assert (folder.id, "CANCELLING") in written
+    assert (folder.id, "CANCELLING") in state_changes
     assert folder.state["error"]["code"] == 1
     assert read_state(folder) == "CANCELLED"
     assert not process.is_running()

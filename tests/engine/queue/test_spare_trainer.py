@@ -19,7 +19,7 @@ from engine.queue.spare_trainer import Spare, SpareKeeper
 from tests.engine.job_folders import values, weights
 from tests.engine.queue.test_runner import Act, MakeJob, find_trainer, read_state, wait_for
 from tests.engine.queue.test_runner import act as act
-from tests.engine.queue.test_runner import launched as launched
+from tests.engine.queue.test_runner import launches as launches
 from tests.engine.queue.test_runner import start as start
 from tests.engine.running_engine import run_engine
 from tests.paths import ROOT
@@ -147,13 +147,13 @@ def test_spare_stays_where_the_job_cannot_start(act: Act, keeper: SpareKeeper) -
 
 
 def test_spare_ends_after_its_time_without_a_job(
-    act: Act, start: Start, launched: list[subprocess.Popen[bytes]]
+    act: Act, start: Start, launches: list[subprocess.Popen[bytes]]
 ) -> None:
     runner = start(spare_timeout=0.5)
     wait_for(
-        lambda: launched or runner.warm_up()
+        lambda: launches or runner.warm_up()
     )  # where half a second passes before it starts, it never does
-    wait_for(lambda: launched[0].returncode is not None)
+    wait_for(lambda: launches[0].returncode is not None)
     wait_for(lambda: runner.describe_spare() is None)
 
 

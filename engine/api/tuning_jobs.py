@@ -19,7 +19,7 @@ from engine.gcs.object_store import StoredObject
 from engine.protojson import message_reader
 from engine.protojson.errors import ApiError, Violation, combine_violations, not_implemented
 from engine.protojson.pagination import build_list_response
-from engine.queue.job_folder import FINAL_STATES, JobFolder, utc_now
+from engine.queue.job_folder import FINAL_STATES, JobFolder, build_first_state, utc_now
 from engine.services import root, runner, store
 
 Json = dict[str, Any]
@@ -38,7 +38,8 @@ def create_tuning_job(request: HttpRequest, place: Place) -> HttpResponse:
         refuse_duplicate(place, body)
         folder = create_job_folder(place, body)
     runner().wake()
-    return message_reader.json_response(tuning_job_resource(place, folder))
+    resource = tuning_job_resource(place, folder, build_first_state(folder.job))
+    return message_reader.json_response(resource)
 
 
 def refuse_duplicate(place: Place, body: Json) -> None:
@@ -143,9 +144,9 @@ def rebase_tuned_model(request: HttpRequest, place: Place) -> HttpResponse:
     raise not_implemented("rebaseTunedModel")
 
 
-def tuning_job_resource(place: Place, folder: JobFolder) -> Json:
-    """The job as a TuningJob of the place's API version."""
-    job, state = folder.job, folder.state
+def tuning_job_resource(place: Place, folder: JobFolder, state: Json | None = None) -> Json:
+    """The job as a TuningJob of the place's API version; in its present state if none is given."""
+    job, state = folder.job, state or folder.state
     answer: Json = {
         "name": place.resource_name("tuningJobs", folder.id),
         **_request_fields(job["request"], place.version),

@@ -63,7 +63,7 @@ class JobFolder:
             if pre_tuned:
                 shutil.copyfile(pre_tuned, folder / "pre_tuned.safetensors")
             write_json(folder / "job.json", job)
-            write_json(folder / "state.json", {"state": "JOB_STATE_PENDING", "updateTime": utc_now()})
+            write_json(folder / "state.json", build_first_state(job))
             (folder / "reserve").write_bytes(bytes(RESERVE))
         return cls(path)
 
@@ -169,6 +169,11 @@ class JobFolder:
         """The points so far, or those after `since_step`, in the order of their writing."""
         after = -1 if since_step is None else since_step
         return [point for point in metrics_log.read_points(self.metrics_file) if point["step"] > after]
+
+
+def build_first_state(job: dict[str, Any]) -> dict[str, Any]:
+    """The state of a job as it is created; the runner may change it at once."""
+    return {"state": "JOB_STATE_PENDING", "updateTime": job["createTime"]}
 
 
 def utc_now() -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from engine.api.resource_names import Place
+from engine.api.tuning_jobs import tuning_job_resource
+from engine.queue.job_folder import JobFolder, build_first_state, utc_now
 from tests.engine.running_engine import PROJECT, Engine
 
 SPEC = "tuning_job.supervised_tuning_spec"
@@ -26,6 +30,17 @@ def test_a_job_runs_from_pending_to_a_tuned_model(tuned: dict[str, Any]) -> None
     stats = tuned["tuningDataStats"]["supervisedTuningDataStats"]
     assert (stats["tuningDatasetExampleCount"], stats["tuningStepCount"]) == ("8", "4")
     assert "tuningJobMetadata" not in tuned
+
+
+def test_the_answer_to_create_shows_the_job_as_created(make_job: Callable[..., JobFolder]) -> None:
+    """An idle runner may start the job before the answer is written."""
+    folder = make_job()
+    folder.write_state("RUNNING", startTime=utc_now())
+    place = Place("v1", "myproject", "us-central1")
+    created = tuning_job_resource(place, folder, build_first_state(folder.job))
+    assert (created["state"], created["updateTime"]) == ("JOB_STATE_PENDING", created["createTime"])
+    assert "startTime" not in created
+    assert tuning_job_resource(place, folder)["state"] == "JOB_STATE_RUNNING"
 
 
 def test_v1beta1_adds_progress_fields(engine: Engine, tuned: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ from jobs.request.body import build_tuning_request
 from jobs.tuning_job_resource import Checkpoint, HyperParameter, Progress
 from studio.celery import send_on_commit
 from studio.models import AuditEntry, Project
+from studio.projects.places import ADAPTER_BUCKET
 from studio.vertex import job_states
 
 if TYPE_CHECKING:
@@ -113,6 +114,15 @@ class TuningJob(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("jobs:model" if self.is_draft else "jobs:detail", args=[self.project.slug, self.pk])
+
+    @classmethod
+    def names_object(cls, project: Project, uri: str, generation: int | None) -> bool:
+        """Whether the object, or the folder, holds adapters of one of the project's jobs on the engine."""
+        bucket, _slash, name = uri.removeprefix("gs://").partition("/")
+        job, slash, _file = name.partition("/")
+        if bucket != ADAPTER_BUCKET or not slash or not project.on_engine:
+            return False
+        return cls.objects.filter(project=project, name__endswith=f"/tuningJobs/{job}").exists()
 
     # ---- verbs ----
 

@@ -1,4 +1,4 @@
-"""Checks before a draft can start, and the choices allowed in it (pure, from draft and model catalog)."""
+"""Checks before a draft can start, and the choices allowed in it, from draft, project and model catalog."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from jobs.base_models import apply_price
 from jobs.datasets.check.model_limits import Purpose, check_model_limits
 from jobs.datasets.check.report import Problem
+from jobs.tuned_models import owns_tuned_model
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 from studio.vertex.resource_names import region_of
@@ -69,6 +70,8 @@ def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:
         yield Obstacle(_("Choose an adapter size that the base model supports."), "adapter_size")
     if job.pre_tuned_model and region_of(job.pre_tuned_model) != job.location:
         yield Obstacle(_("Choose the region of the pre-tuned model."), "location")
+    if job.pre_tuned_model and not owns_tuned_model(job.project, job.pre_tuned_model):
+        yield Obstacle(_("Choose a pre-tuned model of this project."), "pre_tuned_model")
     if job.kms_key_name and job.project.on_engine:
         yield Obstacle(_("The engine doesn’t support encryption keys. Remove the key."), "kms_key_name")
     elif job.kms_key_name and region_of(job.kms_key_name) != job.location:

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from studio.projects.places import Places, ProjectStorage
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
-from studio.vertex.storage import Storage
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -46,7 +46,8 @@ class Project(models.Model):
     """A place to tune: a Google Cloud project, or the engine of this installation.
 
     `credentials_file` is the path of a service-account file on the server (blank: application default
-    credentials); its content is never stored in the database.
+    credentials); its content is never stored in the database. `shared_places` are folders, gs://bucket/folder/,
+    that the project may use besides its own.
     """
 
     slug = models.SlugField(unique=True, max_length=63)
@@ -55,6 +56,7 @@ class Project(models.Model):
     project_id = models.CharField(max_length=63)
     regions = models.JSONField(default=list)
     bucket = models.CharField(max_length=63, blank=True)
+    shared_places = models.JSONField(default=list, blank=True)
     credentials_file = models.CharField(max_length=500, blank=True)
     quota_project = models.CharField(max_length=63, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -96,8 +98,13 @@ class Project(models.Model):
     def vertex(self) -> Vertex:
         return Vertex(self.place())
 
-    def storage(self) -> Storage:
-        return Storage(self.place())
+    def storage_places(self) -> Places:
+        return Places(self)
+
+    def storage(self, pinned: tuple[str, int] | None = None) -> ProjectStorage:
+        """Return the storage that reaches the project's places, and `pinned`: the object with its generation
+        that one of its rows names."""
+        return ProjectStorage(self.place(), Places(self, pinned))
 
     def role_of(self, user: User | AnonymousUser) -> Role | None:
         if user.is_superuser:

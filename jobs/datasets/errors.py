@@ -15,6 +15,8 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.sample_data import get_sample
 from studio.pages.error_messages import explain_error
 from studio.vertex.errors import NotFound, VertexError
+from studio.vertex.gs_folders import is_folder_uri
+from studio.vertex.storage import OutsidePlaces
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -53,6 +55,9 @@ def translate_storage_errors(
         raise Refusal(str(TOO_BIG), "file") from None
     except ingest.NoBucket:
         raise Refusal(str(no_bucket), "upload_to") from None
+    except OutsidePlaces as error:
+        field = "upload_to" if is_folder_uri(error.uri) else "uri"
+        raise Refusal(str(explain_error(error)), field) from None
     except NotFound:
         raise Refusal(_("File not found. Check the path, or upload the file."), "uri") from None
     except VertexError as error:

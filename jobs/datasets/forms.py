@@ -10,12 +10,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from jobs.datasets import gcs_paths
 from jobs.datasets.errors import TOO_BIG, Refusal
 from jobs.datasets.uploads import filenames
 from jobs.datasets.uploads.upload_handler import exceeds_limit
+from studio.models import Project
+from studio.pages.error_messages import explain_error
 from studio.vertex.errors import BadName
-from studio.vertex.storage import parse_gs_uri
+from studio.vertex.gs_folders import parse_folder_uri
+from studio.vertex.storage import OutsidePlaces, parse_gs_uri
 
 NO_FILE = gettext_lazy("Choose a JSONL file.")
 
@@ -36,13 +38,22 @@ def validate_filename(name: str) -> str:
 
 
 class UploadFolderForm(forms.Form):
-    """The folder that uploads go to; blank means the project's bucket."""
+    """The folder that uploads go to, one in the project's places; blank means the project's bucket."""
 
     upload_to = forms.CharField(max_length=1100, required=False)
 
+    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.project = project
+
     def clean_upload_to(self) -> str:
         try:
-            return gcs_paths.parse_folder_uri(self.cleaned_data["upload_to"])
+            folder = parse_folder_uri(self.cleaned_data["upload_to"])
+            if folder:
+                self.project.storage_places().require_folder(folder)
+            return folder
+        except OutsidePlaces as error:
+            raise ValidationError(str(explain_error(error))) from None
         except BadName:
             raise ValidationError(
                 _("This isn’t a Cloud Storage folder. Enter a path like gs://bucket/folder/.")
@@ -58,12 +69,12 @@ class UploadForm(UploadFolderForm):
         return file
 
 
-def clean_upload(request: HttpRequest) -> dict[str, Any]:
+def clean_upload(request: HttpRequest, project: Project) -> dict[str, Any]:
     """Return `file` and `upload_to` of an upload. Raises Refusal; a file that is too large was not written to
     disk, so the form would only miss it."""
     if exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
         raise Refusal(str(TOO_BIG), "file")
-    return clean_form(UploadForm(request.POST, request.FILES))
+    return clean_form(UploadForm(request.POST, request.FILES, project=project))
 
 
 class ExistingFileForm(forms.Form):

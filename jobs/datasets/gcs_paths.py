@@ -1,7 +1,8 @@
 """Buckets, folders and files of Cloud Storage, as a person browses them.
 
-A place is a text: blank (the list of buckets), `gs://bucket/`, or `gs://bucket/folder/`. Every place is
-validated by parse_gs_uri, so that none reaches another path, host or bucket.
+A place is a text: blank (the list of buckets, or of the project's places), `gs://bucket/`, or
+`gs://bucket/folder/`. Every place is validated by parse_gs_uri, so that none reaches another path, host or
+bucket.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from studio.vertex.errors import BadName
-from studio.vertex.storage import Listing, ObjectInfo, Storage, parse_gs_uri
+from studio.projects.places import Places
+from studio.vertex.gs_folders import SCHEME, is_folder_uri, split_folder_uri
+from studio.vertex.storage import Listing, ObjectInfo, Storage
 
-SCHEME = "gs://"
 PER_PAGE = 100
 """Entries on a page of a folder: one request, and short enough to look through."""
 DATASET_SUFFIX = ".jsonl"
@@ -20,10 +21,11 @@ DATASET_SUFFIX = ".jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """`uri` ends in a slash; a bucket is a folder, too."""
+    """`uri` ends in a slash; a bucket is a folder, too. `shared` marks a place shared with the project."""
 
     name: str
     uri: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ class FolderListing:
         return not (self.folders or self.files)
 
 
+def list_places(places: Places) -> FolderListing:
+    """List the project's own folder and those shared with it, which requests nothing."""
+    found = (Folder(uri.removeprefix(SCHEME).rstrip("/"), uri, uri != places.own) for uri in places.folders)
+    return FolderListing("", tuple(found))
+
+
 def list_folder(storage: Storage, place: str, page: str = "") -> FolderListing:
     """List one page of the entries of `place`. Raises VertexError."""
     if not place:
@@ -75,34 +83,6 @@ def build_listing(place: str, listing: Listing) -> FolderListing:
 
 def build_file(info: ObjectInfo, place: str) -> File:
     return File(info.uri.removeprefix(place), info.uri, info.size, info.updated)
-
-
-def split_folder_uri(place: str) -> tuple[str, str]:
-    """Return bucket and prefix of a folder. Raises BadName."""
-    if not place.endswith("/"):
-        raise BadName("A folder's address ends in a slash.")
-    bucket, name = parse_gs_uri(f"{place}x")
-    return bucket, name[:-1]
-
-
-def is_folder_uri(text: str) -> bool:
-    try:
-        split_folder_uri(text)
-    except BadName:
-        return False
-    return True
-
-
-def parse_folder_uri(text: str) -> str:
-    """Return the place that a person typed: the scheme and the last slash may be missing, and spaces around
-    it are ignored. Raises BadName."""
-    bare = text.strip()
-    if not bare or bare == SCHEME:
-        return ""
-    with_scheme = bare if "://" in bare else f"{SCHEME}{bare}"
-    place = with_scheme if with_scheme.endswith("/") else f"{with_scheme}/"
-    split_folder_uri(place)
-    return place
 
 
 def join_folder(place: str, folder: str) -> str:

@@ -24,13 +24,11 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 CONTENT_TYPE = "application/jsonl"
-ENGINE_BUCKET = "tuning-data"
-"""The local engine creates a bucket when it is first used, so its project needs no setting."""
 CLEANINGS = ("cleaned", "converted")
 
 
 class NoBucket(Exception):
-    """Neither the project nor the draft names a bucket to upload to."""
+    """Neither the project nor the draft names a bucket to upload to. On the engine every project has one."""
 
 
 class TooBig(Exception):
@@ -75,7 +73,7 @@ def ingest_existing(project: Project, user: User, uri: str, source: str = Datase
 
 def ingest_sample(project: Project, user: User, data: SampleData, part: Part) -> Dataset:
     """Return a part of the built-in sample data, stored in the project's bucket when it is first used."""
-    uri = f"gs://{get_bucket(project)}/{data.object_name(part)}"
+    uri = f"{get_own_folder(project)}{data.object_name(part)}"
     with data.path(part).open("rb") as file:
         try:
             stored = project.storage().upload(file, uri, CONTENT_TYPE)
@@ -127,11 +125,12 @@ def get_audit_action(dataset: Dataset) -> str:
     return "dataset.clean" if dataset.derivation.get("how") in CLEANINGS else "dataset.add"
 
 
-def get_bucket(project: Project) -> str:
-    bucket = project.bucket or (ENGINE_BUCKET if project.on_engine else "")
-    if not bucket:
+def get_own_folder(project: Project) -> str:
+    """Return the folder that holds what the project stores. Raises NoBucket."""
+    own = project.storage_places().own
+    if not own:
         raise NoBucket
-    return bucket
+    return own
 
 
 def make_object_uri(project: Project, filename: str, folder: str = "") -> str:
@@ -141,7 +140,7 @@ def make_object_uri(project: Project, filename: str, folder: str = "") -> str:
 
 
 def default_folder(project: Project) -> str:
-    return f"gs://{get_bucket(project)}/datasets/"
+    return f"{get_own_folder(project)}datasets/"
 
 
 def make_unique_suffix() -> str:

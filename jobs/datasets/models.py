@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
@@ -16,6 +16,8 @@ from studio.models import AuditEntry, Project
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+    from studio.vertex.storage import Storage
 
 
 class Dataset(models.Model):
@@ -64,9 +66,25 @@ class Dataset(models.Model):
     def folder(self) -> str:
         return self.uri.rpartition("/")[0] + "/"
 
+    @classmethod
+    def names_object(cls, project: Project, uri: str, generation: int | None) -> bool:
+        """Whether a dataset of the project is this version of the object, or any version for None."""
+        rows = cls.objects.filter(project=project, uri=uri)
+        return (rows if generation is None else rows.filter(generation=str(generation))).exists()
+
+    @classmethod
+    def names_within(cls, projects: Sequence[Project], folder: str) -> bool:
+        """Whether a dataset of one of the projects lies in the folder."""
+        return cls.objects.filter(project__in=projects, uri__startswith=folder).exists()
+
+    def storage(self) -> Storage:
+        """Return the storage that reaches this version of the object wherever it lies, also once the row is
+        deleted."""
+        return self.project.storage(pinned=(self.uri, int(self.generation)))
+
     def open(self) -> BinaryIO:
         """Open the pinned version in Cloud Storage. Raises NotFound where it is gone, and VertexError."""
-        return self.project.storage().open(self.uri, int(self.generation))
+        return self.storage().open(self.uri, int(self.generation))
 
     def iter_chunks(self) -> Iterator[bytes]:
         """Yield the bytes of the pinned version in order. Nothing is requested before the first chunk, and

@@ -82,7 +82,7 @@ def add_existing_file(request: Request, project: Project) -> Dataset:
 
 
 def add_upload(request: Request, project: Project) -> Dataset:
-    file = clean_upload(request)["file"]
+    file = clean_upload(request, project)["file"]
     return ingest.ingest_upload(project, request.user, file, file.name)
 
 
@@ -135,7 +135,7 @@ def delete_object(request: Request, dataset: Dataset) -> None:
     if not library.can_delete_object(dataset):
         return
     try:
-        dataset.project.storage().delete(dataset.uri, int(dataset.generation))
+        dataset.storage().delete(dataset.uri, int(dataset.generation))
     except Conflict:
         messages.warning(
             request, _("The file was replaced in the meantime, so it wasn’t deleted from the bucket.")

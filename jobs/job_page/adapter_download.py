@@ -7,19 +7,17 @@ from tempfile import SpooledTemporaryFile
 from typing import IO
 from zipfile import ZipFile
 
+from studio.projects.places import ADAPTER_BUCKET
 from studio.vertex.errors import NotFound
 from studio.vertex.storage import BLOCK, Storage
-
-BUCKET = "studio-adapters"
-"""The engine's read-only bucket with objects JOB/CHECKPOINT/FILE."""
 
 
 def zip_adapter(storage: Storage, job_id: str, checkpoint: int) -> IO[bytes]:
     """Return a zip file of the checkpoint. Raise VertexError (NotFound if the checkpoint doesn't exist)."""
     prefix = f"{job_id}/{checkpoint}/"
-    files = storage.list(BUCKET, prefix).objects
+    files = storage.list(ADAPTER_BUCKET, prefix).objects
     if not files:
-        raise NotFound(f"There is no adapter in gs://{BUCKET}/{prefix}.")
+        raise NotFound(f"There is no adapter in gs://{ADAPTER_BUCKET}/{prefix}.")
     archive: IO[bytes] = SpooledTemporaryFile(max_size=BLOCK)  # noqa: SIM115 (closed with the answer)
     with ZipFile(archive, "w") as zipped:
         for file in files:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from studio.formats import join_sentences
 from studio.vertex import errors
 from studio.vertex.errors import VertexError
+from studio.vertex.storage import OutsidePlaces
 
 Words = tuple[str | Promise, str | Promise, str | Promise]
 
@@ -29,11 +30,24 @@ class Banner:
 
 def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:
     """Return the banner for `error`; what to do differs between the engine (`on_engine`) and Google Cloud."""
+    if isinstance(error, OutsidePlaces):
+        return describe_outside(error.uri)
     title, meaning, action = message_for(error, on_engine)
     code = " ".join(filter(None, [str(error.code or ""), error.reason or error.status]))
     fields = [f"{each.field}: {each.description}" for each in error.violations]
     machine = " · ".join(filter(None, [code, *(fields or [error.message])]))
     return Banner(str(title), str(meaning), str(action), machine)
+
+
+def describe_outside(uri: str) -> Banner:
+    """Return the banner for an address that is none of the project's."""
+    title = (
+        _("This folder is outside this project’s places: %(uri)s.")
+        if uri.endswith("/")
+        else _("This object is outside this project’s places: %(uri)s.")
+    )
+    action = _("An admin can share a place in the project’s settings.")
+    return Banner(str(title) % {"uri": uri}, "", str(action))
 
 
 def message_for(error: VertexError, on_engine: bool) -> Words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from pathlib import Path
@@ -16,6 +17,9 @@ from django.utils.translation import gettext_lazy
 
 from studio.models import Project
 from studio.pages.forms import StyledForm
+from studio.projects.places import BUCKET_NAME, ENGINE_OWN, Places, find_bucket_owners, is_foreign
+from studio.vertex.errors import BadName
+from studio.vertex.gs_folders import SCHEME, parse_folder_uri
 
 if TYPE_CHECKING:
     ProjectModelForm = forms.ModelForm[Project]
@@ -24,14 +28,25 @@ else:
 
 PROJECT_ID = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|[0-9]{6,20}")
 REGION = re.compile(r"[a-z]+-[a-z]+[0-9]{1,2}|us|eu|global")
-BUCKET = re.compile(r"(?!goog)[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 
 
-class RegionsField(forms.CharField):
-    """Regions separated by commas or spaces; the first is the default."""
+class ListField(forms.CharField):
+    """A text that stands for a list of texts."""
+
+    separator = ", "
 
     def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
+        return self.separator.join(value) if isinstance(value, list) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.clean(data) != (initial or []))
+        except ValidationError:
+            return True
+
+
+class RegionsField(ListField):
+    """Regions separated by commas or spaces; the first is the default."""
 
     def clean(self, value: Any) -> list[str]:
         names = re.split(r"[\s,]+", super().clean(value).strip())
@@ -40,18 +55,49 @@ class RegionsField(forms.CharField):
         return list(dict.fromkeys(names))
 
 
+class SharedPlacesField(ListField):
+    """Buckets and folders, one per line, since their names may contain spaces and commas."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
+    separator = "\n"
+
+    def clean(self, value: Any) -> list[str]:
+        lines = filter(None, map(str.strip, super().clean(value).splitlines()))
+        return list(dict.fromkeys(map(parse_shared_place, lines)))
+
+
+def parse_shared_place(text: str) -> str:
+    try:
+        place = parse_folder_uri(text)
+    except BadName:
+        place = ""
+    if not place:
+        raise ValidationError(
+            _("“%(name)s” isn’t a bucket or folder. Enter a path like gs://bucket/folder/.") % {"name": text}
+        )
+    return place
+
+
 class ProjectForm(StyledForm, ProjectModelForm):
     """Settings of a project. Only an admin of the installation may name the credentials file, since the
-    server reads it."""
+    server reads it, and share what belongs to another project."""
 
     regions = RegionsField(
         label=gettext_lazy("Regions"),
         help_text=gettext_lazy("Comma-separated; the first is the default."),
     )
+    shared_places = SharedPlacesField(
+        label=gettext_lazy("Shared places"),
+        required=False,
+        help_text=gettext_lazy(
+            "Buckets and folders that this project may use besides its own, one per line, such as "
+            "gs://bucket/folder/. gs://cloud-samples-data/ is always shared."
+        ),
+    )
 
     class Meta:
         model = Project
-        fields = ["name", "regions", "bucket", "quota_project", "credentials_file"]
+        fields = ["name", "regions", "bucket", "shared_places", "quota_project", "credentials_file"]
         labels = {
             "name": gettext_lazy("Name"),
             "bucket": gettext_lazy("Upload bucket"),
@@ -69,6 +115,7 @@ class ProjectForm(StyledForm, ProjectModelForm):
 
     def __init__(self, *args: Any, actor: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.actor = actor
         if self.instance.on_engine and self.instance.pk:
             for name in ("quota_project", "credentials_file"):
                 del self.fields[name]
@@ -77,7 +124,7 @@ class ProjectForm(StyledForm, ProjectModelForm):
 
     def clean_bucket(self) -> str:
         bucket: str = self.cleaned_data["bucket"].removeprefix("gs://").strip("/")
-        if bucket and not BUCKET.fullmatch(bucket):
+        if bucket and not BUCKET_NAME.fullmatch(bucket):
             raise ValidationError(_("“%(name)s” isn’t a bucket name.") % {"name": bucket})
         return bucket
 
@@ -87,12 +134,42 @@ class ProjectForm(StyledForm, ProjectModelForm):
             raise ValidationError(_("File %(path)s doesn’t exist on the server.") % {"path": path})
         return path
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        # Read again, as another admin may have saved since this page's project was read.
+        before = Project.objects.filter(pk=self.instance.pk).first() or Project()
+        after = copy.copy(self.instance)
+        for name, value in cleaned.items():
+            setattr(after, name, value)
+        if "bucket" in self.changed_data and after.bucket and self._is_bucket_foreign(after):
+            self.add_error("bucket", _("This bucket holds another project’s data. Choose another one."))
+        for place in after.shared_places:
+            if place not in before.shared_places and self._is_place_foreign(after, place):
+                message = _("%(place)s may hold another project’s data. An installation admin can share it.")
+                self.add_error("shared_places", message % {"place": place})
+        return cleaned
+
+    def _is_place_foreign(self, project: Project, place: str) -> bool:
+        return not self.actor.is_superuser and is_foreign(project, place)
+
+    def _is_bucket_foreign(self, project: Project) -> bool:
+        """Whether the bucket gives the project what is another's. An installation admin may give one bucket
+        to several projects: each then has a prefix of its own."""
+        if project.on_engine and ENGINE_OWN.fullmatch(project.bucket):
+            return True
+        if Places(project).unlimited or not is_foreign(project, f"{SCHEME}{project.bucket}/"):
+            return False
+        return not (self.actor.is_superuser and find_bucket_owners(project).exists())
+
 
 class NewProjectForm(ProjectForm):
     """Creates a project; its slug is made from its name."""
 
     class Meta(ProjectForm.Meta):
-        fields = ["name", "backend", "project_id", "regions", "bucket", "quota_project", "credentials_file"]
+        fields = [
+            *("name", "backend", "project_id", "regions", "bucket", "shared_places"),
+            *("quota_project", "credentials_file"),
+        ]
         labels = {
             **ProjectForm.Meta.labels,
             "backend": gettext_lazy("Runs on"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -18,6 +18,9 @@ from studio.pages.error_messages import explain_error
 from studio.people.access import Request, require_installation_admin, require_role
 from studio.projects.forms import NewProjectForm, ProjectForm
 from studio.vertex.errors import VertexError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 ENTRIES_PER_PAGE = 50
 
@@ -49,19 +52,24 @@ def activity(request: Request, project: Project) -> HttpResponse:
 @require_role(Role.ADMIN)
 def project_settings(request: Request, project: Project) -> HttpResponse:
     form = ProjectForm(request.POST or None, instance=project, actor=request.user)
-    if form.is_valid():
-        with transaction.atomic():
-            form.save()
-            AuditEntry.record(
-                "project.change",
-                actor=request.user,
-                project=project,
-                subject=project.name,
-                fields=form.changed_data,
-            )
+    if request.method == "POST" and save_settings(form, request.user):
         messages.success(request, _("Saved."))
         return redirect("project_settings", project.slug)
     return render(request, "studio/projects/project_settings.html", {"form": form})
+
+
+@transaction.atomic
+def save_settings(form: ProjectForm, actor: User) -> bool:
+    """Check and store the settings as one step. Return whether they are valid."""
+    if not form.is_valid():
+        return False
+    project = form.save()
+    changed = form.changed_data
+    shared = {"shared_places": project.shared_places} if "shared_places" in changed else {}
+    AuditEntry.record(
+        "project.change", actor=actor, project=project, subject=project.name, fields=changed, **shared
+    )
+    return True
 
 
 @require_POST
@@ -80,10 +88,17 @@ def check_connection(request: Request, project: Project) -> HttpResponse:
 @require_installation_admin
 def new_project(request: Request) -> HttpResponse:
     form = NewProjectForm(request.POST or None, actor=request.user, initial={"regions": ["us-central1"]})
-    if form.is_valid():
-        with transaction.atomic():
-            project = form.save()
-            Membership.objects.create(project=project, user=request.user, role=Role.ADMIN)
-            AuditEntry.record("project.create", actor=request.user, project=project, subject=project.name)
+    if request.method == "POST" and (project := create_project(form, request.user)):
         return redirect("project", project.slug)
     return render(request, "studio/projects/new_project.html", {"form": form, "engine": settings.ENGINE})
+
+
+@transaction.atomic
+def create_project(form: NewProjectForm, actor: User) -> Project | None:
+    """Check and store a new project as one step. Return None if the form is invalid."""
+    if not form.is_valid():
+        return None
+    project = form.save()
+    Membership.objects.create(project=project, user=actor, role=Role.ADMIN)
+    AuditEntry.record("project.create", actor=actor, project=project, subject=project.name)
+    return project

@@ -25,7 +25,15 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from studio.vertex.auth import TIMEOUT, Place, session, storage_url
-from studio.vertex.errors import BadName, NotFound, OutcomeUnknown, VertexError, from_exception, from_response
+from studio.vertex.errors import (
+    BadName,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    VertexError,
+    from_exception,
+    from_response,
+)
 
 # Otherwise the library requests every bucket's metadata in a thread, which needs another permission.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
@@ -50,6 +58,14 @@ class GsUri(NamedTuple):
 
     def __str__(self) -> str:
         return f"gs://{self.bucket}/{self.name}"
+
+
+class OutsidePlaces(NotSent):
+    """The storage is bound to other places than `uri`, so nothing was requested. A folder ends in a slash."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri} is outside the places of this project.")
+        self.uri = uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +113,21 @@ def parse_gs_uri(uri: str) -> GsUri:
 
 
 class Storage:
-    """Objects in the buckets of `place`."""
+    """Objects in the buckets of `place`: all that its credentials reach. Every address passes `check_object`
+    or `check_folder` first, by which a subclass is bound to some of them."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
 
+    def check_object(self, uri: str, generation: int | None = None, *, new: bool = False) -> None:
+        """Raise OutsidePlaces where the object is out of bounds. Without a generation any version is meant;
+        `new` is an object that is about to be stored."""
+
+    def check_folder(self, folder: str) -> None:
+        """Raise OutsidePlaces where what begins with `folder` is out of bounds; `gs://` stands for all."""
+
     def buckets(self) -> tuple[str, ...]:
+        self.check_folder("gs://")
         with _translate_errors():
             return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=QUICK))
 
@@ -113,6 +138,7 @@ class Storage:
 
         This is one request, even if a page holds nothing but folders: the caller requests the next page.
         """
+        self.check_folder(f"gs://{bucket}/{prefix}")
         with _translate_errors():
             found = self._client.list_blobs(
                 bucket,
@@ -131,7 +157,9 @@ class Storage:
         with _translate_errors():
             blob = self._blob(uri, generation)
             blob.reload(timeout=TIMEOUT, retry=QUICK)
-            return _info(blob)
+            info = _info(blob)
+        self.check_object(uri, info.generation)
+        return info
 
     def upload(
         self,
@@ -150,7 +178,7 @@ class Storage:
         size = file.seek(0, os.SEEK_END)
         source = _ProgressReader(file, progress) if progress else file
         with _translate_errors():
-            blob = self._blob(uri, None)
+            blob = self._blob(uri, None, new=True)
             blob.chunk_size = BLOCK
             blob.upload_from_file(
                 source,
@@ -174,14 +202,16 @@ class Storage:
     def delete(self, uri: str, generation: int | None = None) -> None:
         """Delete the object, if it exists. With a generation only that one is deleted: raises Conflict if the
         object was replaced in the meantime."""
+        self.check_object(uri, generation)
         try:
             with _translate_errors():
                 self._blob(uri, None).delete(if_generation_match=generation, timeout=TIMEOUT, retry=QUICK)
         except NotFound:
             return
 
-    def _blob(self, uri: str, generation: int | None) -> Any:
+    def _blob(self, uri: str, generation: int | None, *, new: bool = False) -> Any:
         bucket, name = parse_gs_uri(uri)
+        self.check_object(uri, generation, new=new)
         return self._client.bucket(bucket).blob(name, generation=generation)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -61,7 +61,20 @@ def remote_job(number: int = 1, state: str = job_states.RUNNING, **fields: Any) 
 
 
 @pytest.fixture
-def on_engine(engine: Engine, settings: Settings) -> Engine:
-    """The real engine for the project; its storage and jobs are shared by all tests."""
+def share(project: Project) -> Callable[..., None]:
+    """share("gs://bucket/", …) -> the project may use these places besides its own."""
+
+    def add_places(*places: str) -> None:
+        project.shared_places = [*project.shared_places, *places]
+        project.save()
+
+    return add_places
+
+
+@pytest.fixture
+def on_engine(engine: Engine, settings: Settings, share: Callable[..., None]) -> Engine:
+    """The real engine for the project; its storage and jobs are shared by all tests. The project may use what
+    a test uploads there without naming a bucket."""
     settings.ENGINE_URL = engine.url
+    share("gs://data/")
     return engine

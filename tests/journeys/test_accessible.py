@@ -116,7 +116,8 @@ add_page_screen("step 2 empty", lambda desk: f"{desk.empty.url}dataset/")
 add_page_screen("step 2 ready, hold-out", lambda desk: f"{desk.ready.url}dataset/")
 add_page_screen("step 2 with problems", lambda desk: f"{desk.faulty.url}dataset/")
 add_page_screen(
-    "browse files", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=gs://tuning-data/datasets/"
+    "browse files",
+    lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=gs://tuning-data-local/datasets/",
 )
 add_page_screen("browse buckets", lambda desk: f"{desk.empty.url}dataset/browse/?choose=file&at=")
 add_page_screen("browse for a folder", lambda desk: f"{desk.empty.url}dataset/browse/?choose=folder")
@@ -165,7 +166,7 @@ def step_1_another_pre_tuned_model(page: Page, desk: Desk) -> None:
 def step_2_an_existing_file(page: Page, desk: Desk) -> None:
     go(page, f"{desk.empty.url}dataset/")
     page.locator("#existing-training").check()
-    page.locator("#uri-training").fill("gs://tuning-data/is not there.jsonl")
+    page.locator("#uri-training").fill("gs://tuning-data-local/is not there.jsonl")
     page.locator("#training .by-existing button").click()
     page.locator("#uri-training-error").wait_for()
 

@@ -213,17 +213,17 @@ def test_reload_and_back_keep_the_input(browser: Browser, admin: Person, draft: 
         expect_step(page, "Tuning dataset")
         training = page.locator("#training")
         training.get_by_label("Existing file on Cloud Storage").check()
-        training.get_by_label("Cloud Storage file path").fill("gs://tuning-data/not sent yet.jsonl")
+        training.get_by_label("Cloud Storage file path").fill("gs://tuning-data-local/not sent yet.jsonl")
         page.reload()
         expect(training.get_by_label("Cloud Storage file path")).to_have_value(
-            "gs://tuning-data/not sent yet.jsonl"
+            "gs://tuning-data-local/not sent yet.jsonl"
         )
         training.get_by_label("Upload file to Cloud Storage").check()
         with expect_save(page, "/location/"):
-            training.get_by_label("Dataset location").fill("gs://tuning-data/kept/")
+            training.get_by_label("Dataset location").fill("gs://tuning-data-local/kept/")
             page.keyboard.press("Tab")
         page.reload()
-        expect(training.get_by_label("Dataset location")).to_have_value("gs://tuning-data/kept/")
+        expect(training.get_by_label("Dataset location")).to_have_value("gs://tuning-data-local/kept/")
         training.get_by_label("Select JSONL file").set_input_files(dataset("kept.jsonl", 40))
         training.get_by_role("button", name="Upload", exact=True).click()
         page.get_by_label("Enable model validation").check()
@@ -231,7 +231,7 @@ def test_reload_and_back_keep_the_input(browser: Browser, admin: Person, draft: 
         page.locator("#validation").get_by_label("Percentage to hold out").fill("33")
         page.reload()
         expect(page.locator("#validation").get_by_label("Percentage to hold out")).to_have_value("33")
-        expect(training.locator(".file")).to_contain_text("gs://tuning-data/kept/kept")
+        expect(training.locator(".file")).to_contain_text("gs://tuning-data-local/kept/kept")
         page.get_by_role("button", name="Continue").click()
         expect_step(page, "Review and start")
         page.reload()

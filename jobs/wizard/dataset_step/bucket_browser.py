@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from jobs.datasets import gcs_paths, ingest
+from jobs.datasets import gcs_paths
 from jobs.datasets.check.model_limits import Purpose
 from jobs.datasets.gcs_paths import Folder, FolderListing
 from jobs.models import TuningJob
@@ -19,7 +19,9 @@ from jobs.wizard.drafts import draft_or_404
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
 from studio.people.access import Request, require_role
+from studio.projects.places import Places
 from studio.vertex.errors import BadName, NotFound, PermissionDenied, VertexError
+from studio.vertex.gs_folders import is_folder_uri, parse_folder_uri, split_folder_uri
 
 
 @require_safe
@@ -78,11 +80,12 @@ class BucketBrowser:
         return ""
 
     def _resolve_path(self) -> str:
-        at = gcs_paths.parse_folder_uri(self.asked["at"]) if "at" in self.asked else self.find_start_path()
+        at = parse_folder_uri(self.asked["at"]) if "at" in self.asked else self.find_start_path()
         return gcs_paths.join_folder(at, self.asked["new"]) if at and self.asked.get("new") else at
 
     def find_start_path(self) -> str:
-        """Return the folder of the form's value, else that of the chosen file, else the project's bucket."""
+        """Return the folder of the form's value, else that of the chosen file, else the project's own. What
+        lies outside its places can't be browsed."""
         chosen = getattr(self.job, self.purpose)
         near = (
             [self.asked.get("upload_to", ""), self.job.upload_to]
@@ -92,14 +95,20 @@ class BucketBrowser:
                 gcs_paths.get_parent_folder(chosen.uri) if chosen else "",
             ]
         )
-        known = next((place for place in near if gcs_paths.is_folder_uri(place)), "")
-        return known or default_bucket_path(self.job.project)
+        known = (place for place in near if is_folder_uri(place) and self.places.contains_folder(place))
+        return next(known, self.places.own)
+
+    @cached_property
+    def places(self) -> Places:
+        return self.job.project.storage_places()
 
     @cached_property
     def listing_or_error(self) -> tuple[FolderListing, str]:
         """The folder's content and "", or an empty listing and the error message."""
         if self.path_error:
             return FolderListing(""), self.path_error
+        if not self.place and not self.places.unlimited:
+            return gcs_paths.list_places(self.places), ""
         try:
             return gcs_paths.list_folder(
                 self.job.project.storage(), self.place, self.asked.get("page", "")
@@ -123,14 +132,9 @@ class BucketBrowser:
 
     @property
     def crumbs(self) -> list[Folder]:
-        return gcs_paths.build_breadcrumbs(self.place)
-
-
-def default_bucket_path(project: Project) -> str:
-    try:
-        return f"gs://{ingest.get_bucket(project)}/"
-    except ingest.NoBucket:
-        return ""
+        """The folders on the way that can be opened."""
+        steps = gcs_paths.build_breadcrumbs(self.place)
+        return [step for step in steps if self.places.contains_folder(step.uri)]
 
 
 def explain_listing_error(error: VertexError, place: str, on_engine: bool) -> str:
@@ -140,7 +144,7 @@ def explain_listing_error(error: VertexError, place: str, on_engine: bool) -> st
             "This project’s service account can’t list buckets: it needs the storage.buckets.list "
             "permission. Enter the bucket name instead."
         )
-    bucket = gcs_paths.split_folder_uri(place)[0] if place else ""
+    bucket = split_folder_uri(place)[0] if place else ""
     if isinstance(error, PermissionDenied):
         return _(
             "This project’s service account can’t list the files in %(bucket)s. Grant it the Storage "

@@ -21,6 +21,12 @@ WAYS: dict[str, tuple[Way, ...]] = {
     "training": ("upload", "existing", "library"),
     "validation": ("upload", "existing", "library", "hold_out"),
 }
+FIELDS_OF_WAYS: dict[str, tuple[str, ...]] = {
+    "upload": ("file", "upload_to"),
+    "existing": ("uri",),
+    "hold_out": ("percent", "seed"),
+}
+"""The fields that can show an error; that of another field is shown above them all."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,9 @@ def build_picker(
     """Return the picker of one dataset. `query` tells which dataset is replaced and which source is open;
     `pasted` are the URIs of a pasted request that couldn't be read."""
     if refused and refused.purpose == purpose:
-        why = refused.why
+        at = refused.why.field if refused.why.field in FIELDS_OF_WAYS.get(refused.way, ()) else ""
         return DatasetPicker(
-            job, purpose, refused.way, False, str(why), why.field, refused.typed, refused.arrived
+            job, purpose, refused.way, False, str(refused.why), at, refused.typed, refused.arrived
         )
     if (uri := (pasted or {}).get(purpose)) and getattr(job, purpose) is None:
         return DatasetPicker(job, purpose, "existing", typed={"uri": uri})

@@ -53,7 +53,7 @@ def upload_in_chunks(request: Request, project: Project, pk: int) -> JsonRespons
 
 
 def begin_upload(request: Request, job: TuningJob) -> JsonResponse:
-    form = clean_form(BeginUploadForm(request.POST))
+    form = clean_form(BeginUploadForm(request.POST, project=job.project))
     upload = UploadSession(
         user=request.user.pk,
         job=job.pk,

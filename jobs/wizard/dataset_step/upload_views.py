@@ -54,7 +54,7 @@ def receive_upload(request: Request, job: TuningJob) -> UploadSession:
         if not upload or not upload.is_whole:
             raise Refusal(str(UPLOAD_GONE), "file")
         return upload
-    form = clean_upload(request)
+    form = clean_upload(request, job.project)
     set_folder(job, form["upload_to"])
     file = form["file"]
     upload = UploadSession(request.user.pk, job.pk, get_purpose(request), file.name, file.size)
@@ -88,7 +88,7 @@ def set_upload_folder(request: Request, project: Project, pk: int) -> HttpRespon
     job = draft_or_404(request, project, pk)
     refusal = None
     try:
-        set_folder(job, clean_form(UploadFolderForm(request.POST))["upload_to"])
+        set_folder(job, clean_form(UploadFolderForm(request.POST, project=project))["upload_to"])
     except Refusal as invalid:
         refusal = invalid
     if request.htmx:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from jobs import base_models
 from jobs.models import TuningJob
 from jobs.preflight import list_tuning_regions
+from jobs.tuned_models import owns_tuned_model
 from jobs.wizard.model_step.choices import (
     adapter_choices,
     checkpoint_choices,
@@ -288,6 +289,10 @@ class ModelDetailsForm(ModelFields):
             return _("This model is in %(lies)s. Choose that region, or a model in %(location)s.") % {
                 "lies": found["location"],
                 "location": location,
+            }
+        if not owns_tuned_model(self.project, self.pre_tuned_name):
+            return _("This model isn’t one of this project, %(project_id)s. Choose another model.") % {
+                "project_id": self.project.project_id
             }
         return ""
 

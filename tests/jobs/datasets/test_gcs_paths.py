@@ -12,11 +12,10 @@ from jobs.datasets.gcs_paths import (
     build_breadcrumbs,
     build_listing,
     get_parent_folder,
-    is_folder_uri,
     join_folder,
-    parse_folder_uri,
 )
 from studio.vertex.errors import BadName
+from studio.vertex.gs_folders import is_folder_uri, parse_folder_uri
 from studio.vertex.storage import Listing, ObjectInfo
 
 

@@ -72,10 +72,11 @@ def test_draft_starts_with_a_sample(browser: Client, project: Project, on_engine
 
 
 def test_files_are_added_by_upload_and_by_uri(browser: Client, project: Project, on_engine: Engine) -> None:
+    """The second lies in a bucket that is shared with the project."""
     answer = browser.post("/p/local/datasets/add/", {"file": SimpleUploadedFile("my data.jsonl", GOOD)})
     uploaded = Dataset.objects.get()
     assert answer.headers["Location"] == uploaded.get_absolute_url() and read_content(uploaded) == GOOD
-    uri = on_engine.upload("library/there.jsonl", GOOD, bucket="library-data")
+    uri = on_engine.upload("library/there.jsonl", GOOD)
     browser.post("/p/local/datasets/add/", {"uri": uri})
     assert Dataset.objects.get(uri=uri).source == Dataset.Source.EXISTING
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["dataset.add", "dataset.add"]
@@ -84,7 +85,7 @@ def test_files_are_added_by_upload_and_by_uri(browser: Client, project: Project,
 @pytest.mark.parametrize(
     ("posted", "sentence"),
     [
-        ({"uri": "gs://library-data/none.jsonl"}, "File not found."),
+        ({"uri": "gs://data/none.jsonl"}, "File not found."),
         ({"uri": "gs://../x"}, "This isn’t a file path."),
         ({}, "Choose a JSONL file."),
     ],

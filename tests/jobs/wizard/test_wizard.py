@@ -156,7 +156,7 @@ def test_missing_or_non_jsonl_uploads_return_422(
 def test_existing_file_is_checked_only_once(
     browser: Client, draft: TuningJob, on_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uri = on_engine.upload("team/existing.jsonl", examples(3), bucket="wizard-data")
+    uri = on_engine.upload("team/existing.jsonl", examples(3))
     browser.post(address("locate", draft), {"purpose": "validation", "uri": uri})
     draft.refresh_from_db()
     assert draft.validation is not None and draft.validation.source == Dataset.Source.EXISTING
@@ -168,17 +168,17 @@ def test_existing_file_is_checked_only_once(
 
 
 def test_missing_gcs_file_returns_422(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
-    answer = browser.post(
-        address("locate", draft), {"purpose": "training", "uri": "gs://wizard-data/none.jsonl"}
-    )
+    answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://data/none.jsonl"})
     page = answer.content.decode()
     assert answer.status_code == 422 and "File not found." in page
-    assert 'value="gs://wizard-data/none.jsonl"' in page
+    assert 'value="gs://data/none.jsonl"' in page
 
 
 def test_unreachable_storage_shows_an_error(browser: Client, draft: TuningJob, settings: Settings) -> None:
     settings.ENGINE_URL = "http://127.0.0.1:1"
-    answer = browser.post(address("locate", draft), {"purpose": "training", "uri": "gs://bucket/x.jsonl"})
+    answer = browser.post(
+        address("locate", draft), {"purpose": "training", "uri": "gs://tuning-data-local/x.jsonl"}
+    )
     assert "The local engine isn’t responding." in answer.content.decode()
 
 

@@ -20,7 +20,9 @@ from jobs.datasets.models import Dataset
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import UploadSession
 from jobs.models import TuningJob
+from jobs.wizard.dataset_step.bucket_browser import explain_listing_error
 from studio.models import Project, Role
+from studio.vertex.errors import PermissionDenied
 from tests.engine.running_engine import Engine
 from tests.engine.tiny_base import example
 from tests.studio.vertex.double import Answer, FakeVertexServer, json_answer
@@ -41,6 +43,12 @@ def empty(draft: TuningJob) -> TuningJob:
     TuningJob.objects.filter(pk=draft.pk).update(training=None)
     draft.refresh_from_db()
     return draft
+
+
+@pytest.fixture(autouse=True)
+def shared_buckets(share: Callable[..., None]) -> None:
+    share("gs://team-data/", "gs://my-bucket/", "gs://bucket/", "gs://missing-bucket/", "gs://closed-bucket/")
+    share(*(f"gs://browse-{name}/" for name in ("data", "odd", "pages", "new", "near")))
 
 
 @pytest.fixture(autouse=True)
@@ -589,9 +597,9 @@ def test_new_folder_can_be_chosen(browser: Client, empty: TuningJob, on_engine: 
 
 def test_browser_opens_near_the_typed_path(browser: Client, draft: TuningJob, on_engine: Engine) -> None:
     current = r'aria-current="location">([^<]*)'
-    assert re.findall(current, browse(browser, draft)) == ["tuning-data"]
+    assert re.findall(current, browse(browser, draft)) == ["tuning-data-local"]
     assert re.findall(current, browse(browser, draft, uri="gs://browse-near/a/b.jsonl")) == ["a"]
-    assert re.findall(current, browse(browser, draft, uri="nonsense")) == ["tuning-data"]
+    assert re.findall(current, browse(browser, draft, uri="nonsense")) == ["tuning-data-local"]
     assert re.findall(current, browse(browser, draft, choose="folder", upload_to="gs://browse-near/c/")) == [
         "c"
     ]
@@ -613,9 +621,8 @@ def test_invalid_browse_path_sends_no_request(
 def test_missing_list_permission_is_explained(
     browser: Client, empty: TuningJob, service: FakeVertexServer
 ) -> None:
-    service.queue_answers(FORBIDDEN)
-    page = browse(browser, empty, at="")
-    assert "needs the storage.buckets.list permission" in page and 'name="at"' in page
+    words = explain_listing_error(PermissionDenied("no"), "", on_engine=False)
+    assert "needs the storage.buckets.list permission" in words
     service.queue_answers(FORBIDDEN)
     page = browse(browser, empty, at="closed-bucket")
     assert "Storage Object Viewer" in page and "closed-bucket" in page

@@ -14,6 +14,7 @@ from jobs.base_models import apply_price
 from jobs.datasets.check.model_limits import Purpose, check_model_limits
 from jobs.datasets.check.report import Problem
 from jobs.tuned_models import owns_tuned_model
+from studio.projects.regions import find_region_owners
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 from studio.vertex.resource_names import region_of
@@ -54,9 +55,12 @@ def find_base_model(job: TuningJob) -> BaseModel | None:
 
 
 def list_tuning_regions(project: Project, model: BaseModel) -> list[str]:
-    """Return the project's regions that support this model, or all regions of the model if there is no
-    overlap."""
-    return [region for region in project.regions if region in model.regions] or list(model.regions)
+    """Return the project's regions that support this model, or if there is no overlap, all regions of the
+    model but those that belong to another project."""
+    if own := [region for region in project.regions if region in model.regions]:
+        return own
+    taken = {owner.region for owner in find_region_owners(project, model.regions)}
+    return [region for region in model.regions if region not in taken] or [project.location]
 
 
 def model_obstacles(job: TuningJob) -> Iterator[ObstacleText]:

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from studio.projects.places import Places, ProjectStorage
+from studio.projects.regions import find_region_owners
 from studio.vertex.auth import Place
 from studio.vertex.client import Vertex
 
@@ -105,6 +106,11 @@ class Project(models.Model):
         """Return the storage that reaches the project's places, and `pinned`: the object with its generation
         that one of its rows names."""
         return ProjectStorage(self.place(), Places(self, pinned))
+
+    def describe_contested_regions(self, reader: User | AnonymousUser) -> list[str]:
+        """Return a sentence for each region that another project has, too. Only projects from before that was
+        refused have such regions."""
+        return [owner.describe(reader) for owner in find_region_owners(self, self.regions)]
 
     def role_of(self, user: User | AnonymousUser) -> Role | None:
         if user.is_superuser:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from studio.models import Project
 from studio.pages.forms import StyledForm
 from studio.projects.places import BUCKET_NAME, ENGINE_OWN, Places, find_bucket_owners, is_foreign
+from studio.projects.regions import find_region_owners
 from studio.vertex.errors import BadName
 from studio.vertex.gs_folders import SCHEME, parse_folder_uri
 
@@ -141,6 +142,9 @@ class ProjectForm(StyledForm, ProjectModelForm):
         after = copy.copy(self.instance)
         for name, value in cleaned.items():
             setattr(after, name, value)
+        added = set(after.regions) - set(before.regions)
+        for owner in find_region_owners(after, added):
+            self.add_error("regions", owner.describe(self.actor))
         if "bucket" in self.changed_data and after.bucket and self._is_bucket_foreign(after):
             self.add_error("bucket", _("This bucket holds another project’s data. Choose another one."))
         for place in after.shared_places:

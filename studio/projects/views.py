@@ -17,6 +17,7 @@ from studio.models import AuditEntry, Membership, Project, Role
 from studio.pages.error_messages import explain_error
 from studio.people.access import Request, require_installation_admin, require_role
 from studio.projects.forms import NewProjectForm, ProjectForm
+from studio.projects.regions import lock_regions
 from studio.vertex.errors import VertexError
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def project_settings(request: Request, project: Project) -> HttpResponse:
 
 @transaction.atomic
 def save_settings(form: ProjectForm, actor: User) -> bool:
-    """Check and store the settings as one step. Return whether they are valid."""
+    """Check and store the settings as one step: a region belongs to one project. Return whether they are
+    valid."""
+    lock_regions()
     if not form.is_valid():
         return False
     project = form.save()
@@ -95,7 +98,9 @@ def new_project(request: Request) -> HttpResponse:
 
 @transaction.atomic
 def create_project(form: NewProjectForm, actor: User) -> Project | None:
-    """Check and store a new project as one step. Return None if the form is invalid."""
+    """Check and store a new project as one step: a region belongs to one project. Return None if the form is
+    invalid."""
+    lock_regions()
     if not form.is_valid():
         return None
     project = form.save()

@@ -20,9 +20,10 @@ from django.urls import reverse
 
 from jobs.datasets.models import Dataset
 from jobs.models import Submission, TuningJob
-from jobs.preflight import model_obstacles
+from jobs.preflight import list_tuning_regions, model_obstacles
 from jobs.tuned_models import owns_tuned_model
 from studio.models import Project, Role
+from studio.vertex import catalog
 from tests import test_access as access
 from tests.paths import ROOT
 from tests.studio.vertex.double import FakeVertexServer, json_answer
@@ -381,6 +382,18 @@ def test_anothers_model_is_refused_in_the_form_and_before_the_start(
     browser.post(visit("start", pasted))
     pasted.refresh_from_db()
     assert pasted.is_draft
+
+
+def test_a_region_of_another_project_is_not_offered(project: Project) -> None:
+    """Without a region of its own for the model, a project is offered all, but none that is another's."""
+    tiny = catalog.models("engine")[0]
+    project.regions = ["mars-east1"]
+    assert list_tuning_regions(project, tiny) == list(tiny.regions)
+    theirs = Project.objects.create(slug="x", name="x", project_id="local", regions=[tiny.regions[0]])
+    assert list_tuning_regions(project, tiny) == list(tiny.regions[1:]) or ["mars-east1"]
+    theirs.regions = list(tiny.regions)
+    theirs.save()
+    assert list_tuning_regions(project, tiny) == ["mars-east1"]
 
 
 # ---- every route ----

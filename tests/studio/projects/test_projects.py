@@ -74,8 +74,8 @@ NEW = {
 
 
 def test_creator_of_a_project_becomes_its_admin(admin_exists: User, browser_of: Browser) -> None:
-    for slug in ("support-intents", "support-intents-2"):
-        answer = browser_of(admin_exists).post(reverse("new_project"), NEW)
+    for slug, project_id in (("support-intents", "my-project-1"), ("support-intents-2", "my-project-2")):
+        answer = browser_of(admin_exists).post(reverse("new_project"), NEW | {"project_id": project_id})
         assert answer["Location"] == reverse("project", args=[slug])
     made = Project.objects.get(slug="support-intents")
     assert (made.regions, made.bucket) == (["europe-west4", "us-central1"], "my-bucket")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from django.conf import settings
@@ -12,6 +13,8 @@ from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
 from studio.vertex.errors import VertexError
 
+MODEL_ID = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
+"""Ids that a draft can hold and a resource name can end in; others can't be chosen."""
 CACHE_SECONDS = 30
 """How long a list of models is cached: the wizard needs it at every field change, and new bases are rare."""
 
@@ -40,6 +43,7 @@ def fetch_engine_model_ids(project: Project) -> tuple[str, ...]:
             found = list(project.vertex().publisher_models(project.location))
         except VertexError:
             found = []
-        ids = tuple(str(model.get("name") or "").rpartition("/")[2] for model in found)
+        named = (str(model.get("name") or "").rpartition("/")[2] for model in found)
+        ids = tuple(dict.fromkeys(filter(MODEL_ID.fullmatch, named)))
         cache.set(key, ids, CACHE_SECONDS)
     return ids

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from studio.storable import make_storable
+from jobs.tuning_job_resource import MAX_COUNT
+from studio.vertex.storable import make_storable
+
+MAX_WORD = 200
+"""Characters of a reason or version; those of Vertex AI have up to 50."""
+MAX_COUNTS = 30
+"""Token counts of an answer; Vertex AI has six."""
+MAX_MESSAGE = 2000
+"""Characters of why a prompt was blocked: a few lines."""
 
 
 @dataclass
@@ -24,11 +33,11 @@ class StreamedAnswer:
         """Add one GenerateContentResponse and return its text."""
         candidate = get_first_mapping(element.get("candidates"))
         feedback = as_mapping(element.get("promptFeedback"))
-        self.finish_reason = str(candidate.get("finishReason") or self.finish_reason)
-        self.usage = {**self.usage, **as_mapping(element.get("usageMetadata"))}
-        self.model_version = str(element.get("modelVersion") or self.model_version)[:200]
-        self.block_reason = str(feedback.get("blockReason") or self.block_reason)
-        self.block_message = str(feedback.get("blockReasonMessage") or self.block_message)
+        self.finish_reason = cut_word(candidate.get("finishReason")) or self.finish_reason
+        self.usage = {**self.usage, **select_counts(as_mapping(element.get("usageMetadata")))}
+        self.model_version = cut_word(element.get("modelVersion")) or self.model_version
+        self.block_reason = cut_word(feedback.get("blockReason")) or self.block_reason
+        self.block_message = cut_word(feedback.get("blockReasonMessage"), MAX_MESSAGE) or self.block_message
         return self._append_text(extract_text(candidate))
 
     def finish_text(self) -> str:
@@ -51,6 +60,17 @@ def extract_text(candidate: dict[str, Any]) -> str:
     parts = as_mapping(candidate.get("content")).get("parts")
     objects = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return "".join(str(part["text"]) for part in objects if part.get("text") and not part.get("thought"))
+
+
+def cut_word(value: Any, most: int = MAX_WORD) -> str:
+    """Return a text of the service in a length that a row holds; blank if there is none."""
+    return make_storable(str(value))[:most] if value else ""
+
+
+def select_counts(usage: dict[str, Any]) -> dict[str, Any]:
+    """Return the token counts. Details by modality, and whatever is no count, are not kept."""
+    counts = ((key, n) for key, n in usage.items() if isinstance(n, int) and abs(n) <= MAX_COUNT)
+    return {key[:MAX_WORD]: n for key, n in islice(counts, MAX_COUNTS)}
 
 
 def get_first_mapping(items: Any) -> dict[str, Any]:

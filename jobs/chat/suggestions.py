@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from jobs.datasets.check.report import Sample
 from jobs.tuning_job_resource import Json, tuning_data_stats
@@ -45,7 +46,11 @@ def first_questions(samples: Sequence[Sample]) -> Iterator[str]:
 
 
 def remote_questions(remote: Json) -> Iterator[str]:
-    examples = tuning_data_stats(remote).get("userDatasetExamples")
-    for content in examples if isinstance(examples, list) else []:
+    for content in as_objects(tuning_data_stats(remote).get("userDatasetExamples")):
         if str(content.get("role", "user")).lower() == "user":
-            yield "".join(str(part.get("text") or "") for part in content.get("parts") or [])
+            yield "".join(str(part.get("text") or "") for part in as_objects(content.get("parts")))
+
+
+def as_objects(listed: Any) -> list[Json]:
+    """Return the objects of a list, whatever else the service put there."""
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []

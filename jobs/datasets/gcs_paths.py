@@ -12,7 +12,8 @@ from datetime import datetime
 
 from studio.projects.places import Places
 from studio.vertex.gs_folders import SCHEME, is_folder_uri, split_folder_uri
-from studio.vertex.storage import Listing, ObjectInfo, Storage
+from studio.vertex.object_info import Listing, ObjectInfo
+from studio.vertex.storage import Storage
 
 PER_PAGE = 100
 """Entries on a page of a folder: one request, and short enough to look through."""
@@ -44,12 +45,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """One page of the entries of a place; `next_page` is blank on the last page."""
+    """One page of the entries of a place; `next_page` is blank on the last page. `left_out` counts the
+    entries that can't be read."""
 
     place: str
     folders: tuple[Folder, ...] = ()
     files: tuple[File, ...] = ()
     next_page: str = ""
+    left_out: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -78,7 +81,7 @@ def build_listing(place: str, listing: Listing) -> FolderListing:
         if is_folder_uri(f"{SCHEME}{bucket}/{name}")
     )
     files = (build_file(info, place) for info in listing.objects if info.uri != place)
-    return FolderListing(place, tuple(folders), tuple(files), listing.next_page)
+    return FolderListing(place, tuple(folders), tuple(files), listing.next_page, listing.left_out)
 
 
 def build_file(info: ObjectInfo, place: str) -> File:

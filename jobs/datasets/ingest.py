@@ -18,7 +18,7 @@ from jobs.datasets.sample_data import Part, SampleData
 from jobs.datasets.uploads.filenames import sanitize_filename
 from studio.models import Project
 from studio.vertex.errors import Conflict
-from studio.vertex.storage import ObjectInfo
+from studio.vertex.object_info import ObjectInfo
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,6 +11,9 @@ from jobs.datasets.models import Dataset
 from studio.vertex.client import Vertex
 from studio.vertex.errors import VertexError
 
+MAX_TOKENS = 1_000_000
+"""An example whose tokens are counted has about 8,000: more is a mistake of the service."""
+
 
 def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float | None:
     """Return the ratio for `base_model`, from the service if it isn't known yet. None if the file or the
@@ -30,10 +33,12 @@ def calibrate_dataset(dataset: Dataset, base_model: str, location: str) -> float
 
 
 def count_sample_tokens(vertex: Vertex, model: str, chunks: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (estimate, the service's count) of each sampled example."""
+    """Yield (estimate, the service's count) of each sampled example that the service counted."""
     for example in sample_for_counting(chunks):
         answer = vertex.count_tokens(model, example.body)
-        yield example.estimate, int(answer.get("totalTokens") or 0)
+        tokens = answer.get("totalTokens")
+        if isinstance(tokens, int) and 0 < tokens <= MAX_TOKENS:
+            yield example.estimate, tokens
 
 
 @transaction.atomic

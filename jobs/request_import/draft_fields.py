@@ -18,9 +18,9 @@ from jobs.request.body import SUBMISSION_LABEL
 from jobs.request_import.tokens import Unreadable
 from jobs.wizard.model_step.fields import MAX_EPOCHS
 from studio.formats import join_list
-from studio.storable import make_storable
 from studio.vertex.auth import LOCATION
 from studio.vertex.catalog import ADAPTER_SIZES
+from studio.vertex.storable import make_storable
 
 MAX_LENGTHS = {
     "tuned_model_display_name": 128,
@@ -166,7 +166,7 @@ def parse_labels(pasted: ImportedRequest, labels: Any) -> None:
         pasted.messages.append(_("Ignored labels: not an object."))
         return
     good = {
-        make_storable(key): make_storable(value)
+        store_text(pasted, "labels", key): store_text(pasted, "labels", value)
         for key, value in labels.items()
         if key != SUBMISSION_LABEL and isinstance(value, str)
     }
@@ -221,17 +221,22 @@ def parse_text(pasted: ImportedRequest, path: str, name: str, value: Any) -> str
     if not isinstance(value, str):
         pasted.messages.append(_("Ignored %(field)s: not a string.") % {"field": path})
         return None
-    storable = make_storable(value)
-    if storable != value:
-        pasted.messages.append(
-            _("%(field)s: characters that can’t be stored were replaced.") % {"field": path}
-        )
+    storable = store_text(pasted, path, value)
     if len(storable) > MAX_LENGTHS[name]:
         pasted.messages.append(
             _("Ignored %(field)s: it has %(length)d characters; the limit is %(most)d.")
             % {"field": path, "length": len(storable), "most": MAX_LENGTHS[name]}
         )
         return None
+    return storable
+
+
+def store_text(pasted: ImportedRequest, path: str, text: str) -> str:
+    """Return the text as a row can hold it, with a message if that is another one."""
+    storable = make_storable(text)
+    message = _("%(field)s: characters that can’t be stored were replaced.") % {"field": path}
+    if storable != text and message not in pasted.messages:
+        pasted.messages.append(message)
     return storable
 
 

@@ -104,6 +104,11 @@ ENGINE_MESSAGES: dict[type, Words] = {
 }
 
 MESSAGES_BY_CLASS: dict[type, Words] = {
+    errors.BadName: (
+        _("The service can’t be asked for a name like this."),
+        _("Nothing was sent."),
+        _("Check the project ID and the region in Settings. The name in question is below."),
+    ),
     errors.NotSent: (
         _("Google Cloud can’t be reached from this server."),
         _("Nothing was sent."),
@@ -111,6 +116,11 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
     ),
     errors.OutcomeUnknown: (
         _("No response arrived."),
+        _("It’s unknown whether this was done."),
+        _("Wait a moment, then check the current state before you try again."),
+    ),
+    errors.AnswerTooLarge: (
+        _("The service’s response is too large to read."),
         _("It’s unknown whether this was done."),
         _("Wait a moment, then check the current state before you try again."),
     ),
@@ -161,6 +171,11 @@ MESSAGES_BY_CLASS: dict[type, Words] = {
         _("The response was cut off."),
         _("The part that arrived is kept."),
         _("Ask again."),
+    ),
+    errors.InternalFault: (
+        _("Tuning Studio couldn’t process the service’s response."),
+        _("Other jobs aren’t affected, and what was read before is kept."),
+        _("It’s tried again automatically. The worker’s log says what went wrong."),
     ),
     VertexError: (
         _("The service couldn’t do this."),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +17,12 @@ import requests
 from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials, CredentialsWithQuotaProject
 from google.auth.transport.requests import AuthorizedSession
+from google.auth.transport.requests import Request as TokenRequest
 from google.oauth2 import service_account
 from google.oauth2.credentials import Credentials as TokenCredentials
 
-from studio.vertex.errors import BadName, CredentialsFailed, from_exception
+from studio.vertex.errors import BadName, CredentialsFailed, VertexError, from_exception
+from studio.vertex.streaming import MAX_ANSWER, limit_bytes
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 STORAGE_URL = "https://storage.googleapis.com"
@@ -25,7 +30,14 @@ TIMEOUT = (5.0, 30.0)
 """Seconds to connect, and seconds without a byte; every request has both limits."""
 # More than the threads of any process (12 in a web worker), so that none waits for a free connection.
 CONNECTIONS = 32
+TOKEN_RETRIES = 3
+"""As google-auth's own session does."""
 LOCATION = re.compile(r"global|us|eu|[a-z]+(?:-[a-z]+)+[0-9]{1,2}")
+UNCHECKED = (ValueError, OverflowError, TypeError, LookupError, AttributeError, RecursionError)
+"""What google-auth raises for numbers and fields of an answer that it doesn't check."""
+TRANSLATED = (VertexError, requests.RequestException, auth_exceptions.GoogleAuthError)
+"""What callers translate; some of it is a ValueError, too."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +86,20 @@ def storage_url(place: Place) -> str:
     return place.engine_url.rstrip("/") if place.on_engine else STORAGE_URL
 
 
+class BoundedAdapter(requests.adapters.HTTPAdapter):
+    """Answers that are read as a whole, also by Google's libraries, end at MAX_ANSWER with AnswerTooLarge."""
+
+    def build_response(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response = super().build_response(*args, **kwargs)
+        iter_whole = response.iter_content
+
+        def iter_content(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            return limit_bytes(iter_whole(*args, **kwargs), MAX_ANSWER)
+
+        response.iter_content = iter_content  # type: ignore[method-assign]
+        return response
+
+
 class Session(AuthorizedSession):
     """An AuthorizedSession that always has a timeout, follows no redirect, and only calls its place's hosts.
 
@@ -83,10 +109,18 @@ class Session(AuthorizedSession):
     def __init__(self, place: Place, credentials: Credentials) -> None:
         self._place = place
         statuses = () if place.on_engine else (401,)
-        super().__init__(credentials, refresh_status_codes=statuses, max_refresh_attempts=1)
+        tokens = requests.Session()
+        tokens.mount("https://", BoundedAdapter(max_retries=TOKEN_RETRIES))
+        tokens.mount("http://", BoundedAdapter())
+        super().__init__(
+            credentials,
+            refresh_status_codes=statuses,
+            max_refresh_attempts=1,
+            auth_request=TokenRequest(tokens),
+        )
         # The engine belongs to this installation: a proxy from the environment must not see its requests.
         self.trust_env = not place.on_engine
-        adapter = requests.adapters.HTTPAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
+        adapter = BoundedAdapter(pool_connections=CONNECTIONS, pool_maxsize=CONNECTIONS)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -94,8 +128,27 @@ class Session(AuthorizedSession):
         self._check_host(url)
         kwargs["allow_redirects"] = False
         kwargs["timeout"] = kwargs.get("timeout") or TIMEOUT
-        response: requests.Response = super().request(method, url, *args, **kwargs)
+        self._renew_token(method, url, kwargs["timeout"])
+        try:
+            response: requests.Response = super().request(method, url, *args, **kwargs)
+        except TRANSLATED:
+            raise
+        except UNCHECKED as error:  # of the renewal after a 401, or a token that can't be sent
+            raise from_exception(error) from None
         return response
+
+    def _renew_token(self, method: str, url: str, timeout: Any) -> None:
+        """Renew the token if it is due, before the request: whatever is odd about Google's answer, such as a
+        lifetime beyond all calendars, is known to have happened before anything was sent."""
+        try:
+            self.credentials.before_request(partial(self._auth_request, timeout=timeout), method, url, {})
+        except VertexError as error:
+            raise CredentialsFailed(error.message) from None
+        except TRANSLATED:
+            raise
+        except UNCHECKED as error:
+            log.warning("Google's token service gave an answer that can't be used (%s)", type(error).__name__)
+            raise CredentialsFailed("Google's token service gave an answer that can't be read.") from None
 
     def _check_host(self, url: str) -> None:
         if not (_is_engine(self._place, url) if self._place.on_engine else _is_google(url)):

@@ -4,6 +4,7 @@ VertexError
   NotSent              nothing left this machine: connection refused, unknown host, TLS failure
     BadName            not a location, resource name or gs:// address, or a host that gets no credentials
   OutcomeUnknown       it may or may not have been done: timeout, reset, 5xx, an unreadable answer
+    AnswerTooLarge     more bytes or pages than are read
   Refused              a clear no: nothing was done
     BadRequest         400, 413; `violations` names the fields
     Unauthenticated    401
@@ -13,27 +14,40 @@ VertexError
     TooManyRequests    429; `retry_after` in seconds where the server names it
   CredentialsFailed    no credentials, or Google no longer accepts them; never contains a file's path
   StreamBroken         a streamed answer stopped before its end
+  InternalFault        an exception that nobody expected: a mistake of ours, or an answer that we do not know
 
 Errors never contain a token, a file path or an upload address: they are made from the service's message and
-our own text, and the exceptions that they replace are left out of the traceback.
+our own text, and the exceptions that they replace are left out of the traceback. Their texts are bounded, and
+fit for a database.
 """
 
 from __future__ import annotations
 
 import email.utils
-import json
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import requests
 import urllib3.exceptions
 from google.auth import exceptions as auth_exceptions
 
+from studio.vertex.storable import make_storable, parse_json
+
 # Google's messages are shorter; what a proxy sends is cut.
 MESSAGE_LIMIT = 2000
+WORD_LIMIT = 200
+"""Characters of a status, a reason or a field; Google's have up to 100."""
+MAX_VIOLATIONS = 50
+"""A request has about thirty fields."""
+MAX_CODE = 599
+"""The last HTTP status; codes of gRPC are smaller."""
+MAX_RETRY_AFTER = 300.0
+"""Seconds. Even a list that nobody watches is read every five minutes, so a service that asks for a longer
+pause is asked no more often than an idle one, and a wrong number parks no job."""
 DEADLINE = "DEADLINE_EXCEEDED"
 SAFE_METHODS = frozenset({"GET", "HEAD", "DELETE"})
 HANDSHAKE_FAILURES = frozenset(
@@ -57,6 +71,11 @@ class Violation:
     field: str
     description: str
 
+    @classmethod
+    def from_texts(cls, field: Any, description: Any) -> Violation:
+        """Return the violation with texts that a database holds, whatever the service wrote."""
+        return cls(make_storable(str(field))[:WORD_LIMIT], make_storable(str(description))[:MESSAGE_LIMIT])
+
 
 class VertexError(Exception):
     """`code` is the HTTP status (None without a response); `status` and `reason` are Google's."""
@@ -73,11 +92,11 @@ class VertexError(Exception):
         violations: tuple[Violation, ...] = (),
         retry_after: float | None = None,
     ) -> None:
-        self.message = message[:MESSAGE_LIMIT]
+        self.message = make_storable(message)[:MESSAGE_LIMIT]
         super().__init__(self.message)
         self.code = code
-        self.status = status
-        self.reason = reason
+        self.status = make_storable(status)[:WORD_LIMIT]
+        self.reason = make_storable(reason)[:WORD_LIMIT]
         self.violations = violations
         self.retry_after = retry_after
 
@@ -91,6 +110,10 @@ class BadName(NotSent, ValueError):
 
 
 class OutcomeUnknown(VertexError):
+    pass
+
+
+class AnswerTooLarge(OutcomeUnknown):
     pass
 
 
@@ -130,6 +153,14 @@ class StreamBroken(VertexError):
     pass
 
 
+class InternalFault(VertexError):
+    """Names the exception's class only: its text may quote anything. The log has all of it."""
+
+    @classmethod
+    def from_exception(cls, error: Exception) -> InternalFault:
+        return cls(type(error).__name__)
+
+
 REFUSALS: dict[int, type[Refused]] = {
     400: BadRequest,
     401: Unauthenticated,
@@ -162,7 +193,7 @@ def from_error(
 
     A 4xx that is not Google's own (`definite` false: a proxy's page, a cut body) says nothing about a POST.
     """
-    code = code or _as_int(error.get("code")) or 500
+    code = code or _parse_code(error.get("code")) or 500
     kind: type[VertexError] = OutcomeUnknown
     if definite and 400 <= code < 500 and code not in NO_VERDICT:
         kind = REFUSALS.get(code, Refused)
@@ -171,7 +202,7 @@ def from_error(
         code=code,
         status=str(error.get("status") or ""),
         reason=_find_reason(error),
-        violations=tuple(_violations(error)),
+        violations=tuple(islice(_violations(error), MAX_VIOLATIONS)),
         retry_after=retry_after,
     )
 
@@ -218,12 +249,14 @@ def _failed_before_sending(error: Exception) -> bool:
         requests.exceptions.InvalidSchema,
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidJSONError,
+        requests.exceptions.InvalidHeader,
     )
     connecting = (
         urllib3.exceptions.NewConnectionError,
         urllib3.exceptions.NameResolutionError,
         urllib3.exceptions.ConnectTimeoutError,
         urllib3.exceptions.LocationParseError,
+        UnicodeError,
     )
     return any(
         isinstance(cause, addressing + connecting)
@@ -256,8 +289,8 @@ def _describe_cause(error: Exception) -> str:
 
 def _json_or_none(content: bytes) -> Any:
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_json(content)
+    except ValueError:
         return None
 
 
@@ -291,7 +324,7 @@ def _violations(error: dict[str, Any]) -> Iterator[Violation]:
     for detail in _details(error, "BadRequest"):
         for item in _as_list(detail.get("fieldViolations")):
             if isinstance(item, dict):
-                yield Violation(str(item.get("field", "")), str(item.get("description", "")))
+                yield Violation.from_texts(item.get("field", ""), item.get("description", ""))
 
 
 def _default_message(code: int) -> str:
@@ -300,18 +333,21 @@ def _default_message(code: int) -> str:
     return f"The server answered {code} without an explanation."
 
 
-def _as_int(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+def _parse_code(value: Any) -> int | None:
+    return value if isinstance(value, int) and 0 < value <= MAX_CODE else None
 
 
 def _parse_retry_after(text: str | None) -> float | None:
-    """Return Retry-After, a number or a date, as seconds from now."""
-    if not text:
-        return None
-    if text.strip().isdecimal():
+    """Return Retry-After, a number or a date, as seconds from now: MAX_RETRY_AFTER at most."""
+    seconds = _parse_pause((text or "").strip())
+    return None if seconds is None else min(max(0.0, seconds), MAX_RETRY_AFTER)
+
+
+def _parse_pause(text: str) -> float | None:
+    if text.isascii() and text.isdigit():
         return float(text)
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any, TypeGuard
 
 from studio.vertex.errors import BadName
 
+MAX_LENGTH = 300
+"""Characters of a name in a row; Google's have up to 200."""
 NAME = re.compile(
     r"projects/(?P<project>[a-z0-9:.-]+)/locations/(?P<location>[a-z0-9-]+)(?:/[A-Za-z0-9_.@-]+)*"
 )
@@ -16,6 +19,14 @@ def check_name(name: str) -> str:
     if not NAME.fullmatch(name) or "/.." in name or "/./" in name:
         raise BadName(f"{name[:200]!r} is not a resource name of Vertex AI.")
     return name
+
+
+def is_name(value: Any, longest: int = MAX_LENGTH) -> TypeGuard[str]:
+    """Whether this, from an answer, is a resource name that a row can hold."""
+    try:
+        return isinstance(value, str) and len(check_name(value)) <= longest
+    except BadName:
+        return False
 
 
 def location_of(name: str) -> str:

@@ -1,18 +1,18 @@
 """Objects in Cloud Storage or in the engine's store, by gs:// address.
 
-Uploads and downloads stream; a whole file is never in memory. Errors are those of errors.py.
+Uploads and downloads stream; a whole file is never in memory. Errors are those of errors.py. Pages of a
+listing come from Google's library as they are, and are read in object_info.py.
 https://cloud.google.com/storage/docs/json_api/v1
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from studio.vertex.auth import TIMEOUT, Place, session, storage_url
 from studio.vertex.errors import (
+    AnswerTooLarge,
     BadName,
     NotFound,
     NotSent,
@@ -33,6 +34,15 @@ from studio.vertex.errors import (
     VertexError,
     from_exception,
     from_response,
+)
+from studio.vertex.object_info import (
+    UNREADABLE,
+    Listing,
+    ObjectInfo,
+    parse_bucket_names,
+    parse_listing,
+    parse_object_info,
+    parse_page_token,
 )
 
 # Otherwise the library requests every bucket's metadata in a thread, which needs another permission.
@@ -49,6 +59,9 @@ PATIENT = DEFAULT_RETRY.with_timeout(60.0).with_delay(initial=0.5, maximum=8.0)
 GS_URI = re.compile(r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/(?P<name>.+)", re.DOTALL)
 # https://cloud.google.com/storage/docs/objects#naming
 NAME_BYTES = 1024
+MAX_PAGES = 100
+"""Pages of a list of buckets, a thousand each. A list that names a next page for ever ends here."""
+log = logging.getLogger(__name__)
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\\]")
 
 
@@ -66,32 +79,6 @@ class OutsidePlaces(NotSent):
     def __init__(self, uri: str) -> None:
         super().__init__(f"{uri} is outside the places of this project.")
         self.uri = uri
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """One object; `generation` identifies this content. crc32c and md5 are base64."""
-
-    uri: str
-    size: int
-    generation: int
-    crc32c: str
-    md5: str
-    updated: datetime | None
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """One page of a listing; `next_page` is the token of the next one, blank on the last."""
-
-    objects: tuple[ObjectInfo, ...]
-    prefixes: tuple[str, ...]
-    next_page: str = ""
-
-    @property
-    def complete(self) -> bool:
-        return not self.next_page
 
 
 def parse_gs_uri(uri: str) -> GsUri:
@@ -127,9 +114,18 @@ class Storage:
         """Raise OutsidePlaces where what begins with `folder` is out of bounds; `gs://` stands for all."""
 
     def buckets(self) -> tuple[str, ...]:
+        """Return the names of all buckets; raise AnswerTooLarge after MAX_PAGES."""
         self.check_folder("gs://")
+        names: list[str] = []
         with _translate_errors():
-            return tuple(bucket.name for bucket in self._client.list_buckets(timeout=TIMEOUT, retry=QUICK))
+            found = self._client.list_buckets(timeout=TIMEOUT, retry=QUICK)
+            for _page in range(MAX_PAGES):
+                answer = found._get_next_page_response()
+                names += parse_bucket_names(answer)
+                found.next_page_token = parse_page_token(answer)
+                if not found.next_page_token:
+                    return tuple(names)
+        raise AnswerTooLarge(f"The list of buckets has more than {MAX_PAGES} pages.")
 
     def list(
         self, bucket: str, prefix: str = "", delimiter: str | None = "/", limit: int = 1000, page: str = ""
@@ -149,15 +145,14 @@ class Storage:
                 timeout=TIMEOUT,
                 retry=QUICK,
             )
-            objects = tuple(_info(blob) for blob in next(found.pages, ()))
-            return Listing(objects, tuple(sorted(found.prefixes)), found.next_page_token or "")
+            return parse_listing(bucket, found._get_next_page_response())
 
     def stat(self, uri: str, generation: int | None = None) -> ObjectInfo:
         """Return an object's metadata; raise NotFound if there is no such object or generation."""
         with _translate_errors():
             blob = self._blob(uri, generation)
             blob.reload(timeout=TIMEOUT, retry=QUICK)
-            info = _info(blob)
+            info = parse_object_info(uri, blob._properties)
         self.check_object(uri, info.generation)
         return info
 
@@ -189,7 +184,7 @@ class Storage:
                 timeout=TIMEOUT,
                 retry=PATIENT if size > SINGLE_REQUEST else None,
             )
-            return _info(blob)
+            return parse_object_info(uri, blob._properties)
 
     def open(self, uri: str, generation: int | None = None) -> BinaryIO:
         """Return the object as a binary file that is fetched block by block. Without a generation the current
@@ -272,6 +267,8 @@ def _translate_errors() -> Iterator[None]:
     traceback, since they contain upload addresses, which are secrets."""
     try:
         yield
+    except VertexError:
+        raise
     except api_exceptions.RetryError as error:
         raise _to_vertex_error(error.cause) from None
     except (
@@ -282,6 +279,9 @@ def _translate_errors() -> Iterator[None]:
         auth_exceptions.GoogleAuthError,
     ) as error:
         raise _to_vertex_error(error) from None
+    except UNREADABLE as error:
+        log.warning("The store gave an answer that can't be read (%s)", type(error).__name__)
+        raise OutcomeUnknown("The store's answer can't be read.") from None
 
 
 def _to_vertex_error(error: BaseException | None) -> VertexError:
@@ -289,20 +289,16 @@ def _to_vertex_error(error: BaseException | None) -> VertexError:
         return OutcomeUnknown("The stored object differs from what was sent: its checksum is another.")
     response = getattr(error, "response", None)
     if isinstance(response, requests.Response):
-        return from_response(response, response.content)
+        return from_response(response, _read_content(response))
     return from_exception(error) if isinstance(error, Exception) else OutcomeUnknown("No answer.")
 
 
-def _info(blob: Any) -> ObjectInfo:
-    return ObjectInfo(
-        uri=f"gs://{blob.bucket.name}/{blob.name}",
-        size=blob.size or 0,
-        generation=blob.generation or 0,
-        crc32c=blob.crc32c or "",
-        md5=blob.md5_hash or "",
-        updated=blob.updated,
-        content_type=blob.content_type or "",
-    )
+def _read_content(response: requests.Response) -> bytes:
+    """Return an error's body, or nothing if it can't be read: the status alone says that it is an error."""
+    try:
+        return response.content
+    except (VertexError, requests.RequestException, RuntimeError):
+        return b""
 
 
 def _iter_decodings(name: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from jobs.datasets.check.json_line import UnreadableLine, parse_line
 from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.check.other_formats import convert_example
 from jobs.datasets.check.report import Finding, Message, Problem, Report, Sample
-from studio.storable import make_storable
+from studio.vertex.storable import make_storable
 
 MAX_PROBLEMS_PER_CODE = 20
 """Problems of each code that a report keeps: as many as a page shows. A file whose every line has the same

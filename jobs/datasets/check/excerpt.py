@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.storable import make_storable
+from studio.vertex.storable import make_storable
 
 SAMPLE_TEXT = 600
 """Characters of one turn on a page: about eight lines."""

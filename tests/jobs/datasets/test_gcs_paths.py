@@ -16,7 +16,7 @@ from jobs.datasets.gcs_paths import (
 )
 from studio.vertex.errors import BadName
 from studio.vertex.gs_folders import is_folder_uri, parse_folder_uri
-from studio.vertex.storage import Listing, ObjectInfo
+from studio.vertex.object_info import Listing, ObjectInfo
 
 
 def make_info(uri: str) -> ObjectInfo:

@@ -361,3 +361,10 @@ def test_escaped_single_quotes_are_decoded(nasty: str) -> None:
     text = json.dumps({**BODY, "description": nasty}, ensure_ascii=False)
     quoted = text.replace("'", "'\\''")
     assert reader.parse_request(f"curl {URL} -d '{quoted}'").fields["description"] == nasty
+
+
+def test_replaced_characters_of_labels_are_told_once() -> None:
+    request = {"labels": {"a\0": "b\ud800", "c": "\0"}, "supervisedTuningSpec": {}}
+    pasted = reader.parse_request(json.dumps(request))
+    assert pasted.fields["labels"] == {"a\ufffd": "b\ufffd", "c": "\ufffd"}
+    assert pasted.messages == ["labels: characters that can’t be stored were replaced."]

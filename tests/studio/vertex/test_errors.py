@@ -124,9 +124,25 @@ def test_disabled_service_is_reported(vertex: Vertex, double: FakeVertexServer) 
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0), ("soon", None), ("", None)]
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("Wed, 01 Jan 2020 00:00:00 GMT", 0.0),
+        ("soon", None),
+        ("", None),
+        ("-7", None),
+        ("1e9", None),
+        ("301", 300.0),
+        ("99999999999", 300.0),
+        ("9" * 5000, 300.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 300.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 300.0),
+        ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Mon, 99 Zzz 2020", None),
+    ],
+    ids=lambda value: str(value)[:30],
 )
-def test_retry_after_is_seconds_or_a_date(
+def test_retry_after_is_seconds_or_a_date_and_at_most_five_minutes(
     vertex: Vertex, double: FakeVertexServer, header: str, seconds: float | None
 ) -> None:
     double.queue_answers(

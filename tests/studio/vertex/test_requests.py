@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -133,7 +132,7 @@ def test_missing_job_raises_not_found(vertex: Vertex, double: FakeVertexServer) 
     assert caught.value.status == "NOT_FOUND"
 
 
-@pytest.mark.parametrize(("written", "read"), [(r'"\ud83d"', "\ud83d"), ("-Infinity", -math.inf)])
+@pytest.mark.parametrize(("written", "read"), [(r'"\ud83d"', "\ufffd"), ("-Infinity", "-Infinity")])
 def test_almost_valid_json_is_read(vertex: Vertex, double: FakeVertexServer, written: str, read: Any) -> None:
     double.queue_answers(Answer(200, f'{{"name": {written}}}'))
     assert vertex.get(JOB)["name"] == read

@@ -286,7 +286,7 @@ def model_name(model: str = "777006@1") -> str:
 )
 def test_requests_match_the_client_library(vertex: Vertex, double: FakeVertexServer, case: Case) -> None:
     wanted = load_exchanges(case.capture)[case.request]["request"]
-    double.otherwise = lambda asked: json_answer({"name": "1"})
+    double.otherwise = lambda asked: json_answer({"name": f"{JOBS}/1"})
     with pytest.MonkeyPatch.context() as patch:
         # The answer is not a stream; only the request is compared.
         patch.setattr("studio.vertex.client.iter_responses", lambda response: iter(()))

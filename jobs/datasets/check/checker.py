@@ -20,7 +20,7 @@ from jobs.datasets.check.fast_path.block_counter import count_block
 from jobs.datasets.check.fast_path.columns import ExampleBuffer, hash_example
 from jobs.datasets.check.fast_path.line_template import LineTemplate
 from jobs.datasets.check.formats import FORMATS
-from jobs.datasets.check.json_line import UnreadableLine, parse_line
+from jobs.datasets.check.json_line import UnreadableLine, find_nul, parse_line
 from jobs.datasets.check.lines import BOM, LINE_LIMIT, Block, blocks
 from jobs.datasets.check.other_formats import convert_example
 from jobs.datasets.check.report import Finding, Message, Problem, Report, Sample
@@ -148,7 +148,7 @@ class Checker:
             yield problem(number, trouble.finding, trouble.excerpt)
             return
         conversation = Conversation.from_value(value)
-        found = list(check_conversation(conversation))
+        found = [*check_conversation(conversation), *filter(None, [find_nul(content, value)])]
         for finding in found:
             yield problem(number, finding, excerpt_head(content))
             if finding.code in FORMATS and convert_example(value):

@@ -11,6 +11,7 @@ import orjson
 
 from jobs.datasets.check.example import is_encodable
 from jobs.datasets.check.excerpt import excerpt_around
+from jobs.datasets.check.lines import NUL_ESCAPE
 from jobs.datasets.check.report import Finding
 
 MAX_DEPTH = 200
@@ -88,6 +89,15 @@ def explain_rejection(value: Any, error: orjson.JSONDecodeError, text: str) -> U
     return UnreadableLine(
         Finding("error", "", "json", {"column": error.pos + 1}), excerpt_around(text, error.pos)
     )
+
+
+def find_nul(content: bytes, value: Any) -> Finding | None:
+    """Return where a text or a key of the line has a NUL, or None."""
+    if NUL_ESCAPE not in content:
+        return None
+    places = (path for path, item in walk(value) if "\0" in path or (isinstance(item, str) and "\0" in item))
+    place = next(places, None)
+    return None if place is None else Finding("warning", place.removeprefix(".")[:120], "nul_character")
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from studio.vertex import storable
+
 LINE_LIMIT = 8 * 2**20
 """Bytes. An example of 131,072 tokens, the longest that a model supports, has fewer even if every character
 is escaped, so no usable line is longer."""
@@ -17,6 +19,7 @@ CHUNK = 2**20
 """Bytes read from a file at once: few requests to Cloud Storage, and little memory."""
 NEWLINE = ord("\n")
 BOM = b"\xef\xbb\xbf"
+NUL_ESCAPE = storable.NUL_ESCAPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,10 @@ SENTENCES: dict[str, tuple[str | Promise, str | Promise]] = {
         _("Add text, or remove the line."),
     ),
     "lone_surrogate": (_("%(field)s contains an incomplete character (\\ud800…)."), REMOVE),
+    "nul_character": (
+        _("%(field)s contains a NUL character (\\u0000)."),
+        _("Remove the character. You can continue, but the service may reject or replace it."),
+    ),
     "file_uri": (
         _("%(field)s isn’t a valid file URI (%(uri)s)."),
         _("Use a gs:// or https:// URI."),

@@ -20,7 +20,7 @@ from jobs.datasets.check.fast_path.plain_example import (
     count_raw_keys,
     extract_plain_texts,
 )
-from jobs.datasets.check.lines import Block
+from jobs.datasets.check.lines import NUL_ESCAPE, Block
 
 LATER_ROW = bytes([LATER])
 Numbered = list[tuple[int, bytes]]
@@ -37,8 +37,10 @@ class BlockCount:
 
 def count_block(block: Block, spelling: LineTemplate) -> Iterator[BlockCount]:
     """Count all lines at once if they are formatted like earlier ones; otherwise one by one, and learn their
-    format."""
+    format. A line with a NUL is not plain: the strict check warns of it."""
     try:
+        if NUL_ESCAPE in block.content:
+            raise ValueError
         rows = spelling.parse_rows(block.content)
     except NOT_PLAIN:
         yield from count_by_shape(block, spelling)
@@ -80,8 +82,11 @@ def collect_plain_lines(block: Block, spelling: LineTemplate) -> tuple[BlockCoun
     texts: list[str] = []
     kinds, keys = bytearray(), 0
     unlearned = {FIRST, SYSTEM}
+    has_nul = NUL_ESCAPE in block.content
     for number, line in enumerate(block.lines, block.number):
         try:
+            if has_nul and NUL_ESCAPE in line:
+                raise ValueError
             value = loads(line)
             line_texts, own = extract_plain_texts(value)
         except NOT_PLAIN:

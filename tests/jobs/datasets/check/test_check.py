@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from jobs.datasets.check.checker import MAX_PROBLEMS_PER_CODE, check_file, iter_problems
 from jobs.datasets.check.lines import LINE_LIMIT
@@ -183,6 +184,18 @@ WARNINGS = {
         1,
     ),
     "byte order mark": (b"\xef\xbb\xbf" + FINE, "bom", "", 1),
+    "NUL": (
+        FINE + b"\n" + turns(role_and_text("user", "a"), role_and_text("model", "b\0c")),
+        "nul_character",
+        "contents[1].parts[0].text",
+        2,
+    ),
+    "NUL in a call": (
+        turns(("user", [{"functionCall": {"args": ["\0"]}}]), role_and_text("model", "b")),
+        "nul_character",
+        "contents[0].parts[0].functionCall.args[0]",
+        1,
+    ),
     "duplicate": (FINE + b"\n\n" + FINE, "duplicate", "", 3),
     "another answer": (
         FINE + b"\n" + line(contents=[USER, {"role": "model", "parts": [{"text": "no"}]}]),
@@ -385,3 +398,22 @@ def test_report_of_an_older_version_loads() -> None:
 )
 def test_sizes_in_units(size: int, text: str) -> None:
     assert format_size(size).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_a_nul_is_found_among_many_lines_and_told_with_what_to_do() -> None:
+    """Lines that are written alike are counted fast; one with a NUL is not one of them."""
+    lines = [line(contents=[role_turn("user", f"question {n}"), MODEL]) for n in range(5000)]
+    bad = line(contents=[role_turn("user", "question\0"), role_turn("model", "an \\u0000 in letters")])
+    report = check_file([b"\n".join([*lines, bad, *lines[:10]])])
+    nul = next(problem for problem in report.problems if problem.code == "nul_character")
+    assert (nul.line, nul.field, report.counts["nul_character"]) == (5001, "contents[0].parts[0].text", 1)
+    assert report.examples == 5011 and report.ok
+    told = describe_problem(nul)
+    assert told.what == "contents[0].parts[0].text contains a NUL character (\\u0000)."
+    assert told.cure.startswith("Remove the character.")
+    with translation.override("ja"):
+        assert describe_problem(nul).what != told.what
+
+
+def role_turn(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"text": text}]}

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from jobs.datasets.check.checker import check_file
 from jobs.datasets.check.other_formats import convert_example
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(
+    str.strip
+)
 """The machine may be: time says nothing here."""
 OPENAI = {"system": "system", "developer": "system", "user": "user", "assistant": "model"}
 LEGACY = {"system": "system", "user": "user", "model": "model"}

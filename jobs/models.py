@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from jobs import tuning_job_resource as vertex_job
@@ -23,11 +22,12 @@ from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Changes, Dataset, Overlap
 from jobs.querysets import HANDED_OVER, STARTING_TIME, Submission, TuningJobQuerySet
 from jobs.request.body import build_tuning_request
-from jobs.tuning_job_resource import Checkpoint, HyperParameter, Progress
+from jobs.tuning_job_resource import Checkpoint, HyperParameter, Progress, parse_timestamp
 from studio.celery import send_on_commit
 from studio.models import AuditEntry, Project
 from studio.projects.places import ADAPTER_BUCKET
 from studio.vertex import job_states
+from studio.vertex.errors import InternalFault
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -81,10 +81,12 @@ class TuningJob(models.Model):
     last_error = models.JSONField(default=dict)
     duplicates = models.JSONField(default=list)
 
-    # The service's last response; `missed_polls` counts the consecutive full lists without this job.
+    # The service's last response; `replaced` names its values that no row can hold as they came, and
+    # `missed_polls` counts the consecutive full lists without this job.
     name = models.CharField(max_length=300, null=True, unique=True)
     state = models.CharField(max_length=60, blank=True)
     remote = models.JSONField(default=dict)
+    replaced = models.JSONField(default=list)
     error = models.JSONField(default=dict)
     seen_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -159,15 +161,19 @@ class TuningJob(models.Model):
             setattr(self, field, getattr(job, field))
 
     def _apply_remote(self, remote: dict[str, Any]) -> None:
+        before = self.replaced if self.is_final else []
+        paths = dict.fromkeys([*before, *getattr(remote, "replaced", ())])
+        self.replaced = [path[:MAX_PATH] for path in list(paths)[:MAX_PATHS]]
         self.remote = vertex_job.merge_final(self.remote, remote) if self.is_final else remote
         self.state = str(self.remote.get("state") or "")[:60]
         self.error = vertex_job.get_object(self.remote, "error")
         self.tuned_model_display_name = (
             self.tuned_model_display_name or str(self.remote.get("tunedModelDisplayName") or "")[:128]
         )
-        self.seen_at = timezone.now()
+        now = self.seen_at = timezone.now()
         if self.is_final and self.ended_at is None:
-            self.ended_at = parse_timestamp(self.remote.get("endTime")) or self.seen_at
+            # Never in the future: the last reads of metrics are due some time after the end.
+            self.ended_at = min(parse_timestamp(self.remote.get("endTime")) or now, now)
         self.missed_polls, self.last_error = 0, {}
 
     def request_cancel(self, user: User) -> bool:
@@ -239,6 +245,11 @@ class TuningJob(models.Model):
     def has_unknown_outcome(self) -> bool:
         """Whether the create call got no response, so that a remote job may or may not exist."""
         return self.submission == Submission.UNKNOWN
+
+    @property
+    def has_internal_fault(self) -> bool:
+        """Whether the last response for this job raised an exception that nobody expected."""
+        return bool(self.last_error.get("kind") == InternalFault.__name__)
 
     @property
     def is_final(self) -> bool:
@@ -328,8 +339,11 @@ class TuningJob(models.Model):
 
 LONG_QUEUE_TIME = timedelta(minutes=30)
 """Jobs usually start within minutes; after half an hour the page explains what the job may be waiting for."""
+MAX_PATHS, MAX_PATH = 20, 200
+"""How many replaced values a row names, and in how many characters: as much as a person reads."""
 REMOTE_FIELDS = (
     "remote",
+    "replaced",
     "state",
     "error",
     "tuned_model_display_name",
@@ -384,12 +398,3 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 def resource_id(name: Any) -> str:
     """Return the last segment of a resource name."""
     return str(name or "").rsplit("/", 1)[-1]
-
-
-def parse_timestamp(text: Any) -> datetime | None:
-    """Parse an RFC 3339 timestamp. Return None if it is missing, invalid or has no time zone."""
-    try:
-        found = parse_datetime(str(text or ""))
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None

@@ -94,11 +94,11 @@ ALERT_MESSAGES: dict[str, str | Promise] = {
     "overfitting": _("Validation loss is rising again: the model is overfitting."),
 }
 """Messages by the alert key that metrics writes into `summary`."""
+FAULT_MESSAGE: str | Promise = _("Tuning Studio couldn’t process the service’s response.")
 
 
 def describe_alerts(job: TuningJob) -> list[str | Promise]:
     """Return the messages of the known alerts; jobs summarized by an older version have none."""
     kinds = job.summary.get("alerts")
-    return (
-        [words for kind, words in ALERT_MESSAGES.items() if kind in kinds] if isinstance(kinds, list) else []
-    )
+    known = [words for kind, words in ALERT_MESSAGES.items() if isinstance(kinds, list) and kind in kinds]
+    return [*known, FAULT_MESSAGE] if job.has_internal_fault else known

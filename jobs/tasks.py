@@ -1,5 +1,6 @@
-"""Celery tasks, sent by the beat. All work is found in the database, so a task may run twice, late or
-never."""
+"""Celery tasks, sent by the beat. All work is found in the database, so a task may run twice, late or never.
+Each is a sweep: a row that fails unexpectedly is marked, and the others get their turn.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from django.utils import timezone
 from jobs.datasets.token_calibration import calibrate_dataset
 from jobs.datasets.uploads import resumable_upload
 from jobs.lifecycle import polling, submission
-from jobs.models import TuningJob
+from jobs.lifecycle.sweep import sweep_rows
+from jobs.models import JobListPoll, TuningJob
 from studio.celery import send_on_commit
 from studio.models import Project
 from studio.vertex.errors import VertexError
@@ -34,8 +36,7 @@ def warm_up(*, project_id: int) -> None:
 @shared_task
 def submit_ready() -> None:
     jobs = TuningJob.objects.due_for_submission(timezone.now()).select_related("project")
-    for job in jobs:
-        submission.submit(job)
+    sweep_rows(jobs, submission.submit, submission.mark_unknown)
     if jobs:
         send_on_commit("metrics.tasks.follow_starts")
 
@@ -43,30 +44,40 @@ def submit_ready() -> None:
 @shared_task
 def resolve_unknown() -> None:
     now = timezone.now()
-    for job in TuningJob.objects.stuck_while_sending(now):
-        submission.mark_stuck_unknown(job)
-    for job in TuningJob.objects.due_for_search(now).select_related("project"):
-        submission.search_by_label(job)
+    stuck = TuningJob.objects.stuck_while_sending(now)
+    sweep_rows(stuck, submission.mark_stuck_unknown, submission.mark_unknown)
+    due = TuningJob.objects.due_for_search(now).select_related("project")
+    sweep_rows(due, submission.search_by_label, submission.show_search_fault)
 
 
 @shared_task
 def send_cancels() -> None:
-    for job in TuningJob.objects.pending_cancels(timezone.now()).select_related("project"):
-        submission.send_cancel(job)
+    pending = TuningJob.objects.pending_cancels(timezone.now()).select_related("project")
+    sweep_rows(pending, submission.send_cancel, submission.schedule_cancel_retry)
 
 
 @shared_task
 def poll_due() -> None:
-    for poll in polling.find_due_lists(timezone.now()):
+    def poll_list(poll: JobListPoll) -> None:
         polling.poll_job_list(poll, timezone.now())
+
+    def mark(poll: JobListPoll, error: VertexError) -> None:
+        polling.record_failure(poll, error, timezone.now())
+
+    sweep_rows(polling.find_due_lists(timezone.now()), poll_list, mark)
 
 
 @shared_task
 def count_tokens() -> None:
-    """Count the training tokens of recently edited drafts. Counted data is skipped; failures are retried."""
-    for job in TuningJob.objects.with_uncounted_tokens(timezone.now()).select_related("training__project"):
-        if job.training:
-            calibrate_dataset(job.training, job.base_model, job.location)
+    """Count the training tokens of recently edited drafts. Counted data is skipped; failures are retried, and
+    shown nowhere: pages say that the tokens are estimated."""
+
+    def count(draft: TuningJob) -> None:
+        if draft.training:
+            calibrate_dataset(draft.training, draft.base_model, draft.location)
+
+    drafts = TuningJob.objects.with_uncounted_tokens(timezone.now()).select_related("training__project")
+    sweep_rows(drafts, count, lambda draft, error: None)
 
 
 @shared_task

@@ -1,19 +1,32 @@
 """Tolerant readers of Vertex AI's TuningJob resource (pure).
 
 Every function takes `remote`, the last response verbatim (`{}` before creation). int64 fields are strings,
-and unset fields are absent; missing or malformed values are read as None or empty.
+and unset fields are absent; missing, malformed and absurd values are read as None or empty.
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.tuningJobs
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+
 from studio.vertex.catalog import ADAPTER_SIZES
+from studio.vertex.resource_names import MAX_LENGTH
 
 Json = dict[str, Any]
+MAX_COUNT = 2**53
+"""No count of examples, tokens or steps is larger, and charts compute with doubles, which hold whole numbers
+up to here."""
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""A time beyond is a mistake, and near the ends of the calendar it breaks conversions between time zones."""
+CHECKPOINT_ID = re.compile(r"[-a-zA-Z0-9_]{1,40}")
+"""What fits into an address, and into the column of a draft that continues from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +69,36 @@ def get_object(remote: Mapping[str, Any], *path: str) -> Json:
 
 
 def parse_int(value: Any) -> int | None:
+    """Return a whole number of a size that occurs, or None."""
     try:
-        return None if isinstance(value, bool) else int(value)
+        number = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if number is not None and abs(number) <= MAX_COUNT else None
 
 
 def parse_float(value: Any) -> float | None:
+    """Return a finite number, or None."""
     try:
-        return None if isinstance(value, bool) else float(value)
+        number = None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+    return number if number is not None and math.isfinite(number) else None
+
+
+def parse_timestamp(text: Any) -> datetime | None:
+    """Parse an RFC 3339 timestamp. Return None if it is missing, invalid, beyond reason or has no time
+    zone."""
+    try:
+        found = parse_datetime(str(text or ""))
+        return found if found and found.tzinfo and EARLIEST < found < LATEST else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_name(value: Any) -> str:
+    """Return the name of a resource, or "" for what a row can't hold."""
+    return value if isinstance(value, str) and len(value) <= MAX_LENGTH else ""
 
 
 def hyper_parameters(remote: Json) -> Json:
@@ -83,31 +115,38 @@ def adapter_size(remote: Json) -> int | None:
 
 
 def learning_rate_multiplier(remote: Json) -> float | None:
-    return parse_float(hyper_parameters(remote).get("learningRateMultiplier"))
+    rate = parse_float(hyper_parameters(remote).get("learningRateMultiplier"))
+    return rate if rate is not None and abs(rate) <= MAX_COUNT else None
 
 
 def tuned_model(remote: Json) -> str:
     """Return `projects/.../models/ID@VERSION` or "". A failed job can have a tuned model as well."""
-    return str(get_object(remote, "tunedModel").get("model") or "")
+    return parse_name(get_object(remote, "tunedModel").get("model"))
 
 
 def default_endpoint(remote: Json) -> str:
     """Return the endpoint of the default checkpoint, or "": it can be missing in any state."""
-    return str(get_object(remote, "tunedModel").get("endpoint") or "")
+    return parse_name(get_object(remote, "tunedModel").get("endpoint"))
 
 
 def checkpoints(remote: Json) -> list[Checkpoint]:
+    """Return the checkpoints; an id that no address can hold is blank."""
     listed = get_object(remote, "tunedModel").get("checkpoints")
     return [
         Checkpoint(
-            id=str(entry.get("checkpointId") or ""),
+            id=parse_checkpoint_id(entry.get("checkpointId")),
             epoch=parse_int(entry.get("epoch")),
             step=parse_int(entry.get("step")),
-            endpoint=str(entry.get("endpoint") or ""),
+            endpoint=parse_name(entry.get("endpoint")),
         )
         for entry in (listed if isinstance(listed, list) else [])
         if isinstance(entry, dict)
     ]
+
+
+def parse_checkpoint_id(value: Any) -> str:
+    id = str(value or "")
+    return id if CHECKPOINT_ID.fullmatch(id) else ""
 
 
 def merge_final(old: Json, new: Json) -> Json:

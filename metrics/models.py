@@ -61,7 +61,8 @@ class Feed(models.Model):
     """When to read a job's metrics next, independent of when to read its state.
 
     `due_at` is blank after the last read; `seen` holds, by metric, the extent of the service's data at the
-    last read; `error` is why the last attempt failed, or empty.
+    last read; `error` is why the last attempt failed, or empty; `left_out` counts, by metric, the points that
+    could not be read, and under "" the series.
     """
 
     job = models.OneToOneField(TuningJob, on_delete=models.CASCADE)
@@ -70,5 +71,6 @@ class Feed(models.Model):
     run = models.CharField(max_length=400, blank=True)
     seen = models.JSONField(default=dict)
     error = models.JSONField(default=dict)
+    left_out = models.JSONField(default=dict)
 
     objects = FeedQuerySet.as_manager()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from django.db.models.fields.json import KT
+
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 from jobs.estimates.estimate import Estimate, PastJob, TrainingData, estimate_run
-from jobs.models import TuningJob, parse_timestamp, seconds_between
-from jobs.tuning_job_resource import get_object, parse_float, parse_int
+from jobs.models import TuningJob, seconds_between
+from jobs.tuning_job_resource import get_object, parse_float, parse_int, parse_timestamp
 from studio.vertex.catalog import BaseModel
 
 if TYPE_CHECKING:
@@ -19,22 +21,23 @@ MAX_PAST_JOBS = 20
 less about the service's pace today."""
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
-COLUMNS = {
+COLUMNS: dict[str, str | KT] = {
     "name": "tuned_model_display_name",
-    "started": "remote__startTime",
+    "started": KT("remote__startTime"),
     "ended": "ended_at",
-    "epochs": SPEC,
+    "epochs": KT(SPEC),
     "asked": "epoch_count",
     "examples": "training__report__examples",
     "tokens": "training__report__tokens__total",
     "characters": "training__report__characters",
-    "counted": f"{STATISTICS}__totalBillableTokenCount",
-    "steps": f"{STATISTICS}__tuningStepCount",
+    "counted": KT(f"{STATISTICS}__totalBillableTokenCount"),
+    "steps": KT(f"{STATISTICS}__tuningStepCount"),
     "crc32c": "training__crc32c",
     "size": "training__size",
 }
 """Single values extracted by the database: reports and resources are large, and the preview runs this query
-at every field change."""
+at every field change. Those of the service are read as text: Django would parse a text of 5,000 digits as a
+number, and fail."""
 
 
 def estimate_draft(job: TuningJob, model: BaseModel | None) -> Estimate | None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
-from jobs.models import parse_timestamp
 from jobs.troubleshooting.error_details import STATUS_BY_CODE
-from jobs.tuning_job_resource import get_object, parse_int
+from jobs.tuning_job_resource import get_object, parse_int, parse_timestamp
 from studio.formats import format_count, join_list
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -14,11 +13,20 @@ from django.db.models import F
 from django.utils import timezone
 
 from jobs.lifecycle.stored_errors import serialize
+from jobs.lifecycle.sweep import sweep_rows
 from jobs.models import JobListPoll, TuningJob
 from jobs.querysets import TuningJobQuerySet
 from studio.models import Project
 from studio.vertex import job_states
-from studio.vertex.errors import NotFound, TooManyRequests, VertexError
+from studio.vertex.errors import (
+    BadName,
+    BadRequest,
+    NotFound,
+    PermissionDenied,
+    TooManyRequests,
+    VertexError,
+)
+from studio.vertex.resource_names import is_name
 
 T = TypeVar("T")
 PAGE_SIZE = 100
@@ -86,31 +94,42 @@ def read_job_list(poll: JobListPoll, *, full: bool) -> bool:
         waiting -= update_known_jobs(poll, remotes, asked_at)
         if not waiting and not full:
             return False
-    for job in list_polled_jobs(poll).active().filter(name__in=waiting):
-        record_missed_poll(job)
+    missing = list_polled_jobs(poll).active().filter(name__in=waiting)
+    sweep_rows(missing, record_missed_poll, mark_job, passes=(VertexError,))
     return True
 
 
 def update_known_jobs(
-    poll: JobListPoll, remotes: list[dict[str, Any]], asked_at: datetime
+    poll: JobListPoll, remotes: Sequence[dict[str, Any]], asked_at: datetime
 ) -> set[str | None]:
     """Store the listed resources in the known jobs and return their names.
 
     Jobs read individually after `asked_at` are skipped: their data is newer than the list.
     """
-    by_name = {str(remote.get("name")): remote for remote in remotes}
+    by_name = {name: remote for remote in remotes if is_name(name := remote.get("name"))}
     known = list(list_polled_jobs(poll).filter(name__in=by_name))
-    for job in known:
+
+    def update_job(job: TuningJob) -> None:
+        remote = by_name[str(job.name)]
         late = job.seen_at is not None and job.seen_at > asked_at
-        if not late and (job.remote != by_name[str(job.name)] or job.missed_polls):
-            job.update_from_remote(by_name[str(job.name)])
+        if not late and (job.remote != remote or job.missed_polls or job.has_internal_fault):
+            job.update_from_remote(remote)
+
+    sweep_rows(known, update_job, mark_job)
     return {job.name for job in known}
+
+
+def mark_job(job: TuningJob, error: VertexError) -> None:
+    """Show at the job why its last response could not be used. Its neighbors and its state stay as they
+    are."""
+    TuningJob.objects.filter(pk=job.pk).update(last_error=serialize(error))
 
 
 def record_missed_poll(job: TuningJob) -> None:
     """Count a full list without this job. After two in a row and a 404 by name, the job is marked as deleted.
 
-    A single miss isn't enough: lists are eventually consistent.
+    A single miss isn't enough: lists are eventually consistent. If only this job can't be read, that is shown
+    at the job: it says nothing about the list.
     """
     TuningJob.objects.filter(pk=job.pk).update(missed_polls=F("missed_polls") + 1)
     if job.missed_polls + 1 < MAX_MISSED_POLLS:
@@ -120,6 +139,8 @@ def record_missed_poll(job: TuningJob) -> None:
     except NotFound:
         log.warning("job %s is gone from the service", job.pk)
         TuningJob.objects.filter(pk=job.pk).update(deleted_at=timezone.now(), ended_at=timezone.now())
+    except (BadName, BadRequest, PermissionDenied) as error:
+        mark_job(job, error)
 
 
 def record_failure(poll: JobListPoll, error: VertexError, now: datetime) -> None:
@@ -184,6 +205,17 @@ def mark_watched(project: Project) -> list[JobListPoll]:
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    source = iter(items)
-    while batch := list(islice(source, size)):
+    """Yield the items in lists of `size`. What came before an error is yielded before it is raised."""
+    batch: list[T] = []
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except VertexError:
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch

@@ -1,7 +1,9 @@
 """The create call of a job, the search for a job whose create call got no response, and the cancel call.
 
 Each function claims a row by a conditional UPDATE that is committed before the request is sent, and stores
-the result. A create call is never retried automatically if the first one may have reached the service.
+the result. A create call is never retried automatically if the first one may have reached the service. That
+holds for exceptions that nobody expected, too: what happens before the request is retried, and whatever
+happens later leaves an unknown outcome, for which the job is searched.
 """
 
 from __future__ import annotations
@@ -18,20 +20,25 @@ from django.utils import timezone
 
 from jobs.lifecycle import polling
 from jobs.lifecycle.stored_errors import serialize
+from jobs.lifecycle.sweep import sweep_rows
 from jobs.models import TuningJob
 from jobs.querysets import SENDING_TIMEOUT, Submission
 from jobs.request.body import SUBMISSION_LABEL
+from jobs.tuning_job_resource import get_object
 from studio.models import AuditEntry
+from studio.vertex.client import Vertex
 from studio.vertex.errors import (
     BadName,
     Conflict,
     CredentialsFailed,
+    InternalFault,
     NotSent,
     OutcomeUnknown,
     Refused,
     TooManyRequests,
     VertexError,
 )
+from studio.vertex.resource_names import is_name
 
 SEARCH_DELAYS = (5, 15, 45, 120, 300, 600)
 """Seconds after the lost response at which the job is searched for: a created job is listed within seconds,
@@ -46,7 +53,22 @@ def submit(job: TuningJob) -> None:
     if not claim(job):
         return
     try:
-        remote = job.project.vertex().create_tuning_job(job.location, job.request)
+        vertex = job.project.vertex()
+        vertex.prepare()
+    except VertexError as error:
+        schedule_retry(job, error)
+    except Exception as error:
+        log.exception("job %s could not be sent", job.pk)
+        schedule_retry(job, InternalFault.from_exception(error))
+    else:
+        send_create_call(job, vertex)
+
+
+def send_create_call(job: TuningJob, vertex: Vertex) -> None:
+    """Send the call of a claimed job. An exception that isn't caught here leaves an unknown outcome: `submit`
+    is called by a sweep that marks the job so."""
+    try:
+        remote = vertex.create_tuning_job(job.location, job.request)
     except BadName as error:
         mark_refused(job, error)
     except (NotSent, CredentialsFailed, TooManyRequests) as error:
@@ -131,17 +153,19 @@ def mark_stuck_unknown(job: TuningJob) -> None:
 
 
 def link_remote_job(job: TuningJob, remote: dict[str, Any]) -> None:
-    """Store the name and the resource of the created remote job."""
+    """Store the name of the created remote job, then its resource: whatever is odd about the resource, the
+    paid job is known."""
     with durable_commit(), transaction.atomic():
-        if update_if_submission(
+        linked = update_if_submission(
             job,
             Submission.SENDING,
             Submission.UNKNOWN,
             submission=Submission.CREATED,
             name=remote["name"],
             next_try_at=None,
-        ):
-            job.update_from_remote(remote)
+        )
+    if linked:
+        sweep_rows([job], lambda row: row.update_from_remote(remote), polling.mark_job)
     polling.poll_soon(job)
 
 
@@ -166,6 +190,11 @@ def search_by_label(job: TuningJob) -> None:
         record_duplicates(job, [str(twin["name"]) for twin in found[1:]])
 
 
+def show_search_fault(job: TuningJob, error: VertexError) -> None:
+    """Show why a search failed. It counts, so that after the last one the user decides."""
+    TuningJob.objects.filter(pk=job.pk, submission=Submission.UNKNOWN).update(last_error=serialize(error))
+
+
 def next_search_time(job: TuningJob, now: datetime) -> datetime | None:
     if job.search_attempts + 1 >= len(SEARCH_DELAYS):
         return None
@@ -181,7 +210,10 @@ def list_jobs_with_label(job: TuningJob) -> list[dict[str, Any]]:
     """
     listed = job.project.vertex().list_tuning_jobs(job.location)
     ours = [
-        remote for remote in listed if (remote.get("labels") or {}).get(SUBMISSION_LABEL) == job.submission_id
+        remote
+        for remote in listed
+        if get_object(remote, "labels").get(SUBMISSION_LABEL) == job.submission_id
+        and is_name(remote.get("name"))
     ]
     return sorted(ours, key=lambda remote: str(remote.get("createTime", "")))
 
@@ -207,12 +239,18 @@ def send_cancel(job: TuningJob) -> None:
     try:
         vertex.cancel_tuning_job(name)
     except (NotSent, CredentialsFailed, TooManyRequests, OutcomeUnknown) as error:
-        row.update(next_try_at=now + compute_retry_delay(4, error), last_error=serialize(error))
+        schedule_cancel_retry(job, error)
     except Refused as refusal:
         refresh_after_refusal(job, refusal)
     else:
         row.update(cancel_sent_at=now, next_try_at=None, last_error={})
         polling.poll_soon(job)
+
+
+def schedule_cancel_retry(job: TuningJob, error: VertexError) -> None:
+    """Send the cancel call again later. It does no harm to a job that is being cancelled."""
+    again = timezone.now() + compute_retry_delay(4, error)
+    TuningJob.objects.filter(pk=job.pk).update(next_try_at=again, last_error=serialize(error))
 
 
 def refresh_after_refusal(job: TuningJob, refusal: Refused) -> None:

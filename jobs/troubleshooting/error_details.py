@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.lifecycle.stored_errors import deserialize
+from jobs.lifecycle.stored_errors import KINDS, deserialize
 from studio.vertex.errors import (
     MESSAGE_LIMIT,
     CredentialsFailed,
@@ -87,12 +87,12 @@ def parse_error_details(fault: Fault) -> list[ErrorDetail]:
 def to_vertex_error(fault: Fault) -> VertexError:
     if isinstance(fault, VertexError):
         return fault
-    return deserialize(dict(fault)) if "kind" in fault else from_error(dict(fault))
+    return deserialize(fault) if is_call_error(fault) else from_error(dict(fault))
 
 
 def is_call_error(fault: Fault) -> bool:
     """Whether this is an error of our call rather than of the job itself."""
-    return isinstance(fault, VertexError) or "kind" in fault
+    return isinstance(fault, VertexError) or str(fault.get("kind")) in KINDS
 
 
 def group_by_field(error: VertexError) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from metrics.monitor import checkpoints
 from metrics.point_store import NO_POINTS, Points
 from metrics.run import Run
 from metrics.summary import measure_rate
+from studio.formats import join_sentences
 from studio.pages.error_messages import explain_error
 from studio.vertex import job_states
 from studio.vertex.errors import PermissionDenied
@@ -186,6 +187,8 @@ class Monitor:
         elif not self.job.is_final and self.read_at and self.now - self.read_at > STALE_AFTER:
             text = _("No updates since then; the background worker may have stopped.")
             yield Note(self._format_read_time(), text, icon="schedule")
+        if self.feed and self.feed.left_out:
+            yield describe_left_out(self.feed.left_out)
 
     def _read_error_note(self) -> Note:
         """Return why the last read failed; a missing permission is explained, since it does not affect
@@ -230,6 +233,20 @@ class Monitor:
         if self.run.epochs and self.run.epochs < 10:
             return _("%(n)d of %(all)d · one at the end of each epoch") % {"n": count, "all": self.run.epochs}
         return str(count or "")
+
+
+def describe_left_out(counts: Mapping[str, int]) -> Note:
+    """Say how many curves and points of the last read are missing, since they can't be read."""
+    curves, points = counts.get("", 0), sum(n for metric, n in counts.items() if metric)
+    told = [
+        ngettext("%(n)s curve is left out.", "%(n)s curves are left out.", curves) % {"n": f"{curves:,}"}
+        if curves
+        else "",
+        ngettext("%(n)s point is left out.", "%(n)s points are left out.", points) % {"n": f"{points:,}"}
+        if points
+        else "",
+    ]
+    return Note(_("Some of the service’s metrics can’t be read."), join_sentences(told))
 
 
 def format_moment(moment: datetime) -> str:

@@ -31,13 +31,6 @@ def refusal(code: int, status: str = "INVALID_ARGUMENT", **headers: str) -> Answ
 
 
 @pytest.fixture
-def ready(draft: TuningJob, tuner: User) -> TuningJob:
-    draft.start(tuner)
-    draft.refresh_from_db()
-    return draft
-
-
-@pytest.fixture
 def lost(ready: TuningJob, service: FakeVertexServer) -> TuningJob:
     service.queue_answers(Answer(reset=True))
     tasks.submit_ready()

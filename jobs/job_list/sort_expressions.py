@@ -17,11 +17,20 @@ from django.db.models.lookups import Regex
 from jobs.querysets import HANDED_OVER, Submission
 from studio.vertex import job_states
 
-NUMBER = r"^-?[0-9]{1,200}(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?$"
-TIMESTAMP = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})$"
+NUMBER = r"^-?[0-9]{1,60}(\.[0-9]{1,60})?([eE][-+]?[0-5]?[0-9])?$"
+"""Numbers between 1e-119 and 1e119: neither they nor the quotient of two of them exceed a double, which
+PostgreSQL answers with an error."""
+DAY = (
+    r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))"
 )
+LEAP_DAY = r"20([02468][48]|[2468]0|[13579][26])-02-29"
+TIMESTAMP = (
+    rf"^((20|21)[0-9]{{2}}-{DAY}|{LEAP_DAY})"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,30})?(Z|[-+](0[0-9]|1[0-4]):[0-5][0-9])$"
+)
+"""Days that exist, in the years that `jobs.tuning_job_resource` accepts: PostgreSQL refuses the whole list
+for the 30th of February."""
 STATE_ORDER = (
     *(
         job_states.QUEUED,

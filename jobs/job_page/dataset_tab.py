@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.datasets.check.report import Distribution, Message
 from jobs.datasets.report_page.page import DistributionSection, ReportPage, build_distribution_section
-from jobs.tuning_job_resource import get_object, parse_float, parse_int
+from jobs.tuning_job_resource import MAX_COUNT, get_object, parse_float, parse_int
 
 if TYPE_CHECKING:
     from jobs.datasets.models import Dataset
@@ -154,16 +154,23 @@ def parse_strings(listed: Any) -> list[str]:
 
 
 def parse_distribution(statistics: Mapping[str, Any]) -> Distribution:
-    buckets = list(parse_buckets(statistics.get("buckets")))
-    figures = {name: parse_float(statistics.get(key)) or 0.0 for key, name in DISTRIBUTION_FIELDS.items()}
+    """Return the distribution, or an empty one if one of its figures can't be read: half of them would
+    mislead. proto3 omits zeros."""
+    buckets = list(islice(parse_buckets(statistics.get("buckets")), MAX_BUCKETS))
+    figures = {name: parse_figure(statistics.get(key)) for key, name in DISTRIBUTION_FIELDS.items()}
+    known = {name: value for name, value in figures.items() if value is not None}
+    if len(known) < len(figures):
+        return Distribution()
     return Distribution(
         count=sum(count for _left, _right, count in buckets),
         total=parse_int(statistics.get("sum")) or 0,
         buckets=buckets,
-        **figures,
+        **known,
     )
 
 
+MAX_BUCKETS = 200
+"""Bars of a chart; the service sends about ten."""
 DISTRIBUTION_FIELDS = {
     "min": "minimum",
     "p5": "p5",
@@ -174,10 +181,18 @@ DISTRIBUTION_FIELDS = {
 }
 
 
+def parse_figure(value: Any) -> float | None:
+    """Return a number of tokens, messages or examples; None for what is none."""
+    number = 0.0 if value is None else parse_float(value)
+    return number if number is not None and abs(number) <= MAX_COUNT else None
+
+
 def parse_buckets(buckets: Any) -> Iterator[tuple[int, int, int]]:
-    """Yield (left, right, count) with `right` exclusive; the service's `right` is inclusive. proto3 omits
-    zeros."""
+    """Yield (left, right, count) with `right` exclusive; the service's `right` is inclusive. A bucket that
+    counts nothing, or can't be read, is left out. proto3 omits zeros."""
     for bucket in buckets if isinstance(buckets, list) else []:
-        if isinstance(bucket, Mapping):
-            left, right, count = (parse_float(bucket.get(key)) or 0.0 for key in ("left", "right", "count"))
+        if not isinstance(bucket, Mapping):
+            continue
+        left, right, count = (parse_figure(bucket.get(key)) for key in ("left", "right", "count"))
+        if left is not None and right is not None and count is not None and round(count) > 0:
             yield floor(left), floor(max(left, right)) + 1, round(count)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from jobs.preflight import list_tuning_regions
 from jobs.request.body import SUBMISSION_LABEL
 from jobs.troubleshooting.fix import FailureCase, Fix, describe_change, format_use_label, format_value
+from jobs.tuning_job_resource import CHECKPOINT_ID
 from studio.formats import join_list
 from studio.vertex import catalog
 from studio.vertex.catalog import BaseModel
@@ -19,6 +20,8 @@ MAX_NAME_LENGTH = 128
 """Vertex AI's limit for display names, in characters; some versions count bytes."""
 GEMINI = re.compile(r"gemini-(?P<version>\d+(?:\.\d+)?)-(?P<kind>pro|flash-lite|flash)")
 KEY = re.compile(r"projects/[^/]+/locations/(?P<location>[^/]+)/keyRings/")
+MAX_LIMIT = 10_000.0
+"""Above any limit of epochs or of the learning rate multiplier: a larger number is a mistake, or no limit."""
 MIN_PATTERN = re.compile(
     r"(?:at least|greater than or equal to|>=|between|from) *(?P<n>\d+(?:\.\d+)?)", re.IGNORECASE
 )
@@ -114,15 +117,22 @@ def fix_learning_rate(case: FailureCase) -> Fix:
     return clamp_to_limits(case, "learning_rate_multiplier", cause, float)
 
 
-def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[str], Any]) -> Fix:
+def find_limit(pattern: re.Pattern[str], text: str) -> float | None:
+    """Return the number that the error message names, unless no setting can be so large."""
+    found = pattern.search(text)
+    limit = float(found["n"]) if found else None
+    return limit if limit is not None and limit <= MAX_LIMIT else None
+
+
+def clamp_to_limits(case: FailureCase, field: str, cause: str, kind: Callable[[float], Any]) -> Fix:
     """Use the nearest number allowed by the error message, or the recommended value if it names no limits."""
     requested = getattr(case.job, field)
-    least, most = MIN_PATTERN.search(case.text), MAX_PATTERN.search(case.text)
+    least, most = (find_limit(pattern, case.text) for pattern in (MIN_PATTERN, MAX_PATTERN))
     new = None
-    if requested is not None and most and requested > float(most["n"]):
-        new = kind(most["n"])
-    elif requested is not None and least and requested < float(least["n"]):
-        new = kind(least["n"])
+    if requested is not None and most is not None and requested > most:
+        new = kind(most)
+    elif requested is not None and least is not None and requested < least:
+        new = kind(least)
     action = (
         _("Use %(n)s, the nearest allowed value.") % {"n": format_value(new)}
         if new
@@ -208,7 +218,8 @@ def fix_location(case: FailureCase) -> Fix:
 def fix_pre_tuned_checkpoint(case: FailureCase) -> Fix:
     """Use the last checkpoint listed in the error message, else the model's default."""
     listed = re.findall(r"[^\s,]+", case.match.groupdict().get("listed") or "")
-    new = listed[-1].rstrip(".") if listed else ""
+    last = listed[-1].rstrip(".") if listed else ""
+    new = last if CHECKPOINT_ID.fullmatch(last) else ""
     cause = _("The pre-tuned model doesn’t have checkpoint %(id)s.") % {"id": case.job.pre_tuned_checkpoint}
     action = (
         _("Continue from checkpoint %(id)s.") % {"id": new}

@@ -99,6 +99,8 @@ class Ruler:
 
 
 def choose_unit(span: float) -> tuple[int, str]:
+    """Return the unit for so many seconds, which are negative where a service's clock went back."""
+    span = max(0.0, span)
     return next((seconds, sign) for least, seconds, sign in ELAPSED_UNITS if span >= least)
 
 

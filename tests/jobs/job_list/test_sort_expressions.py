@@ -48,6 +48,8 @@ MOMENTS = [
     *("2026-11-27T10:00:00Z", "2026-11-27T11:59:59.123456Z", "2026-11-27T11:00:00.5+00:00"),
     *("2026-11-27T19:30:00+09:00", "2026-11-27T10:00:00.123456789Z"),
     *("", None, "absent", "yesterday", "2026-11-27", 5, {}),
+    *("2026-02-30T10:00:00Z", "2026-02-29T10:00:00Z", "2024-02-29T10:00:00Z", "2026-04-31T10:00:00Z"),
+    *("0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-27T10:00:00+99:99"),
 ]
 STATES = [*STATE_ORDER, *[job_states.RUNNING] * 20, "", "JOB_STATE_HIBERNATING"]
 
@@ -168,6 +170,39 @@ def test_rows_are_sorted_by_the_values_they_show(
 
 def to_seconds(value: Any) -> float:
     return value.timestamp() if isinstance(value, datetime) else float(value)
+
+
+@pytest.mark.parametrize("sort", Filters.SORTS)
+@pytest.mark.parametrize(
+    ("done", "planned"),
+    [
+        ("9" * 60 + "e59", "0." + "0" * 58 + "1e-59"),
+        ("0." + "0" * 58 + "1e-59", "9" * 60 + "e59"),
+        ("9" * 200 + "e99", "1e-99"),
+        ("1e-99", "9" * 200 + "e99"),
+        ("0." + "0" * 400 + "1", "1"),
+        (10**40, "9" * 5000),
+        (-1, -(2**63)),
+    ],
+    ids=lambda value: str(value)[:10],
+)
+def test_no_number_of_the_service_fails_the_list(
+    sort: str, project: Project, tuner: User, done: Any, planned: Any
+) -> None:
+    """PostgreSQL answers a double that overflows, or becomes zero, with an error."""
+    remote = {
+        "tuningJobMetadata": {"completedStepCount": done},
+        "tuningDataStats": {"supervisedTuningDataStats": {"tuningStepCount": planned}},
+    }
+    TuningJob.objects.create(
+        project=project,
+        owner=tuner,
+        submission=Submission.CREATED,
+        state=job_states.RUNNING,
+        remote=remote,
+        summary={"rate": planned, "best": {"value": done}, "last": {"value": planned}},
+    )
+    assert len(list_sorted(project, sort)) == 1
 
 
 @pytest.mark.parametrize("sort", Filters.SORTS)

@@ -311,3 +311,31 @@ def test_a_nan_loss_lowers_the_learning_rate(
     assert copy.learning_rate_multiplier == 1.0
     shown = read_page(browser, url)
     assert find_autofocused(shown) == ["learning_rate_multiplier"] and "Changed from 1e+30 to 1." in shown
+
+
+@pytest.mark.sql
+@pytest.mark.parametrize(
+    "message",
+    [
+        "epoch_count should be at most 10.5.",
+        "epoch_count should be at least 99999999999999999999.",
+        f"epoch_count should be at least {'9' * 1900}.",
+        f"epoch_count should be between {'9' * 900} and {'9' * 900}.",
+    ],
+    ids=lambda message: message[:40],
+)
+def test_no_number_in_a_message_breaks_the_fix(browser: Client, refused: TuningJob, message: str) -> None:
+    violation = Violation(f"{PATH}.hyper_parameters.epoch_count", message)
+    set_error(refused, errors.BadRequest(message, code=400, violations=(violation,)), epoch_count=200)
+    assert "200 isn’t an allowed number of epochs." in read_page(browser, build_url("detail", refused))
+    copy, _url = post_fix(browser, refused)
+    assert copy.epoch_count in (10, None)
+
+
+@pytest.mark.sql
+def test_no_checkpoint_in_a_message_breaks_the_fix(browser: Client, refused: TuningJob) -> None:
+    message = f"The model has no checkpoint 9. Only available checkpoints: {'8' * 500}"
+    set_error(refused, errors.BadRequest(message, code=400), pre_tuned_model="m", pre_tuned_checkpoint="9")
+    read_page(browser, build_url("detail", refused))
+    copy, _url = post_fix(browser, refused)
+    assert copy.pre_tuned_checkpoint in ("", "9")

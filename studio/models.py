@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -15,6 +17,8 @@ from studio.vertex.client import Vertex
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+log = logging.getLogger(__name__)
 
 
 class Backend(models.TextChoices):
@@ -123,6 +127,11 @@ def read_engine_token() -> str | None:
     try:
         return settings.ENGINE_TOKEN_FILE.read_text().strip() or None
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        # The engine refuses what comes without a token, and the message about that says what to do.
+        who = f"the account with the ID {os.getuid()}"
+        log.warning("ENGINE_TOKEN_FILE cannot be read (%s): let %s read it", error.strerror, who)
         return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -202,6 +203,11 @@ def _load_key_file(path: str) -> service_account.Credentials:
 def _load_default_credentials() -> Credentials:
     try:
         credentials: Credentials = google.auth.default(scopes=SCOPES)[0]
+    except OSError:
+        raise CredentialsFailed(
+            "The file that GOOGLE_APPLICATION_CREDENTIALS names cannot be read: "
+            f"let the account with the ID {os.getuid()} read it."
+        ) from None
     except auth_exceptions.GoogleAuthError as error:
         raise from_exception(error) from None
     return credentials

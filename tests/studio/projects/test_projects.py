@@ -42,6 +42,15 @@ def page_text(answer: Any) -> str:
 # ---- projects ----
 
 
+def test_an_unreadable_engine_token_is_logged_with_its_setting(
+    project: Project, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """root may read every file, so a folder takes its place. Pages that need no token go on."""
+    settings.ENGINE_TOKEN_FILE = tmp_path
+    assert project.place().token is None
+    assert "ENGINE_TOKEN_FILE cannot be read (Is a directory): let the account with the ID" in caplog.text
+
+
 def test_a_new_installation_has_the_local_engine_as_its_project(db: None) -> None:
     project = Project.objects.get()
     assert (project.slug, project.name, project.backend) == ("local", "Local engine", "engine")

@@ -185,6 +185,19 @@ def test_missing_default_credentials_error_hides_the_path(
     assert_no_path(caught.value)
 
 
+def test_an_unreadable_file_of_default_credentials_names_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """root may read everything, so a folder takes the place of a file that may not be read."""
+    (tmp_path / "secret-place.json").mkdir()
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", missing_key_file(tmp_path))
+    with pytest.raises(
+        CredentialsFailed, match=f"GOOGLE_APPLICATION_CREDENTIALS.* ID {os.getuid()}"
+    ) as caught:
+        session(Place("google", "without-access"))
+    assert_no_path(caught.value)
+
+
 def assert_no_path(error: VertexError) -> None:
     shown = str(error) + "".join(traceback.format_exception(error))
     assert "secret-place" not in shown

@@ -4,7 +4,6 @@ docs/settings.md lists the variables; tests/studio/test_settings.py compares bot
 """
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from dotenv import load_dotenv
 
-from studio.operation import log_filters
+from studio.operation import log_filters, secret_files
 from studio.projects import prices, quotas
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,6 +29,12 @@ def env_flag(name: str, default: bool) -> bool:
     return env(name, "on" if default else "off").lower() in {"1", "on", "true", "yes"}
 
 
+def env_secret(name: str) -> str:
+    """Return the text of the file that NAME_FILE names; without one, the variable's own text."""
+    file = env(f"{name}_FILE")
+    return secret_files.read_secret(Path(file), f"{name}_FILE") if file else env(name)
+
+
 # ---- where things are ----
 STATE_DIR = Path(env("STATE_DIR", str(BASE_DIR / "var"))).absolute()
 STATE_DIR.mkdir(parents=True, exist_ok=True)
@@ -37,23 +42,11 @@ BIND = env("BIND", "127.0.0.1")
 PORT = int(env("PORT", "8000"))
 BASE_URL = env("BASE_URL", f"http://{f'[{BIND}]' if ':' in BIND else BIND}:{PORT}").rstrip("/")
 DEBUG = env_flag("DEBUG", False)
-
-
-def read_or_create_secret(path: Path) -> str:
-    """Return the secret in `path`, which the first call creates, readable by its owner only."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-    return path.read_text().strip()
-
-
-SECRET_KEY = env("SECRET_KEY") or read_or_create_secret(STATE_DIR / "secret_key")
+SECRET_KEY = env_secret("SECRET_KEY") or secret_files.read_or_create_secret(STATE_DIR / "secret_key")
 
 # ---- the engine, for projects whose backend is "engine" ----
-ENGINE = env_flag("ENGINE", True)
+# As in the launcher and the Makefile, every other word means on: docker-compose.yml passes a profile's name.
+ENGINE = env("ENGINE", "on").lower() not in {"0", "off", "false", "no"}
 ENGINE_URL = env("ENGINE_URL", "http://127.0.0.1:8090").rstrip("/")
 ENGINE_TOKEN_FILE = Path(env("ENGINE_TOKEN_FILE", str(STATE_DIR / "engine.token")))
 VERTEX_HOSTS = dict(pair.split("=", 1) for pair in env("VERTEX_HOSTS").split(",") if "=" in pair)
@@ -116,7 +109,9 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
-    "default": dj_database_url.parse(env("DATABASE_URL", f"sqlite:///{STATE_DIR / 'studio.sqlite3'}"))
+    "default": dj_database_url.parse(
+        env_secret("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'studio.sqlite3'}"
+    )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # Measured: without IMMEDIATE, writers that read first fail with "database is locked" instead of waiting.
@@ -126,6 +121,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 else:
+    if not DATABASES["default"]["PASSWORD"] and (file := env("DATABASE_PASSWORD_FILE")):
+        DATABASES["default"]["PASSWORD"] = secret_files.read_secret(Path(file), "DATABASE_PASSWORD_FILE")
     # Chunks of points travel as bytes instead of as text in the statement: a poll is stored a tenth faster.
     DATABASES["default"].setdefault("OPTIONS", {})["server_side_binding"] = True
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -213,7 +210,7 @@ STORAGES = {
 }
 
 # ---- Celery: the database is the truth, a message only wakes a task ----
-CELERY_BROKER_URL = env("REDIS_URL", "redis://127.0.0.1:6379/0")
+CELERY_BROKER_URL = env_secret("REDIS_URL") or "redis://127.0.0.1:6379/0"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,
     "unacked_restore_throttle": 1,

@@ -11,6 +11,9 @@ os.environ["BIND"] = "127.0.0.1"
 os.environ["BASE_URL"] = "http://127.0.0.1:8000"
 os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
 os.environ["SECRET_KEY"] = "a key for tests only"
+os.environ |= dict.fromkeys(
+    ["DATABASE_URL_FILE", "DATABASE_PASSWORD_FILE", "REDIS_URL_FILE", "SECRET_KEY_FILE"], ""
+)
 
 from studio.settings import *  # noqa: E402, F403
 

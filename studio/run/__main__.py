@@ -56,13 +56,14 @@ def clean_up_last_run(state: Path) -> None:
 
 def build_plan(state: Path) -> Plan:
     host, port = preflight.read_bind_address(os.environ)
+    own_redis = not (os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE"))
     own_engine = os.environ.get("ENGINE", "on").lower() not in OFF and not os.environ.get("ENGINE_URL")
     return Plan(
         home=HOME,
         state=state,
         host=host,
         port=port,
-        redis=None if os.environ.get("REDIS_URL") else preflight.find_redis_binary(),
+        redis=preflight.find_redis_binary() if own_redis else None,
         engine_port=preflight.find_free_port() if own_engine else None,
         sockets=preflight.create_socket_folder(),
     )

@@ -21,8 +21,9 @@ def read_table(after: str) -> dict[str, str]:
     return {name: default.strip() for name, default in rows}
 
 
-STUDIO = read_table("[.env.example](../.env.example) lists them all).")
+STUDIO = read_table("[.env.example](../.env.example) lists them all.")
 ENGINE = read_table("## Settings that the engine reads")
+GOOGLE = read_table("## Settings that Google's library reads")
 
 
 def find_variables(files: list[Path], pattern: str) -> set[str]:
@@ -31,8 +32,10 @@ def find_variables(files: list[Path], pattern: str) -> set[str]:
 
 def test_the_table_lists_every_setting() -> None:
     """A setting that the engine also reads is only in the engine's table."""
-    read = find_variables([ROOT / "studio" / "settings.py"], r'env(?:_flag)?\(\s*"([A-Z_]+)"')
-    assert set(STUDIO) == read - set(ENGINE)
+    source = [ROOT / "studio" / "settings.py"]
+    read = find_variables(source, r'env(?:_flag|_secret)?\(\s*"([A-Z_]+)"')
+    files = {f"{name}_FILE" for name in find_variables(source, r'env_secret\(\s*"([A-Z_]+)"')}
+    assert set(STUDIO) == (read | files) - set(ENGINE)
 
 
 def test_the_engine_table_lists_every_engine_setting() -> None:
@@ -44,7 +47,7 @@ def test_the_engine_table_lists_every_engine_setting() -> None:
 
 def test_env_example_lists_every_setting() -> None:
     named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    assert sorted(named) == sorted([*STUDIO, *ENGINE])
+    assert sorted(named) == sorted([*STUDIO, *ENGINE, *GOOGLE])
 
 
 @pytest.mark.parametrize("name", ["PORT", "POLL_SECONDS", "LOG_LEVEL", "TIME_ZONE", "BIND", "REDIS_PREFIX"])

@@ -24,6 +24,7 @@ def read_table(after: str) -> dict[str, str]:
 STUDIO = read_table("[.env.example](../.env.example) lists them all.")
 ENGINE = read_table("## Settings that the engine reads")
 GOOGLE = read_table("## Settings that Google's library reads")
+CONTAINERS = read_table("## Settings of containers")
 
 
 def find_variables(files: list[Path], pattern: str) -> set[str]:
@@ -47,7 +48,7 @@ def test_the_engine_table_lists_every_engine_setting() -> None:
 
 def test_env_example_lists_every_setting() -> None:
     named = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
-    assert sorted(named) == sorted([*STUDIO, *ENGINE, *GOOGLE])
+    assert sorted(named) == sorted([*STUDIO, *ENGINE, *GOOGLE, *CONTAINERS])
 
 
 @pytest.mark.parametrize("name", ["PORT", "POLL_SECONDS", "LOG_LEVEL", "TIME_ZONE", "BIND", "REDIS_PREFIX"])

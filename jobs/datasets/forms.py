@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from jobs.datasets.errors import TOO_BIG, Refusal
 from jobs.datasets.uploads import filenames
-from jobs.datasets.uploads.upload_handler import exceeds_limit
+from jobs.datasets.uploads.upload_handler import exceeds_limit, is_left_out_for_space
 from studio.models import Project
 from studio.pages.error_messages import explain_error
 from studio.vertex.errors import BadName
@@ -70,11 +70,14 @@ class UploadForm(UploadFolderForm):
 
 
 def clean_upload(request: HttpRequest, project: Project) -> dict[str, Any]:
-    """Return `file` and `upload_to` of an upload. Raises Refusal; a file that is too large was not written to
-    disk, so the form would only miss it."""
+    """Return `file` and `upload_to` of an upload. Raises Refusal; a file that is too large, or finds no room,
+    was not written to disk, so the form would only miss it."""
     if exceeds_limit(int(request.META.get("CONTENT_LENGTH") or 0)):
         raise Refusal(str(TOO_BIG), "file")
-    return clean_form(UploadForm(request.POST, request.FILES, project=project))
+    form = UploadForm(request.POST, request.FILES, project=project)  # FILES reads the request
+    if is_left_out_for_space(request):
+        raise Refusal.for_full_disk()
+    return clean_form(form)
 
 
 class ExistingFileForm(forms.Form):

@@ -59,20 +59,20 @@ def add_dataset(request: Request, project: Project) -> HttpResponse:
             add = add_existing_file if "uri" in request.POST else add_upload
             dataset = add(request, project)
     except Refusal as refusal:
-        return render_add_page(request, str(refusal))
+        return render_add_page(request, refusal)
     return redirect(dataset)
 
 
-def render_add_page(request: Request, refusal: str = "") -> HttpResponse:
+def render_add_page(request: Request, refusal: Refusal | None = None) -> HttpResponse:
     """`refused` names the form that the refusal belongs to."""
     refused = ("existing" if "uri" in request.POST else "upload") if refusal else ""
     context = {
         "refused": refused,
-        "refusal": refusal,
+        "refusal": str(refusal or ""),
         "uri": request.POST.get("uri", ""),
         "samples": samples(),
     }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK
+    status = refusal.status if refusal else HTTPStatus.OK
     return render(request, "jobs/datasets/library/add.html", context, status=status)
 
 

@@ -21,6 +21,7 @@ from jobs.tuning_job_resource import HyperParameter
 from jobs.wizard.dataset_step.leakage import LeakageCheck
 from jobs.wizard.draft_summary import DatasetSection, DraftSummary
 from jobs.wizard.drafts import draft_or_404
+from studio import disk_space
 from studio.celery import send_on_commit
 from studio.formats import format_count, join_list, join_sentences
 from studio.models import Project, Role
@@ -213,6 +214,9 @@ def start_job(request: Request, project: Project, pk: int) -> HttpResponse:
     hindrances = obstacles(job) if job.is_draft else []
     if hindrances:
         messages.error(request, _("The job wasn’t started: something is missing. See below."))
+        return redirect("jobs:review", project.slug, job.pk)
+    if job.is_draft and disk_space.is_full():
+        messages.error(request, _("The job wasn’t started: the server’s disk is full. Try again later."))
         return redirect("jobs:review", project.slug, job.pk)
     if job.start(request.user):
         message = _("“%(job)s” was submitted. Charts appear here when training starts.") % {"job": job}

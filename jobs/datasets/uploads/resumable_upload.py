@@ -2,13 +2,12 @@
 
 The file is in STATE_DIR until it is complete and stored in Cloud Storage, or for a day. Its name is derived
 from person, draft and file, so that the same file continues where it stopped after a lost connection, a
-reload or a restart. The browser's token is signed and contains all of this; nothing but the bytes is stored
-here.
+reload or a restart, and says how many bytes were announced: limits count those, since they may all arrive.
+The browser's token is signed and contains all of this; nothing but the bytes is stored here.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -24,6 +23,8 @@ from typing import BinaryIO, Protocol
 from django.conf import settings
 from django.core import signing
 
+from studio import disk_space
+
 DAY = 24 * 3600
 """Seconds that a token is valid and an unfinished file stays: people come back the next morning."""
 BLOCK = 256 * 1024
@@ -31,8 +32,8 @@ BLOCK = 256 * 1024
 way."""
 SALT = "jobs.datasets.uploads.resumable_upload"
 IDLE = 600
-"""Seconds without a byte after which an unfinished upload may be deleted for a newer one: longer than a
-network is usually down."""
+"""Seconds without a byte after which an unfinished upload may be deleted for a newer one, and no room is kept
+for its rest: longer than a network is usually down. It asks for room again when it is resumed."""
 
 
 class UploadRefused(Exception):
@@ -93,7 +94,7 @@ class UploadSession:
     @property
     def path(self) -> Path:
         digest = hashlib.blake2b(json.dumps(asdict(self)).encode(), digest_size=20).hexdigest()
-        return get_user_folder(self.user) / digest
+        return get_user_folder(self.user) / f"{digest}-{self.size}"
 
     @property
     def received(self) -> int:
@@ -107,13 +108,12 @@ class UploadSession:
         return self.path.exists() and self.received == self.size
 
     def begin(self) -> None:
-        """Create the file. Raises TooManyUploads, DiskFull."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_room(self)
-        # Twice the size, so that this upload does not take the last free space.
-        if shutil.disk_usage(self.path.parent).free < 2 * (self.size - self.received):
-            raise DiskFull(self.received)
-        self.path.touch(mode=0o600)
+        """Create the file, which reserves its place. Raises TooManyUploads, DiskFull."""
+        with reserve_place(self):
+            rest = self.size - self.received + measure_announced_rest(self)
+            if not disk_space.has_room_for(get_uploads_folder(), rest):
+                raise DiskFull(self.received)
+            self.path.touch(mode=0o600)
 
     def append(self, stream: Stream, start: int) -> int:
         """Append the stream, whose first byte is byte `start` of the file. Return the number of bytes
@@ -129,20 +129,25 @@ class UploadSession:
 
     def write(self, block: bytes, start: int) -> int:
         """Write a block and return where the next one begins. Raises OutOfOrder if another request has
-        continued the upload meanwhile: that ends a request that was given up but still runs."""
+        continued the upload meanwhile: that ends a request that was given up but still runs. Raises DiskFull,
+        and then deletes the upload, which would only keep the disk full."""
         with self.locked() as file:
             if file.seek(0, os.SEEK_END) != start:
                 raise OutOfOrder(self.received)
             try:
-                file.write(block)
+                write_all(file, block)
             except OSError as error:
-                raise (DiskFull(self.received) if error.errno == errno.ENOSPC else error) from None
+                if not disk_space.is_out_of_space(error):
+                    raise
+                disk_space.record_failed_write()
+                self.drop()
+                raise DiskFull from None
         return start + len(block)
 
     def import_file(self, file: Path) -> None:
-        """Move a complete file here."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.move(file, self.path)
+        """Move a complete file here. Raises TooManyUploads."""
+        with reserve_place(self):
+            shutil.move(file, self.path)
 
     @contextmanager
     def locked(self) -> Iterator[BinaryIO]:
@@ -170,6 +175,27 @@ def get_user_folder(user: int) -> Path:
     return get_uploads_folder() / str(user)
 
 
+def write_all(file: BinaryIO, block: bytes) -> None:
+    """Write the whole block: an unbuffered file may take a part of it, such as what just fits on the disk."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+@contextmanager
+def reserve_place(upload: UploadSession) -> Iterator[None]:
+    """Make room among the person's uploads, and keep other uploads from beginning meanwhile. Raises
+    TooManyUploads."""
+    upload.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = os.open(get_uploads_folder(), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        make_room(upload)
+        yield
+    finally:
+        os.close(folder)
+
+
 def make_room(upload: UploadSession) -> None:
     """Limit a person's unfinished uploads to the size of two datasets. Idle ones are deleted, the oldest
     first."""
@@ -177,15 +203,31 @@ def make_room(upload: UploadSession) -> None:
     others = sorted(
         (path for path in get_user_folder(upload.user).iterdir() if path != upload.path), key=get_mtime
     )
-    occupied = sum(path.stat().st_size for path in others)
+    announced = sum(map(get_announced_size, others))
     for path in others:
-        if occupied + upload.size <= most:
+        if announced + upload.size <= most:
             return
-        if time.time() - get_mtime(path) > IDLE:
-            occupied -= path.stat().st_size
+        if is_idle(path):
+            announced -= get_announced_size(path)
             path.unlink(missing_ok=True)
-    if occupied + upload.size > most:
+    if announced + upload.size > most:
         raise TooManyUploads(upload.received)
+
+
+def measure_announced_rest(upload: UploadSession) -> int:
+    """Bytes that may still arrive for the other uploads of all people."""
+    others = (path for path in get_uploads_folder().glob("*/*") if path != upload.path and not is_idle(path))
+    return sum(max(0, get_announced_size(path) - get_size(path)) for path in others)
+
+
+def get_announced_size(path: Path) -> int:
+    """The size that its name says; of a file with another name, the size it has."""
+    digits = path.name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() and "-" in path.name else get_size(path)
+
+
+def is_idle(path: Path) -> bool:
+    return time.time() - get_mtime(path) > IDLE
 
 
 def delete_stale_files() -> int:
@@ -206,3 +248,11 @@ def get_mtime(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def get_size(path: Path) -> int:
+    """0 if the file was deleted meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

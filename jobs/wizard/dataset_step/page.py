@@ -37,7 +37,7 @@ def render_dataset_step(
         "fixing": read_fix_context(request, job),
         "comparison": LeakageCheck.for_job(job),
     }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if rejected else HTTPStatus.OK
+    status = rejected.why.status if rejected else HTTPStatus.OK
     return render(request, "jobs/wizard/dataset_step/step.html", context, status=status)
 
 

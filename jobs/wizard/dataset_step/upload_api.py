@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from jobs.datasets.errors import Refusal
+from jobs.datasets.errors import DISK_FULL, Refusal
 from jobs.datasets.forms import clean_form
 from jobs.datasets.uploads import resumable_upload
 from jobs.datasets.uploads.resumable_upload import UploadSession
@@ -29,6 +29,9 @@ from studio.people.access import Request, require_role
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,12})-(\d{1,12})/(\d{1,12})")
 UPLOAD_GONE = gettext_lazy("This upload is no longer on the server. Choose the file again.")
+TOO_MANY_UPLOADS = gettext_lazy(
+    "Your other uploads are still in progress. Cancel them first, or wait ten minutes."
+)
 STATUS_BY_ERROR: dict[type[resumable_upload.UploadRefused], int] = {
     resumable_upload.UploadGone: HTTPStatus.GONE,
     resumable_upload.OutOfOrder: HTTPStatus.CONFLICT,
@@ -103,11 +106,9 @@ def describe_error(refused: resumable_upload.UploadRefused) -> str:
         case resumable_upload.UploadGone():
             return str(UPLOAD_GONE)
         case resumable_upload.DiskFull():
-            return _(
-                "The server doesn’t have room for this file. Ask an installation admin to free up space."
-            )
+            return str(DISK_FULL)
         case resumable_upload.TooManyUploads():
-            return _("Your other uploads are still in progress. Cancel them first, or wait ten minutes.")
+            return str(TOO_MANY_UPLOADS)
         case _other:
             return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import Path
 
 from django.contrib import messages
@@ -21,7 +22,7 @@ from jobs.wizard import conflicts
 from jobs.wizard.dataset_step.draft_datasets import attach_dataset
 from jobs.wizard.dataset_step.page import get_purpose, render_refusal
 from jobs.wizard.dataset_step.sections import RejectedChoice, build_picker
-from jobs.wizard.dataset_step.upload_api import UPLOAD_GONE, find_upload
+from jobs.wizard.dataset_step.upload_api import TOO_MANY_UPLOADS, UPLOAD_GONE, find_upload
 from jobs.wizard.drafts import draft_or_404, redirect_to_dataset_step
 from studio.models import Project, Role
 from studio.people.access import Request, require_role
@@ -42,7 +43,8 @@ def upload_dataset(request: Request, project: Project, pk: int) -> HttpResponse:
         upload = receive_upload(request, job)
         dataset = store_upload(request, job, upload)
     except Refusal as refusal:
-        return render_refusal(request, job, "upload", refusal, upload)
+        arrived = upload if upload and upload.is_whole else None
+        return render_refusal(request, job, "upload", refusal, arrived)
     attach_dataset(job, get_purpose(request), dataset)
     return redirect_to_dataset_step(job, get_purpose(request))
 
@@ -58,17 +60,26 @@ def receive_upload(request: Request, job: TuningJob) -> UploadSession:
     set_folder(job, form["upload_to"])
     file = form["file"]
     upload = UploadSession(request.user.pk, job.pk, get_purpose(request), file.name, file.size)
-    upload.import_file(Path(file.temporary_file_path()))
+    try:
+        with translate_storage_errors(job.project):
+            upload.import_file(Path(file.temporary_file_path()))
+    except resumable_upload.TooManyUploads:
+        raise Refusal(str(TOO_MANY_UPLOADS), "file", HTTPStatus.TOO_MANY_REQUESTS) from None
     return upload
 
 
 def store_upload(request: Request, job: TuningJob, upload: UploadSession) -> Dataset:
-    """Check the upload, store it in the draft's folder, and delete it here. Raises Refusal."""
+    """Check the upload, store it in the draft's folder, and delete it here. Raises Refusal; then the upload
+    stays for another try, unless it is in the way on a full disk."""
     try:
         with upload.locked() as file, translate_storage_errors(job.project):
             dataset = ingest.ingest_upload(job.project, request.user, file, upload.name, job.upload_to)
     except resumable_upload.UploadRefused:
         raise Refusal(_("This file is already being checked. Check back in a moment."), "file") from None
+    except Refusal as refusal:
+        if refusal.status == HTTPStatus.INSUFFICIENT_STORAGE:
+            upload.drop()
+        raise
     upload.drop()
     if filenames.has_txt_suffix(upload.name):
         names = {"name": upload.name, "mended": dataset}

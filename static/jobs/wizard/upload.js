@@ -3,6 +3,7 @@
 (() => {
   const PART = 8 * 1024 * 1024; // bytes; a multiple of 256 KiB, as Cloud Storage requires of a resumable upload
   const PAUSES = [1000, 3000]; // milliseconds before the second and the third attempt
+  const FULL_DISK = 507; // the page says so
   const units = ["B", "kB", "MB", "GB"];
 
   const formatSize = bytes => {
@@ -35,7 +36,7 @@
         this.showMessage(this.words.checking);
         this.find("[data-stop]").hidden = true; // the server continues even if nobody waits for it
         const answer = await this.finish();
-        if (answer.status >= 500) throw new ConnectionLost();
+        if (answer.status >= 500 && answer.status !== FULL_DISK) throw new ConnectionLost();
         showAnswer(answer);
       } catch (trouble) {
         await this.showFailure(trouble);

@@ -377,8 +377,7 @@ def test_uploads_per_user_are_limited(
 
 
 def test_full_disk_returns_507(browser: Client, empty: TuningJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr("jobs.datasets.uploads.resumable_upload.shutil.disk_usage", lambda path: usage)
+    monkeypatch.setattr("studio.disk_space.measure_free_bytes", lambda folder: 10)
     answer = begin_upload(browser, empty)
     assert answer.status_code == 507 and "doesn’t have room" in answer.json()["message"]
 

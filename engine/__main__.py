@@ -13,10 +13,12 @@ Two calls are not Google's: GET /healthz also tells how much memory the spare tr
 """
 
 import argparse
+import ctypes
 import fcntl
 import ipaddress
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
@@ -29,6 +31,8 @@ from engine.request_guard import LOOPBACK
 
 # Seconds: an engine that was just killed may take a moment to let go of the folder.
 LOCK_TIMEOUT = 5.0
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 
 def main() -> None:
@@ -154,10 +158,18 @@ def gunicorn_options(listener: socket.socket) -> dict[str, Any]:
         "limit_request_line": 8190,
         "control_socket_disable": True,
         "proc_name": "engine",
+        "worker_tmp_dir": SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None,
+        "post_fork": end_with_parent,
         "loglevel": "warning",
         "post_worker_init": start_worker,
         "worker_exit": stop_worker,
     }
+
+
+def end_with_parent(server: Any, worker: Any) -> None:
+    """Have the kernel end the serving process with its parent: a frozen one would keep port and folder."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def start_worker(worker: Any) -> None:

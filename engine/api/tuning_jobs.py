@@ -17,8 +17,9 @@ from engine.api.tensorboard import experiment_name
 from engine.api.tuned_model import TunedModel, changes_lock
 from engine.gcs.object_store import StoredObject
 from engine.protojson import message_reader
-from engine.protojson.errors import ApiError, Violation, combine_violations, not_implemented
+from engine.protojson.errors import ApiError, Violation, combine_violations, disk_full, not_implemented
 from engine.protojson.pagination import build_list_response
+from engine.queue.disk_space import has_room
 from engine.queue.job_folder import FINAL_STATES, JobFolder, build_first_state, utc_now
 from engine.services import root, runner, store
 
@@ -34,6 +35,8 @@ _create_lock = threading.Lock()
 
 def create_tuning_job(request: HttpRequest, place: Place) -> HttpResponse:
     body = message_reader.read_message(request, "TuningJob", root="tuning_job")
+    if not has_room(root()):
+        raise disk_full()
     with _create_lock, changes_lock:  # a pre-tuned model must not be deleted while its weights are copied
         refuse_duplicate(place, body)
         folder = create_job_folder(place, body)

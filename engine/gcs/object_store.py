@@ -148,8 +148,12 @@ class ObjectStore:
             check_generation(before, upload.if_generation_match)
             made = _build_object(upload, before, staged.stat().st_size, crc32c, md5)
             folder.mkdir(parents=True, exist_ok=True)
-            staged.replace(folder / str(made.generation))
-            write_json(folder / "meta.json", asdict(made))
+            content = staged.replace(folder / str(made.generation))
+            try:
+                write_json(folder / "meta.json", asdict(made))
+            except OSError:
+                content.unlink()  # nothing names it
+                raise
             if before:
                 self.data_path(before).unlink(missing_ok=True)
         return made

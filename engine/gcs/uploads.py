@@ -26,6 +26,7 @@ from engine.gcs.object_store import (
 from engine.protojson import lenient_json
 from engine.protojson.errors import ApiError, invalid_argument, not_found
 from engine.queue.atomic_files import read_json, write_json
+from engine.queue.disk_space import is_out_of_space
 
 SESSION_LIFETIME = 7 * 86400  # seconds: a week, as in Cloud Storage
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
@@ -181,7 +182,18 @@ class UploadSession:
         return StoredObject(**made) if made else None
 
     def append_chunk(self, stream: ByteStream, span: ContentRange) -> StoredObject | None:
-        """Store a chunk; return the object once it is complete. The client has to fill a gap."""
+        """Store a chunk; return the object once it is complete. The client has to fill a gap.
+
+        On a full disk the session ends, since what has arrived would only keep it full.
+        """
+        try:
+            return self._append_chunk(stream, span)
+        except OSError as error:
+            if is_out_of_space(error):
+                self.discard()
+            raise
+
+    def _append_chunk(self, stream: ByteStream, span: ContentRange) -> StoredObject | None:
         done = self.find_finished_object()
         if done:
             return done
@@ -203,6 +215,10 @@ class UploadSession:
             made = self.store.put(self.data, UploadMetadata(**session["upload"]))
             write_json(self.folder / "session.json", {**session, "object": asdict(made)})
             return made
+
+    def discard(self) -> None:
+        """Delete what has arrived; later requests find no session."""
+        rmtree(self.folder, ignore_errors=True)
 
     def cancel(self) -> ApiError:
         rmtree(self.folder)

@@ -24,10 +24,11 @@ from engine.gcs.object_store import (
 )
 from engine.gcs.uploads import ByteStream, ContentRange, UploadSession, save_multipart, save_stream
 from engine.protojson import message_reader
-from engine.protojson.errors import ApiError, invalid_argument
+from engine.protojson.errors import ApiError, disk_full, invalid_argument
 from engine.protojson.lenient_json import parse_json
 from engine.protojson.pagination import paginate
-from engine.services import store
+from engine.queue.disk_space import has_room
+from engine.services import root, store
 
 Json = dict[str, Any]
 
@@ -204,6 +205,8 @@ def _blocks(path: Path, start: int, end: int) -> Iterator[bytes]:
 def upload_object(request: HttpRequest, bucket: str) -> HttpResponse:
     """POST: a whole object (media, multipart), or the beginning of a resumable session."""
     _check_writable(bucket)
+    if not _has_room(request):
+        raise disk_full()
     kind = request.GET.get("uploadType", "media")
     if kind == "resumable":
         return _begin_resumable_upload(request, bucket)
@@ -234,6 +237,9 @@ def _begin_resumable_upload(request: HttpRequest, bucket: str) -> HttpResponse:
 def resume_upload(request: HttpRequest, bucket: str) -> HttpResponse:
     """PUT to a session: bytes, or with `Content-Range: bytes */N` a question for what is there."""
     session = UploadSession.find(store(), request.GET.get("upload_id", ""))
+    if not _has_room(request):
+        session.discard()
+        raise disk_full()
     span = ContentRange.parse(
         request.headers.get("Content-Range", ""), request.headers.get("Content-Length", "")
     )
@@ -286,6 +292,12 @@ def _parse_number(request: HttpRequest, name: str) -> int | None:
     if text is not None and not re.fullmatch(r"\d{1,19}", text):
         raise invalid_argument(f"Invalid value for {name}: {text!r} is not a whole number.")
     return int(text) if text else None
+
+
+def _has_room(request: HttpRequest) -> bool:
+    """Whether the request's body fits beside the reserve, which is for jobs that run already."""
+    length = request.headers.get("Content-Length", "")
+    return has_room(root(), int(length) if re.fullmatch("[0-9]{1,19}", length) else 0)
 
 
 def _check_writable(bucket: str) -> None:

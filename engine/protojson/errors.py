@@ -66,6 +66,11 @@ def not_found(message: str) -> ApiError:
     return ApiError("NOT_FOUND", message)
 
 
+def disk_full() -> ApiError:
+    """Nothing was done, so that the caller may send the same again later."""
+    return ApiError("RESOURCE_EXHAUSTED", "The disk of this server is full. Free some space and try again.")
+
+
 def not_implemented(method: str) -> ApiError:
     return ApiError("UNIMPLEMENTED", f"The method {method} is not implemented by this engine.")
 
@@ -137,6 +142,6 @@ def as_api_error(exception: Exception) -> ApiError:
     if isinstance(exception, ApiError):
         return exception
     log.error("Unexpected error", exc_info=exception)
-    if isinstance(exception, OSError) and exception.errno == errno.ENOSPC:
-        return ApiError("UNAVAILABLE", "The disk of this server is full. Free some space and try again.")
+    if isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full()
     return ApiError("INTERNAL", "Internal error encountered.")

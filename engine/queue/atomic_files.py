@@ -12,11 +12,15 @@ from typing import Any
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace the file by `content`; a reader sees the old file or the new one, never a part."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk each byte counts
+        raise
     sync_to_disk(path.parent)
 
 

@@ -24,9 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.queue.atomic_files import new_folder, read_json, write_json
+from engine.queue.disk_space import is_out_of_space
 from engine.training import metrics_log
 
 RESERVE = 2**16  # bytes: result.json and state.json fit many times
+NO_ROOM = 28  # status of a trainer that found a full disk: ENOSPC
 FINAL_STATES = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
 
 
@@ -134,6 +136,17 @@ class JobFolder:
 
     def write_result(self, outcome: str, **reason: Any) -> None:
         write_json(self.path / "result.json", {"outcome": outcome, **reason})
+
+    def write_last_result(self, outcome: str, **reason: Any) -> None:
+        """Write how the training ended, and delete what it needed: before that, if the disk is full."""
+        try:
+            self.write_result(outcome, **reason)
+        except OSError as error:
+            if not is_out_of_space(error):
+                raise
+            self.free_disk_space()
+            self.write_result(outcome, **reason)
+        self.free_disk_space()
 
     def free_disk_space(self) -> None:
         """Delete what only a running training needs: on a full disk, room for the reason why it ended."""

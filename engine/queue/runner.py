@@ -5,14 +5,24 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
+from engine.queue.disk_space import has_room, is_out_of_space
 from engine.queue.job_folder import JobFolder
 from engine.queue.spare_trainer import SPARE_TIMEOUT, SpareKeeper
-from engine.queue.trainer_process import RETRY_AFTER, Trainer, kill_leftover, record_outcome
+from engine.queue.trainer_process import (
+    FOUND_NO_ROOM,
+    RETRY_AFTER,
+    Trainer,
+    kill_leftover,
+    record_outcome,
+)
 
 POLL = 0.25  # seconds: a cancel or an end is noticed at once for a person, and costs little
+MOST_RETRY_AFTER = 60.0
+ROOM_POLL = 2.0  # seconds: jobs that wait for room on the disk go on at once for a person
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +41,9 @@ class Runner:
         self._slots = int(os.environ.get("ENGINE_JOBS", "1"))
         self._trainers: dict[str, Trainer] = {}
         self._waiting = 0  # jobs without a slot
+        self._lacks_room = False  # jobs wait for room on the disk
+        self._full_disks: dict[str, int] = {}  # how often a job's trainers have found a full disk, by its id
+        self._retry_at: dict[str, float] = {}  # when it may be tried again
         self._spare = SpareKeeper(spare_timeout)
         self._woken = threading.Event()
         self._stopping = False
@@ -70,13 +83,22 @@ class Runner:
                 if self._watch_trainers() or due:
                     self._start_trainers()
                 spare_left = self._spare.update(self._is_spare_useful(), is_idle=not self._trainers)
-                due, delay = False, POLL if self._trainers else spare_left
-            except Exception:  # whatever it is: without this thread no job would ever run again
-                log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER)
-                due, delay = True, RETRY_AFTER
+                due, delay = self._lacks_room, POLL if self._trainers else spare_left
+                if self._lacks_room:
+                    delay = ROOM_POLL
+            except Exception as error:  # whatever it is: without this thread no job would ever run again
+                due, delay = True, self._report_trouble(error)
         self._spare.stop()
         for trainer in self._trainers.values():
             trainer.stop()
+
+    def _report_trouble(self, error: Exception) -> float:
+        """Log it; return the seconds until the next try."""
+        if is_out_of_space(error):
+            log.warning("The disk is full; the queue goes on when there is room.")
+            return ROOM_POLL
+        log.exception("The queue could not go on; it tries again in %s seconds.", RETRY_AFTER, exc_info=error)
+        return RETRY_AFTER
 
     def _is_spare_useful(self) -> bool:
         """While a job trains, a spare only takes memory unless another job waits or was announced."""
@@ -91,19 +113,31 @@ class Runner:
         over = {id: reason for id, trainer in self._trainers.items() if (reason := trainer.watch())}
         for id, reason in over.items():
             record_outcome(self._trainers[id].folder, reason)
+            if reason == FOUND_NO_ROOM:
+                self._postpone(id)
             del self._trainers[id]
             self._spare.record_job_end()
         return bool(over)
 
     def _start_trainers(self) -> None:
-        self._waiting = 0
+        self._waiting, self._lacks_room = 0, False
         for folder in self._unfinished():
             if folder.id in self._trainers:
                 continue
             kill_leftover(folder)
             if folder.result or folder.is_cancel_requested:
                 record_outcome(folder)
-            elif len(self._trainers) < self._slots:
+            elif len(self._trainers) >= self._slots:
+                self._waiting += 1
+            elif self._has_room(folder):
                 self._trainers[folder.id] = Trainer(folder, self._spare, self._patience, self._grace)
             else:
-                self._waiting += 1
+                self._lacks_room = True
+
+    def _postpone(self, id: str) -> None:
+        """Have the job wait for room, and longer each time: it may need more than there will be."""
+        self._full_disks[id] = times = self._full_disks.get(id, 0) + 1
+        self._retry_at[id] = time.monotonic() + min(times * RETRY_AFTER, MOST_RETRY_AFTER)
+
+    def _has_room(self, folder: JobFolder) -> bool:
+        return has_room(self._root) and time.monotonic() >= self._retry_at.get(folder.id, 0.0)

@@ -8,13 +8,15 @@ import time
 
 import psutil
 
-from engine.queue.job_folder import JobFolder, utc_now
+from engine.queue.disk_space import measure_free_bytes
+from engine.queue.job_folder import NO_ROOM, RESERVE, JobFolder, utc_now
 from engine.queue.spare_trainer import SpareKeeper
 
 CANCELLED, INTERNAL = 1, 13  # google.rpc.Code
 RETRY_AFTER = 5.0  # seconds: a full disk or a broken file needs somebody to act
 MAX_RESTARTS = 3  # without progress: then the cause is the job, not chance
 STARTUP_TIMEOUT = 300.0  # to import torch and load the base, and for a first step of unknown length
+FOUND_NO_ROOM = "found a full disk"  # how a trainer ended that is to go on when there is room
 TIMES_SLOWEST = 3  # the slowest step so far times this: a busy machine is not taken for a hang
 
 
@@ -52,9 +54,9 @@ class Trainer:
 
     def _cancel(self) -> None:
         if self._kill_at is None:
-            self.folder.write_state("CANCELLING")
             self._process.terminate()
             self._kill_at = time.monotonic() + self._grace
+            self.folder.write_state("CANCELLING")  # last, since a full disk must not keep it from ending
         elif time.monotonic() > self._kill_at:
             self._process.kill()
 
@@ -79,7 +81,10 @@ class Trainer:
 
 
 def record_outcome(folder: JobFolder, ending: str = "") -> None:
-    """Record how a job ended; if the trainer died without a result, leave it to be restarted."""
+    """Record how a job ended; if the trainer died without a result, leave it to be restarted.
+
+    One that found a full disk has its last state already, and does not count as a restart.
+    """
     result = folder.result
     match result.get("outcome"):
         case "SUCCEEDED":
@@ -89,11 +94,12 @@ def record_outcome(folder: JobFolder, ending: str = "") -> None:
         case _ if folder.is_cancel_requested:
             message = "The job was cancelled. The adapters exported before that are kept."
             _finish(folder, "CANCELLED", {"code": CANCELLED, "message": message})
-        case _:
+        case _ if ending != FOUND_NO_ROOM:
             _count_restart(folder, ending)
 
 
 def _finish(folder: JobFolder, state: str, error: dict[str, object] | None = None) -> None:
+    folder.free_disk_space()  # first, since the reserve is for this
     folder.write_state(state, endTime=utc_now(), error=error, pid=None, pidStarted=None)
 
 
@@ -111,6 +117,8 @@ def _count_restart(folder: JobFolder, ending: str) -> None:
 
 
 def _describe_exit(status: int, folder: JobFolder) -> str:
+    if status == NO_ROOM or (status and measure_free_bytes(folder.path) < RESERVE):
+        return FOUND_NO_ROOM
     if status < 0:
         return f"was killed by {signal.Signals(-status).name} (often because the machine was out of memory)"
     lines = (folder.path / "trainer.log").read_text(errors="replace").split("\n")

@@ -19,10 +19,10 @@ from engine.training.spare import wait_for_job
 NICENESS = 5  # chats and pages go first while a job trains or a spare imports
 
 
-def main(argument: str) -> None:
+def main(argument: str) -> int:
     die_with_engine()
     if is_orphaned():  # the engine died before the line above
-        return
+        return 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     is_spare = argument == "--spare"
     if is_spare:
@@ -31,14 +31,14 @@ def main(argument: str) -> None:
 
     folder = wait_for_job() if is_spare else Path(argument)
     if folder is None:
-        return
+        return 0
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     if not is_spare:
         os.nice(NICENESS)
     trainer.set_threads()
-    trainer.run(JobFolder(folder), stop.is_set)
+    return trainer.run(JobFolder(folder), stop.is_set)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main(sys.argv[1]))

@@ -6,20 +6,21 @@ point, to the same weights and the same points, bit for bit, as if nothing had h
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
 
 from engine.base_models.registry import LocalBaseModel, list_base_models
 from engine.queue.atomic_files import new_folder, write_json
-from engine.queue.job_folder import JobFolder
+from engine.queue.disk_space import is_out_of_space
+from engine.queue.job_folder import NO_ROOM, JobFolder
 from engine.training import batches, metrics_log, save_points
 from engine.training import dataset as data
 from engine.training.batches import Batch, measure_batch
@@ -54,33 +55,39 @@ def _count_threads() -> int:
     return int(os.environ.get("ENGINE_THREADS", "0")) or max(1, share)
 
 
-def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> None:
-    """Tune, and leave result.json; none where the stop is not a cancel, since the job is to go on later."""
+def run(folder: JobFolder, asked_to_stop: Callable[[], bool] = lambda: False) -> int:
+    """Tune, and leave result.json; none where the job is to go on later, after a stop that is not a cancel or
+    on a full disk. Return the process's status: NO_ROOM on a full disk, else 0.
+    """
+    try:
+        ending = find_ending(folder, asked_to_stop)
+        if ending:
+            folder.write_last_result(**ending)
+    except OSError as error:
+        if not is_out_of_space(error):
+            raise
+        return NO_ROOM
+    return 0
+
+
+def find_ending(folder: JobFolder, asked_to_stop: Callable[[], bool]) -> dict[str, Any]:
+    """Tune; return how it ended, as result.json holds it, or {} if it is to go on later."""
     try:
         tune(folder, Heartbeat(folder, asked_to_stop))
-        folder.write_result("SUCCEEDED")
     except StopRequested:
-        if folder.is_cancel_requested:
-            folder.write_result("CANCELLED")
+        return {"outcome": "CANCELLED"} if folder.is_cancel_requested else {}
     except TrainingFailed as failure:
-        folder.write_result("FAILED", code=failure.code, message=str(failure))
-    except (OSError, MemoryError, RuntimeError) as error:
-        if not (message := explain_exhaustion(error)):
+        return {"outcome": "FAILED", "code": failure.code, "message": str(failure)}
+    except (MemoryError, RuntimeError) as error:
+        if not says_out_of_memory(error):
             raise
-        folder.free_disk_space()
-        folder.write_result("FAILED", code=RESOURCE_EXHAUSTED, message=message)
-    if folder.result:
-        folder.free_disk_space()
+        message = "The engine is out of memory. Use shorter examples or a smaller adapter size."
+        return {"outcome": "FAILED", "code": RESOURCE_EXHAUSTED, "message": message}
+    return {"outcome": "SUCCEEDED"}
 
 
-def explain_exhaustion(error: Exception) -> str | None:
-    """Which resource ran out, and what to do; None for another error."""
-    if isinstance(error, OSError):
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return "The engine's disk is full. Free some space, then tune again." if full else None
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return "The engine is out of memory. Use shorter examples or a smaller adapter size."
-    return None
+def says_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def tune(folder: JobFolder, pulse: Heartbeat) -> None:

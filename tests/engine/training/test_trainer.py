@@ -17,13 +17,13 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from engine.base_models.registry import LocalBaseModel
-from engine.queue.job_folder import Checkpoint, JobFolder
+from engine.queue.job_folder import NO_ROOM, Checkpoint, JobFolder
 from engine.training import dataset as data
 from engine.training import save_points
 from engine.training.batches import Batch, shuffle_batches
 from engine.training.chat_template import ChatTemplate
 from engine.training.dataset import TokenSequence
-from engine.training.trainer import Training, explain_exhaustion, run
+from engine.training.trainer import Training, run
 from tests.engine.job_folders import series, values, weights
 from tests.engine.queue import kill_points
 from tests.engine.tiny_base import RECOMMENDED, example, write_base
@@ -279,13 +279,12 @@ def test_missing_base_model_fails_and_is_named(make_job: MakeJob, monkeypatch: p
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "engine's disk is full"),
         (MemoryError(), "engine is out of memory"),
         (torch.OutOfMemoryError("CUDA out of memory"), "engine is out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "memory"),
     ],
 )
-def test_exhausted_disk_or_memory_fails_the_job_with_a_reason(
+def test_exhausted_memory_fails_the_job_with_a_reason(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
 ) -> None:
     def fail(*arguments: Any) -> None:
@@ -298,9 +297,33 @@ def test_exhausted_disk_or_memory_fails_the_job_with_a_reason(
     assert reason in folder.result["message"]
 
 
-def test_other_errors_are_raised_unchanged() -> None:
-    assert explain_exhaustion(PermissionError(errno.EACCES, "no")) is None
-    assert explain_exhaustion(RuntimeError("shapes do not match")) is None
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_leaves_the_job_to_go_on(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise OSError(number, "No space left on device")
+
+    folder = make_job(epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(save_points, "write", fail)
+        assert run(folder) == NO_ROOM
+    assert folder.result == {}
+    assert run(folder) == 0
+    assert folder.result == {"outcome": "SUCCEEDED"}
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "no"), RuntimeError("shapes do not match")])
+def test_other_errors_are_raised_unchanged(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*arguments: Any) -> None:
+        raise error
+
+    folder = make_job(epochs=1)
+    monkeypatch.setattr(save_points, "write", fail)
+    with pytest.raises(type(error), match=str(error.args[-1])):
+        run(folder)
 
 
 def test_a_template_that_splits_conversations_trains_on_each_answer(

@@ -50,6 +50,11 @@ class FeedQuerySet(models.QuerySet["Feed"]):
         if feeds:
             self.bulk_create(feeds, ignore_conflicts=True)
 
+    def has_unread(self) -> bool:
+        """Whether any job is to be read now or later."""
+        unknown = TuningJob.objects.filter(name__isnull=False, feed=None)
+        return self.filter(due_at__isnull=False).exists() or unknown.exists()
+
     def claim_due(self, now: datetime) -> Iterator[Feed]:
         """Yield the feeds that are due; no feed goes to two callers."""
         for feed in self.filter(due_at__lte=now).select_related("job__project").order_by("due_at"):

@@ -1,4 +1,4 @@
-"""The task that reads metrics. The one that reads states is in jobs.tasks."""
+"""The tasks that read metrics, and the one that sends all others. The reading of states is in jobs.tasks."""
 
 from celery import shared_task
 from django.conf import settings
@@ -7,6 +7,27 @@ from django.utils import timezone
 from jobs import tasks
 from jobs.models import TuningJob
 from metrics import collect
+from metrics.models import Feed
+from studio.celery import send_on_commit
+
+OPEN_JOB_TASKS = (
+    "jobs.tasks.submit_ready",
+    "jobs.tasks.send_cancels",
+    "jobs.tasks.resolve_unknown",
+    "jobs.tasks.poll_due",
+    "metrics.tasks.pull_due",
+    "metrics.tasks.follow_starts",
+)
+"""The tasks that move open jobs on. Each is a task of its own, so that one that waits for a service keeps no
+other from its work."""
+
+
+@shared_task
+def send_due() -> None:
+    """Send the tasks that move jobs on, if there is an open job or one to read; else nothing happens."""
+    if TuningJob.objects.open().exists() or Feed.objects.has_unread():
+        for task in OPEN_JOB_TASKS:
+            send_on_commit(task)
 
 
 @shared_task

@@ -120,6 +120,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
+    # The last connection to close deletes the WAL and its index, for which a full disk then has no room.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
     if not DATABASES["default"]["PASSWORD"] and (file := env("DATABASE_PASSWORD_FILE")):
         DATABASES["default"]["PASSWORD"] = secret_files.read_secret(Path(file), "DATABASE_PASSWORD_FILE")
@@ -231,15 +233,10 @@ CELERY_TIMEZONE = "UTC"
 POLL_SECONDS = float(env("POLL_SECONDS", "5"))
 CELERY_BEAT_SCHEDULER = "studio.operation.beat_scheduler.Scheduler"
 CELERY_BEAT_SCHEDULE = {
-    "submit ready jobs": {"task": "jobs.tasks.submit_ready", "schedule": POLL_SECONDS},
-    "send cancels": {"task": "jobs.tasks.send_cancels", "schedule": POLL_SECONDS},
-    "resolve unknown submissions": {"task": "jobs.tasks.resolve_unknown", "schedule": POLL_SECONDS},
-    "poll jobs": {"task": "jobs.tasks.poll_due", "schedule": POLL_SECONDS},
-    "pull metrics": {"task": "metrics.tasks.pull_due", "schedule": POLL_SECONDS},
-    "follow starts": {"task": "metrics.tasks.follow_starts", "schedule": POLL_SECONDS},
+    "due work": {"task": "metrics.tasks.send_due", "schedule": POLL_SECONDS},
     "count tokens": {"task": "jobs.tasks.count_tokens", "schedule": 30.0},
     "sweep uploads": {"task": "jobs.tasks.sweep_uploads", "schedule": 3600.0},
-    "beat": {"task": "studio.tasks.heartbeat", "schedule": 15.0},
+    "beat": {"task": "studio.tasks.heartbeat", "schedule": 10.0, "kwargs": {"beat": True}},
 }
 
 # ---- logs: never a token, never a key ----

@@ -169,6 +169,18 @@ def iter_processes() -> Iterator[tuple[int, str]]:
             continue
 
 
+def list_children(parent: int) -> list[int]:
+    """The living child processes of a process."""
+    return [pid for pid, _ in iter_processes() if read_parent(pid) == parent]
+
+
+def read_parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def belongs_to(pid: int, state: Path) -> bool:
     """Find out by its environment, or by its folder: Redis overwrites its environment with its title."""
     process = Path("/proc") / str(pid)

@@ -1,23 +1,17 @@
-"""The scheduler of celery beat: one per STATE_DIR, with a pulse that shows that it is running."""
+"""The scheduler of celery beat: one per STATE_DIR, and independent of the database and the time of day."""
 
 from __future__ import annotations
 
 import fcntl
-import logging
-from datetime import datetime, timedelta
+import time
 from typing import IO, Any
 
 from celery.beat import Scheduler as InMemoryScheduler
 from celery.signals import beat_init
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
 
-from studio.models import Pulse
+from studio.operation.pulse import send_pulse
 
-# A quarter of what health and watchdog accept as fresh (60 s), so that one late pulse is no alarm.
-PULSE = timedelta(seconds=15)
-log = logging.getLogger(__name__)
 _held_locks: list[IO[str]] = []
 
 
@@ -33,21 +27,27 @@ def acquire_beat_lock(**kwargs: Any) -> None:
 
 
 class Scheduler(InMemoryScheduler):
-    """Stores no schedule: each entry is due again after one interval; the work itself is in the database."""
+    """Stores no schedule: each entry is due at the start, and again after one interval; the work itself is in
+    the database. Intervals are measured by a clock that nobody sets, unlike the time of day, which Celery's
+    own scheduler waits for.
+    """
 
-    pulsed_at: datetime | None = None
+    # The keeper doubts beat after two of these without a pulse.
+    max_interval = 5
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.due_at: dict[str, float] = {}
+        super().__init__(*args, **kwargs)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        now = timezone.now()
-        if not self.pulsed_at or now - self.pulsed_at >= PULSE:
-            self.pulsed_at = now
-            self.record_pulse(now)
-        return float(super().tick(*args, **kwargs))
-
-    def record_pulse(self, now: datetime) -> None:
-        """Record a pulse; if the database is down, beat continues, and the missing pulse shows it."""
-        try:
-            close_old_connections()
-            Pulse.objects.update_or_create(name="beat", defaults={"at": now})
-        except DatabaseError:
-            log.warning("no pulse: the database does not answer", exc_info=True)
+        """Send the entry that is due first, if it is due; return the seconds until the next tick."""
+        send_pulse("beat")
+        now = time.monotonic()
+        name = min(self.schedule, key=lambda name: self.due_at.get(name, 0.0))
+        wait = self.due_at.get(name, 0.0) - now
+        if wait > 0:
+            return min(wait, self.max_interval)
+        entry = self.schedule[name]
+        self.due_at[name] = now + entry.schedule.seconds
+        self.apply_entry(entry, producer=self.producer)
+        return 0.0

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
+from studio import disk_space
 from studio.celery import app
 from studio.models import Pulse
 
@@ -29,8 +30,13 @@ SECONDS = 2
 @never_cache
 @login_not_required
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 if every part answers, else 503: {"status": "ok", "parts": {"engine": "off", ...}}."""
-    parts = {name: check() for name, check in CHECKS.items()}
+    """200 if every part answers, else 503: {"status": "ok", "parts": {"engine": "off", ...}}.
+
+    `?part=NAME` asks for one part only; `web` is this process, and costs nothing but the answer.
+    """
+    asked = request.GET.get("part")
+    checks = {asked: CHECKS[asked]} if asked in CHECKS else CHECKS
+    parts = {"web": "ok"} if asked == "web" else {name: check() for name, check in checks.items()}
     well = all(told in {"ok", "off"} for told in parts.values())
     return JsonResponse({"status": "ok" if well else "trouble", "parts": parts}, status=200 if well else 503)
 
@@ -63,7 +69,11 @@ def check_pulse(name: str) -> str:
     if seen is None:
         return "not seen yet"
     silent = timezone.now() - seen
-    return "ok" if silent < FRESH else f"silent for {int(silent.total_seconds())} s"
+    if silent < FRESH:
+        return "ok"
+    if disk_space.is_full():  # a pulse is a row as well
+        return "unknown: the disk is full"
+    return f"silent for {int(silent.total_seconds())} s"
 
 
 def check_worker() -> str:
@@ -71,7 +81,9 @@ def check_worker() -> str:
 
 
 def check_beat() -> str:
-    return check_pulse("beat")
+    """The worker records beat's pulse, which is a message: without a worker nobody knows."""
+    told = check_pulse("beat")
+    return told if told == "ok" or check_worker() == "ok" else "unknown: the worker is silent"
 
 
 def check_engine() -> str:
@@ -87,10 +99,15 @@ def check_engine() -> str:
         return "not answering"
 
 
+def check_disk() -> str:
+    return "full" if disk_space.is_full() else "ok"
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": check_database,
     "broker": check_broker,
     "worker": check_worker,
     "beat": check_beat,
     "engine": check_engine,
+    "disk": check_disk,
 }

@@ -1,4 +1,4 @@
-"""python -m studio.run"""
+"""python -m studio.run: the launcher. It prepares a run, then starts and watches the keeper."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import django
-from django.conf import settings
 from dotenv import load_dotenv
 
-from studio.run import preflight
-from studio.run.preflight import print_line
-from studio.run.processes import Plan
+from studio.run import keeper_process, preflight
+from studio.run.processes import Plan, bind_to_parent
 
 HOME = Path(__file__).resolve().parent.parent.parent
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,10 +47,18 @@ def clean_up_last_run(state: Path) -> None:
     """Remove what a killed run left behind."""
     record = state / "run.json"
     if record.exists():
-        left = Path(json.loads(record.read_text() or "{}").get("sockets", state / "nothing"))
+        left = Path(read_record(record).get("sockets", state / "nothing"))
         if left.name.startswith(preflight.SOCKET_FOLDER):
             shutil.rmtree(left, ignore_errors=True)
         record.unlink()
+
+
+def read_record(record: Path) -> dict[str, Any]:
+    """Return run.json; {} if a full disk kept it from being written."""
+    try:
+        return dict(json.loads(record.read_text()))
+    except ValueError:
+        return {}
 
 
 def build_plan(state: Path) -> Plan:
@@ -71,21 +78,27 @@ def build_plan(state: Path) -> Plan:
 
 def run(plan: Plan) -> NoReturn:
     """Start everything, and return only by an exception, with everything stopped."""
+    record = plan.state / "run.json"
     try:
         export_environment(plan)
-        django.setup()
-        supervise(plan)
+        prepared = prepare(plan)
+        write_record(record, plan, prepared["url"])
+        keeper_process.keep_running(plan, prepared["welcome"])
     finally:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+        record.unlink(missing_ok=True)
         shutil.rmtree(plan.sockets, ignore_errors=True)
 
 
 def export_environment(plan: Plan) -> None:
-    """Describe the run in the environment, which every process reads, this one included."""
+    """Describe the run in the environment, which every process reads."""
     os.environ.update(
         DJANGO_SETTINGS_MODULE="studio.settings",
         STATE_DIR=str(plan.state),
         BIND=plan.host,
         PORT=str(plan.port),
+        KEEPER_SOCKET=str(plan.keeper_socket),
     )
     if plan.redis:
         (plan.state / "redis").mkdir(exist_ok=True)
@@ -94,33 +107,24 @@ def export_environment(plan: Plan) -> None:
         os.environ["ENGINE_URL"] = plan.engine_url
 
 
-def supervise(plan: Plan) -> NoReturn:
-    # These read the settings when they are imported, so the environment comes first.
-    from studio.run import prepare, supervisor, watchdog
+def prepare(plan: Plan) -> dict[str, Any]:
+    """Bring everything up to date in a process of its own, since this one stays, and Django is large.
 
-    prepare.prepare_database()
-    prepare.collect_static_files()
-    record = write_record(plan)
-    started = supervisor.Supervisor(plan)
-    try:
-        watchdog.wait_until_up(started)
-        for sentence in prepare.welcome():
-            print_line(sentence)
-        watchdog.watch_parts(started)
-    finally:
-        for number in STOPS:
-            signal.signal(number, signal.SIG_IGN)
-        started.stop()
-        record.unlink(missing_ok=True)
+    Return the address and the lines of the welcome.
+    """
+    command = bind_to_parent([sys.executable, "-m", "studio.run.prepare"])
+    done = subprocess.run(command, cwd=plan.home, stdout=subprocess.PIPE, start_new_session=True, check=False)
+    if done.returncode:
+        raise SystemExit(1)  # it has said why
+    return dict(json.loads(done.stdout))
 
 
-def write_record(plan: Plan) -> Path:
+def write_record(record: Path, plan: Plan, url: str) -> None:
     """Write run.json: this run's process, address and socket folder, for other programs of the same owner."""
-    record = plan.state / "run.json"
-    record.touch(mode=0o600)
-    facts = {"pid": os.getpid(), "url": settings.BASE_URL, "sockets": str(plan.sockets)}
-    record.write_text(json.dumps(facts, indent=1))
-    return record
+    facts = {"pid": os.getpid(), "url": url, "sockets": str(plan.sockets)}
+    with suppress(OSError):  # a full disk: the run goes on without
+        record.touch(mode=0o600)
+        record.write_text(json.dumps(facts, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,27 +1,54 @@
-"""Bring the database and the static files up to date before the first process starts."""
+"""python -m studio.run.prepare: bring the database and the static files up to date, before the first process.
+
+Prints the address and the lines of the welcome as JSON.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
 from pathlib import Path
 
+import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import DatabaseError
 
-from studio.models import Pulse
+from studio.disk_space import is_out_of_space
 from studio.operation.static_bundles import BUNDLES
-from studio.people import invitations
 from studio.run.preflight import RunError
+
+
+def main() -> int:
+    django.setup()
+    try:
+        prepare_database()
+        collect_static_files()
+        said = welcome()
+    except RunError as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        return 1
+    except (DatabaseError, OSError) as error:
+        if not is_out_of_space(error):
+            raise
+        sys.stderr.write(f"The disk of {settings.STATE_DIR} is full: free some space first.\n")
+        return 1
+    json.dump({"url": settings.BASE_URL, "welcome": said}, sys.stdout)
+    return 0
 
 
 def prepare_database() -> None:
     """Migrate the database and remove the pulses of an earlier run."""
+    from studio.models import Pulse
+
     try:
         call_command("migrate", verbosity=0, interactive=False)
         Pulse.objects.all().delete()
     except DatabaseError as error:
+        if is_out_of_space(error):
+            raise
         where = settings.DATABASES["default"]
         raise RunError(f"The database {where['NAME']} does not answer ({str(error).strip()}).") from error
 
@@ -44,6 +71,8 @@ def digest_static_files() -> str:
 
 def welcome() -> list[str]:
     """The lines for the terminal: the address, and a one-time link while there is no admin."""
+    from studio.people import invitations
+
     said = [f"Tuning Studio is at {settings.BASE_URL}  (Ctrl-C stops it)"]
     if not invitations.admin_exists():
         link = invitations.one_time_link(invitations.invite_admin())
@@ -52,3 +81,7 @@ def welcome() -> list[str]:
             "It is valid for 3 days; `make invite` prints a new one."
         )
     return said
+
+
+if __name__ == "__main__":
+    sys.exit(main())

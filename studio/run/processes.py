@@ -1,19 +1,25 @@
-"""The processes of a run, and supervisord's configuration for them: pure functions of a Plan."""
+"""The processes of a run: pure functions of a Plan."""
 
 from __future__ import annotations
 
-import shlex
+import json
+import signal
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from studio.run.inquiry import Question
 
 DIE_WITH_PARENT = Path(__file__).parent / "die_with_parent.py"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Where this machine reaches a process that listens on all addresses."""
 
 
-def bind_to_parent(command: Iterable[str]) -> list[str]:
-    """Return the command as one whose process ends when its parent dies."""
-    return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), *command]
+def bind_to_parent(command: Iterable[str], number: signal.Signals = signal.SIGTERM) -> list[str]:
+    """Return the command as one whose process gets the signal when its parent dies."""
+    return [sys.executable, "-I", "-S", str(DIE_WITH_PARENT), str(int(number)), *command]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,26 @@ class Plan:
     redis: str | None
     engine_port: int | None
 
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        fields: dict[str, Any] = json.loads(text)
+        return cls(**fields | {name: Path(fields[name]) for name in ("home", "state", "sockets")})
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), default=str)
+
     @property
-    def supervisor_socket(self) -> Path:
-        return self.sockets / "supervisor.sock"
+    def keeper_socket(self) -> Path:
+        """Where parts send their pulses."""
+        return self.sockets / "keeper.sock"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.sockets / "redis.sock"
 
     @property
     def redis_url(self) -> str:
-        return f"redis+socket://{self.sockets / 'redis.sock'}"
+        return f"redis+socket://{self.redis_socket}"
 
     @property
     def engine_url(self) -> str:
@@ -54,117 +73,79 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to supervise. It has `stop_seconds` to finish its work before it is killed."""
+    """A process to keep running.
+
+    It has `stop_seconds` to finish its work before it is killed. `question` is what it answers while it
+    works; one without sends pulses. While one that it `needs` is in trouble, its own silence says nothing.
+    """
 
     name: str
     command: list[str]
     stop_seconds: int = 10
+    question: Question | None = None
+    needs: tuple[str, ...] = ()
 
 
 def programs(plan: Plan) -> list[Program]:
     """Return the programs in the order of starting; they stop in the reverse order."""
     own_redis = [redis_program(plan, plan.redis)] if plan.redis else []
     own_engine = [engine_program(plan, plan.engine_port)] if plan.engine_port else []
-    return [*own_redis, *own_engine, web_program(plan), worker_program(), beat_program()]
+    return [*own_redis, *own_engine, web_program(plan), beat_program(), worker_program()]
 
 
 def redis_program(plan: Plan, binary: str) -> Program:
+    """It stores nothing: a message only wakes a task that beat sends again, and a disk can be full."""
     options = {
         "--port": "0",
-        "--unixsocket": str(plan.sockets / "redis.sock"),
+        "--unixsocket": str(plan.redis_socket),
         "--unixsocketperm": "600",
         "--dir": str(plan.state / "redis"),
-        "--appendonly": "yes",
-        "--appendfsync": "everysec",
+        "--appendonly": "no",
+        "--save": "",
+        "--dbfilename": "none.rdb",
         "--maxmemory": "128mb",
         "--maxmemory-policy": "noeviction",
+        # Its own clock ticks once a second instead of ten times: nothing here expires sooner.
+        "--hz": "1",
     }
-    return Program("redis", [binary, *(word for pair in options.items() for word in pair)])
+    command = [binary, *(word for pair in options.items() for word in pair)]
+    return Program("redis", command, question=Question(str(plan.redis_socket), b"PING\r\n"))
 
 
 def engine_program(plan: Plan, port: int) -> Program:
     where = ["--host", "127.0.0.1", "--port", str(port), "--root", str(plan.state / "engine")]
-    return Program("engine", [sys.executable, "-m", "engine", *where], stop_seconds=20)
-
-
-def web_program(plan: Plan) -> Program:
-    serve = [
-        "-m",
-        "gunicorn",
-        "--config",
-        "studio/operation/gunicorn_conf.py",
-        "--bind",
-        plan.bind,
-        "studio.wsgi",
-    ]
-    return Program("web", [sys.executable, *serve])
-
-
-def worker_program() -> Program:
     return Program(
-        "worker",
-        [
-            *celery_command("worker"),
-            "--loglevel",
-            "INFO",
-            "--pool",
-            "threads",
-            "--concurrency",
-            "8",
-            "--without-gossip",
-        ],
-        15,
+        "engine",
+        [sys.executable, "-m", "engine", *where],
+        stop_seconds=20,
+        question=ask_over_http("127.0.0.1", port, "/healthz"),
     )
 
 
+def web_program(plan: Plan) -> Program:
+    serve = ["--config", "studio/operation/gunicorn_conf.py", "--bind", plan.bind, "studio.wsgi"]
+    return Program(
+        "web",
+        [sys.executable, "-m", "gunicorn", *serve],
+        question=ask_over_http(EVERYWHERE.get(plan.host, plan.host), plan.port, "/healthz?part=web"),
+    )
+
+
+def ask_over_http(host: str, port: int, path: str) -> Question:
+    return Question((host, port), f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+
+
 def beat_program() -> Program:
-    return Program("beat", [*celery_command("beat"), "--pidfile", ""])
+    return Program("beat", [*celery_command("beat"), "--pidfile", ""], needs=("redis",))
+
+
+def worker_program() -> Program:
+    """Without the messages by which workers find each other: there is one."""
+    threads = ["--loglevel", "INFO", "--pool", "threads", "--concurrency", "8"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    # Its pulse is a task that beat sends.
+    return Program("worker", [*celery_command("worker"), *threads, *alone], 15, needs=("redis", "beat"))
 
 
 def celery_command(role: str) -> list[str]:
     return [sys.executable, "-m", "celery", "-A", "studio", role]
-
-
-def supervisord_conf(plan: Plan) -> str:
-    head = f"""\
-[supervisord]
-nodaemon=true
-silent=true
-logfile={escape_percent(plan.log_path("supervisord"))}
-logfile_maxbytes=1MB
-logfile_backups=1
-pidfile={escape_percent(plan.sockets / "supervisord.pid")}
-directory={escape_percent(plan.home)}
-
-[unix_http_server]
-file={escape_percent(plan.supervisor_socket)}
-chmod=0600
-
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-"""
-    return head + "".join(section(plan, order, program) for order, program in enumerate(programs(plan), 1))
-
-
-def section(plan: Plan, order: int, program: Program) -> str:
-    command = shlex.join(bind_to_parent(program.command))
-    return f"""
-[program:{program.name}]
-command={escape_percent(command)}
-directory={escape_percent(plan.home)}
-priority={order}
-autorestart=true
-startsecs=1
-startretries=10
-stopwaitsecs={program.stop_seconds}
-killasgroup=true
-redirect_stderr=true
-stdout_logfile={escape_percent(plan.log_path(program.name))}
-stdout_logfile_maxbytes=5MB
-stdout_logfile_backups=3
-"""
-
-
-def escape_percent(text: object) -> str:
-    """supervisord expands %(name)s in every value."""
-    return str(text).replace("%", "%%")

@@ -23,9 +23,17 @@ STEPS = EXAMPLES // BATCH * EPOCHS
 
 
 class Run:
-    """One tuning job, started through the wizard's forms."""
+    """One tuning job, started through the wizard's forms, or a draft that is ready to start."""
 
-    def __init__(self, admin: Person, stack: Stack, name: str, train: Path, validation: Path) -> None:
+    def __init__(
+        self,
+        admin: Person,
+        stack: Stack,
+        name: str,
+        train: Path,
+        validation: Path,
+        start: bool = True,
+    ) -> None:
         self.admin, self.stack = admin, stack
         made = admin.send("/p/local/jobs/new/", page="/p/local/jobs/")
         self.id = re.search(r"/jobs/(\d+)/", made.url)[1]  # type: ignore[index]
@@ -41,7 +49,8 @@ class Run:
                 self.send(
                     "dataset/upload", page="dataset", purpose=purpose, files={"file": (file.name, content)}
                 )
-        self.send("start", page="review")
+        if start:
+            self.send("start", page="review")
 
     @property
     def url(self) -> str:

@@ -1,4 +1,5 @@
-"""Jobs that have just started are read each second until their first point, and no others."""
+"""Jobs that have just started are read each second until their first point, and no others; without open jobs
+nothing is sent."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from pytest_django import Settings
 
 from jobs.models import Submission, TuningJob
 from metrics import tasks
+from metrics.models import Feed
+from studio.celery import app
 from studio.models import Backend, Project
 from studio.vertex import job_states
 
@@ -97,3 +100,48 @@ def test_tick_reads_states_before_points(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("metrics.collect.pull_due", lambda: read.append("points"))
     tasks.tick()
     assert read == ["states", "points"]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that were sent to the worker."""
+    found: list[str] = []
+    monkeypatch.setattr(tasks, "send_on_commit", found.append)
+    return found
+
+
+def test_an_installation_without_open_jobs_rests(
+    starting: TuningJob, sent: list[str], django_assert_max_num_queries: Any
+) -> None:
+    TuningJob.objects.update(state=job_states.SUCCEEDED, name="projects/local/tuningJobs/1")
+    Feed.objects.create(job=starting, due_at=None)
+    with django_assert_max_num_queries(3):
+        tasks.send_due()
+    assert sent == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"submission": Submission.READY, "state": ""},
+        {"submission": Submission.SENDING, "state": ""},
+        {"submission": Submission.UNKNOWN, "state": ""},
+        {"state": job_states.RUNNING},
+        {"state": job_states.SUCCEEDED, "name": "projects/local/tuningJobs/1"},
+    ],
+    ids=["ready", "sending", "unknown", "running", "never read"],
+)
+def test_an_open_job_is_moved_on_by_every_task(
+    starting: TuningJob, sent: list[str], change: dict[str, Any]
+) -> None:
+    TuningJob.objects.update(**change)
+    tasks.send_due()
+    assert sent == list(tasks.OPEN_JOB_TASKS)
+    assert set(sent) <= set(app.tasks)
+
+
+def test_points_that_are_still_to_be_read_are_read(starting: TuningJob, sent: list[str]) -> None:
+    TuningJob.objects.update(state=job_states.SUCCEEDED, name="projects/local/tuningJobs/1")
+    Feed.objects.create(job=starting, due_at=timezone.now() + timedelta(minutes=9))
+    tasks.send_due()
+    assert sent == list(tasks.OPEN_JOB_TASKS)

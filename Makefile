@@ -13,7 +13,7 @@ AS_DEPLOYED := STATE_DIR=$(CURDIR)/.mypy_cache/state BASE_URL=https://studio.exa
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export ENGINE
 
-.PHONY: help setup run test test-fast test-all coverage check bench bench-check bench-points bench-start bench-compare accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
+.PHONY: help setup run test test-fast test-all coverage check bench bench-check bench-points bench-start bench-idle bench-compare accuracy conformance vendor messages screenshots invite clean dev browser curl gettext
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -97,6 +97,10 @@ bench-points: dev $(VENV)/.bench
 # From the click on Start to the first painted point.
 bench-start: dev browser
 	$(BIN)/python -m tests.bench.start
+
+# What the product costs while nobody looks and nothing runs.
+bench-idle: dev
+	$(BIN)/python -m tests.bench idle
 
 bench-compare: dev $(VENV)/.bench browser
 	$(BIN)/python -m tests.bench.compare $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KT, KeyTextTransform
 
 from jobs.datasets.check.tokens import BYTES_PER_TOKEN
 from jobs.estimates.estimate import Estimate, PastJob, TrainingData, estimate_run
@@ -21,7 +21,7 @@ MAX_PAST_JOBS = 20
 less about the service's pace today."""
 SPEC = "remote__supervisedTuningSpec__hyperParameters__epochCount"
 STATISTICS = "remote__tuningDataStats__supervisedTuningDataStats"
-COLUMNS: dict[str, str | KT] = {
+COLUMNS: dict[str, str | KeyTextTransform] = {
     "name": "tuned_model_display_name",
     "started": KT("remote__startTime"),
     "ended": "ended_at",

@@ -37,7 +37,7 @@ def test_bad_entries_are_told_and_the_others_listed(
 ) -> None:
     good = {"name": "good.jsonl", "size": "5", "generation": "1"}
     service.otherwise = lambda asked: json_answer({"items": [*bad, good]})
-    page = browse(client, draft, tuner, "gs://bucket/")
+    page = browse(client, draft, tuner, draft.project.storage_places().own)
     assert "good.jsonl" in page and told in page
 
 
@@ -46,4 +46,4 @@ def test_an_answer_of_another_shape_is_told(
     client: Client, draft: TuningJob, tuner: User, service: FakeVertexServer, answer: Any
 ) -> None:
     service.otherwise = lambda asked: json_answer(answer, 403 if "error" in str(answer) else 200)
-    assert 'role="alert"' in browse(client, draft, tuner, "gs://bucket/")
+    assert 'role="alert"' in browse(client, draft, tuner, draft.project.storage_places().own)

@@ -92,12 +92,20 @@ def prepare_token_file(host: str, token_file: str | None) -> str:
         return ""
     path = Path(token_file)
     if not path.exists():
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(file, "w") as new:
-            new.write(secrets.token_urlsafe(32))
+        create_token(path)
     if not path.read_text().strip():
         give_up(f"The token file {path} is empty. Delete it, and the next start creates a new token.")
     return str(path.resolve())
+
+
+def create_token(path: Path) -> None:
+    """Write a new token, readable by its owner only: a reader finds all of it, or no file."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.unlink(missing_ok=True)
+    file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(file, "w") as new:
+        new.write(secrets.token_urlsafe(32))
+    unfinished.replace(path)
 
 
 def is_loopback(host: str) -> bool:
@@ -135,7 +143,9 @@ def serve(listener: socket.socket, lock: int) -> None:
         def load(self) -> Any:
             from django.core.wsgi import get_wsgi_application
 
-            return get_wsgi_application()
+            from engine.request_guard import hide_content_type
+
+            return hide_content_type(get_wsgi_application())
 
     host, port = listener.getsockname()[:2]
     print(f"Engine at http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)  # noqa: T201

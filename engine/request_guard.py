@@ -4,14 +4,17 @@ import hmac
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from engine.protojson.errors import ApiError, error_response
+from engine.protojson.errors import ApiError, as_api_error, error_response
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 HEALTH = "/healthz"
+CONTENT_TYPE = "engine.content_type"
 
 
 class RequestGuard:
@@ -29,7 +32,10 @@ class RequestGuard:
         self.token = read_token(os.environ.get("ENGINE_TOKEN_FILE", ""))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        error = self.check_request(request)
+        try:
+            error = self.check_request(request)
+        except SuspiciousOperation as refusal:
+            error = as_api_error(refusal)
         return error_response(request, error) if error else self.get_response(request)
 
     def check_request(self, request: HttpRequest) -> ApiError | None:
@@ -52,6 +58,17 @@ class RequestGuard:
             request.GET.get("key", ""),
         )
         return any(hmac.compare_digest(text.encode(), self.token.encode()) for text in shown)
+
+
+def hide_content_type(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the WSGI application: Django would decode the query with the header's charset, and fail on some
+    before any middleware sees the request. The views of uploads find the header in the environment."""
+
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        environ[CONTENT_TYPE] = environ.pop("CONTENT_TYPE", "")
+        return application(environ, start_response)
+
+    return serve
 
 
 def read_token(file: str) -> str:

@@ -255,7 +255,10 @@ def format_json_array(parts: Iterator[Json]) -> Iterator[str]:
 def count_tokens(request: HttpRequest, target: Target) -> HttpResponse:
     """Billable characters are those that are not white space."""
     found = parse_messages(message_reader.read_message(request, "CountTokensRequest"))
-    tokens = server().count_tokens(target.resolved.base, found)
+    try:
+        tokens = server().count_tokens(target.resolved.base, found)
+    except ValueError as error:
+        raise invalid_argument(str(error), "contents") from error
     characters = sum(len("".join(message["content"].split())) for message in found)
     return message_reader.json_response(
         {

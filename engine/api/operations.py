@@ -54,7 +54,7 @@ def list_operations(request: HttpRequest, place: Place) -> HttpResponse:
 def get_operation(request: HttpRequest, place: Place, operation: str) -> HttpResponse:
     """Also for :wait, since there is nothing to wait for."""
     name = place.resource_name("operations", operation)
-    known = re.fullmatch(r"\d+", operation)
+    known = re.fullmatch(r"[0-9]{1,19}", operation)  # nanoseconds, as complete_operation numbers them
     found = read_json(root() / "operations" / f"{operation}.json") if known else {}
     if found.get("name") != name:
         raise not_found(f"The Operation {name} does not exist.")

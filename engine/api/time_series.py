@@ -17,6 +17,7 @@ from engine.api.resource_names import Place
 from engine.api.tensorboard import ORDERS, RUN, board_name, experiment_id, run_job, run_name
 from engine.protojson import message_reader
 from engine.protojson.errors import invalid_argument, not_found
+from engine.protojson.numbers import parse_whole_number, shorten
 from engine.protojson.pagination import build_list_response, parse_page_size
 from engine.queue.job_folder import JobFolder
 from engine.training.metrics_log import Point
@@ -136,12 +137,15 @@ def read_series(
     """The points that match `filter`, thinned evenly to maxDataPoints."""
     _, points = _find_series(run_job(place, board, experiment, run), series)
     kept = _filter_points(points, request.GET.get("filter", ""))
-    most = request.GET.get("maxDataPoints", "-1")
-    if not re.fullmatch(r"-1|\d+", most):
-        raise invalid_argument("max_data_points must be a whole number, or -1 for all.", "max_data_points")
+    most = _parse_most_points(request.GET.get("maxDataPoints", "-1"))
     return message_reader.json_response(
-        {"timeSeriesData": _time_series_data(series, _thin_points(kept, int(most)))}
+        {"timeSeriesData": _time_series_data(series, _thin_points(kept, most))}
     )
+
+
+def _parse_most_points(text: str) -> int:
+    wrong = invalid_argument("max_data_points must be a whole number, or -1 for all.", "max_data_points")
+    return -1 if text == "-1" else parse_whole_number(text, wrong)
 
 
 def _thin_points(points: list[Point], most: int) -> list[Point]:
@@ -154,9 +158,11 @@ def _thin_points(points: list[Point], most: int) -> list[Point]:
 def _filter_points(points: list[Point], text: str) -> list[Point]:
     """Vertex AI's grammar is not documented; `step > 12 AND step <= 20` and its kin are understood."""
     for part in re.split(r"\s+AND\s+", text.strip()) if text.strip() else ():
-        match = re.fullmatch(r"step\s*(>=|<=|>|<|=)\s*(\d+)", part)
+        match = re.fullmatch(r"step\s*(>=|<=|>|<|=)\s*([0-9]{1,19})", part)
         if match is None:
-            raise invalid_argument(f"Invalid filter: {text!r}. Example: step > 12 AND step <= 20", "filter")
+            raise invalid_argument(
+                f"Invalid filter: {shorten(text)}. Example: step > 12 AND step <= 20", "filter"
+            )
         keep, bound = _COMPARISONS[match.group(1)], int(match.group(2))
         points = [point for point in points if keep(point["step"], bound)]
     return points
@@ -180,10 +186,8 @@ def export_series(
     _, points = _find_series(run_job(place, board, experiment, run), series)
     kept = _sort_points(_filter_points(points, body.get("filter", "")), body.get("orderBy", ""))
     size = parse_page_size(str(body.get("pageSize", "")), default=1000, most=10_000)
-    token = body.get("pageToken", "0")
-    if not token.isdecimal():
-        raise invalid_argument("The page token is invalid. Start the export again without it.", "page_token")
-    start = int(token)
+    unknown = invalid_argument("The page token is invalid. Start the export again without it.", "page_token")
+    start = parse_whole_number(body.get("pageToken") or "0", unknown)
     answer: Json = {"timeSeriesDataPoints": [_data_point(point) for point in kept[start : start + size]]}
     return message_reader.json_response(
         {**answer, "nextPageToken": str(start + size)} if start + size < len(kept) else answer

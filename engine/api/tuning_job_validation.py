@@ -22,6 +22,8 @@ Json = dict[str, Any]
 SPEC = "tuning_job.supervised_tuning_spec"
 MAX_BYTES = 2**30  # Google documents 1 GB for a training file
 MAX_BATCH_SIZE = 256  # beyond it memory is the limit on any machine this engine is for
+# Google documents no limit. A job of 10,000 epochs ends; more would hold the queue until it is cancelled.
+MAX_EPOCHS = 10_000
 UNSUPPORTED_FIELDS = {
     "customBaseModel": (
         "custom_base_model",
@@ -166,8 +168,8 @@ def _check_datasets(body: Json) -> Iterator[Violation]:
 
 def _check_hyper_parameter_ranges(body: Json) -> Iterator[Violation]:
     found, path = hyper_parameters(body), f"{SPEC}.hyper_parameters"
-    if int(found.get("epochCount", 1)) < 1:
-        yield Violation(f"{path}.epoch_count", "epoch_count must be at least 1.")
+    if not 1 <= int(found.get("epochCount", 1)) <= MAX_EPOCHS:
+        yield Violation(f"{path}.epoch_count", f"epoch_count must be from 1 to {MAX_EPOCHS}.")
     multiplier = found.get("learningRateMultiplier", 1.0)
     if not (math.isfinite(multiplier) and multiplier > 0):
         text = "learning_rate_multiplier must be a number greater than 0."

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
 from shutil import rmtree
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from engine.gcs.object_store import (
     BLOCK,
@@ -25,15 +25,13 @@ from engine.gcs.object_store import (
 )
 from engine.protojson import lenient_json
 from engine.protojson.errors import ApiError, invalid_argument, not_found
+from engine.protojson.numbers import shorten
+from engine.protojson.request_body import ByteStream
 from engine.queue.atomic_files import read_json, write_json
 from engine.queue.disk_space import is_out_of_space
 
 SESSION_LIFETIME = 7 * 86400  # seconds: a week, as in Cloud Storage
-_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
-
-
-class ByteStream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+_RANGE = re.compile(r"bytes (?:([0-9]{1,19})-([0-9]{1,19})|\*)/([0-9]{1,19}|\*)")
 
 
 def save_stream(stream: ByteStream, path: Path, position: int = 0) -> None:
@@ -66,7 +64,10 @@ def save_multipart(stream: ByteStream, content_type: str, path: Path) -> dict[st
 def _header_parameter(content_type: str, name: str) -> str:
     header = Message()
     header["Content-Type"] = content_type
-    return str(header.get_param(name, ""))
+    try:
+        return str(header.get_param(name, ""))
+    except (LookupError, TypeError, ValueError):  # what Python's parser raises for odd parameters
+        return ""
 
 
 class _MultipartReader:
@@ -131,7 +132,7 @@ class ContentRange:
             return cls(0, int(content_length) if content_length else None, whole=not content_length)
         match = _RANGE.fullmatch(text.strip())
         if match is None:
-            raise invalid_argument(f"Failed to parse Content-Range header: {text!r}.")
+            raise invalid_argument(f"Failed to parse Content-Range header: {shorten(text)}.")
         start, _, total = match.groups()
         return cls(int(start) if start else None, None if total == "*" else int(total))
 

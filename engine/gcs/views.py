@@ -22,17 +22,23 @@ from engine.gcs.object_store import (
     check_bucket,
     check_generation,
 )
-from engine.gcs.uploads import ByteStream, ContentRange, UploadSession, save_multipart, save_stream
+from engine.gcs.uploads import ContentRange, UploadSession, save_multipart, save_stream
 from engine.protojson import message_reader
 from engine.protojson.errors import ApiError, disk_full, invalid_argument
 from engine.protojson.lenient_json import parse_json
+from engine.protojson.numbers import invalid_number, parse_whole_number, shorten
 from engine.protojson.pagination import paginate
+from engine.protojson.request_body import RequestBody, read_body_text
+from engine.request_guard import CONTENT_TYPE
 from engine.queue.disk_space import has_room
 from engine.services import root, store
 
 Json = dict[str, Any]
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DEFAULT_TYPE = "application/octet-stream"
+_LONGEST_TYPE = 255  # characters: more than any registered media type with its parameters
 
 
 def list_buckets(request: HttpRequest) -> HttpResponse:
@@ -157,7 +163,7 @@ def download_object(request: HttpRequest, found: StoredObject) -> StreamingHttpR
     response = StreamingHttpResponse(
         _blocks(store().data_path(found), start, end),
         status=206 if span else 200,
-        content_type=found.content_type,
+        content_type=_DEFAULT_TYPE if _CONTROL.search(found.content_type) else found.content_type,
         headers=_download_headers(found),
     )
     response["Content-Length"] = str(end - start)
@@ -186,9 +192,10 @@ def _parse_range(header: str, size: int) -> tuple[int, int] | None:
     match = _RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
         return None
-    first, last = match.groups()
-    start = int(first) if first else max(size - int(last), 0)
-    end = min(int(last) + 1, size) if first and last else size
+    wrong = invalid_argument(f"Failed to parse Range header: {shorten(header)}.")
+    first, last = (parse_whole_number(part, wrong) if part else None for part in match.groups())
+    start = max(size - (last or 0), 0) if first is None else first
+    end = size if first is None or last is None else min(last + 1, size)
     if start >= end:
         raise ApiError("RANGE_NOT_SATISFIABLE", "The requested range cannot be satisfied.")
     return start, end
@@ -210,12 +217,13 @@ def upload_object(request: HttpRequest, bucket: str) -> HttpResponse:
     kind = request.GET.get("uploadType", "media")
     if kind == "resumable":
         return _begin_resumable_upload(request, bucket)
-    staged, stream = store().new_staging_path(), _body_stream(request)
+    content_type = request.META[CONTENT_TYPE]
+    staged, stream = store().new_staging_path(), RequestBody(request)
     try:
         if kind == "multipart":
-            metadata = save_multipart(stream, request.headers.get("Content-Type", ""), staged)
+            metadata = save_multipart(stream, content_type, staged)
         else:
-            metadata = {"contentType": request.headers.get("Content-Type", "")}
+            metadata = {"contentType": content_type}
             save_stream(stream, staged)
         return _object_response(request, store().put(staged, _upload_metadata(request, bucket, metadata)))
     finally:
@@ -243,7 +251,7 @@ def resume_upload(request: HttpRequest, bucket: str) -> HttpResponse:
     span = ContentRange.parse(
         request.headers.get("Content-Range", ""), request.headers.get("Content-Length", "")
     )
-    made = session.append_chunk(_body_stream(request), span)
+    made = session.append_chunk(RequestBody(request), span)
     if made:
         return _object_response(request, made)
     response = HttpResponse(status=308)
@@ -259,14 +267,26 @@ def cancel_upload(request: HttpRequest, bucket: str) -> HttpResponse:
 def _upload_metadata(request: HttpRequest, bucket: str, metadata: Json) -> UploadMetadata:
     given = {kind: value for kind, value in _parse_hash_header(request).items() if value}
     hashes = {"crc32c": metadata.get("crc32c", ""), "md5": metadata.get("md5Hash", ""), **given}
+    own = metadata.get("metadata") or {}
+    if not isinstance(own, dict):
+        raise invalid_argument("metadata must be an object of strings.")
     return UploadMetadata(
         bucket=bucket,
         name=str(metadata.get("name") or request.GET.get("name", "")),
-        content_type=str(metadata.get("contentType") or "application/octet-stream"),
-        metadata={str(key): str(value) for key, value in (metadata.get("metadata") or {}).items()},
+        content_type=_check_content_type(str(metadata.get("contentType") or _DEFAULT_TYPE)),
+        metadata={str(key): str(value) for key, value in own.items()},
         if_generation_match=_parse_number(request, "ifGenerationMatch"),
         **hashes,
     )
+
+
+def _check_content_type(text: str) -> str:
+    """It becomes a header of every download."""
+    if _CONTROL.search(text) or len(text) > _LONGEST_TYPE:
+        raise invalid_argument(
+            f"Invalid contentType. Use at most {_LONGEST_TYPE} characters without line breaks."
+        )
+    return text
 
 
 def _parse_hash_header(request: HttpRequest) -> dict[str, str]:
@@ -275,23 +295,15 @@ def _parse_hash_header(request: HttpRequest) -> dict[str, str]:
 
 
 def _read_metadata(request: HttpRequest) -> Json:
-    metadata = parse_json(message_reader.read_body_text(request) or "{}")
+    metadata = parse_json(read_body_text(request) or "{}")
     if not isinstance(metadata, dict):
         raise invalid_argument("The body must be a JSON object.")
     return metadata
 
 
-def _body_stream(request: HttpRequest) -> ByteStream:
-    """The raw body; Django's own reader takes a body of unknown length for an empty one."""
-    stream: ByteStream = request.META["wsgi.input"]
-    return stream
-
-
 def _parse_number(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name)
-    if text is not None and not re.fullmatch(r"\d{1,19}", text):
-        raise invalid_argument(f"Invalid value for {name}: {text!r} is not a whole number.")
-    return int(text) if text else None
+    return None if text is None else parse_whole_number(text, invalid_number(name, text))
 
 
 def _has_room(request: HttpRequest) -> bool:

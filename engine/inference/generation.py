@@ -98,5 +98,5 @@ class Generation:
 
 def count_stop_prefix(text: str, stops: Sequence[str]) -> int:
     """How many characters at the end might be the beginning of a stop sequence."""
-    beginnings = (stop[:size] for stop in stops for size in range(1, len(stop)))
+    beginnings = (stop[:size] for stop in stops for size in range(1, min(len(stop), len(text) + 1)))
     return max((len(beginning) for beginning in beginnings if text.endswith(beginning)), default=0)

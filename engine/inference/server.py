@@ -31,7 +31,19 @@ class ModelServer:
         self._model = threading.Lock()
 
     def count_tokens(self, base: LocalBaseModel, messages: Sequence[Message]) -> int:
-        return len(self._load_chat(base).encode_prompt(messages))
+        """Raises: ValueError: for a prompt that would take seconds to count"""
+        return len(self._encode_prompt(base, messages))
+
+    def _encode_prompt(self, base: LocalBaseModel, messages: Sequence[Message]) -> list[int]:
+        """The characters come first: counting the tokens of a megabyte takes half a minute."""
+        chat = self._load_chat(base)
+        size = sum(len(message["content"]) for message in messages)
+        if size > base.context_tokens * chat.longest_token or len(messages) > base.context_tokens:
+            raise ValueError(
+                f"The prompt has {size:,} characters in {len(messages):,} messages, far more than the "
+                f"{base.context_tokens:,} tokens that {base.id} accepts. Shorten the prompt."
+            )
+        return chat.encode_prompt(messages)
 
     def generate(
         self, base: LocalBaseModel, adapter: Path | None, messages: Sequence[Message], options: Options
@@ -40,7 +52,7 @@ class ModelServer:
 
         Raises: ValueError, at once: for a prompt without room for an answer, for an adapter of another base
         """
-        prompt = self._load_chat(base).encode_prompt(messages)
+        prompt = self._encode_prompt(base, messages)
         if len(prompt) >= base.context_tokens:
             limit = f"{base.id} accepts at most {base.context_tokens:,}, including the answer"
             raise ValueError(f"The prompt has {len(prompt):,} tokens; {limit}. Shorten the prompt.")

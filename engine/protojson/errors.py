@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -141,6 +142,8 @@ def as_api_error(exception: Exception) -> ApiError:
     """The error to answer with; an unexpected one is logged, and answered without details."""
     if isinstance(exception, ApiError):
         return exception
+    if isinstance(exception, SuspiciousOperation):  # such as thousands of query parameters
+        return invalid_argument(f"Malformed request: {exception}")
     log.error("Unexpected error", exc_info=exception)
     if isinstance(exception, OSError) and exception.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full()

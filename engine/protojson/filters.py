@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.protojson.errors import invalid_argument
 from engine.protojson.message_reader import to_snake_case
+from engine.protojson.numbers import shorten
 
 Resource = dict[str, Any]
 Predicate = Callable[[Resource], bool]
@@ -24,7 +25,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
 }
 _OPERATORS = {"=", "!=", ":", *_COMPARISONS}
-MAX_DEPTH = 50  # parentheses: deeper filters would exhaust Python's stack
+MAX_DEPTH = 50  # parentheses and NOTs inside one another: more would exhaust Python's stack
 
 
 def compile_filter(text: str) -> Predicate:
@@ -52,7 +53,7 @@ class _FilterParser:
 
     def _syntax_error(self) -> Exception:
         return invalid_argument(
-            f"Invalid filter: {self._text!r}. Use field=value, combined with AND or OR.", "filter"
+            f"Invalid filter: {shorten(self._text)}. Use field=value, combined with AND or OR.", "filter"
         )
 
     def _peek(self) -> str:
@@ -86,15 +87,20 @@ class _FilterParser:
 
     def _parse_term(self) -> Predicate:
         first = self._take_token()
-        if first == "NOT":
-            keeps = self._parse_term()
-            return lambda resource: not keeps(resource)
-        return self._parse_group() if first == "(" else self._parse_comparison(first)
-
-    def _parse_group(self) -> Predicate:
+        if first not in ("NOT", "("):
+            return self._parse_comparison(first)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._syntax_error()
+        keeps = self._parse_negation() if first == "NOT" else self._parse_group()
+        self._depth -= 1
+        return keeps
+
+    def _parse_negation(self) -> Predicate:
+        keeps = self._parse_term()
+        return lambda resource: not keeps(resource)
+
+    def _parse_group(self) -> Predicate:
         keeps = self._parse_and()
         if self._take_token() != ")":
             raise self._syntax_error()
@@ -132,15 +138,32 @@ def _matches_pattern(found: Any, wanted: str) -> bool:
     if wanted in ("true", "false"):
         return found is (wanted == "true") or found == wanted
     text = "" if found is None else str(found)
-    pattern = "(?s:.*)".join(re.escape(part) for part in wanted.split("*"))
-    return bool(re.fullmatch(pattern, text))
+    first, *others = wanted.split("*")
+    return _matches_parts(text, first, others) if others else text == first
+
+
+def _matches_parts(text: str, first: str, others: list[str]) -> bool:
+    """Whether the parts follow one another, the first and the last of them at the text's ends.
+
+    Each is searched once: as a regular expression, twenty parts could take hours to fail.
+    """
+    *middle, last = others
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _compare_values(found: Any, wanted: str, compare: Callable[[Any, Any], bool]) -> bool:
     """Numbers by their value; anything else, such as a timestamp, as text."""
     try:
         return compare(float(found), float(wanted))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return compare(str(found), wanted)
 
 

@@ -40,7 +40,18 @@ def parse_json(text: str) -> Any:
         value = _parse_lenient_json(text, error)
     if _is_too_deep(value):
         raise _too_deep_error()
+    _check_writable(value)
     return value
+
+
+def _check_writable(value: Any) -> None:
+    """What is read here is stored and sent again, as JSON in UTF-8, which has neither of these two."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _payload_error("A string contains half of a character (a lone surrogate).") from None
+    except ValueError:
+        raise _payload_error("A number is too large for a double.") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

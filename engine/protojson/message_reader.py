@@ -16,10 +16,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from engine.protojson import lenient_json
 from engine.protojson.enums import ENUMS
-from engine.protojson.errors import JSON, ApiError, Violation, invalid_argument
+from engine.protojson.errors import JSON, ApiError, Violation
+from engine.protojson.request_body import read_body_text
 from engine.protojson.schema import MESSAGES, ONEOFS
 
-MAX_BODY = 32 * 2**20  # bytes: more than a chat at a model's longest context, and 16 at once fit in memory
 _PACKAGE = "type.googleapis.com/google.cloud.aiplatform.v1."
 _UNSET = object()
 
@@ -30,16 +30,6 @@ def read_message(request: HttpRequest, message: str, root: str = "") -> dict[str
     An empty body is an empty message. Raises INVALID_ARGUMENT with a violation per wrong field.
     """
     return normalize_message(message, lenient_json.parse_json(read_body_text(request) or "{}"), root)
-
-
-def read_body_text(request: HttpRequest) -> str:
-    body = request.META["wsgi.input"].read(MAX_BODY + 1)
-    if len(body) > MAX_BODY:
-        raise invalid_argument(f"Request payload size exceeds the limit: {MAX_BODY} bytes.")
-    try:
-        return str(body, "utf-8").strip()
-    except UnicodeDecodeError as error:
-        raise invalid_argument(f"Invalid JSON payload received. Byte {error.start} is not UTF-8.") from None
 
 
 def normalize_message(message: str, value: Any, root: str = "") -> dict[str, Any]:
@@ -195,6 +185,9 @@ def _parse_integer(value: Any) -> int | None:
         return int(value.split(".")[0])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    # An int may be too large for isfinite, which makes a float of it.
+    if isinstance(value, int):
+        return value
     return int(value) if math.isfinite(value) and value == int(value) else None
 
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 from engine.protojson.errors import invalid_argument
 from engine.protojson.filters import Predicate, Resource, compile_filter
 from engine.protojson.message_reader import to_snake_case
+from engine.protojson.numbers import parse_whole_number, shorten
 
 
 def _name(resource: Resource) -> str:
@@ -76,11 +77,9 @@ def paginate(
 
 
 def parse_page_size(text: str, default: int, most: int) -> int:
-    if not re.fullmatch(r"\d*", text):
-        raise invalid_argument(
-            f"page_size must be a whole number from 0 to {most}, not {text!r}.", "page_size"
-        )
-    return min(int(text or 0) or default, most)
+    wrong = f"page_size must be a whole number from 0 to {most}, not {shorten(text)}."
+    size = parse_whole_number(text or "0", invalid_argument(wrong, "page_size"))
+    return min(size or default, most)
 
 
 def _encode_page_token(id: str) -> str:

@@ -44,6 +44,12 @@ def filter_names(text: str) -> str:
         ('createTime<="2026-11-21T00:00:00Z"', ""),
         ("is_default=true", "c"),
         ('state="JOB_STATE_RUN*"', "a"),
+        ('state="*STATE_F*"', "bc"),
+        ('state="*RUN*ING" OR state="J*F*D"', "abc"),
+        ('state="JOB_STATE_FAILED*JOB_STATE_FAILED"', ""),
+        ('state="*"', "abcr"),
+        ('state="**"', "abcr"),
+        ("NOT NOT labels.team=red", "a"),
         ('schema_title="system.ExperimentRun" AND parent_contexts:"projects/p/contexts/e"', "r"),
         (
             '(schema_title="system.ExperimentRun" OR schema_title="system.PipelineRun")'
@@ -92,3 +98,21 @@ def test_order_by_several_fields_sorts_by_each() -> None:
     for wrong in ("name", "display_name down", "display_name desc now"):
         with pytest.raises(ApiError, match="Invalid order_by"):
             sort_names(wrong)
+
+
+def test_pattern_of_many_stars_takes_no_time() -> None:
+    keeps = compile_filter(f'name="{"*a" * 60}*b"')
+    assert not keeps({"name": "a" * 2000})
+    assert keeps({"name": "a" * 2000 + "b"})
+
+
+@pytest.mark.parametrize(
+    "text", ["NOT " * 51 + "a=b", "(" * 51 + "a=b" + ")" * 51, "NOT (" * 26 + "a=b" + ")" * 26]
+)
+def test_filter_is_nested_fifty_times_at_most(text: str) -> None:
+    with pytest.raises(ApiError, match="Invalid filter"):
+        compile_filter(text)
+
+
+def test_parts_side_by_side_are_not_nested() -> None:
+    assert filter_names(" OR ".join(["(NOT labels.team=red)"] * 60)) == "bcr"

@@ -94,6 +94,20 @@ def test_number_of_many_digits_is_refused(comma: str) -> None:
         parse_json('{"a": ' + "9" * 5000 + comma + "}")
 
 
+@pytest.mark.parametrize("comma", ["", ","])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('"\\ud800"', "half of a character"),
+        ('["x", {"\\udc00": 1}]', "half of a character"),
+        ("1e999", "too large"),
+    ],
+)
+def test_what_json_in_utf8_cannot_hold_is_refused(value: str, reason: str, comma: str) -> None:
+    with pytest.raises(ApiError, match=reason):
+        parse_json(f'{{"a": {value}{comma}}}')
+
+
 def test_long_text_gets_the_strict_error() -> None:
     padding = " " * (MAX_LENIENT_LENGTH - len('{"a": 1,}'))
     assert parse_json(padding + '{"a": 1,}') == {"a": 1}

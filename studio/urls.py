@@ -7,6 +7,7 @@ from studio.pages import views as page_views
 from studio.people import member_views, sign_in_views
 from studio.projects import views as project_views
 
+handler400 = "studio.pages.views.bad_request"
 handler500 = "studio.pages.views.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

@@ -29,8 +29,8 @@ from engine.protojson.lenient_json import parse_json
 from engine.protojson.numbers import invalid_number, parse_whole_number, shorten
 from engine.protojson.pagination import paginate
 from engine.protojson.request_body import RequestBody, read_body_text
-from engine.request_guard import CONTENT_TYPE
 from engine.queue.disk_space import has_room
+from engine.request_guard import CONTENT_TYPE
 from engine.services import root, store
 
 Json = dict[str, Any]

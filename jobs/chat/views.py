@@ -17,6 +17,7 @@ from jobs.chat.models import Conversation
 from jobs.chat.page import build_chat_context, build_job_opening, may_delete
 from jobs.models import TuningJob
 from studio.models import AuditEntry, Project, Role
+from studio.pages.query_values import parse_pk
 from studio.people.access import Request, require_role
 
 PAGE_SIZE = 50
@@ -36,8 +37,8 @@ def list_conversations(request: Request, project: Project) -> HttpResponse:
 @require_role(Role.TUNER)
 def create_conversation(request: Request, project: Project) -> HttpResponse:
     """Create a conversation with one endpoint of `job`: `endpoint`, or the default checkpoint's."""
-    pk = request.POST.get("job") or request.GET.get("job") or ""
-    job = get_object_or_404(TuningJob, project=project, pk=pk if pk.isdecimal() else 0)
+    pk = parse_pk(request.POST.get("job") or request.GET.get("job") or "")
+    job = get_object_or_404(TuningJob, project=project, pk=pk)
     known = [endpoint.resource for endpoint in endpoints(job.remote)]
     resource = request.POST.get("endpoint") or next(iter(known), "")
     if resource not in known:
@@ -49,10 +50,8 @@ def create_conversation(request: Request, project: Project) -> HttpResponse:
 def start_conversation(request: Request, job: TuningJob, resource: str) -> Conversation:
     """Create a conversation, with the settings of the user's conversation `like` if given (Clear keeps
     settings)."""
-    like = request.POST.get("like", "")
-    model = Conversation.objects.filter(
-        project=job.project, owner=request.user, pk=like if like.isdecimal() else 0
-    ).first()
+    like = parse_pk(request.POST.get("like", ""))
+    model = Conversation.objects.filter(project=job.project, owner=request.user, pk=like).first()
     return Conversation.objects.create(
         project=job.project,
         owner=request.user,

@@ -6,9 +6,7 @@ from django.shortcuts import get_object_or_404
 
 from jobs.datasets.models import Dataset
 from studio.models import Project
-
-MAX_PK_DIGITS = 18
-"""A longer number may not fit into a database's 64 bits, and the query would fail."""
+from studio.pages.query_values import parse_pk
 
 
 def dataset_or_404(project: Project, pk: int) -> Dataset:
@@ -18,6 +16,4 @@ def dataset_or_404(project: Project, pk: int) -> Dataset:
 
 def find_dataset(project: Project, number: str) -> Dataset | None:
     """The dataset that a form or an address names, without its report."""
-    if not number.isdecimal() or len(number) > MAX_PK_DIGITS:
-        return None
-    return Dataset.objects.filter(project=project, pk=int(number)).defer("report").first()
+    return Dataset.objects.filter(project=project, pk=parse_pk(number)).defer("report").first()

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from jobs.job_list.filters import parse_pk
 from jobs.models import TuningJob
 from studio.formats import join_list
 from studio.models import Project, Role
+from studio.pages.query_values import parse_pk
 from studio.people.access import Request, require_role
 
 MIN_COMPARED, MAX_COMPARED = 2, 50

@@ -17,6 +17,7 @@ from jobs.models import TuningJob
 from jobs.querysets import FAILED, OPEN, TuningJobQuerySet
 from studio.models import Project
 from studio.pages.list_query import Heading, ListQuery
+from studio.pages.query_values import parse_pk
 from studio.vertex import job_states
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Filters(ListQuery):
         status, owner = query.get("status", ""), query.get("owner", "")
         return cls(
             status=status if status in STATUSES else "all",
-            base=query.get("base", "").replace("\0", "")[:100],
+            base=query.get("base", "")[:100],
             dataset=parse_pk(query.get("dataset", "")),
             owner=owner if owner == MINE else str(parse_pk(owner) or ""),
             **cls.parse_query(query),
@@ -79,11 +80,6 @@ class Filters(ListQuery):
     def sorts(self) -> list[Heading]:
         """All sort orders, the current one reversed, for narrow screens without column headings."""
         return list(headings(self).values())
-
-
-def parse_pk(text: str) -> int:
-    """Return a primary key within the database's range, or 0 (which no row has)."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def headings(filters: Filters) -> dict[str, Heading]:

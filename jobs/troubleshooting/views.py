@@ -21,6 +21,7 @@ from jobs.troubleshooting.error_details import to_vertex_error
 from jobs.troubleshooting.known_errors import SETTINGS, Fix, find_fixes
 from studio.models import Project, Role
 from studio.pages.error_messages import explain_error
+from studio.pages.query_values import parse_pk
 from studio.people.access import Request, require_role
 
 DATASETS = ("training", "validation")
@@ -122,7 +123,6 @@ def read_fix_context(request: HttpRequest, draft: TuningJob) -> FixContext:
 
 
 def find_failed_job(query: QueryDict, draft: TuningJob, request: HttpRequest) -> TuningJob | None:
-    pk = query.get("of", "")
     rows = TuningJob.objects.visible_to(request.user).filter(project_id=draft.project_id)
-    found = rows.filter(pk=int(pk)) if pk.isdecimal() and len(pk) < 19 else rows.none()
+    found = rows.filter(pk=parse_pk(query.get("of", "")))
     return found.select_related("project", "training", "validation").first()

@@ -16,6 +16,7 @@ from django.http import QueryDict
 
 from metrics.charts.controls import Controls, parse_choice
 from metrics.metric_names import Metric
+from studio.pages.query_values import parse_pk
 
 MIN_RUNS, MAX_RUNS = 2, 50
 """More curves cannot be told apart, and a page of them is no longer drawn at once."""
@@ -213,7 +214,7 @@ def fill_places(places: tuple[int | None, ...], runs: Iterable[int]) -> tuple[in
 
 
 def parse_run_id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 16 and int(text) else None
+    return parse_pk(text) or None
 
 
 def parse_zoom(text: str) -> Zoom | None:

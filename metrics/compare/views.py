@@ -50,7 +50,7 @@ def load_comparison(request: Request, project: Project) -> Comparison:
 
 
 def search_candidates(request: Request, compare: Comparison) -> dict[str, object]:
-    q = request.GET.get("q", "").replace("\0", "").strip()[:128]
+    q = request.GET.get("q", "").strip()[:128]
     asked = compare.has_too_few or "q" in request.GET
     return {"q": q, "asked": asked, "jobs": compare.find_candidates(q) if asked else []}
 

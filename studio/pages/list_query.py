@@ -12,6 +12,8 @@ from django.db.models.expressions import Expression, OrderBy
 from django.http import QueryDict
 from django.utils.functional import Promise
 
+from studio.pages.query_values import parse_pk
+
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
@@ -32,9 +34,9 @@ class ListQuery:
     def parse_query(cls, query: QueryDict) -> dict[str, Any]:
         sort, page = query.get("sort", ""), query.get("page", "")
         return {
-            "q": query.get("q", "").replace("\0", "").strip()[:128],
+            "q": query.get("q", "").strip()[:128],
             "sort": sort if sort.removeprefix("-") in cls.SORTS else "-created",
-            "page": int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 7 else 1,
+            "page": parse_pk(page) or 1,
         }
 
     @property

@@ -1,4 +1,4 @@
-"""Views that belong to no other folder: the choice of language, and the error page."""
+"""Views that belong to no other folder: the choice of language, and two error pages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from http import HTTPStatus
 from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.i18n import set_language
 
 from studio import disk_space
 
 language = login_not_required(set_language)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Return 400. Reads nothing of the request's body, which may be what can't be read."""
+    return render(request, "400.html", status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -131,7 +131,7 @@ class ProjectForm(StyledForm, ProjectModelForm):
 
     def clean_credentials_file(self) -> str:
         path: str = self.cleaned_data["credentials_file"]
-        if path and "credentials_file" in self.changed_data and not Path(path).is_file():
+        if path and "credentials_file" in self.changed_data and not is_file(path):
             raise ValidationError(_("File %(path)s doesn’t exist on the server.") % {"path": path})
         return path
 
@@ -195,6 +195,13 @@ class NewProjectForm(ProjectForm):
     def save(self, commit: bool = True) -> Project:
         self.instance.slug = find_free_slug(self.cleaned_data["name"])
         return super().save(commit)
+
+
+def is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # such as a name longer than the file system allows
+        return False
 
 
 def find_free_slug(name: str) -> str:

@@ -9,8 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import SkipFile, TemporaryFileUploadHandler
+from django.http.multipartparser import MultiPartParserError
 
 from studio import disk_space
+from studio.pages.request_guard import is_utf8
 
 ROOM = 64 * 1024
 """Bytes of a request beside the file: the form's other fields and the headers of its parts take far less."""
@@ -42,11 +44,21 @@ class UploadHandler(TemporaryFileUploadHandler):
         self.is_full = not disk_space.has_room_for(settings.FILE_UPLOAD_TEMP_DIR, content_length)
         self.left_out = self.is_full or exceeds_limit(content_length)
 
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
+    def new_file(
+        self,
+        field_name: str,
+        file_name: str,
+        content_type: str,
+        content_length: int | None,
+        charset: Any = None,
+        content_type_extra: Any = None,
+    ) -> None:
+        if charset and not is_utf8(bytes(charset).decode("ascii", "replace")):
+            raise MultiPartParserError("A file's charset must be UTF-8.")
         if self.left_out:
             raise SkipFile
         with self._leave_out_if_full():
-            super().new_file(*args, **kwargs)
+            super().new_file(field_name, file_name, content_type, content_length, charset, content_type_extra)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Other writers may fill the disk meanwhile; the rest of the request is then read and dropped."""

@@ -69,7 +69,8 @@ class ModelDetailsForm(ModelFields):
     # ---- starting point ----
 
     def _raw_value(self, name: str) -> str:
-        return str(self.data.get(name) or "").strip()
+        """Return what was entered, before it is validated; without NUL, which PostgreSQL can't search for."""
+        return str(self.data.get(name) or "").replace("\0", "").strip()
 
     @cached_property
     def is_from_pre_tuned(self) -> bool:

@@ -22,9 +22,12 @@ from jobs.wizard.drafts import UNPROCESSABLE, draft_or_404, get_or_replace_draft
 from jobs.wizard.model_step.fields import ADVANCED, COLUMNS
 from jobs.wizard.model_step.form import ModelDetailsForm
 from studio.models import Project, Role
+from studio.pages.query_values import parse_json
 from studio.people.access import Request, require_role
 
 FORBIDDEN = 403
+LONGEST_STATE = 100_000
+"""Characters. The columns of a draft with every field and 63 labels have about 15,000, in JSON's escapes."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -111,12 +114,12 @@ def build_focus_context(request: Request, form: ModelDetailsForm) -> dict[str, A
 
 
 def parse_page_state(request: Request) -> dict[str, Any] | None:
-    """Return the values known to the page, or None if they are missing or invalid."""
+    """Return the columns known to the page, or None if they are missing or invalid."""
     try:
-        state = json.loads(request.POST["seen"])
-    except (KeyError, ValueError):
+        state = parse_json(request.POST.get("seen", ""), longest=LONGEST_STATE, deepest=2)
+    except ValueError:
         return None
-    return state if isinstance(state, dict) else None
+    return {name: state[name] for name in COLUMNS if name in state} if isinstance(state, dict) else None
 
 
 def get_column_values(job: TuningJob) -> dict[str, Any]:

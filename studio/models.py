@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from studio.projects.places import Places, ProjectStorage
@@ -144,11 +146,38 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["project", "user"], name="one_membership_each")]
 
 
+class Invitation(models.Model):
+    """A membership for whoever opens its link (people/invitations.py).
+
+    `username` is the name that a new account gets; it reserves nothing. `key` is part of the link.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE)
+    username = models.CharField(max_length=150)
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    invited_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    key = models.CharField(max_length=22, blank=True)
+    linked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "username"], name="one_invitation_each")]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def expired(self) -> bool:
+        return timezone.now() - self.linked_at > timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+
+
 ACTION_LABELS = {
     "person.join": _("Joined with a one-time link"),
     "project.create": _("Created the project"),
     "project.change": _("Changed settings"),
     "member.add": _("Added a member"),
+    "member.invite": _("Invited a member"),
+    "member.withdraw": _("Withdrew an invitation"),
+    "member.accept": _("Accepted an invitation"),
     "member.role": _("Changed a role"),
     "member.remove": _("Removed a member"),
     "member.link": _("Created a new one-time link"),

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from dotenv import load_dotenv
 
 from studio.operation import log_filters, secret_files
+from studio.people import client_address
 from studio.projects import prices, quotas
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -78,8 +79,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
     "studio.pages.request_guard.RequestGuard",
+    "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "studio.people.access.FirstRunMiddleware",
@@ -139,7 +140,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "studio.people.password_validation.EasyPasswordValidator", "OPTIONS": {"shortest": 12}},
 ]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
@@ -148,10 +149,16 @@ PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600
 SESSION_COOKIE_AGE = 12 * 3600
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25
+# Attempts while it is locked don't count, so that nobody can keep it locked by going on.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "studio.people.sign_in_lock.SignInLock"
+AXES_CLIENT_IP_CALLABLE = "studio.people.client_address.find_client_address"
 AXES_LOCKOUT_TEMPLATE = "studio/people/locked_out.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+TRUSTED_PROXIES = client_address.parse_networks(env("TRUSTED_PROXIES"))
+"""Whose X-Forwarded-For header is believed."""
 
 # ---- hosts, HTTPS and the content security policy ----
 _base = urlsplit(BASE_URL)

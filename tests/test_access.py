@@ -20,9 +20,9 @@ from django.utils import timezone
 from jobs.chat.models import Conversation, Turn
 from jobs.datasets.models import Dataset
 from jobs.models import Submission, TuningJob
-from studio.models import Membership, Project, Role
+from studio.models import Invitation, Membership, Project, Role
 
-OPEN = {"healthz", "sign_in", "language", "join"}
+OPEN = {"healthz", "sign_in", "language", "join", "invitation"}
 """Answers anybody."""
 SIGNED_IN = {"home", "sign_out"}
 """Answers anybody who is signed in, about themselves only."""
@@ -114,6 +114,9 @@ def make_arguments(route: Route, project: Project, user: User) -> dict[str, Any]
                 values["slug"] = project.slug
             case "membership":
                 values["membership"] = Membership.objects.get_or_create(project=project, user=user)[0].pk
+            case "invitation":
+                name = f"guest {project.invitation_set.count()}"
+                values["invitation"] = Invitation.objects.create(project=project, username=name).pk
             case "turn_pk":
                 made = turn(project, user)
                 values |= {"pk": made.conversation_id, "turn_pk": made.pk}

@@ -6,7 +6,7 @@ from typing import Any
 
 SECRET = re.compile(
     r"""(Bearer\s+)\S+|(ya29\.)[\w.-]+|(["']private_key["']:\s*["'])[^"']+
-    |([?&](?:upload_id|token|key|access_token)=)[^&\s"']+|(/join/[^/\s]+/)[^/\s]+""",
+    |([?&](?:upload_id|token|key|access_token)=)[^&\s"']+|(/join/[^/\s]+/|/invitation/)[^/\s]+""",
     re.IGNORECASE | re.VERBOSE,
 )
 

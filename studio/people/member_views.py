@@ -1,9 +1,8 @@
-"""Members of a project: list, add, remove, change roles, renew one-time links."""
+"""Members of a project: list, invite, remove, change roles, renew one-time links."""
 
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from studio.models import AuditEntry, Membership, Project, Role
+from studio.models import AuditEntry, Invitation, Membership, Project, Role
 from studio.people import invitations
 from studio.people.access import Request, require_role
 from studio.people.forms import MemberForm
@@ -31,38 +30,73 @@ def render_members(
 ) -> HttpResponse:
     memberships = project.membership_set.select_related("user").order_by("user__first_name", "user__username")
     rows = [(each, invitations.can_renew_link(request.user, each.user, project)) for each in memberships]
-    return render(
-        request,
-        "studio/people/members.html",
-        {"form": form, "rows": rows, "link": link, "roles": Role.choices},
-    )
+    invited = project.invitation_set.select_related("invited_by").order_by("username")
+    context = {"form": form, "rows": rows, "link": link, "roles": Role.choices, "invited": invited}
+    return render(request, "studio/people/members.html", context)
 
 
 @require_POST
 @require_role(Role.ADMIN)
 def add_member(request: Request, project: Project) -> HttpResponse:
+    """Invite somebody by a link. The answer is the same whether or not there is an account of that name, and
+    such an account gets nothing from it: somebody else may have created it."""
     form = MemberForm(request.POST)
-    if not form.is_valid():
-        return render_members(request, project, form, None)
-    username, role = form.cleaned_data["username"], Role(form.cleaned_data["role"])
+    if form.is_valid() and (invitation := create_invitation(request, project, form)):
+        show_link_once(request, invitation.username, invitations.create_invitation_link(invitation))
+        return redirect("members", project.slug)
+    return render_members(request, project, form, None)
+
+
+def create_invitation(request: Request, project: Project, form: MemberForm) -> Invitation | None:
+    """Return None, with the error in the form, for members and for those who are already invited."""
+    username, role = form.cleaned_data["username"], form.cleaned_data["role"]
     with transaction.atomic():
-        user = User.objects.filter(username__iexact=username).first()
-        if user and project.membership_set.filter(user=user).exists():
+        if project.membership_set.filter(user__username__iexact=username).exists():
             form.add_error("username", _("%(person)s is already a member.") % {"person": username})
-            return render_members(request, project, form, None)
-        newcomer = user is None
-        user = user or invitations.create_invited_user(username)
-        Membership.objects.create(project=project, user=user, role=role)
-        AuditEntry.record("member.add", actor=request.user, project=project, subject=user.username, role=role)
-    if newcomer:
-        show_link_once(request, user)
-    else:
-        messages.success(request, _("%(person)s is now a member.") % {"person": user.username})
+            return None
+        invitation, created = Invitation.objects.get_or_create(
+            project=project, username=username, defaults={"role": role, "invited_by": request.user}
+        )
+        if not created:
+            form.add_error("username", _("%(person)s is already invited.") % {"person": username})
+            return None
+        record_invitation(request, invitation, "member.invite")
+    return invitation
+
+
+def record_invitation(request: Request, invitation: Invitation, action: str) -> None:
+    AuditEntry.record(
+        action,
+        actor=request.user,
+        project=invitation.project,
+        subject=invitation.username,
+        role=invitation.role,
+    )
+
+
+def show_link_once(request: Request, username: str, url: str) -> None:
+    request.session["one_time_link"] = {"username": username, "url": url}
+
+
+@require_POST
+@require_role(Role.ADMIN)
+def renew_invitation(request: Request, project: Project, invitation: int) -> HttpResponse:
+    """Create a new link; the earlier one ends."""
+    held = get_object_or_404(project.invitation_set, pk=invitation)
+    record_invitation(request, held, "member.invite")
+    show_link_once(request, held.username, invitations.create_invitation_link(held))
     return redirect("members", project.slug)
 
 
-def show_link_once(request: Request, user: User) -> None:
-    request.session["one_time_link"] = {"username": user.username, "url": invitations.one_time_link(user)}
+@require_POST
+@require_role(Role.ADMIN)
+def withdraw_invitation(request: Request, project: Project, invitation: int) -> HttpResponse:
+    with transaction.atomic():
+        held = get_object_or_404(project.invitation_set.select_for_update(), pk=invitation)
+        record_invitation(request, held, "member.withdraw")
+        held.delete()
+    messages.success(request, _("The invitation was withdrawn. Its link no longer works."))
+    return redirect("members", project.slug)
 
 
 @require_POST
@@ -121,5 +155,5 @@ def renew_link(request: Request, project: Project, membership: int) -> HttpRespo
     with transaction.atomic():
         invitations.revoke_links(held.user)
         AuditEntry.record("member.link", actor=request.user, project=project, subject=held.user.username)
-    show_link_once(request, held.user)
+    show_link_once(request, held.user.username, invitations.one_time_link(held.user))
     return redirect("members", project.slug)

@@ -126,6 +126,8 @@ def test_a_made_up_link_is_refused(uid: str) -> None:
         ({"repeated": GOOD + "x"}, "The passwords don’t match."),
         ({"password": "Mika Sato 1234", "repeated": "Mika Sato 1234"}, "too similar"),
         ({"name": ""}, "This field is required."),
+        ({"password": "passwordpassword", "repeated": "passwordpassword"}, "too easy to guess"),
+        ({"password": "x" * 300, "repeated": "x" * 300}, "at most 256 characters"),
     ],
 )
 def test_a_bad_password_leaves_the_link_usable(fields: dict[str, str], told: str) -> None:
@@ -162,7 +164,7 @@ def add(browser: Client, project: Project, username: str, role: str = "tuner", f
 
 def read_link(page: str) -> str:
     """The one-time link that the page shows: a second one, made a second later, would be another."""
-    shown = re.search(r'data-copy="([^"]*/join/[^"]*)"', page)
+    shown = re.search(r'data-copy="([^"]*/(?:join|invitation)/[^"]*)"', page)
     assert shown
     return shown[1]
 
@@ -176,30 +178,110 @@ def test_new_member_gets_a_link_that_is_shown_once(
     newcomer = Client()
     assert submit_join_form(link, newcomer, name="Dan").status_code == 302
     assert newcomer.get(members_url(project)).status_code == 200
-    entry = AuditEntry.objects.get(action="member.add")
+    entry = AuditEntry.objects.get(action="member.invite")
     assert (entry.actor, entry.subject, entry.detail) == (admin, "dan@example.com", {"role": "tuner"})
+    joined = AuditEntry.objects.get(action="member.accept")
+    assert (joined.actor, joined.detail["invited"]) == (User.objects.get(first_name="Dan"), "dan@example.com")
 
 
-def test_existing_user_is_added_without_a_link(
+def test_existing_user_joins_with_their_own_account(
     project: Project, admin: User, person: Person, browser_of: Browser
 ) -> None:
-    person(None, "Eve")
-    page = add(browser_of(admin), project, "eve", "viewer")
-    assert "Eve is now a member." in page
-    assert "/join/" not in page
-    assert project.membership_set.get(user__username="Eve").role == Role.VIEWER
+    eve = person(None, "Eve")
+    link = read_link(add(browser_of(admin), project, "eve", "viewer"))
+    assert not project.membership_set.filter(user=eve).exists()
+    browser = browser_of(eve)
+    assert "Join as Eve" in browser.get(link).content.decode()
+    assert browser.post(link).status_code == 302
+    assert project.membership_set.get(user=eve).role == Role.VIEWER
+    assert browser_of(person(None, "late")).post(link).status_code == 410
+
+
+def test_a_name_taken_first_gets_nothing_from_an_invitation(
+    project: Project, admin: User, person: Person, browser_of: Browser
+) -> None:
+    """Whoever invites a colleague's name first can create that account; nobody lets it in by its name."""
+    impostor = person(None, "alice@example.com")
+    link = read_link(add(browser_of(admin), project, "alice@example.com", "admin"))
+    assert not project.membership_set.filter(user=impostor).exists()
+    assert browser_of(impostor).get(members_url(project)).status_code == 404
+    answer = submit_join_form(link, name="Alice")
+    assert "An account named alice@example.com exists." in answer.content.decode()
+    impostor.refresh_from_db()
+    assert impostor.first_name == "" and impostor.check_password("long enough to pass")
+    alice = person(None, "alice")
+    browser_of(alice).post(link)
+    assert set(project.membership_set.values_list("user", flat=True)) == {admin.pk, alice.pk}
+
+
+def test_inviting_does_not_tell_whether_a_name_exists(
+    project: Project, admin: User, person: Person, browser_of: Browser
+) -> None:
+    person(None, "known")
+    browser = browser_of(admin)
+
+    def tell(name: str) -> str:
+        page = add(browser, project, name).replace(name, "NAME")
+        for changing in (
+            r"/invitation/[^\s\"<]+",
+            r"/invitations/\d+",
+            r'value="[^"]{64}"|"X-CSRFToken": "[^"]+"',
+        ):
+            page = re.sub(changing, "", page)
+        project.invitation_set.all().delete()
+        return re.sub(r"<time.*?</time>", "", page)
+
+    assert tell("known") == tell("nobody")
+
+
+def test_a_new_link_of_an_invitation_ends_the_old_one_and_withdrawing_ends_it(
+    project: Project, admin: User, browser_of: Browser
+) -> None:
+    browser = browser_of(admin)
+    old = read_link(add(browser, project, "dan"))
+    held = project.invitation_set.get()
+    renewed = browser.post(reverse("renew_invitation", args=[project.slug, held.pk]), follow=True)
+    new = read_link(renewed.content.decode())
+    assert (Client().get(old).status_code, Client().get(new).status_code) == (410, 200)
+    browser.post(reverse("withdraw_invitation", args=[project.slug, held.pk]))
+    assert Client().get(new).status_code == 410
+    assert AuditEntry.objects.filter(action="member.withdraw", subject="dan").exists()
+
+
+def test_invitation_expires_after_three_days(
+    project: Project, admin: User, browser_of: Browser, settings: Any
+) -> None:
+    link = read_link(add(browser_of(admin), project, "dan"))
+    settings.PASSWORD_RESET_TIMEOUT = -1
+    assert Client().get(link).status_code == 410
+    assert "expired" in browser_of(admin).get(members_url(project)).content.decode()
+
+
+def test_inviter_who_opens_the_link_keeps_it_for_its_addressee(
+    project: Project, admin: User, browser_of: Browser
+) -> None:
+    link = read_link(add(browser_of(admin), project, "dan"))
+    assert "already a member of this project" in browser_of(admin).post(link).content.decode()
+    assert submit_join_form(link, name="Dan").status_code == 302
+
+
+@pytest.mark.parametrize("token", ["x", "WzEsImEiXQ:1abc:sig", "\0", "a" * 3000])
+def test_a_made_up_invitation_is_refused(token: str, admin_exists: User) -> None:
+    assert Client().get(reverse("invitation", args=[token])).status_code in {400, 410}
 
 
 def test_adding_a_member_twice_is_refused(project: Project, admin: User, browser_of: Browser) -> None:
     assert "is already a member" in add(browser_of(admin), project, admin.username)
     assert "Enter a valid username" in add(browser_of(admin), project, "a b")
-    assert project.membership_set.count() == 1
+    add(browser_of(admin), project, "dan")
+    assert "dan is already invited" in add(browser_of(admin), project, "dan")
+    assert project.membership_set.count() == project.invitation_set.count() == 1
 
 
 def test_a_viewer_sees_the_list_and_no_buttons(project: Project, person: Person, browser_of: Browser) -> None:
     page = browser_of(person(Role.VIEWER)).get(members_url(project)).content.decode()
     assert "viewer" in page
-    assert not any(word in page for word in ("Add member", "New one-time link", "Remove"))
+    assert not any(word in page for word in ("Invite member", "New one-time link", "Remove"))
 
 
 def change_role(browser: Client, project: Project, membership: Membership, role: str) -> None:
@@ -251,12 +333,22 @@ def renew(browser: Client, project: Project, user: User) -> str:
     return browser.post(reverse("renew_link", args=[project.slug, held.pk]), follow=True).content.decode()
 
 
+def create_pending_user(username: str) -> User:
+    """A member who has never signed in, as older versions created for an invitation."""
+    user = User(username=username)
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
 def test_link_is_renewed_for_user_who_never_joined(
     project: Project, admin: User, browser_of: Browser
 ) -> None:
     browser = browser_of(admin)
-    old = read_link(add(browser, project, "dan"))
-    new = read_link(renew(browser, project, User.objects.get(username="dan")))
+    dan = create_pending_user("dan")
+    Membership.objects.create(project=project, user=dan)
+    old = read_link(renew(browser, project, dan))
+    new = read_link(renew(browser, project, dan))
     assert Client().get(old).status_code == 410
     assert Client().get(new).status_code == 200
 
@@ -266,7 +358,7 @@ def test_project_admin_cannot_take_over_an_account(
 ) -> None:
     """A link signs its holder in as that person, with all the person's roles elsewhere."""
     elsewhere = Project.objects.create(slug="elsewhere", name="Elsewhere", project_id="elsewhere")
-    pending = invitations.create_invited_user("pending")
+    pending = create_pending_user("pending")
     Membership.objects.create(project=project, user=pending)
     Membership.objects.create(project=elsewhere, user=pending, role=Role.ADMIN)
     Membership.objects.create(project=project, user=admin_exists)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -24,6 +27,11 @@ from studio.models import Pulse
 FRESH = timedelta(seconds=60)
 # All checks together stay below the 10 s that docker compose and most monitors wait.
 SECONDS = 2
+# Seconds. Monitors ask less often, and get an answer of their own each time. While something is wrong, as
+# during a start, it is looked for again soon.
+KEPT_SECONDS, RETRY_SECONDS = 3, 0.5
+NO_ANSWER = "not answering"
+WELL = {"ok", "off"}
 
 
 @require_safe
@@ -37,8 +45,57 @@ def healthz(request: HttpRequest) -> JsonResponse:
     asked = request.GET.get("part")
     checks = {asked: CHECKS[asked]} if asked in CHECKS else CHECKS
     parts = {"web": "ok"} if asked == "web" else {name: check() for name, check in checks.items()}
-    well = all(told in {"ok", "off"} for told in parts.values())
+    well = all(told in WELL for told in parts.values())
     return JsonResponse({"status": "ok" if well else "trouble", "parts": parts}, status=200 if well else 503)
+
+
+class KeptAnswer:
+    """A check whose answer is kept for a moment, so that many requests cost no more than one.
+
+    It runs once at a time. The request that starts it waits for it, and so do others before its first answer;
+    later ones get the last answer at once. A check that takes longer than SECONDS counts as no answer.
+    """
+
+    def __init__(self, check: Callable[[], str], *, in_thread: bool = False) -> None:
+        """With `in_thread`, no request waits longer than SECONDS, whatever the check does."""
+        self._check = check
+        self._in_thread = in_thread
+        self._lock = threading.Lock()
+        self._answer = ""
+        self._began_at = self._ended_at = -math.inf
+        self._done: threading.Event | None = None
+
+    def __call__(self) -> str:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._ended_at < (KEPT_SECONDS if self._answer in WELL else RETRY_SECONDS):
+                return self._answer
+            starts = self._done is None
+            if self._done is None:
+                self._done, self._began_at = threading.Event(), now
+            done, left = self._done, self._began_at + SECONDS - now
+        if starts:
+            self._start(done)
+        if starts or not self._answer:
+            done.wait(max(0.0, left))
+        with self._lock:
+            overdue = self._done is done and time.monotonic() - self._began_at >= SECONDS
+            return NO_ANSWER if overdue or not self._answer else self._answer
+
+    def _start(self, done: threading.Event) -> None:
+        if self._in_thread:
+            threading.Thread(target=self._run, args=[done], name="health", daemon=True).start()
+        else:
+            self._run(done)
+
+    def _run(self, done: threading.Event) -> None:
+        answer = NO_ANSWER
+        try:
+            answer = self._check()
+        finally:
+            with self._lock:
+                self._answer, self._ended_at, self._done = answer, time.monotonic(), None
+            done.set()
 
 
 def check_database() -> str:
@@ -46,7 +103,7 @@ def check_database() -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError:
-        return "not answering"
+        return NO_ANSWER
     return "ok"
 
 
@@ -57,7 +114,7 @@ def check_broker() -> str:
         with app.connection_for_write(transport_options=limits) as link:
             link.ensure_connection(max_retries=0, timeout=SECONDS)
     except (OperationalError, OSError):
-        return "not answering"
+        return NO_ANSWER
     return "ok"
 
 
@@ -96,7 +153,7 @@ def check_engine() -> str:
         with requests.get(address, timeout=SECONDS, allow_redirects=False, stream=True) as answer:
             return "ok" if answer.status_code < 500 else "failing"
     except requests.RequestException:
-        return "not answering"
+        return NO_ANSWER
 
 
 def check_disk() -> str:
@@ -104,10 +161,10 @@ def check_disk() -> str:
 
 
 CHECKS: dict[str, Callable[[], str]] = {
-    "database": check_database,
-    "broker": check_broker,
-    "worker": check_worker,
-    "beat": check_beat,
-    "engine": check_engine,
+    "database": KeptAnswer(check_database),
+    "broker": KeptAnswer(check_broker, in_thread=True),
+    "worker": KeptAnswer(check_worker),
+    "beat": KeptAnswer(check_beat),
+    "engine": KeptAnswer(check_engine, in_thread=True),
     "disk": check_disk,
 }

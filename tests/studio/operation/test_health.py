@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from django.utils import timezone
 from studio.models import Pulse
 from studio.operation import health
 from studio.tasks import heartbeat
+from tests.stack import wait_until
 
 PARTS = ["database", "broker", "worker", "beat", "engine", "disk"]
 pytestmark = pytest.mark.django_db
@@ -40,6 +41,13 @@ def engine(settings: Any) -> Iterator[type[StatusHandler]]:
         Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield handler
         server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def fresh_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request looks at the parts itself."""
+    monkeypatch.setattr(health, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(health, "RETRY_SECONDS", 0)
 
 
 @pytest.fixture
@@ -105,6 +113,55 @@ def test_healthz_reveals_no_settings(engine: object, settings: Any) -> None:
         word not in answer.content.decode()
         for word in (settings.ENGINE_URL, "cAnArY", str(settings.STATE_DIR))
     )
+
+
+class SlowCheck:
+    """A check that answers when it is let go, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go = Event()
+
+    def __call__(self) -> str:
+        self.asked += 1
+        self.go.wait(60)
+        return "ok"
+
+
+def test_many_requests_cost_one_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "KEPT_SECONDS", 60)
+    slow = SlowCheck()
+    slow.go.set()
+    check = health.KeptAnswer(slow, in_thread=True)
+    assert {check() for _request in range(50)} == {"ok"}
+    assert slow.asked == 1
+
+
+def test_one_request_waits_for_a_slow_check_and_the_others_get_the_last_answer() -> None:
+    slow = SlowCheck()
+    slow.go.set()
+    check = health.KeptAnswer(slow, in_thread=True)
+    assert check() == "ok"
+    slow.go.clear()
+    told: list[str] = []
+    waiting = Thread(target=lambda: told.append(check()))
+    waiting.start()
+    wait_until(lambda: slow.asked == 2)
+    assert check() == "ok" and slow.asked == 2
+    assert not told
+    slow.go.set()
+    waiting.join(60)
+    assert told == ["ok"]
+
+
+def test_check_that_hangs_is_no_answer_and_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "SECONDS", 0.1)
+    slow = SlowCheck()
+    check = health.KeptAnswer(slow, in_thread=True)
+    assert [check(), check(), check()] == ["not answering"] * 3
+    assert slow.asked == 1
+    slow.go.set()
+    wait_until(lambda: check() == "ok")
 
 
 def test_heartbeat_task_records_worker_pulse() -> None:

@@ -118,6 +118,18 @@ class Stack:
             if re.search(words, command) and belongs_to(pid, self.state)
         }
 
+    @property
+    def engine_token(self) -> str:
+        return (self.state / "engine.token").read_text()
+
+    def get_from_engine(self, path: str, token: str | None = None) -> requests.Response:
+        """Ask this stack's engine, with its own token unless another one is given."""
+        command = next(iter(self.processes("-m engine --host").values()))
+        port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
+        shown = self.engine_token if token is None else token
+        headers = {"Authorization": f"Bearer {shown}"} if shown else {}
+        return requests.get(f"http://127.0.0.1:{port}/{path}", headers=headers, timeout=120)
+
     def kill(self, words: str) -> list[int]:
         """Send kill -9 to each match, check that it has ended, and return the matches."""
         hit = list(self.processes(words))
@@ -149,6 +161,7 @@ NOT_INHERITED = {
     "SECRET_KEY_FILE",
     "DJANGO_SETTINGS_MODULE",
     "ENGINE_URL",
+    "ENGINE_TOKEN_FILE",
     "TEST_DATABASE_URL",
 }
 

@@ -105,6 +105,7 @@ def export_environment(plan: Plan) -> None:
         os.environ["REDIS_URL"] = plan.redis_url
     if plan.engine_port:
         os.environ["ENGINE_URL"] = plan.engine_url
+        os.environ["ENGINE_TOKEN_FILE"] = str(plan.engine_token_file)
 
 
 def prepare(plan: Plan) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class Plan:
         return f"http://127.0.0.1:{self.engine_port}"
 
     @property
+    def engine_token_file(self) -> Path:
+        """The engine creates it at its first start, readable by its owner only."""
+        return self.state / "engine.token"
+
+    @property
     def bind(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -114,9 +119,10 @@ def redis_program(plan: Plan, binary: str) -> Program:
 
 def engine_program(plan: Plan, port: int) -> Program:
     where = ["--host", "127.0.0.1", "--port", str(port), "--root", str(plan.state / "engine")]
+    token = ["--token-file", str(plan.engine_token_file)]
     return Program(
         "engine",
-        [sys.executable, "-m", "engine", *where],
+        [sys.executable, "-m", "engine", *where, *token],
         stop_seconds=20,
         question=ask_over_http("127.0.0.1", port, "/healthz"),
     )

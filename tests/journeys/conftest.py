@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Page
 
 from tests.browser import open_watched_page
@@ -34,11 +32,7 @@ def signed_in(browser: Browser, admin: Person, **options: Any) -> Iterator[Page]
 
 def list_remote_jobs(stack: Stack, name: str) -> list[dict[str, Any]]:
     """The engine's jobs with that display name."""
-    command = next(iter(stack.processes("-m engine --host").values()))
-    port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
-    listed = requests.get(
-        f"http://127.0.0.1:{port}/v1/projects/local/locations/us-central1/tuningJobs", timeout=30
-    )
+    listed = stack.get_from_engine("v1/projects/local/locations/us-central1/tuningJobs")
     return [job for job in listed.json().get("tuningJobs", []) if job["tunedModelDisplayName"] == name]
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Page
 
 from tests.engine.tiny_base import example
@@ -87,10 +85,8 @@ def count_figure_requests(looks: list[str]) -> int:
 
 def get_engine_step(stack: Stack) -> int:
     """The last step that the engine reports."""
-    command = next(iter(stack.processes("-m engine --host").values()))
-    port = re.search(r"--port (\d+)", command)[1]  # type: ignore[index]
     name = list_remote_jobs(stack, NAME)[0]["name"]
-    told = requests.get(f"http://127.0.0.1:{port}/v1beta1/{name}", timeout=120).json()
+    told = stack.get_from_engine(f"v1beta1/{name}").json()
     return int(told["tuningJobMetadata"].get("completedStepCount", 0))
 
 

@@ -254,7 +254,7 @@ def test_invitation_expires_after_three_days(
     link = read_link(add(browser_of(admin), project, "dan"))
     settings.PASSWORD_RESET_TIMEOUT = -1
     assert Client().get(link).status_code == 410
-    assert "expired" in browser_of(admin).get(members_url(project)).content.decode()
+    assert "Expired" in browser_of(admin).get(members_url(project)).content.decode()
 
 
 def test_inviter_who_opens_the_link_keeps_it_for_its_addressee(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("studio", "0001_initial"),
+        ("studio", "0002_places_shared_with_a_project"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

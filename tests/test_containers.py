@@ -98,7 +98,7 @@ def list_ours(containers: Containers) -> list[str]:
 
 
 def test_healthz_says_that_every_part_answers(url: str, profile: str) -> None:
-    parts = dict.fromkeys(["database", "broker", "worker", "beat"], "ok") | {
+    parts = dict.fromkeys(["database", "broker", "worker", "beat", "disk"], "ok") | {
         "engine": "ok" if profile else "off"
     }
     wait_until(lambda: requests.get(f"{url}/healthz", timeout=60).json() == {"status": "ok", "parts": parts})

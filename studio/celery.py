@@ -5,7 +5,8 @@ import os
 from typing import Any
 
 from celery import Celery
-from django.db import transaction
+from celery.signals import task_postrun, task_prerun
+from django.db import close_old_connections, transaction
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
@@ -13,6 +14,12 @@ app = Celery("studio")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["studio", "jobs", "metrics"])
 log = logging.getLogger(__name__)
+
+
+@task_prerun.connect
+@task_postrun.connect
+def close_unusable_connections(**kwargs: Any) -> None:
+    close_old_connections()
 
 
 def send_on_commit(task: str, **kwargs: Any) -> None:

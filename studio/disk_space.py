@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -18,7 +19,7 @@ RESERVED_SHARE = 20
 of jobs that run already find room there."""
 FAILURE_SECONDS = 30.0
 """How long a failed write counts as a full disk where the disk of STATE_DIR has room: the database may be on
-another one. A page that somebody reads is loaded again by then."""
+another one."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 SQLSTATE_DISK_FULL = "53100"
 UNCLEAR_CODES = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -67,7 +68,19 @@ def says_full(error: BaseException) -> bool:
     return isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", "") == SQLSTATE_DISK_FULL
 
 
+@contextmanager
+def leave_out_if_full() -> Iterator[None]:
+    """Leave a write out that a page can do without, such as who looks at it, if the disk is full."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not is_out_of_space(error):
+            raise
+        record_failed_write()
+
+
 def record_failed_write() -> None:
-    """Have pages and /healthz tell it for a while."""
+    """Have pages and /healthz tell it for a while, if it is another disk than that of STATE_DIR."""
     global _failed_at
-    _failed_at = time.monotonic()
+    if not has_little_room(settings.STATE_DIR):
+        _failed_at = time.monotonic()

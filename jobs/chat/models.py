@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
+from studio.disk_space import leave_out_if_full
 from studio.models import Project
 
 
@@ -70,7 +71,10 @@ class TurnQuerySet(models.QuerySet["Turn"]):
         """End turns whose generating process died, and return their number: a live one updates its row every
         second."""
         silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE_TIMEOUT)
-        return silent.update(state=Turn.State.BROKEN)
+        count = 0
+        with leave_out_if_full():
+            count = silent.update(state=Turn.State.BROKEN)
+        return count
 
 
 class Turn(models.Model):

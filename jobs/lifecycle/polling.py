@@ -16,6 +16,7 @@ from jobs.lifecycle.stored_errors import serialize
 from jobs.lifecycle.sweep import sweep_rows
 from jobs.models import JobListPoll, TuningJob
 from jobs.querysets import TuningJobQuerySet
+from studio.disk_space import leave_out_if_full
 from studio.models import Project
 from studio.vertex import job_states
 from studio.vertex.errors import (
@@ -200,7 +201,8 @@ def mark_watched(project: Project) -> list[JobListPoll]:
     now = timezone.now()
     polls = list(JobListPoll.objects.filter(project=project))
     if any(poll.watched_at is None or now - poll.watched_at > WATCHED_FOR / 3 for poll in polls):
-        JobListPoll.objects.filter(project=project).update(watched_at=now)
+        with leave_out_if_full():
+            JobListPoll.objects.filter(project=project).update(watched_at=now)
     return polls
 
 

@@ -33,6 +33,7 @@ class Run:
         train: Path,
         validation: Path,
         start: bool = True,
+        epochs: int = EPOCHS,
     ) -> None:
         self.admin, self.stack = admin, stack
         made = admin.send("/p/local/jobs/new/", page="/p/local/jobs/")
@@ -42,7 +43,7 @@ class Run:
             tuned_model_display_name=name,
             base_model="studio-tiny",
             location="us-central1",
-            epoch_count=EPOCHS,
+            epoch_count=epochs,
         )
         for purpose, file in [("training", train), ("validation", validation)]:
             with file.open("rb") as content:

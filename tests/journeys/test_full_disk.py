@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 import requests
 
+from engine.queue.job_folder import JobFolder
 from tests.disk import fill_disk, mount_small_disk
 from tests.engine.tiny_base import write_base
 from tests.journeys.conftest import PASSWORD, list_remote_jobs
-from tests.journeys.test_faults import STEPS, Run
+from tests.journeys.test_faults import Run
 from tests.stack import Person, Stack, wait_until
 from tests.studio.run.test_frozen_parts import list_main_processes
-from tests.studio.run.test_run import get_health, is_healthy
+from tests.studio.run.test_run import PARTS, get_health, is_healthy
 
 pytestmark = pytest.mark.fault
+EXAMPLES, EPOCHS = 160, 12  # long enough to be met on its way
+STEPS = EXAMPLES // 4 * EPOCHS
 FULL = "The server’s disk is full."
 NO_ROOM = "The server doesn’t have room for this file."
 
@@ -61,14 +64,14 @@ def list_uploads(stack: Stack) -> list[Path]:
 def test_a_full_disk_ends_nothing_and_loses_nothing(
     cramped: Stack, person: Person, dataset: Callable[..., Path]
 ) -> None:
-    files = dataset("train.jsonl", 160), dataset("validation.jsonl", 8)
-    waiting = Run(person, cramped, "waits for room", *files, start=False)
-    run = Run(person, cramped, "meets a full disk", *files)
+    files = dataset("train.jsonl", EXAMPLES), dataset("validation.jsonl", 8)
+    waiting = Run(person, cramped, "waits for room", *files, start=False, epochs=1)
+    run = Run(person, cramped, "meets a full disk", *files, epochs=EPOCHS)
     wait_until(lambda: len(run.points().get("/train_total_loss", [])) > 20, seconds=240)
     before = list_main_processes(cramped)
 
     ballast = fill_disk(cramped.state)
-    wait_until(lambda: not cramped.processes(r"-m engine\.training"))
+    wait_until(lambda: find_trainer(cramped) not in cramped.processes())
     health = requests.get(f"{cramped.url}/healthz", timeout=120)
     assert (health.status_code, health.json()["parts"]["disk"]) == (503, "full")
     for path in ("/p/local/jobs/", "/p/local/datasets/", run.url, f"{waiting.url}review/"):
@@ -87,7 +90,7 @@ def test_a_full_disk_ends_nothing_and_loses_nothing(
 
     ballast.unlink()
     wait_until(lambda: is_healthy(cramped), seconds=60)
-    wait_until(lambda: cramped.processes(r"-m engine\.training"), seconds=60)
+    wait_until(lambda: find_trainer(cramped) in cramped.processes(), seconds=60)
     wait_until(lambda: run.has_text("Succeeded"), seconds=400)
     check_points(run)
     assert len(list_remote_jobs(cramped, "meets a full disk")) == 1
@@ -95,6 +98,13 @@ def test_a_full_disk_ends_nothing_and_loses_nothing(
     assert list_main_processes(cramped) == before, "nothing had to be restarted"
     waiting.send("start", page="review")
     wait_until(lambda: waiting.has_text("Succeeded"), seconds=400)
+
+
+def find_trainer(stack: Stack) -> int | None:
+    """The process that the engine last started for the job, which may have ended."""
+    (job,) = JobFolder.all(stack.state / "engine")
+    pid: int | None = job.state.get("pid")
+    return pid
 
 
 def check_points(run: Run) -> None:
@@ -110,8 +120,10 @@ def test_a_part_that_ends_on_a_full_disk_comes_back_on_it(cramped: Stack, person
     wait_until(lambda: is_healthy(cramped))
     before = list_main_processes(cramped)
     ballast = fill_disk(cramped.state)
-    cramped.kill({"web": "gunicorn", "worker": "celery -A studio worker", "engine": "-m engine --host"}[part])
+    killed = cramped.kill(PARTS[part])
+    wait_until(lambda: set(cramped.processes(PARTS[part])) - set(killed))
     wait_until(lambda: get_health(cramped).get("parts", {}).get("disk") == "full")
+    wait_until(lambda: get_health(cramped).get("parts", {}).get("engine") == "ok")
     wait_until(lambda: FULL in read_page(person))
     ballast.unlink()
     wait_until(lambda: is_healthy(cramped), seconds=60)

@@ -30,9 +30,9 @@ Start = Callable[..., Runner]
 
 
 def find_spares(parent: int | None = None) -> list[psutil.Process]:
-    """The spare trainers that were started by this process, or by `parent`."""
+    """The spare trainers that this process started, or `parent`; not those of an engine that tests share."""
     found = []
-    for child in psutil.Process(parent).children(recursive=True):
+    for child in psutil.Process(parent).children(recursive=parent is not None):
         try:
             if "--spare" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
                 found.append(child)

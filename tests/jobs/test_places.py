@@ -24,6 +24,7 @@ from jobs.preflight import list_tuning_regions, model_obstacles
 from jobs.tuned_models import owns_tuned_model
 from studio.models import Project, Role
 from studio.vertex import catalog
+from studio.vertex.storage import OutsidePlaces
 from tests import test_access as access
 from tests.paths import ROOT
 from tests.studio.vertex.double import FakeVertexServer, json_answer
@@ -290,6 +291,9 @@ def test_exactly_the_version_that_a_row_names_stays_reachable(
     storage.check_object(dataset.uri, 1)
     for uri, generation in ((dataset.uri, 7), ("gs://tuning-data/train.jsonl.bak", 1)):
         assert not draft.project.storage_places().contains(uri, generation)
+    with pytest.raises(OutsidePlaces):
+        storage.stat(dataset.uri)
+    store.asked.clear()
     answer = type_in_the_wizard(browser, draft, dataset.uri)
     assert OUTSIDE in answer.content.decode(), "another version now lies at its address"
     assert len(store.asked) == 1

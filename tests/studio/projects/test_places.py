@@ -159,6 +159,12 @@ def test_credentials_of_its_own_reach_whatever_they_may(
     assert not contains(red, "gs://blue/../x.jsonl"), "what is no address stays none"
 
 
+def test_a_credentials_file_means_nothing_on_the_engine(
+    create: Callable[..., Project], write_key: Callable[..., str]
+) -> None:
+    assert not contains(create("red", credentials_file=write_key("red", "red@acme")), ELSEWHERE)
+
+
 @pytest.mark.parametrize("kind", ["the same file", "a link to it", "another key of the account"])
 def test_credentials_that_two_projects_use_bind_both(
     create: Callable[..., Project], write_key: Callable[..., str], tmp_path: Path, kind: str

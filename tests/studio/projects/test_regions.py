@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from studio.models import AuditEntry, Membership, Project, Role
 from studio.projects import forms
+from studio.projects.regions import RegionOwner
 from tests.studio.projects.test_projects import NEW, change_settings, page_text
 
 pytestmark = pytest.mark.django_db
@@ -108,14 +109,25 @@ def test_pairs_from_before_are_kept_and_told_to_the_admins_of_both(
     assert NOTICE not in page_text(browser_of(get_admin(blue)).get(reverse("jobs:list", args=["blue"])))
 
 
+def give_up_at_a_lock() -> None:
+    """Let this thread's connection fail where it would wait for another transaction."""
+    never = "SET lock_timeout = '1ms'" if connection.vendor == "postgresql" else "PRAGMA busy_timeout = 0"
+    with connection.cursor() as cursor:
+        cursor.execute(never)
+
+
 @pytest.mark.sql
 @pytest.mark.django_db(transaction=True)
-def test_two_at_the_same_moment_make_one_project(
+def test_a_second_is_not_compared_while_a_first_is_being_stored(
     admin_exists: User, browser_of: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first holds before its row is stored; the second waits for it, and is refused."""
-    checked, go_on = Event(), Event()
-    find_slug = forms.find_free_slug
+    """The first is held between its check and its row. Meanwhile the second doesn't get to its own check."""
+    checked, go_on, compared = Event(), Event(), []
+    find_slug, find_owners = forms.find_free_slug, forms.find_region_owners
+
+    def record_check(project: Project, regions: Collection[str]) -> list[RegionOwner]:
+        compared.append(project.name)
+        return find_owners(project, regions)
 
     def hold_first(name: str) -> str:
         if name == "first":
@@ -123,20 +135,27 @@ def test_two_at_the_same_moment_make_one_project(
             assert go_on.wait(60)
         return find_slug(name)
 
-    def post_project(name: str) -> int:
+    def post_project(browser: Client, name: str, *, patient: bool = True) -> int:
         try:
-            return browser_of(admin_exists).post(reverse("new_project"), NEW | {"name": name}).status_code
+            if not patient:
+                give_up_at_a_lock()
+            return browser.post(reverse("new_project"), NEW | {"name": name}).status_code
         finally:
             connection.close()
 
+    monkeypatch.setattr(forms, "find_region_owners", record_check)
     monkeypatch.setattr(forms, "find_free_slug", hold_first)
+    one, two = browser_of(admin_exists), browser_of(admin_exists)
+    # A request under way would raise the other one's exception, too.
+    one.raise_request_exception = two.raise_request_exception = False
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(post_project, "first")
-        assert checked.wait(60)
-        second = pool.submit(post_project, "second")
+        first = pool.submit(post_project, one, "first")
         try:
-            assert not second.done()
+            assert checked.wait(60)
+            assert pool.submit(post_project, two, "second", patient=False).result(60) == 503
+            assert compared == ["first"]
         finally:
             go_on.set()
-        assert (first.result(60), second.result(60)) == (302, 200)
+        assert first.result(60) == 302
+        assert pool.submit(post_project, two, "second").result(60) == 200
     assert Project.objects.get(project_id="my-project-1").name == "first"

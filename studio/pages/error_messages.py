@@ -30,8 +30,6 @@ class Banner:
 
 def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:
     """Return the banner for `error`; what to do differs between the engine (`on_engine`) and Google Cloud."""
-    if isinstance(error, OutsidePlaces):
-        return describe_outside(error.uri)
     title, meaning, action = message_for(error, on_engine)
     code = " ".join(filter(None, [str(error.code or ""), error.reason or error.status]))
     fields = [f"{each.field}: {each.description}" for each in error.violations]
@@ -39,23 +37,26 @@ def explain_error(error: VertexError, *, on_engine: bool = False) -> Banner:
     return Banner(str(title), str(meaning), str(action), machine)
 
 
-def describe_outside(uri: str) -> Banner:
-    """Return the banner for an address that is none of the project's."""
-    title = (
-        _("This folder is outside this project’s places: %(uri)s.")
-        if uri.endswith("/")
-        else _("This object is outside this project’s places: %(uri)s.")
-    )
-    action = _("An admin can share a place in the project’s settings.")
-    return Banner(str(title) % {"uri": uri}, "", str(action))
-
-
 def message_for(error: VertexError, on_engine: bool) -> Words:
+    if isinstance(error, OutsidePlaces):
+        title, meaning, action = OUTSIDE_FOLDER if error.uri.endswith("/") else OUTSIDE_OBJECT
+        return str(title) % {"uri": error.uri}, meaning, action
     if not on_engine and error.reason in MESSAGES_BY_REASON:
         return MESSAGES_BY_REASON[error.reason]
     by_class = MESSAGES_BY_CLASS | ENGINE_MESSAGES if on_engine else MESSAGES_BY_CLASS
     return next(by_class[kind] for kind in type(error).__mro__ if kind in by_class)
 
+
+OUTSIDE_OBJECT: Words = (
+    _("This object is outside this project’s places: %(uri)s."),
+    _("An admin can share a place in the project’s settings."),
+    "",
+)
+OUTSIDE_FOLDER: Words = (
+    _("This folder is outside this project’s places: %(uri)s."),
+    _("An admin can share a place in the project’s settings."),
+    "",
+)
 
 MESSAGES_BY_REASON: dict[str, Words] = {
     "SERVICE_DISABLED": (

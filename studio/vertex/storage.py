@@ -74,11 +74,12 @@ class GsUri(NamedTuple):
 
 
 class OutsidePlaces(NotSent):
-    """The storage is bound to other places than `uri`, so nothing was requested. A folder ends in a slash."""
+    """The storage is bound to other places, so nothing was requested. The message is the address; that of a
+    folder ends in a slash."""
 
-    def __init__(self, uri: str) -> None:
-        super().__init__(f"{uri} is outside the places of this project.")
-        self.uri = uri
+    @property
+    def uri(self) -> str:
+        return self.message
 
 
 def parse_gs_uri(uri: str) -> GsUri:

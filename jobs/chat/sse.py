@@ -15,7 +15,7 @@ from jobs.chat.generation import stream_text
 from jobs.chat.models import Turn
 
 MAX_STREAMS = 8
-"""Of a worker's 12 threads, so that 4 are left for pages."""
+"""Of a worker's 16 threads. 4 more may read uploads (studio/operation/web_worker.py); 4 remain for pages."""
 RETRY_AFTER = 3
 """Seconds until the browser asks again, as Retry-After and as the stream's `retry`. A choice: short for a
 reader who waits, and at most one more request in three seconds from each page."""

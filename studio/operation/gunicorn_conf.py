@@ -13,9 +13,11 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 workers = 2
-worker_class = "gthread"
-# At most 8 of them serve chat streams (jobs/chat/sse.py), so pages stay responsive.
-threads = 12
+worker_class = "studio.operation.web_worker.WebWorker"
+# At most 8 of them serve chat streams (jobs/chat/sse.py) and 4 read uploads; the others are for pages.
+threads = 16
+# Well below the 1,024 files that a process may usually have open.
+worker_connections = 400
 # The parent imports the application, and the workers share most of its memory.
 preload_app = True
 # A worker that is frozen is replaced after this time, and the other one answers meanwhile.

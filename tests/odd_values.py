@@ -34,7 +34,7 @@ ODD_TEXTS = (
         "gs://",
         "http://169.254.169.254/",
     ),
-    *("*a" * 40 + "*b", "NOT " * 500, "(" * 200, "a=" * 300, "\\" * 50, "name desc, name desc", "-created"),
+    *("*a" * 40 + "*b", "NOT " * 1250, "(" * 200, "a=" * 300, "\\" * 50, "name desc, name desc", "-created"),
     *("-1e308:1e308", "0:1e-320", "nan:inf", "gs://b/" + "a" * 1000 + ".jsonl", "/etc/passwd", "a/" * 200),
     ODD_REQUEST,
     *(

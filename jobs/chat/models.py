@@ -71,9 +71,10 @@ class TurnQuerySet(models.QuerySet["Turn"]):
         """End turns whose generating process died, and return their number: a live one updates its row every
         second."""
         silent = self.filter(state=Turn.State.STREAMING, touched_at__lt=now - SILENCE_TIMEOUT)
+        count = 0
         with leave_out_if_full():
-            return silent.update(state=Turn.State.BROKEN)
-        return 0
+            count += silent.update(state=Turn.State.BROKEN)
+        return count
 
 
 class Turn(models.Model):
